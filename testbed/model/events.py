@@ -1,0 +1,194 @@
+"""The facts of a campaign, one frozen record per kind.
+
+A fact is written before the act that it announces. State is a fold over the facts;
+nothing is ever updated. Stamps of the facts themselves are given by the journal.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from testbed.model.types import Channel, Network
+
+
+class Outcome(StrEnum):
+    """How a trial ended. CONFIRMED and UNCHECKED trials become labels by default."""
+
+    CONFIRMED = "confirmed"  # the device was seen to change state
+    UNCHECKED = "unchecked"  # the stimulus was issued; the profile has no check
+    NO_EFFECT = "no_effect"  # the stimulus was issued; the check saw no change
+    FAILED = "failed"  # an instrument failed before the trial was over
+    ABORTED = "aborted"  # Ctrl-C, a crash, a voided attempt, or a bug of ours
+
+
+LABELLED = frozenset({Outcome.CONFIRMED, Outcome.UNCHECKED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignPlanned:
+    """The plan, before the first act. `plan_json` is the whole plan."""
+
+    scenario: str
+    seed: int
+    n_trials: int
+    plan_json: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted:
+    """One uninterrupted run of the controller begins."""
+
+    session: str
+    host: str
+    pid: int
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """The run ended; `reason` is 'done', 'interrupted' or a sentence."""
+
+    session: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureStarted:
+    """The rolling capture was proven to record."""
+
+    capture: str
+    session: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureFileFetched:
+    """A finished file is on this machine, with its checksum verified."""
+
+    capture: str
+    name: str
+    size_b: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureStopped:
+    """The capture ended; see `testbed.model.protocols.CaptureEnd`."""
+
+    capture: str
+    tool: str
+    version: str
+    received: int | None
+    dropped: int | None
+    stopped_by: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMeasured:
+    """Capture clock minus controller clock at `at_ns` (controller clock)."""
+
+    session: str
+    at_ns: int
+    offset_ns: int
+    error_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialStarted:
+    """A trial is about to act on the lab."""
+
+    trial: str
+    attempt: int
+    session: str
+    device: str
+    activity: str
+    channel: Channel
+    network: Network | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeaconSent:
+    """A beacon left for the captured interface. phase: 'before' or 'after'."""
+
+    trial: str
+    attempt: int
+    phase: str
+    sent_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StimulusIssued:
+    """The stimulus is about to leave."""
+
+    trial: str
+    attempt: int
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StimulusReturned:
+    """The stimulus has been given; its instant lies in [issue_ns, return_ns]."""
+
+    trial: str
+    attempt: int
+    issue_ns: int
+    return_ns: int
+    instant_ns: int
+    detail: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceKept:
+    """A picture or view tree was written into `evidence/`."""
+
+    trial: str
+    attempt: int
+    moment: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptVoided:
+    """What an attempt produced must not be used; says why."""
+
+    trial: str
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialEnded:
+    """The attempt is over."""
+
+    trial: str
+    attempt: int
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignClosed:
+    """The folder is complete and its manifest is written."""
+
+    n_labelled: int
+
+
+Event = (
+    CampaignPlanned
+    | SessionStarted
+    | SessionEnded
+    | CaptureStarted
+    | CaptureFileFetched
+    | CaptureStopped
+    | ClockMeasured
+    | TrialStarted
+    | BeaconSent
+    | StimulusIssued
+    | StimulusReturned
+    | EvidenceKept
+    | AttemptVoided
+    | TrialEnded
+    | CampaignClosed
+)

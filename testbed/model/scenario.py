@@ -1,0 +1,72 @@
+"""Scenarios: which devices and activities, how often, in what order, by whom."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from testbed.model.types import Channel, Network, Seconds, Slug, Strict, Truth
+
+
+class Rest(Strict):
+    """Rest of a device before a stimulus: fixed, or uniform between two durations."""
+
+    uniform: tuple[Seconds, Seconds]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fixed(cls, value: object) -> object:
+        return {"uniform": [value, value]} if isinstance(value, str) else value
+
+
+class Selection(Strict):
+    """Some activities of one device; what is left out means all."""
+
+    device: Slug
+    activities: tuple[Slug, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    networks: tuple[Network, ...] = ()
+    repeats: PositiveInt | None = None
+
+
+class Habit(Strict):
+    """How often a user does one thing: events per hour, by hour of the day.
+
+    per_hour  hour range such as '7-9' or '22' -> events per hour (Poisson)
+    """
+
+    device: Slug
+    activity: Slug
+    channel: Channel
+    network: Network | None = None
+    weekday: dict[str, float] = Field(default_factory=dict)
+    weekend: dict[str, float] = Field(default_factory=dict)
+
+
+class User(Strict):
+    """A person with daily habits, benign or malicious."""
+
+    name: Slug
+    malicious: Truth = False
+    first_day: int = Field(default=0, ge=0)
+    habits: tuple[Habit, ...] = Field(min_length=1)
+
+
+class Scenario(Strict):
+    """One experiment.
+
+    Either `devices` / `select` with `repeats`, or `users` over `days`.
+    """
+
+    scenario: Slug
+    description: str = ""
+    seed: int = 0
+    devices: tuple[Slug, ...] = ()
+    select: tuple[Selection, ...] = ()
+    repeats: PositiveInt = 1
+    sessions: PositiveInt = 1
+    order: Literal["fixed", "shuffled", "counterbalanced"] = "shuffled"
+    rest: Rest = Rest(uniform=(2.0, 2.0))
+    interleave: Truth = True
+    idle: Seconds = 5.0  # idle stretch at the start and end of each session
+    users: tuple[User, ...] = ()
+    days: PositiveInt = 1
