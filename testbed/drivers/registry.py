@@ -1,0 +1,84 @@
+"""Find the drivers that are installed, by kind and name.
+
+Each sibling module that drives an instrument defines one constant `DRIVER`; dropping
+such a file into this folder is all that a new driver takes. A module imports its heavy
+libraries when its driver is opened, not before, so that looking for drivers is cheap.
+"""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import testbed.drivers
+from testbed.clock import Clock
+from testbed.errors import ConfigError
+
+Kind = Literal["phone", "voice", "plug", "router"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """How to open one make of instrument.
+
+    kind  which protocol it keeps: phone, voice, plug, router
+    name  the word behind `driver:` in lab.yaml
+    open  called with the section of lab.yaml (PhoneAt, VoiceAt, PlugAt, RouterAt) and
+          a clock; returns the instrument
+    """
+
+    kind: Kind
+    name: str
+    open: Callable[[Any, Clock], Any]
+
+
+def discover() -> Mapping[tuple[str, str], Driver]:
+    """Return all drivers of this folder by (kind, name), in the order of their names.
+
+    Raises ConfigError when two modules claim the same kind and name.
+    """
+    names = sorted(m.name for m in pkgutil.iter_modules(testbed.drivers.__path__))
+    modules = (importlib.import_module(f"testbed.drivers.{n}") for n in names)
+    return collect((m.__name__, m.DRIVER) for m in modules if hasattr(m, "DRIVER"))
+
+
+def collect(claims: Iterable[tuple[str, Driver]]) -> Mapping[tuple[str, str], Driver]:
+    """Return the drivers that modules claim; `claims` are (module name, driver).
+
+    Raises ConfigError when two modules claim the same kind and name.
+    """
+    owners: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], Driver] = {}
+    for module, driver in claims:
+        key = (driver.kind, driver.name)
+        if key in found:
+            raise ConfigError(
+                f"two modules define the {driver.kind} driver {driver.name!r}: "
+                f"{owners[key]} and {module}; rename one of them"
+            )
+        owners[key] = module
+        found[key] = driver
+    return found
+
+
+def open_driver(kind: Kind, name: str, at: object, clock: Clock) -> Any:
+    """Return the instrument that the driver `name` opens at `at`.
+
+    at  the instrument's section of lab.yaml
+
+    Raises ConfigError for a name that no driver has, DriverError as the driver does.
+    """
+    return find_driver(kind, name).open(at, clock)
+
+
+def find_driver(kind: Kind, name: str) -> Driver:
+    """Return one driver; raises ConfigError, with the nearest name, when none has it."""
+    drivers = discover()
+    if (kind, name) in drivers:
+        return drivers[kind, name]
+    valid = [n for k, n in drivers if k == kind]
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(valid)}"
+    raise ConfigError(f"{name!r} is not a {kind} driver; {hint}")
