@@ -162,13 +162,13 @@ class CapturePoint(Protocol):
         """Tell the supervisor that the controller lives."""
 
     def stop_capture(self) -> CaptureEnd:
-        """Drain, then stop; return once all files are complete and no process is left."""
+        """Drain, then stop; return once all files are whole and no process is left."""
 
     def reap(self) -> Sequence[str]:
         """End what an earlier controller left behind; return what was ended."""
 
     def clock_offset(self) -> ClockSample:
-        """Measure the offset of its clock over a persistent helper, by shortest trip."""
+        """Measure the offset of its clock, by the shortest round trip of many."""
 
     def close(self) -> None:
         """Leave; a running capture goes on until its lease ends."""

@@ -65,7 +65,7 @@ class Scenario(Strict):
     repeats: PositiveInt = 1
     sessions: PositiveInt = 1
     order: Literal["fixed", "shuffled", "counterbalanced"] = "shuffled"
-    rest: Rest = Rest(uniform=(2.0, 2.0))
+    rest: Rest | None = None  # the device profile's own rest when absent
     interleave: Truth = True
     idle: Seconds = 5.0  # idle stretch at the start and end of each session
     users: tuple[User, ...] = ()

@@ -24,7 +24,9 @@ class Rung(Strict):
     def _one_key(self) -> "Rung":
         given = [k for k in type(self).model_fields if getattr(self, k) is not None]
         if len(given) != 1:
-            raise ValueError("must have exactly one of " + ", ".join(type(self).model_fields))
+            raise ValueError(
+                "must have exactly one of " + ", ".join(type(self).model_fields)
+            )
         return self
 
 

@@ -1,0 +1,147 @@
+"""Lab, profiles and scenarios from their files, with all faults at once.
+
+Each `load_...` raises FaultyFilesError (a ConfigError) that lists every fault of every
+file it read, and touches nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from testbed.errors import ConfigError
+from testbed.model.lab import Lab
+from testbed.model.profile import DeviceProfile
+from testbed.model.references import check_lab, check_profile, check_scenario
+from testbed.model.scenario import Scenario
+from testbed.model.source import Document, Fault, FaultyFilesError, read_document
+from testbed.model.typed import nearest, typed
+
+T = TypeVar("T")
+
+
+def load_lab(path: Path) -> Lab:
+    """Load `lab.yaml`."""
+    document = read_document(path)
+    lab = typed(document, Lab)
+    if lab is not None:
+        check_lab(document, lab)
+    return _or_raise(lab, document)
+
+
+def load_profile(path: Path) -> DeviceProfile:
+    """Load one device profile."""
+    document = read_document(path)
+    return _or_raise(_profile(document), document)
+
+
+def load_profiles(folder: Path) -> dict[str, DeviceProfile]:
+    """Load every `*.yaml` of a folder, by device name in the order of file names."""
+    profiles, faults = _profiles(folder)
+    if faults:
+        raise FaultyFilesError(faults)
+    return profiles
+
+
+def load_scenario(path: Path, profiles: Mapping[str, DeviceProfile]) -> Scenario:
+    """Load one scenario and hold it against the profiles."""
+    document = read_document(path)
+    scenario = typed(document, Scenario)
+    if scenario is not None:
+        check_scenario(document, scenario, profiles)
+    return _or_raise(scenario, document)
+
+
+def find_scenario(name: str, folder: Path) -> Path:
+    """Return the file of a scenario given by its name or by its path.
+
+    Raises ConfigError that names the nearest scenario.
+    """
+    for path in (Path(name), folder / name, folder / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    known = [p.stem for p in sorted(folder.glob("*.yaml"))]
+    raise ConfigError(
+        f"{name!r} is not a scenario in {folder}{nearest(name, known)}"
+        + ("" if known else "; the folder holds no scenario")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `check` read, and everything that is wrong with it."""
+
+    lab: Lab | None
+    profiles: dict[str, DeviceProfile]
+    scenarios: dict[str, Scenario]
+    faults: tuple[Fault, ...]
+
+
+def check_all(lab_file: Path, devices: Path, scenarios: Path) -> Checked:
+    """Read every file of a lab; never stops at the first fault."""
+    faults: list[Fault] = []
+    lab_document = _readable(lab_file, faults)
+    lab = typed(lab_document, Lab) if lab_document else None
+    profiles, profile_faults = _profiles(devices)
+    faults += profile_faults
+    if lab_document is not None:
+        if lab is not None:
+            check_lab(lab_document, lab, profiles)
+        faults += lab_document.faults
+    found: dict[str, Scenario] = {}
+    for path in sorted(scenarios.glob("*.yaml")):
+        document = _readable(path, faults)
+        if document is None:
+            continue
+        scenario = typed(document, Scenario)
+        if scenario is not None:
+            check_scenario(document, scenario, profiles, lab)
+            found[scenario.scenario] = scenario
+        faults += document.faults
+    return Checked(lab, profiles, found, tuple(sorted(faults)))
+
+
+def _readable(path: Path, faults: list[Fault]) -> Document | None:
+    try:
+        return read_document(path)
+    except ConfigError as exc:
+        message = str(exc).removeprefix(f"{path}: ")
+        faults.append(Fault(file=str(path), line=1, place="", message=message))
+        return None
+
+
+def _profile(document: Document) -> DeviceProfile | None:
+    profile = typed(document, DeviceProfile)
+    if profile is not None:
+        check_profile(document, profile)
+    return profile
+
+
+def _profiles(folder: Path) -> tuple[dict[str, DeviceProfile], list[Fault]]:
+    faults: list[Fault] = []
+    profiles: dict[str, DeviceProfile] = {}
+    owner: dict[str, str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        document = _readable(path, faults)
+        if document is None:
+            continue
+        profile = _profile(document)
+        if profile is not None:
+            if profile.device in profiles:
+                document.fault(("device",), f"{profile.device!r} has a profile already")
+            if profile.mac in owner:
+                message = f"{profile.mac} is also the MAC of {owner[profile.mac]}"
+                document.fault(("mac",), message)
+            owner[profile.mac] = profile.device
+            profiles[profile.device] = profile
+        faults += document.faults
+    if not profiles and not faults:
+        message = "holds no device profile; `testbed init DIR` makes some"
+        faults.append(Fault(file=str(folder), line=1, place="", message=message))
+    return profiles, faults
+
+
+def _or_raise(value: T | None, document: Document) -> T:
+    if document.faults or value is None:
+        raise FaultyFilesError(document.faults)
+    return value
