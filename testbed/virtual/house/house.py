@@ -1,0 +1,147 @@
+"""The house: one copy of each device, and what each does when somebody acts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from numpy.random import Generator
+
+from testbed.model.profile import DeviceProfile
+from testbed.virtual.house import catalogue
+from testbed.virtual.house.hosts import CLOUD, DEVICES
+from testbed.virtual.house.unit import Unit, draw_unit, generator
+from testbed.virtual.traffic import Exchange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """What one activity makes happen.
+
+    effect_s   seconds after the cause until the device has taken effect
+    status     what its app shows from then on
+    changes    device state from then on
+    exchanges  traffic of the device, the phone and the controller; `at_s` after cause
+    """
+
+    device: str
+    activity: str
+    channel: str
+    network: str | None
+    effect_s: float
+    status: str
+    changes: Mapping[str, str]
+    exchanges: tuple[Exchange, ...]
+
+
+class House:
+    """All devices under test. Same seed and same calls, same traffic.
+
+    Draws of one device depend on the seed, the session and how often that device has
+    been asked, not on what other devices do.
+    """
+
+    def __init__(
+        self, seed: int, profiles: Mapping[str, DeviceProfile] | None = None
+    ) -> None:
+        self._seed = seed
+        self._profiles = dict(profiles or {})
+        self.devices = DEVICES
+        self._units: dict[str, Unit] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self.start_session(0)
+
+    def start_session(self, index: int) -> None:
+        """Redraw what differs from session to session."""
+        self._session = index
+        self._counts.clear()
+        self._units = {name: self._draw(name) for name in self.devices}
+
+    def unit(self, device: str) -> Unit:
+        """Return the copy of a device that stands in this house, as it is today."""
+        return self._units[device]
+
+    def initial(self, device: str) -> dict[str, str]:
+        """Return the state in which a device is found."""
+        state = catalogue.initial(device)
+        if device in self._profiles:
+            state.update(self._profiles[device].initial)
+        return state
+
+    def react(
+        self,
+        device: str,
+        activity: str,
+        *,
+        channel: str,
+        network: str | None,
+        parameters: Mapping[str, str],
+        state: Mapping[str, str],
+        lan_control: bool = True,
+    ) -> Reaction | None:
+        """Return what follows from an activity, or None when the device is dead.
+
+        `state` is the device's state before. With `lan_control` false, requests of the
+        controller or the phone to the device's own LAN API are left out (a live lab
+        has made them for real).
+        """
+        if state.get("power") == "off" and activity != "power_on":
+            return None
+        rng = generator(
+            "react", self._seed, self._session, device, self._next("react", device)
+        )
+        effect = catalogue.effect(device, activity, parameters, state, rng)
+        exchanges = catalogue.script(
+            self.unit(device), activity, channel, network, parameters, rng
+        )
+        if not lan_control:
+            exchanges = tuple(e for e in exchanges if e.server != device)
+        return Reaction(
+            device=device,
+            activity=activity,
+            channel=channel,
+            network=network,
+            effect_s=effect.delay_s,
+            status=effect.status,
+            changes=effect.changes,
+            exchanges=tuple(e for e in exchanges if crosses_lan(e, network)),
+        )
+
+    def boot(self, device: str) -> tuple[Exchange, ...]:
+        """Return what a device sends after its power comes on."""
+        return catalogue.boot(self.unit(device), self._generator("boot", device))
+
+    def background(self, device: str) -> Iterator[tuple[float, Exchange]]:
+        """Yield what a device sends unasked: seconds from now, exchange; by time."""
+        return catalogue.background(
+            self.unit(device), self._generator("background", device)
+        )
+
+    def _generator(self, purpose: str, device: str) -> Generator:
+        count = self._next(purpose, device)
+        return generator(purpose, self._seed, self._session, device, count)
+
+    def _next(self, purpose: str, device: str) -> int:
+        count = self._counts.get((purpose, device), 0)
+        self._counts[purpose, device] = count + 1
+        return count
+
+    def _draw(self, device: str) -> Unit:
+        profile = self._profiles.get(device)
+        return draw_unit(
+            device,
+            unit=profile.unit if profile else "1",
+            firmware=profile.firmware if profile else "",
+            session=self._session,
+            seed=self._seed,
+        )
+
+
+def crosses_lan(exchange: Exchange, network: str | None) -> bool:
+    """Say whether an exchange is seen on br-lan with the phone on `network`."""
+    return not (
+        network == "wan" and exchange.client == "phone" and exchange.server in CLOUD
+    )
+
+
+def delayed(exchanges: tuple[Exchange, ...], by_s: float) -> tuple[Exchange, ...]:
+    """Return the exchanges, each `by_s` later."""
+    return tuple(replace(e, at_s=e.at_s + by_s) for e in exchanges)
