@@ -1,0 +1,42 @@
+"""Everything that the analysis raises on purpose.
+
+AnalysisError
+├── DatasetError      a campaign folder cannot be read        exit 2
+├── LabelError        packets cannot be given one label each  exit 1
+└── ImportDataError   what others made cannot be taken over   exit 2, nothing is kept
+
+A damaged capture raises `analysis.pcap.errors.CaptureError`, which stands alone because
+that package imports nothing of the project. A message is one sentence without capital
+and full stop: what, where, and the remedy.
+"""
+
+
+class AnalysisError(Exception):
+    """Base of all errors that the analysis raises on purpose."""
+
+    exit_code = 1
+
+
+class DatasetError(AnalysisError):
+    """A campaign folder is incomplete or holds something that cannot be read."""
+
+    exit_code = 2
+
+
+class LabelError(AnalysisError):
+    """A packet would have no one label."""
+
+
+class ImportDataError(AnalysisError):
+    """Captures or activities of others cannot be taken over.
+
+    faults  one sentence each, with file and line where there is one
+    """
+
+    exit_code = 2
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        head = faults[0] if len(faults) == 1 else f"{len(faults)} faults"
+        lines = faults if len(faults) > 1 else ()
+        super().__init__("\n  ".join((head, *lines)))
+        self.faults = faults

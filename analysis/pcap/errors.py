@@ -1,0 +1,23 @@
+"""What this package raises on purpose.
+
+CaptureError    a capture cannot be read or written as asked
+"""
+
+from pathlib import Path
+
+
+class CaptureError(Exception):
+    """A capture is damaged, or not a capture at all.
+
+    path    the file
+    offset  byte of the (decompressed) file at which reading stopped
+    reason  what was found there, in words
+    """
+
+    exit_code = 2
+
+    def __init__(self, path: Path | str, offset: int, reason: str) -> None:
+        super().__init__(f"{path}: byte {offset}: {reason}")
+        self.path = Path(path)
+        self.offset = offset
+        self.reason = reason
