@@ -6,8 +6,8 @@ is spoken. Times of instruments are medians of the virtual lab, marked as guesse
 a real one.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from testbed.model.plan import Plan, PlannedTrial
@@ -38,19 +38,13 @@ class Estimate:
 
 def estimate(plan: Plan, profiles: Mapping[str, DeviceProfile]) -> Estimate:
     """Return the expected duration and coverage of a plan."""
-    free: Counter[str] = Counter()
-    busy: Counter[str] = Counter()
+    busy: dict[str, float] = defaultdict(float)
     end_s = 0.0
     for session in sorted({t.session for t in plan.trials}):
         start_s = end_s + SESSION_S / 2 + plan.idle_s
-        free = Counter(dict.fromkeys(free, start_s))
-        session_end_s = start_s
-        for trial in (t for t in plan.trials if t.session == session):
-            if not plan.interleave:
-                free["device"] = max(free["device"], session_end_s)
-            done_s = _place(trial, profiles, free, busy, start_s)
-            session_end_s = max(session_end_s, done_s)
-        end_s = session_end_s + plan.idle_s + SESSION_S / 2
+        own = [t for t in plan.trials if t.session == session]
+        done_s = _session(own, profiles, busy, start_s, plan.interleave)
+        end_s = done_s + plan.idle_s + SESSION_S / 2
     cells = Counter(
         (t.device, t.activity, t.channel.value, t.network.value if t.network else "")
         for t in plan.trials
@@ -64,26 +58,48 @@ def estimate(plan: Plan, profiles: Mapping[str, DeviceProfile]) -> Estimate:
     )
 
 
-def _place(
-    trial: PlannedTrial,
+def _session(
+    trials: Sequence[PlannedTrial],
     profiles: Mapping[str, DeviceProfile],
-    free: Counter[str],
-    busy: Counter[str],
-    origin_s: float,
+    busy: dict[str, float],
+    start_s: float,
+    interleave: bool,
 ) -> float:
-    """Put one trial after what it shares with earlier ones; return its end."""
-    device = f"device {trial.device}"
-    held = _held(trial, profiles)
-    ready_s = max(free[device], free["device"], origin_s) + trial.rest_s
-    if trial.not_before_s is not None:
-        ready_s = max(ready_s, trial.not_before_s)
-    act_s = max((ready_s, *(free[name] for name in held)))
-    for name, seconds in held.items():
-        free[name] = act_s + seconds
-        busy[name] += seconds
-    end_s = act_s + max(held.values(), default=0.0) + trial.delta_s
-    free[device] = end_s
-    return end_s
+    """Place the trials of a session one after another; return the end of the last.
+
+    Interleaved, the next trial is the head of the queue of the device that can start
+    first, and of those that can the device with the most work left.
+    """
+    queues: dict[str, list[PlannedTrial]] = {}
+    for trial in trials:
+        queues.setdefault(trial.device if interleave else "", []).append(trial)
+    free: dict[str, float] = defaultdict(lambda: start_s)
+    while any(queues.values()):
+
+        def order(queue: str) -> tuple[float, float]:
+            left_s = sum(t.delta_s + t.rest_s for t in queues[queue])
+            return _start_s(queues[queue][0], queue, profiles, free), -left_s
+
+        queue = min((q for q, left in queues.items() if left), key=order)
+        trial = queues[queue].pop(0)
+        act_s = _start_s(trial, queue, profiles, free)
+        held = _held(trial, profiles)
+        for name, seconds in held.items():
+            free[name] = act_s + seconds
+            busy[name] += seconds
+        free[queue] = act_s + max(held.values(), default=0.0) + trial.delta_s
+    return max(free.values(), default=start_s)
+
+
+def _start_s(
+    trial: PlannedTrial,
+    queue: str,
+    profiles: Mapping[str, DeviceProfile],
+    free: dict[str, float],
+) -> float:
+    """Return when the stimulus of a trial can leave."""
+    ready_s = max(free[queue] + trial.rest_s, trial.not_before_s or 0.0)
+    return max((ready_s, *(free[name] for name in _held(trial, profiles))))
 
 
 def _held(

@@ -12,21 +12,22 @@ from testbed.model.types import Seconds, Strict
 
 
 class Rung(Strict):
-    """One way to find a thing on the screen; exactly one of the keys is given."""
+    """One way to find a thing on the screen; all keys that are given must match."""
 
     id: str | None = None  # resource id; a name without ':id/' is of the open app
     text: str | None = None  # the exact text
     text_contains: str | None = None
     description: str | None = None  # the content description
-    at: tuple[int, int] | None = None  # a point in pixels, last resort
+    at: tuple[int, int] | None = None  # a point in pixels, last resort, stands alone
 
     @model_validator(mode="after")
-    def _one_key(self) -> "Rung":
-        given = [k for k in type(self).model_fields if getattr(self, k) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                "must have exactly one of " + ", ".join(type(self).model_fields)
-            )
+    def _some_key(self) -> "Rung":
+        keys = tuple(type(self).model_fields)
+        given = [k for k in keys if getattr(self, k) is not None]
+        if not given:
+            raise ValueError("must have one of " + ", ".join(keys))
+        if "at" in given and len(given) > 1:
+            raise ValueError("cannot have other keys beside at")
         return self
 
 

@@ -132,7 +132,7 @@ def _in_order(
     for session in sorted({w.session for w in wants}):
         left = [w for w in wants if w.session == session]
         if scenario.order == "shuffled":
-            random.shuffle(left)  # type: ignore[arg-type]  # a list is what it takes
+            random.shuffle(left)
         while left:
             choice = next((w for w in left if _holds(profile, w, state)), None)
             if choice is None:
