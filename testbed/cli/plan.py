@@ -1,0 +1,190 @@
+"""`init`, `check`, `plan`: everything that touches no instrument."""
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from testbed.cli.templates import template_folder
+from testbed.errors import ConfigError
+from testbed.model.estimate import Estimate, estimate
+from testbed.model.lab import Lab
+from testbed.model.load import (
+    check_all,
+    find_scenario,
+    load_lab,
+    load_profiles,
+    load_scenario,
+)
+from testbed.model.plan import Plan
+from testbed.model.profile import DeviceProfile
+from testbed.model.schema import write_schemas
+from testbed.model.source import describe
+from testbed.model.unroll import unroll
+
+LabFile = Annotated[Path, typer.Option("--lab", help="The lab file.")]
+DevicesFolder = Annotated[
+    Path, typer.Option("--devices", help="Folder of device profiles.")
+]
+ScenariosFolder = Annotated[
+    Path, typer.Option("--scenarios", help="Folder of scenarios.")
+]
+LAB = Path("lab.yaml")
+DEVICES = Path("devices")
+SCENARIOS = Path("scenarios")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(init)
+    app.command()(check)
+    app.command()(plan)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; must not exist.")],
+) -> None:
+    """Make a folder with a lab file, device profiles and scenarios to start from."""
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: exists and is not empty; name a new folder")
+    source = template_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "lab.yaml", folder / "lab.yaml")
+    for name in ("devices", "scenarios"):
+        shutil.copytree(source / name, folder / name)
+    (folder / "captures").mkdir()
+    write_schemas(folder / "docs" / "schema")
+    print(f"{folder}: a virtual lab with nine devices; try:")
+    print(f"  cd {folder} && testbed check && testbed run demo")
+
+
+def check(
+    lab: LabFile = LAB,
+    devices: DevicesFolder = DEVICES,
+    scenarios: ScenariosFolder = SCENARIOS,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Read the lab file, all profiles and all scenarios; list every fault at once."""
+    found = check_all(lab, devices, scenarios)
+    if as_json:
+        faults = [asdict(fault) for fault in found.faults]
+        print(json.dumps({"ok": not faults, "faults": faults}, indent=2))
+    elif not found.faults:
+        n_activities = sum(len(p.activities) for p in found.profiles.values())
+        print(
+            f"{lab}: ok; {len(found.profiles)} devices with {n_activities} activities, "
+            f"{len(found.scenarios)} scenarios"
+        )
+    else:
+        typer.echo(describe(found.faults), err=True)
+    if found.faults:
+        raise typer.Exit(2)
+
+
+def plan(
+    scenario: Annotated[str, typer.Argument(help="Name or file of a scenario.")],
+    lab: LabFile = LAB,
+    devices: DevicesFolder = DEVICES,
+    scenarios: ScenariosFolder = SCENARIOS,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Instead of the scenario's own.")
+    ] = None,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="List every trial in order.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Show what `run` would do: trials, coverage, duration. Touches nothing."""
+    the_lab, profiles, made = make_plan(scenario, lab, devices, scenarios, seed)
+    expected = estimate(made, profiles)
+    if as_json:
+        print(json.dumps(_as_json(made, expected), indent=2))
+        return
+    console = Console()
+    console.print(_coverage(made, expected))
+    if trials:
+        console.print(_trials(made))
+    sessions = len({t.session for t in made.trials})
+    print(
+        f"{len(made.trials)} trials ({expected.n_preparations} of them preparations) "
+        f"in {sessions} session(s), about {_duration(expected.duration_s)}; "
+        f"seed {made.seed}; lab {the_lab.lab}"
+    )
+
+
+def make_plan(
+    scenario: str,
+    lab_file: Path,
+    devices: Path,
+    scenarios: Path,
+    seed: int | None = None,
+) -> tuple[Lab, dict[str, DeviceProfile], Plan]:
+    """Load what a plan needs and unroll it; raises ConfigError with all faults."""
+    lab = load_lab(lab_file)
+    profiles = load_profiles(devices)
+    loaded = load_scenario(find_scenario(scenario, scenarios), profiles)
+    if seed is not None:
+        loaded = loaded.model_copy(update={"seed": seed})
+    fed = frozenset(p.feeds for p in lab.plugs.values() if p.feeds)
+    return lab, profiles, unroll(loaded, profiles, fed)
+
+
+def _as_json(plan: Plan, expected: Estimate) -> dict[str, object]:
+    cells = [
+        {"device": d, "activity": a, "channel": c, "network": n, "trials": k}
+        for (d, a, c, n), k in sorted(expected.coverage.items())
+    ]
+    return {
+        "scenario": plan.scenario,
+        "seed": plan.seed,
+        "duration_s": round(expected.duration_s, 1),
+        "busy_s": {k: round(v, 1) for k, v in expected.busy_s.items()},
+        "coverage": cells,
+        "trials": [asdict(t) for t in plan.trials],
+    }
+
+
+def _coverage(plan: Plan, expected: Estimate) -> Table:
+    table = Table(title=f"{plan.scenario}: trials by device, activity and channel")
+    for name in ("device", "activity", "channel", "trials", "δ"):
+        table.add_column(name, justify="right" if name in ("trials", "δ") else "left")
+    delta = {(t.device, t.activity): t.delta_s for t in plan.trials}
+    last = ""
+    for (device, activity, channel, network), n in sorted(expected.coverage.items()):
+        if last and device != last:
+            table.add_section()
+        way = f"{channel} ({network})" if network else channel
+        shown = device if device != last else ""
+        seconds = f"{delta[device, activity]:g} s"
+        table.add_row(shown, activity, way, str(n), seconds)
+        last = device
+    return table
+
+
+def _trials(plan: Plan) -> Table:
+    table = Table(title="trials in the order of the plan")
+    for name in ("trial", "session", "device", "activity", "channel", "user", ""):
+        table.add_column(name)
+    for t in plan.trials:
+        way = f"{t.channel} ({t.network})" if t.network else str(t.channel)
+        note = "preparation" if t.preparation else ""
+        row = (t.trial, str(t.session), t.device, t.activity, way, t.user, note)
+        table.add_row(*row)
+    users = Counter(t.user for t in plan.trials)
+    if set(users) == {""}:
+        table.columns[5].header = ""
+    return table
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
