@@ -1,0 +1,1 @@
+"""An Android phone as software: the adb device protocol, a shell, screens and apps."""
