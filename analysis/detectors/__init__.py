@@ -1,1 +1,1 @@
-"""detectors."""
+"""Detectors that notice strange behaviour; each sibling file offers some."""

@@ -1,0 +1,1 @@
+"""Honest scores: named splits, no leaks, intervals over sessions, a null beside."""

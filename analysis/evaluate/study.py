@@ -1,0 +1,123 @@
+"""Score classifiers on the trials of one device, split by split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.classifiers.model import Classifier
+from analysis.evaluate.samples import Samples, Strings
+from analysis.evaluate.scores import (
+    ActivityScore,
+    Interval,
+    by_activity,
+    confusion,
+    session_interval,
+    shuffled_within,
+)
+from analysis.evaluate.splits import SPLITS, Split, SplitRefusedError
+from analysis.features.model import Int64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One classifier on one device under one split.
+
+    All scores pool the test rows of all folds. `interval` is None with fewer than two
+    sessions. `null_accuracy` is the accuracy of the same classifier, learnt and tested
+    on labels shuffled within sessions; `majority` that of always saying the commonest
+    activity. `matrix` is (c, c), rows true, columns predicted, as `activities`.
+    """
+
+    device: str
+    classifier: str
+    split: Split
+    seed: int
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    interval: Interval | None
+    null_accuracy: float
+    majority: float
+    n_trials: int
+    n_sessions: int
+    activities: tuple[str, ...]
+    scores: tuple[ActivityScore, ...]
+    matrix: Int64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A split that this device's trials do not allow, and why."""
+
+    device: str
+    split: str
+    reason: str
+
+
+def study(
+    samples: Samples,
+    classifiers: Sequence[Classifier],
+    splits: Sequence[str],
+    *,
+    seed: int = 0,
+) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
+    """Return a result per classifier and split, and a refusal per impossible split."""
+    results: list[Result] = []
+    refusals: list[Refusal] = []
+    for name in splits:
+        try:
+            split = SPLITS[name].split(samples, seed)
+        except SplitRefusedError as exc:
+            refusals.append(Refusal(device=samples.device, split=name, reason=str(exc)))
+            continue
+        results += [score(samples, c, split, seed=seed) for c in classifiers]
+    return tuple(results), tuple(refusals)
+
+
+def score(
+    samples: Samples, classifier: Classifier, split: Split, *, seed: int
+) -> Result:
+    """Learn and test in every fold; the same input and seed give the same result."""
+    test = np.concatenate([fold.test for fold in split.folds])
+    truth, session = samples.activity[test], samples.session[test]
+    said = _predict(samples, samples.activity, classifier, split, seed)
+    used = np.union1d(split.folds[0].train, split.folds[0].test)
+    null = samples.activity.copy()
+    null[used] = shuffled_within(null[used], samples.session[used], seed)
+    null_said = _predict(samples, null, classifier, split, seed)
+    activities = tuple(str(a) for a in np.unique(samples.activity[used]))
+    matrix = confusion(truth, said, activities)
+    scores = by_activity(matrix, activities)
+    tested = [s for s in scores if s.support]
+    right = (truth == said).astype(np.int64)
+    return Result(
+        device=samples.device,
+        classifier=classifier.name,
+        split=split,
+        seed=seed,
+        accuracy=float(right.mean()),
+        precision=float(np.mean([s.precision for s in tested])),
+        recall=float(np.mean([s.recall for s in tested])),
+        f1=float(np.mean([s.f1 for s in tested])),
+        interval=session_interval(right, session, seed),
+        null_accuracy=float((null_said == null[test]).mean()),
+        majority=float(np.unique(truth, return_counts=True)[1].max() / truth.size),
+        n_trials=int(truth.size),
+        n_sessions=int(np.unique(session).size),
+        activities=activities,
+        scores=scores,
+        matrix=matrix,
+    )
+
+
+def _predict(
+    samples: Samples, labels: Strings, classifier: Classifier, split: Split, seed: int
+) -> Strings:
+    said = []
+    for fold in split.folds:
+        estimator = classifier.make(seed)
+        estimator.fit(samples.x[fold.train], labels[fold.train])
+        said.append(estimator.predict(samples.x[fold.test]))
+    return np.concatenate(said)

@@ -1,0 +1,129 @@
+"""Splits: who may stand on which side, and when the answer is a refusal in words."""
+
+import numpy as np
+import pytest
+
+from analysis.evaluate.samples import Samples
+from analysis.evaluate.splits import SPLITS, Fold, SplitRefusedError, refuse_leaks
+
+
+def samples(n_sessions=4, repeats=3, n_activities=3, seed=0, **changes):
+    """Make rows of trials, `repeats` of each activity in each session."""
+    n = n_sessions * repeats * n_activities
+    rng = np.random.default_rng(seed)
+    values = {
+        "device": "arlo_q",
+        "names": ("a", "b", "c"),
+        "x": rng.normal(size=(n, 3)),
+        "activity": np.array([f"activity_{i % n_activities}" for i in range(n)]),
+        "session": np.array([f"s{i * n_sessions // n}" for i in range(n)]),
+        "trial": np.array([f"{i:04d}" for i in range(n)]),
+        "start_ns": np.arange(n, dtype=np.int64) * 10**10,
+        "n_packets": np.full(n, 9),
+    }
+    return Samples(**{**values, **changes})
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_a_trial_is_tested_at_most_once_and_never_while_known(name):
+    split = SPLITS[name].split(samples(), 0)
+    tested = np.concatenate([f.test for f in split.folds])
+    assert len(set(tested)) == len(tested)
+    for fold in split.folds:
+        assert not set(fold.train) & set(fold.test)
+
+
+@pytest.mark.parametrize("name", ["s0_folds", "s1"])
+def test_folds_test_every_trial(name):
+    split = SPLITS[name].split(samples(), 0)
+    assert sorted(np.concatenate([f.test for f in split.folds])) == list(range(36))
+
+
+@pytest.mark.parametrize("name", ["s1", "s2"])
+@pytest.mark.parametrize("n_sessions", [2, 4, 7, 9])
+def test_a_session_is_never_on_both_sides(name, n_sessions):
+    rows = samples(n_sessions)
+    for fold in SPLITS[name].split(rows, 0).folds:
+        assert not set(rows.session[fold.train]) & set(rows.session[fold.test])
+
+
+def test_the_chronological_split_tests_on_later_sessions_with_a_quarter_of_trials():
+    rows = samples(n_sessions=10)
+    (fold,) = SPLITS["s2"].split(rows, 0).folds
+    assert rows.start_ns[fold.train].max() < rows.start_ns[fold.test].min()
+    assert 0.25 <= len(fold.test) / len(rows) < 0.4
+
+
+def test_sessions_are_ordered_by_time_and_not_by_name():
+    rows = samples(n_sessions=2)
+    names = {"s0": "z", "s1": "a"}
+    renamed = samples(n_sessions=2, session=np.array([names[s] for s in rows.session]))
+    (fold,) = SPLITS["s2"].split(renamed, 0).folds
+    assert set(renamed.session[fold.test]) == {"a"}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_same_trials_and_seed_give_the_same_digest_and_others_do_not(name):
+    plan = SPLITS[name]
+    first = plan.split(samples(), 3).digest
+    assert plan.split(samples(), 3).digest == first
+    assert plan.split(samples(n_sessions=5), 3).digest != first
+    if plan.leaky:
+        assert plan.split(samples(), 4).digest != first
+
+
+def test_only_the_random_splits_are_called_leaky():
+    assert {n for n, plan in SPLITS.items() if plan.leaky} == {"s0_folds", "s0_holdout"}
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "reason"),
+    [
+        ("s1", samples(n_sessions=1), "one session only"),
+        ("s2", samples(n_sessions=1), "one session only"),
+        ("s0_folds", samples(n_sessions=1), "fewer than 5 repeats: activity_0"),
+        ("s0_holdout", samples(1, repeats=1), "fewer than 2 repeats: activity_0"),
+        ("s0_holdout", samples(1, 2, 8), "16 trials are too few to test 8 activities"),
+        ("s1", samples(n_activities=1), "only one activity"),
+    ],
+)
+def test_an_impossible_split_is_refused_in_words(name, rows, reason):
+    with pytest.raises(SplitRefusedError, match=reason):
+        SPLITS[name].split(rows, 0)
+
+
+def test_a_rare_activity_is_left_out_and_named():
+    rows = samples()
+    activity = rows.activity.copy()
+    activity[0] = "seldom"
+    split = SPLITS["s1"].split(samples(activity=activity), 0)
+    assert split.note == "seen in one session only: seldom"
+    assert 0 not in np.concatenate([f.test for f in split.folds])
+
+
+def test_duplicate_rows_across_a_split_are_refused():
+    x = samples().x.copy()
+    x[30] = x[2]
+    with pytest.raises(SplitRefusedError, match="1 windows have an identical copy"):
+        SPLITS["s1"].split(samples(x=x), 0)
+
+
+def test_windows_without_packets_are_no_duplicates():
+    x = samples().x.copy()
+    x[30] = x[2] = 0.0
+    n_packets = np.full(36, 9)
+    n_packets[[2, 30]] = 0
+    SPLITS["s1"].split(samples(x=x, n_packets=n_packets), 0)
+
+
+def test_a_trial_on_both_sides_is_refused():
+    trial = samples().trial.copy()
+    trial[35] = trial[0]
+    with pytest.raises(SplitRefusedError, match="a trial is on both sides"):
+        SPLITS["s1"].split(samples(trial=trial), 0)
+
+
+def test_a_session_on_both_sides_is_refused():
+    fold = Fold(train=np.array([0, 1]), test=np.array([2, 3]))
+    with pytest.raises(SplitRefusedError, match="a session is on both sides"):
+        refuse_leaks(samples(), fold, by_session=True)

@@ -1,0 +1,85 @@
+"""Promises that every classifier keeps; a new one is found by itself."""
+
+import numpy as np
+import pytest
+
+import analysis.classifiers
+from analysis.registry import discover
+
+CLASSIFIERS = discover(analysis.classifiers, "CLASSIFIERS")
+every_classifier = pytest.mark.parametrize(
+    "classifier", CLASSIFIERS.values(), ids=CLASSIFIERS
+)
+
+
+def windows(n=90, apart=3.0, seed=1):
+    rng = np.random.default_rng(seed)
+    activity = np.array([f"activity_{i % 3}" for i in range(n)])
+    x = rng.normal(size=(n, 12))
+    for informative in (0, 3, 4):
+        x[:, informative] += apart * (np.arange(n) % 3)
+    x[:, 1] *= 1e6  # bytes beside seconds
+    x[:, 2] = 0.0  # a feature that never varies
+    return x, activity
+
+
+def test_the_three_of_the_paper_are_there():
+    assert {"random_forest", "nearest", "naive_bayes"} <= set(CLASSIFIERS)
+
+
+@every_classifier
+def test_probabilities_of_a_window_sum_to_one(classifier):
+    x, activity = windows()
+    estimator = classifier.make(0)
+    estimator.fit(x, activity)
+    share = estimator.predict_proba(x)
+    assert share.shape == (len(x), 3)
+    assert np.allclose(share.sum(axis=1), 1.0)
+    assert list(estimator.classes_) == sorted(set(activity))
+
+
+@every_classifier
+def test_same_seed_same_answers(classifier):
+    x, activity = windows(apart=1.0)
+    answers = []
+    for _ in range(2):
+        estimator = classifier.make(3)
+        estimator.fit(x, activity)
+        answers.append(estimator.predict_proba(x))
+    assert np.array_equal(*answers)
+
+
+@every_classifier
+def test_names_of_activities_do_not_matter(classifier):
+    x, activity = windows(apart=1.0)
+    renamed = np.array([f"b_{a}" for a in activity])
+    one, other = classifier.make(3), classifier.make(3)
+    one.fit(x, activity)
+    other.fit(x, renamed)
+    assert [f"b_{a}" for a in one.predict(x)] == list(other.predict(x))
+
+
+@every_classifier
+def test_it_beats_chance_by_far_where_there_is_something_to_see(classifier):
+    x, activity = windows(n=180)
+    estimator = classifier.make(0)
+    estimator.fit(x[:90], activity[:90])
+    assert (estimator.predict(x[90:]) == activity[90:]).mean() > 0.75
+
+
+@every_classifier
+def test_it_learns_from_three_windows(classifier):
+    x, activity = windows(n=3)
+    estimator = classifier.make(0)
+    estimator.fit(x, activity)
+    assert set(estimator.predict(x)) <= set(activity)
+
+
+@every_classifier
+def test_input_is_left_as_it_was(classifier):
+    x, activity = windows()
+    copy = x.copy()
+    estimator = classifier.make(0)
+    estimator.fit(x, activity)
+    estimator.predict(x)
+    assert np.array_equal(x, copy)

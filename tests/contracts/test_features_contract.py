@@ -1,0 +1,112 @@
+"""Promises that every family of features keeps; a new one is found by itself."""
+
+import numpy as np
+import pytest
+
+import analysis.features
+from analysis.features.model import Direction, Group, WindowPackets
+from analysis.registry import discover
+
+FAMILIES = discover(analysis.features, "FEATURES")
+every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+
+START_NS = 1_780_000_000 * 10**9
+DAY_NS = 86_400 * 10**9
+
+
+def group(counts, rng, starts_ns):
+    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    times = [
+        start + np.sort(rng.integers(0, 8 * 10**9, n))
+        for start, n in zip(starts_ns, counts, strict=True)
+    ]
+    return Group(
+        offsets=offsets,
+        time_ns=np.concatenate(times).astype(np.int64),
+        size_b=rng.integers(60, 1515, offsets[-1]).astype(float),
+    )
+
+
+def windows(counts, shift_ns=0, seed=1):
+    rng = np.random.default_rng(seed)
+    starts_ns = START_NS + shift_ns + np.arange(len(counts)) * 60 * 10**9
+    return WindowPackets(
+        start_ns=starts_ns,
+        length_s=np.full(len(counts), 8.0),
+        groups={d: group(counts, rng, starts_ns) for d in Direction},
+    )
+
+
+@every_family
+@pytest.mark.parametrize(
+    "counts", [[0], [1], [2], [500], [0, 0], [0, 1, 0, 2, 40, 0]], ids=str
+)
+def test_is_finite_for_any_number_of_packets(family, counts):
+    x = family.compute(windows(counts))
+    assert x.shape == (len(counts), len(family.features))
+    assert x.dtype == np.float64
+    assert np.isfinite(x).all()
+
+
+@every_family
+def test_does_not_depend_on_absolute_time(family):
+    now = family.compute(windows([3, 0, 60]))
+    tomorrow = family.compute(windows([3, 0, 60], shift_ns=DAY_NS + 12_345_678_901))
+    assert tomorrow == pytest.approx(now)
+
+
+@every_family
+def test_a_window_does_not_depend_on_its_neighbours(family):
+    together = windows([30, 30, 30])
+    alone = WindowPackets(
+        start_ns=together.start_ns[1:2],
+        length_s=together.length_s[1:2],
+        groups={
+            d: Group(
+                offsets=np.array([0, 30]),
+                time_ns=g.time_ns[30:60],
+                size_b=g.size_b[30:60],
+            )
+            for d, g in together.groups.items()
+        },
+    )
+    assert family.compute(alone)[0] == pytest.approx(family.compute(together)[1])
+
+
+@every_family
+def test_a_feature_with_a_unit_says_so_in_its_name(family):
+    for feature in family.features:
+        assert feature.unit == "1" or feature.name.endswith(f"_{feature.unit}")
+
+
+@every_family
+def test_input_is_left_as_it_was(family):
+    packets = windows([5, 0, 9])
+    copies = {d: (g.time_ns.copy(), g.size_b.copy()) for d, g in packets.groups.items()}
+    family.compute(packets)
+    for direction, (time_ns, size_b) in copies.items():
+        assert np.array_equal(packets.groups[direction].time_ns, time_ns)
+        assert np.array_equal(packets.groups[direction].size_b, size_b)
+
+
+def test_a_name_is_given_to_one_feature_only():
+    names = [f.name for family in FAMILIES.values() for f in family.features]
+    assert len(names) == len(set(names))
+
+
+def test_the_features_that_the_paper_names_are_there():
+    names = {f.name for family in FAMILIES.values() for f in family.features}
+    assert {
+        "both_delay_s",
+        "in_size_mean_b",
+        "in_packets",
+        "out_size_p30_b",
+        "out_size_p20_b",
+        "in_out_packets_ratio",
+        "both_size_kurtosis",
+        "both_size_variance_b2",
+        "in_size_p10_b",
+        "in_size_p60_b",
+        "out_size_mean_b",
+        "out_size_skew",
+    } <= names
