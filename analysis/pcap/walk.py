@@ -167,7 +167,7 @@ def _other_block(
     kind, length = struct.unpack_from(order + "II", source, at)
     body = bytes(source[at + 8 : at + length - 4])
     if kind == blocks.INTERFACE and len(body) >= 8:
-        section.interfaces.append(_interface(body, order))
+        section.interfaces.append(interface_of(body, order))
     elif kind == blocks.NAMES and order == "<":
         names.append(body)
     elif kind == blocks.SIMPLE_PACKET and len(body) >= 4:
@@ -184,7 +184,8 @@ def _other_block(
         section.offsets.append(at + 28)
 
 
-def _interface(body: bytes, order: str) -> Interface:
+def interface_of(body: bytes, order: str) -> Interface:
+    """Return the interface that the body of a description block declares."""
     link, _reserved, snaplen = struct.unpack_from(order + "HHI", body)
     resolution, offset_s, texts = 6, 0, []
     for code, value in blocks.parse_options(body, 8, order):
