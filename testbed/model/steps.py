@@ -30,6 +30,30 @@ class Rung(Strict):
             raise ValueError("cannot have other keys beside at")
         return self
 
+    @property
+    def name(self) -> str:
+        """Name the keys of this rung for the journal: 'id', 'id+text', 'at'."""
+        keys = type(self).model_fields
+        return "+".join(k for k in keys if getattr(self, k) is not None)
+
+    def matches(
+        self, *, resource_id: str, text: str, description: str, package: str
+    ) -> bool:
+        """Say whether a view is meant; a rung that is a point means no view.
+
+        package  completes an id that has no ':id/'
+        """
+        wanted = self.id
+        if wanted is not None and ":id/" not in wanted:
+            wanted = f"{package}:id/{wanted}"
+        return (
+            self.at is None
+            and wanted in (None, resource_id)
+            and self.text in (None, text)
+            and (self.text_contains is None or self.text_contains in text)
+            and self.description in (None, description)
+        )
+
 
 class Selector(Strict):
     """A ladder of rungs; `{text: Live}` alone is a ladder of one."""

@@ -8,6 +8,15 @@ parameter (`btn_set_colour_red`).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_TEXTS = {
+    "stream_video": "Live",
+    "record_video": "Record",
+    "take_snapshot": "Snapshot",
+    "open_settings": "Settings",
+    "launch_app": "Netflix",
+    "read_state": "Refresh",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
@@ -23,9 +32,11 @@ class Button:
 
     @property
     def text(self) -> str:
-        """Return what a person reads on the button: 'Turn on', 'Set colour red'."""
-        words = " ".join((self.activity, *self.parameters.values()))
-        return words.replace("_", " ").capitalize()
+        """Return what a person reads on the button: 'Turn on', 'Red', '60 %'."""
+        if "brightness" in self.parameters:
+            return f"{self.parameters['brightness']} %"
+        plain = " ".join(self.parameters.values()) or self.activity.replace("_", " ")
+        return _TEXTS.get(self.activity, plain.capitalize())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +101,7 @@ APPS = (
     App(
         device="samsung_tv",
         package="com.samsung.android.oneconnect",
-        title="Samsung TV",
+        title="Living room TV",
         buttons=_buttons("turn_on", "turn_off", "launch_app", "volume_up", "play"),
         home_tile=True,
     ),

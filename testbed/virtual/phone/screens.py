@@ -213,23 +213,23 @@ def find_rung(
 ) -> tuple[Rung, tuple[int, int]] | None:
     """Return the first rung of the ladder that matches, and the point to touch.
 
+    Among several views that match, one that can be clicked is preferred.
+
     package  completes an id that has no ':id/'
     """
     for rung in selector.any:
         if rung.at is not None:
             return rung, rung.at
-        for node in tree.walk():
-            if _matches(rung, node, package):
-                return rung, node.centre
+        hits = [
+            n
+            for n in tree.walk()
+            if rung.matches(
+                resource_id=n.resource_id,
+                text=n.text,
+                description=n.description,
+                package=package,
+            )
+        ]
+        if hits:
+            return rung, max(hits, key=lambda n: n.clickable).centre
     return None
-
-
-def _matches(rung: Rung, node: Node, package: str) -> bool:
-    if rung.id is not None:
-        full = rung.id if ":id/" in rung.id else f"{package}:id/{rung.id}"
-        return node.resource_id == full
-    if rung.text is not None:
-        return node.text == rung.text
-    if rung.text_contains is not None:
-        return rung.text_contains in node.text
-    return rung.description is not None and node.description == rung.description
