@@ -24,8 +24,7 @@ def load_lab(path: Path) -> Lab:
     """Load `lab.yaml`."""
     document = read_document(path)
     lab = typed(document, Lab)
-    if lab is not None:
-        check_lab(document, lab)
+    check_lab(document)
     return _or_raise(lab, document)
 
 
@@ -40,15 +39,14 @@ def load_profiles(folder: Path) -> dict[str, DeviceProfile]:
     profiles, faults = _profiles(folder)
     if faults:
         raise FaultyFilesError(faults)
-    return profiles
+    return {name: p for name, p in profiles.items() if p is not None}
 
 
 def load_scenario(path: Path, profiles: Mapping[str, DeviceProfile]) -> Scenario:
     """Load one scenario and hold it against the profiles."""
     document = read_document(path)
     scenario = typed(document, Scenario)
-    if scenario is not None:
-        check_scenario(document, scenario, profiles)
+    check_scenario(document, profiles)
     return _or_raise(scenario, document)
 
 
@@ -85,8 +83,7 @@ def check_all(lab_file: Path, devices: Path, scenarios: Path) -> Checked:
     profiles, profile_faults = _profiles(devices)
     faults += profile_faults
     if lab_document is not None:
-        if lab is not None:
-            check_lab(lab_document, lab, profiles)
+        check_lab(lab_document, profiles)
         faults += lab_document.faults
     found: dict[str, Scenario] = {}
     for path in sorted(scenarios.glob("*.yaml")):
@@ -94,11 +91,12 @@ def check_all(lab_file: Path, devices: Path, scenarios: Path) -> Checked:
         if document is None:
             continue
         scenario = typed(document, Scenario)
+        check_scenario(document, profiles)
         if scenario is not None:
-            check_scenario(document, scenario, profiles, lab)
             found[scenario.scenario] = scenario
         faults += document.faults
-    return Checked(lab, profiles, found, tuple(sorted(faults)))
+    whole = {name: p for name, p in profiles.items() if p is not None}
+    return Checked(lab, whole, found, tuple(sorted(faults)))
 
 
 def _readable(path: Path, faults: list[Fault]) -> Document | None:
@@ -112,21 +110,26 @@ def _readable(path: Path, faults: list[Fault]) -> Document | None:
 
 def _profile(document: Document) -> DeviceProfile | None:
     profile = typed(document, DeviceProfile)
-    if profile is not None:
-        check_profile(document, profile)
+    check_profile(document)
     return profile
 
 
-def _profiles(folder: Path) -> tuple[dict[str, DeviceProfile], list[Fault]]:
+def _profiles(
+    folder: Path,
+) -> tuple[dict[str, DeviceProfile | None], list[Fault]]:
+    """Read a folder of profiles; a device whose profile has faults stands as None."""
     faults: list[Fault] = []
-    profiles: dict[str, DeviceProfile] = {}
+    profiles: dict[str, DeviceProfile | None] = {}
     owner: dict[str, str] = {}
     for path in sorted(folder.glob("*.yaml")):
         document = _readable(path, faults)
         if document is None:
             continue
         profile = _profile(document)
-        if profile is not None:
+        if profile is None:
+            named = document.value if isinstance(document.value, dict) else {}
+            profiles.setdefault(str(named.get("device", path.stem)), None)
+        else:
             if profile.device in profiles:
                 document.fault(("device",), f"{profile.device!r} has a profile already")
             if profile.mac in owner:

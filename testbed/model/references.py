@@ -1,12 +1,14 @@
-"""Faults that one model alone cannot see: names that point elsewhere."""
+"""Faults that one model alone cannot see: names that point elsewhere.
 
-from collections.abc import Mapping
+They are looked for in the text, not in the typed model, so that they are found beside
+the faults of a file that cannot be typed.
+"""
 
-from testbed.model.lab import Lab
+from collections.abc import Iterator, Mapping
+
 from testbed.model.profile import DeviceProfile
-from testbed.model.scenario import Habit, Scenario, Selection
 from testbed.model.source import Document, Place
-from testbed.model.typed import nearest, one_of
+from testbed.model.typed import got, nearest, one_of
 from testbed.model.types import Channel, parse_seconds
 
 VIRTUAL_FAULTS = (
@@ -20,82 +22,83 @@ VIRTUAL_FAULTS = (
     "stuck_plug",
     "tts_down",
 )
+CHANNELS = tuple(channel.value for channel in Channel)
+
+# A device whose profile has faults is known by name, but not what it can do.
+Profiles = Mapping[str, DeviceProfile | None]
 
 
-def check_lab(
-    document: Document, lab: Lab, profiles: Mapping[str, DeviceProfile] | None = None
-) -> None:
+def check_lab(document: Document, profiles: Profiles | None = None) -> None:
     """Note faults of a lab file; against the profiles too where they are given."""
-    if lab.voice is not None and (lab.voice.pcm_tcp is None) == (not lab.voice.command):
-        document.fault(("voice",), "must have one of pcm_tcp and command")
-    if lab.router.key_file is None and lab.router.key_env is None:
-        document.fault(("router",), "must have key_file or key_env")
-    if lab.router.host_key is None and lab.router.host_key_file is None:
-        remedy = f"; `ssh-keyscan {lab.router.host}` prints it, check it by hand"
-        document.fault(("router",), f"must pin host_key or host_key_file{remedy}")
-    _check_host_port(document, ("router", "beacon"), lab.router.beacon)
-    for name, plug in lab.plugs.items():
-        if (plug.feeds is None) == (plug.is_device is None):
+    lab = document.value
+    _check_voice(document, lab)
+    _check_router(document, lab)
+    for name, plug in _entries(lab, "plugs"):
+        if not isinstance(plug, dict):
+            continue
+        if ("feeds" in plug) == ("is_device" in plug):
             document.fault(("plugs", name), "must have one of feeds and is_device")
-        device = plug.feeds or plug.is_device
-        if profiles and device and device not in profiles:
-            message = f"{device!r} is not a device profile{nearest(device, profiles)}"
-            key = "feeds" if plug.feeds else "is_device"
-            document.fault(("plugs", name, key), message)
-    for i, fault in enumerate(lab.virtual.faults if lab.virtual else ()):
-        if fault.kind not in VIRTUAL_FAULTS:
-            message = f"must be one of {one_of(VIRTUAL_FAULTS)}, got {fault.kind!r}"
-            document.fault(("virtual", "faults", i, "kind"), message)
+        for key in ("feeds", "is_device"):
+            if profiles and key in plug:
+                _known_device(document, ("plugs", name, key), plug[key], profiles)
+    virtual = lab.get("virtual") if isinstance(lab, dict) else None
+    for i, fault in _items(virtual, "faults"):
+        kind = _text(fault, "kind")
+        if kind is not None and kind not in VIRTUAL_FAULTS:
+            message = f"{kind!r} is not a fault of the virtual lab"
+            hint = nearest(kind, VIRTUAL_FAULTS)
+            document.fault(("virtual", "faults", i, "kind"), message + hint)
 
 
-def check_profile(document: Document, profile: DeviceProfile) -> None:
+def check_profile(document: Document) -> None:
     """Note faults of a device profile."""
-    for name, activity in profile.activities.items():
+    profile = document.value
+    groups = dict(_entries(profile, "delta_groups"))
+    initial = dict(_entries(profile, "initial"))
+    for name, activity in _entries(profile, "activities"):
         place: Place = ("activities", name)
-        if not activity.channels:
-            message = f"must have a channel: {one_of(c.value for c in Channel)}"
-            document.fault(place, message)
-        if activity.delta not in profile.delta_groups:
-            try:
-                parse_seconds(activity.delta)
-            except ValueError as exc:
-                groups = profile.delta_groups
-                hint = f" or one of delta_groups{nearest(activity.delta, groups)}"
-                document.fault(
-                    (*place, "delta"), f"{exc}{hint}, got {activity.delta!r}"
-                )
-        if activity.phone is not None and profile.app is None:
+        if not isinstance(activity, dict):
+            continue
+        if not any(channel in activity for channel in CHANNELS):
+            document.fault(place, f"must have a channel: {one_of(CHANNELS)}")
+        _check_delta(document, (*place, "delta"), activity.get("delta"), groups)
+        if "phone" in activity and "app" not in (profile or {}):  # type: ignore[operator]
             document.fault((*place, "phone"), "needs `app:` in the profile")
-        for key in (*activity.needs, *activity.gives):
-            if key not in profile.initial:
-                kind = "needs" if key in activity.needs else "gives"
-                message = f"is not a state of `initial`{nearest(key, profile.initial)}"
-                document.fault((*place, kind, key), message, at_key=True)
+        for kind in ("needs", "gives"):
+            for key, _ in _entries(activity, kind):
+                if key not in initial:
+                    message = f"is not a state of `initial`{nearest(key, initial)}"
+                    document.fault((*place, kind, key), message, at_key=True)
 
 
-def check_scenario(
-    document: Document,
-    scenario: Scenario,
-    profiles: Mapping[str, DeviceProfile],
-    lab: Lab | None = None,
-) -> None:
+def check_scenario(document: Document, profiles: Profiles) -> None:
     """Note faults of a scenario: devices, activities and channels that do not exist."""
-    if not (scenario.devices or scenario.select or scenario.users):
+    scenario = document.value
+    if not isinstance(scenario, dict):
+        return
+    given = [key for key in ("devices", "select", "users") if key in scenario]
+    if not given:
         document.fault((), "must name what to do: devices, select or users")
-    if scenario.users and (scenario.devices or scenario.select):
-        document.fault(("users",), "cannot stand beside devices or select")
-    if scenario.sessions > scenario.repeats and not scenario.users:
-        message = f"cannot be more than repeats, {scenario.repeats}"
-        document.fault(("sessions",), f"{message}, got {scenario.sessions}")
-    for i, device in enumerate(scenario.devices):
+    if "users" in given and len(given) > 1:
+        document.fault(("users",), "cannot stand beside devices or select", at_key=True)
+    if "users" not in given:
+        _check_sessions(document, scenario)
+    for i, device in _items(scenario, "devices"):
         _known_device(document, ("devices", i), device, profiles)
-    for i, selection in enumerate(scenario.select):
+    for i, selection in _items(scenario, "select"):
         _check_selection(document, ("select", i), selection, profiles)
-    for i, user in enumerate(scenario.users):
-        for j, habit in enumerate(user.habits):
+    for i, user in _items(scenario, "users"):
+        for j, habit in _items(user, "habits"):
             _check_habit(document, ("users", i, "habits", j), habit, profiles)
-    if lab is not None:
-        _check_instruments(document, scenario, profiles, lab)
+
+
+def _check_sessions(document: Document, scenario: object) -> None:
+    sessions = _text(scenario, "sessions") or "1"
+    repeats = _text(scenario, "repeats") or "1"
+    whole = sessions.isdigit() and repeats.isdigit()
+    if whole and int(sessions) > max(int(repeats), 1):
+        message = f"cannot be more than repeats, got {sessions!r}"
+        document.fault(("sessions",), message)
 
 
 def hours_of(text: str) -> range:
@@ -112,90 +115,126 @@ def hours_of(text: str) -> range:
     return hours
 
 
+def _check_voice(document: Document, lab: object) -> None:
+    voice = lab.get("voice") if isinstance(lab, dict) else None
+    if isinstance(voice, dict) and ("pcm_tcp" in voice) == ("command" in voice):
+        document.fault(("voice",), "must have one of pcm_tcp and command", at_key=True)
+
+
+def _check_router(document: Document, lab: object) -> None:
+    router = lab.get("router") if isinstance(lab, dict) else None
+    if not isinstance(router, dict):
+        return
+    if not {"key_file", "key_env"} & set(router):
+        document.fault(("router",), "must have key_file or key_env", at_key=True)
+    if not {"host_key", "host_key_file"} & set(router):
+        scan = f"ssh-keyscan {router.get('host', 'HOST')}"
+        message = f"must pin host_key or host_key_file; `{scan}` prints it to compare"
+        document.fault(("router",), message, at_key=True)
+    text = _text(router, "beacon")
+    if text is not None:
+        host, colon, port = text.rpartition(":")
+        if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+            document.fault(("router", "beacon"), f"must be host:port, got {text!r}")
+
+
+def _check_delta(
+    document: Document, place: Place, delta: object, groups: Mapping[str, object]
+) -> None:
+    if not isinstance(delta, str) or delta in groups:
+        return
+    try:
+        parse_seconds(delta)
+    except ValueError as exc:
+        hint = f" or one of delta_groups, got {delta!r}{nearest(delta, groups)}"
+        document.fault(place, f"{exc}{hint}")
+
+
 def _known_device(
-    document: Document,
-    place: Place,
-    device: str,
-    profiles: Mapping[str, DeviceProfile],
+    document: Document, place: Place, device: object, profiles: Profiles
 ) -> DeviceProfile | None:
-    if device in profiles:
-        return profiles[device]
-    message = f"{device!r} is not a device profile{nearest(device, profiles)}"
-    document.fault(place, message)
-    return None
+    if not isinstance(device, str):
+        return None
+    if device not in profiles:
+        message = f"{device!r} is not a device profile{nearest(device, profiles)}"
+        document.fault(place, message)
+        return None
+    return profiles[device]
 
 
 def _known_activity(
-    document: Document, place: Place, activity: str, profile: DeviceProfile
+    document: Document, place: Place, activity: object, profile: DeviceProfile
 ) -> bool:
     if activity in profile.activities:
         return True
-    hint = nearest(activity, profile.activities)
-    document.fault(place, f"{activity!r} is not an activity of {profile.device}{hint}")
+    if isinstance(activity, str):
+        hint = nearest(activity, profile.activities)
+        message = f"{activity!r} is not an activity of {profile.device}{hint}"
+        document.fault(place, message)
     return False
 
 
 def _check_selection(
-    document: Document,
-    place: Place,
-    selection: Selection,
-    profiles: Mapping[str, DeviceProfile],
+    document: Document, place: Place, selection: object, profiles: Profiles
 ) -> None:
-    profile = _known_device(document, (*place, "device"), selection.device, profiles)
+    device = _text(selection, "device")
+    profile = _known_device(document, (*place, "device"), device, profiles)
     if profile is None:
         return
-    for i, name in enumerate(selection.activities):
+    for i, name in _items(selection, "activities"):
         _known_activity(document, (*place, "activities", i), name, profile)
-    names = selection.activities or tuple(profile.activities)
+    names = [n for _, n in _items(selection, "activities")] or profile.activities
     chosen = [profile.activities[n] for n in names if n in profile.activities]
-    for i, channel in enumerate(selection.channels):
-        if not any(channel in activity.channels for activity in chosen):
-            message = f"no chosen activity of {profile.device} has channel {channel!s}"
+    for i, channel in _items(selection, "channels"):
+        known = channel in CHANNELS
+        if known and not any(channel in activity.channels for activity in chosen):
+            message = f"no chosen activity of {profile.device} has channel {channel!r}"
             document.fault((*place, "channels", i), message)
 
 
 def _check_habit(
-    document: Document,
-    place: Place,
-    habit: Habit,
-    profiles: Mapping[str, DeviceProfile],
+    document: Document, place: Place, habit: object, profiles: Profiles
 ) -> None:
-    profile = _known_device(document, (*place, "device"), habit.device, profiles)
+    device = _text(habit, "device")
+    profile = _known_device(document, (*place, "device"), device, profiles)
+    activity, channel = _text(habit, "activity"), _text(habit, "channel")
     if profile is not None and _known_activity(
-        document, (*place, "activity"), habit.activity, profile
+        document, (*place, "activity"), activity, profile
     ):
-        channels = profile.activities[habit.activity].channels
-        if habit.channel not in channels:
-            valid = one_of(c.value for c in channels)
-            message = f"{habit.activity} has channel {valid}, got {habit.channel!s}"
+        channels = [str(c) for c in profile.activities[activity or ""].channels]
+        if channel in CHANNELS and channel not in channels:
+            message = f"{activity} has channel {one_of(channels)}, got {channel!r}"
             document.fault((*place, "channel"), message)
     for kind in ("weekday", "weekend"):
-        for key, rate in getattr(habit, kind).items():
-            try:
-                hours_of(key)
-            except ValueError as exc:
-                message = f"{exc}, got {key!r}"
-                document.fault((*place, kind, key), message, at_key=True)
-            if not 0 <= rate <= 60:
-                message = f"must be 0 to 60 events per hour, got {rate:g}"
-                document.fault((*place, kind, key), message)
+        for key, rate in _entries(habit, kind):
+            _check_rate(document, (*place, kind, key), key, rate)
 
 
-def _check_instruments(
-    document: Document,
-    scenario: Scenario,
-    profiles: Mapping[str, DeviceProfile],
-    lab: Lab,
-) -> None:
-    powered = {p.feeds for p in lab.plugs.values()}
-    for i, selection in enumerate(scenario.select):
-        wants_power = Channel.POWER in selection.channels
-        if wants_power and selection.device not in powered:
-            message = f"no plug of the lab feeds {selection.device}"
-            document.fault(("select", i, "channels"), message)
+def _check_rate(document: Document, place: Place, key: str, rate: object) -> None:
+    try:
+        hours_of(key)
+    except ValueError as exc:
+        document.fault(place, f"{exc}, got {key!r}", at_key=True)
+    try:
+        fits = 0 <= float(str(rate)) <= 60
+    except ValueError:
+        fits = False
+    if not fits:
+        document.fault(place, f"must be 0 to 60 events per hour, got {got(rate)}")
 
 
-def _check_host_port(document: Document, place: Place, text: str) -> None:
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
-        document.fault(place, f"must be host:port, got {text!r}")
+def _items(value: object, key: str) -> Iterator[tuple[int, str]]:
+    """Yield (index, entry) of a list in a mapping; nothing where it is not one."""
+    found = value.get(key) if isinstance(value, dict) else None
+    yield from enumerate(found if isinstance(found, list) else ())
+
+
+def _entries(value: object, key: str) -> Iterator[tuple[str, object]]:
+    """Yield (key, value) of a mapping in a mapping; nothing where it is not one."""
+    found = value.get(key) if isinstance(value, dict) else None
+    yield from found.items() if isinstance(found, dict) else ()
+
+
+def _text(value: object, key: str) -> str | None:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None

@@ -68,35 +68,49 @@ class Document:
     root: yaml.Node | None = None
     faults: list[Fault] = field(default_factory=list)
 
-    def fault(self, place: Place, message: str, *, at_key: bool = False) -> None:
-        """Note a fault at a place, found by the longest part of it that exists."""
-        line = self._line(place, at_key=at_key)
-        text = place_text(place)
+    def fault(
+        self, place: Place, message: str, *, at_key: bool = False, absent: bool = False
+    ) -> None:
+        """Note a fault at a place.
+
+        Levels that only the typed model has (a shorthand stands for them) are left out
+        of the place. `at_key` means the line of the key rather than of its value;
+        `absent` that the last part is what is missing.
+        """
+        parent = place[:-1] if absent else place
+        line, found = self._locate(parent, at_key=at_key)
+        text = place_text((*found, *place[-1:]) if absent else found)
         self.faults.append(
             Fault(file=str(self.path), line=line, place=text, message=message)
         )
 
-    def _line(self, place: Place, *, at_key: bool) -> int:
-        node, mark = self.root, 1
+    def _locate(self, place: Place, *, at_key: bool) -> tuple[int, Place]:
+        """Return the line of a place, and the parts of it that are in the text."""
+        node, line = self.root, 1
+        found: list[str | int] = []
         if node is not None:
-            mark = node.start_mark.line + 1
-        for i, part in enumerate(place):
-            if isinstance(node, yaml.MappingNode):
-                pair = next((p for p in node.value if p[0].value == str(part)), None)
-                if pair is None:
-                    continue  # a shorthand: the typed model has a level the text lacks
-                key_line = pair[0].start_mark.line + 1
-                node = pair[1]
-                last = i == len(place) - 1
-                mark = key_line if at_key and last else node.start_mark.line + 1
-            elif (
-                isinstance(node, yaml.SequenceNode)
-                and isinstance(part, int)
-                and part < len(node.value)
-            ):
-                node = node.value[part]
-                mark = node.start_mark.line + 1
-        return mark
+            line = node.start_mark.line + 1
+        for part in place:
+            following = _child(node, part)
+            if following is None:
+                continue
+            key, node = following
+            found.append(part)
+            last = part is place[-1]
+            line = (key if at_key and last else node).start_mark.line + 1
+        return line, tuple(found)
+
+
+def _child(
+    node: yaml.Node | None, part: str | int
+) -> tuple[yaml.Node, yaml.Node] | None:
+    """Return key and value of a part of a node; an entry of a list is its own key."""
+    if isinstance(node, yaml.MappingNode):
+        return next((pair for pair in node.value if pair[0].value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+        entry = node.value[part] if part < len(node.value) else None
+        return (entry, entry) if entry is not None else None
+    return None
 
 
 def read_document(path: Path) -> Document:

@@ -62,7 +62,7 @@ def _note(document: Document, model: type[BaseModel], error: ErrorDetails) -> No
         name = str(place[-1])
         document.fault(place, f"is not a known key{nearest(name, keys)}", at_key=True)
     elif kind == "missing":
-        document.fault(place, "is missing")
+        document.fault(place, "is missing", absent=True)
     else:
         document.fault(place, f"{_must(error)}, got {got(error['input'])}")
 
@@ -88,7 +88,8 @@ def _must(error: ErrorDetails) -> str:
     if kind in fixed:
         return fixed[kind]
     if kind == "greater_than":
-        return f"must be more than {context['gt']}"
+        whole = context["gt"] == 0 and isinstance(context["gt"], int)
+        return "must be at least 1" if whole else f"must be more than {context['gt']}"
     if kind == "greater_than_equal":
         return f"must be at least {context['ge']}"
     if kind in ("less_than", "less_than_equal"):
