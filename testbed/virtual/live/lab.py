@@ -1,0 +1,252 @@
+"""Start and end a virtual lab, find one that is up, and run commands inside.
+
+    with borrowed(lab, lab_file) as up:
+        code = up.run([sys.executable, "-m", "testbed", "run", "demo"])
+
+A borrowed lab ends with the process that borrowed it, however that ends; one brought
+up with `up` stays until `down`.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.clock import Clock, SystemClock, wait_until
+from testbed.errors import LabError
+from testbed.model.lab import Lab
+from testbed.model.load import load_profiles
+from testbed.virtual.live import foreground, permission, processes, router
+from testbed.virtual.live.config import LiveConfig, write_atomically
+from testbed.virtual.live.processes import ProcessId
+
+_READY_WITHIN_S = 30.0
+_PACKAGE_ROOT = Path(__file__).resolve().parents[3]
+_TRANSIENT = ("router", "client_key", "router_host_key", "authorized_keys", "shadow")
+
+
+@dataclass(frozen=True, slots=True)
+class LabHandle:
+    """A lab that is up."""
+
+    name: str
+    state: Path
+    process: ProcessId  # process 1 of the lab, as seen from here
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> int:
+        """Run a command on the lab's controller; return its exit code.
+
+        It has this terminal and this working folder, and `env` on top of this
+        environment. Ctrl-C goes to the command, not to this process.
+        """
+        return foreground.run_inside(
+            self.process.pid, argv, {**self.environment(), **(env or {})}
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of commands inside."""
+        authority = str(self.state / "ca.pem")
+        return {
+            **os.environ,
+            "PATH": permission.search_path(),
+            "USER": pwd.getpwuid(os.getuid()).pw_name,
+            "TESTBED_IN_LAB": "1",
+            "TESTBED_LAB": self.name,
+            "TESTBED_LAB_STATE": str(self.state),
+            "TESTBED_ROUTER_KEY": str(self.state / router.CLIENT_KEY),
+            "REQUESTS_CA_BUNDLE": authority,
+            "SSL_CERT_FILE": authority,
+        }
+
+    @property
+    def truth(self) -> Path:
+        """Folder of the ground truth; it outlives the lab until the next one."""
+        return self.state / "truth"
+
+
+def folder(name: str) -> Path:
+    """Return a lab's state folder, of this user alone; make it when it is missing.
+
+    Raises LabError when somebody else has made it.
+    """
+    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    if not base.is_dir():
+        base = Path(tempfile.gettempdir())
+    path = base / f"testbed-{os.getuid()}" / name
+    for part in (path.parent, path):
+        part.mkdir(mode=0o700, exist_ok=True)
+        found = part.lstat()
+        private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+        if found.st_uid != os.getuid() or not private:
+            raise LabError(f"{part} is not a private folder of yours; remove it")
+    return path
+
+
+def find(lab: Lab) -> LabHandle | None:
+    """Return the lab of this name that is up, or None."""
+    state = folder(lab.lab)
+    try:
+        values = json.loads((state / "state.json").read_text(encoding="utf-8"))
+        process = ProcessId(pid=values["pid"], began=values["began"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    return LabHandle(lab.lab, state, process) if process.alive() else None
+
+
+def up(
+    lab: Lab, lab_file: Path, *, clock: Clock | None = None, tied: bool = False
+) -> LabHandle:
+    """Bring a lab up; return once its router and devices work.
+
+    tied  end the lab when this process ends
+
+    Raises LabError when it is up already, when this machine does not permit it (with
+    the one command that helps), or with the cause when it does not start.
+    """
+    clock = clock or SystemClock()
+    state = folder(lab.lab)
+    with _alone(state, lab.lab):
+        if find(lab) is not None:
+            raise LabError(f"lab {lab.lab} is up already; testbed lab down ends it")
+        permission.check()
+        _clear(state)
+        devices = lab_file.resolve().parent / "devices"
+        config = LiveConfig(
+            state=state,
+            lab=lab,
+            macs=_macs(devices),
+            devices=devices if devices.is_dir() else None,
+            lifeline=tied,
+            start_ns=clock.now_ns(),
+        )
+        config.save()
+        return _start(config, clock)
+
+
+def down(lab: Lab, *, clock: Clock | None = None) -> bool:
+    """End the lab with all its processes; return whether it was up."""
+    found = find(lab)
+    if found is None:
+        return False
+    found.process.end(clock or SystemClock())
+    _forget(found.state)
+    return True
+
+
+@contextlib.contextmanager
+def borrowed(lab: Lab, lab_file: Path) -> Iterator[LabHandle]:
+    """Use the lab that is up, else one for as long as the context lasts."""
+    found = find(lab)
+    if found is not None:
+        yield found
+        return
+    handle = up(lab, lab_file, tied=True)
+    try:
+        yield handle
+    finally:
+        handle.process.end(SystemClock())
+        _forget(handle.state)
+
+
+@contextlib.contextmanager
+def _alone(state: Path, name: str) -> Iterator[None]:
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(f"lab {name} is being started by another process") from None
+        yield
+
+
+def _clear(state: Path) -> None:
+    for path in state.iterdir():
+        if path.name == "lock":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    (state / "truth").mkdir(mode=0o700)
+
+
+def _forget(state: Path) -> None:
+    """Remove keys and captures; the ground truth and the log stay for their readers."""
+    (state / "state.json").unlink(missing_ok=True)
+    for name in _TRANSIENT:
+        path = state / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _macs(devices: Path) -> dict[str, str]:
+    if not devices.is_dir():
+        return {}
+    return {name: profile.mac for name, profile in load_profiles(devices).items()}
+
+
+def _start(config: LiveConfig, clock: Clock) -> LabHandle:
+    state, name = config.state, config.lab.lab
+    python_path = os.environ.get("PYTHONPATH")
+    paths = [str(_PACKAGE_ROOT), *([python_path] if python_path else [])]
+    env = {
+        **os.environ,
+        "PATH": permission.search_path(),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+    with (state / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *permission.unshare_command(),
+                sys.executable,
+                "-m",
+                "testbed.virtual.live",
+                str(state),
+            ],
+            stdin=subprocess.PIPE if config.lifeline else subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=env,
+            start_new_session=True,
+        )
+    _LIFELINES[state] = process
+
+    def settled() -> bool:
+        return process.poll() is not None or any(
+            (state / f).exists() for f in ("ready.json", "failed.json")
+        )
+
+    wait_until(settled, clock=clock, deadline_s=_READY_WITHIN_S, poll_s=0.02)
+    child = processes.child_of(process.pid)
+    found = ProcessId.of(child) if child is not None else None
+    if found is None or not (state / "ready.json").exists():
+        process.kill()
+        process.wait()
+        raise LabError(f"lab {name} did not start: {_cause(state)}")
+    values = {"lab": name, "pid": found.pid, "began": found.began}
+    write_atomically(state / "state.json", json.dumps(values))
+    return LabHandle(name, state, found)
+
+
+# Popen objects, and with them the pipes whose end ends a tied lab.
+_LIFELINES: dict[Path, subprocess.Popen[bytes]] = {}
+
+
+def _cause(state: Path) -> str:
+    try:
+        text = (state / "failed.json").read_text(encoding="utf-8")
+        return str(json.loads(text)["reason"])
+    except (FileNotFoundError, ValueError, KeyError):
+        lines = (state / "log").read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"it said nothing; see {state / 'log'}"

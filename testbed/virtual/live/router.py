@@ -1,0 +1,110 @@
+"""The router: a real sshd whose sessions see capture tools on a skewed clock."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from testbed.errors import LabError
+from testbed.virtual.house.hosts import ROUTER
+from testbed.virtual.live import kernel, topology
+
+HOST_KEY = "router_host_key"
+CLIENT_KEY = "client_key"
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_CONFIG = """\
+ListenAddress {address}:22
+HostKey {state}/router_host_key
+AuthorizedKeysFile {state}/authorized_keys
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+AllowUsers {user}
+Subsystem sftp internal-sftp
+UseDNS no
+PrintMotd no
+PrintLastLog no
+MaxStartups 100
+MaxSessions 100
+LogLevel ERROR
+SetEnv PATH={path} HOME={home}
+"""
+
+
+def prepare(state: Path) -> None:
+    """Make keys, configuration and folders of the router."""
+    for name in (HOST_KEY, CLIENT_KEY):
+        _keygen(state / name)
+    key = (state / f"{CLIENT_KEY}.pub").read_text(encoding="ascii")
+    (state / "authorized_keys").write_text(key, encoding="ascii")
+    for name in ("captures", "home", "bin"):
+        (state / "router" / name).mkdir(parents=True, exist_ok=True)
+    home = state / "router" / "home"
+    config = _CONFIG.format(
+        address=topology.MGMT_ROUTER,
+        state=state,
+        user=pwd.getpwuid(os.getuid()).pw_name,
+        path=f"{state}/router/bin:{_SYSTEM_PATH}",
+        home=home,
+    )
+    (state / "sshd_config").write_text(config, encoding="utf-8")
+    _write_accounts(state, home)
+
+
+def _keygen(path: Path) -> None:
+    done = subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise LabError(f"ssh-keygen made no key: {done.stderr.strip()}")
+
+
+def _shell(state: Path) -> Path:
+    """Return busybox's `sh`, as on OpenWrt, or the system's where it is missing."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        return Path("/bin/sh")
+    shell = state / "router" / "sh"
+    shell.unlink(missing_ok=True)
+    shell.symlink_to(busybox)
+    return shell
+
+
+def _write_accounts(state: Path, home: Path) -> None:
+    """Write the router's own passwd: the user's login shell and home may be slow."""
+    user = pwd.getpwuid(os.getuid())
+    others = Path("/etc/passwd").read_text(encoding="utf-8").splitlines()
+    own = f"{user.pw_name}:x:{user.pw_uid}:{user.pw_gid}::{home}:{_shell(state)}"
+    lines = [own, *(line for line in others if not line.startswith(f"{user.pw_name}:"))]
+    (state / "passwd").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # A locked password ('!', as Ubuntu gives root) would bar the login by key, too.
+    shadow = "".join(f"{line.split(':')[0]}:*:1::::::\n" for line in lines if line)
+    (state / "shadow").write_text(shadow, encoding="utf-8")
+    (state / "shadow").chmod(0o600)
+
+
+def run_sshd(state: Path) -> NoReturn:
+    """Become the router's sshd; for a fresh child process."""
+    sshd = shutil.which("sshd", path=_SYSTEM_PATH)
+    if sshd is None:
+        raise LabError("sshd is missing")
+    kernel.enter(ROUTER)
+    kernel.unshare_mounts()
+    kernel.show_own_interfaces()
+    kernel.bind(state / "passwd", "/etc/passwd")
+    if os.getuid() == 0:
+        kernel.bind(state / "shadow", "/etc/shadow")
+    sys.stdout.flush()
+    config = str(state / "sshd_config")
+    os.execv(sshd, [sshd, "-D", "-e", "-f", config])  # noqa: S606 - full path
