@@ -1,0 +1,124 @@
+"""TLS 1.3 as it looks from outside: records and the handshake's flights.
+
+Nothing is encrypted; what would be ciphertext is random. The sizes are those of
+OpenSSL 3 with one certificate, as the live lab's connections have.
+"""
+
+import struct
+
+from numpy.random import Generator
+
+RECORD_B = 16_384
+_TAG_B = 17  # content type and authentication tag
+_HANDSHAKE, _CHANGE_CIPHER, _DATA = 22, 20, 23
+
+
+class Noise:
+    """Random bytes, cut out of one pool since making them afresh is slow."""
+
+    def __init__(self, rng: Generator) -> None:
+        self._pool = rng.bytes(1 << 20)
+        self._at = 0
+
+    def take(self, n: int) -> bytes:
+        """Return `n` random bytes."""
+        if n > len(self._pool) - self._at:
+            self._at = (self._at * 31 + 17) % 4096
+        if n > len(self._pool) - self._at:
+            return (self._pool * (n // len(self._pool) + 1))[:n]
+        start = self._at
+        self._at += n
+        return self._pool[start : start + n]
+
+
+def records(size_b: int, noise: Noise) -> bytes:
+    """Return `size_b` application bytes as records."""
+    if size_b <= RECORD_B:
+        return _record(_DATA, noise.take(size_b + _TAG_B))
+    parts = []
+    while size_b > 0:
+        part = min(size_b, RECORD_B)
+        parts.append(_record(_DATA, noise.take(part + _TAG_B)))
+        size_b -= part
+    return b"".join(parts)
+
+
+def client_hello(server: str, noise: Noise) -> bytes:
+    """Return the first flight of a client, with the server's name in clear."""
+    name = server.encode()
+    sni = struct.pack(">HBH", len(name) + 3, 0, len(name)) + name
+    share = struct.pack(">HH", 0x1D, 32) + noise.take(32)
+    extensions = b"".join(
+        struct.pack(">HH", kind, len(body)) + body
+        for kind, body in (
+            (0, sni),
+            (11, b"\x03\x00\x01\x02"),
+            (10, struct.pack(">HHHHH", 8, 0x1D, 0x17, 0x18, 0x19)),
+            (35, b""),
+            (22, b""),
+            (23, b""),
+            (13, struct.pack(">HHHHHH", 10, 0x0403, 0x0503, 0x0804, 0x0805, 0x0401)),
+            (43, b"\x04\x03\x04\x03\x03"),
+            (45, b"\x01\x01"),
+            (51, struct.pack(">H", len(share)) + share),
+        )
+    )
+    ciphers = struct.pack(">HHHH", 6, 0x1302, 0x1303, 0x1301)
+    body = (
+        b"\x03\x03"
+        + noise.take(32)
+        + b"\x20"
+        + noise.take(32)
+        + ciphers
+        + b"\x01\x00"
+        + struct.pack(">H", len(extensions))
+        + extensions
+    )
+    return _record(_HANDSHAKE, _message(1, body))
+
+
+def server_flight(certificate_b: int, noise: Noise) -> bytes:
+    """Return ServerHello and the encrypted rest, with a certificate of that size."""
+    share = struct.pack(">HH", 0x1D, 32) + noise.take(32)
+    extensions = struct.pack(">HHH", 43, 2, 0x0304)
+    extensions += struct.pack(">HH", 51, len(share)) + share
+    body = (
+        b"\x03\x03"
+        + noise.take(32)
+        + b"\x20"
+        + noise.take(32)
+        + b"\x13\x02\x00"
+        + struct.pack(">H", len(extensions))
+        + extensions
+    )
+    hello = _record(_HANDSHAKE, _message(2, body))
+    sizes = (10, certificate_b, 79, 52)  # extensions, certificate, proof, finished
+    return hello + _change() + b"".join(records(b, noise) for b in sizes)
+
+
+def client_finished(noise: Noise) -> bytes:
+    """Return the client's second flight."""
+    return _change() + records(52, noise)
+
+
+def tickets(noise: Noise) -> bytes:
+    """Return the two session tickets that a server sends after the handshake."""
+    return records(233, noise) + records(233, noise)
+
+
+def goodbye(noise: Noise) -> bytes:
+    """Return the encrypted alert before a connection is closed."""
+    return records(2, noise)
+
+
+def _record(kind: int, body: bytes) -> bytes:
+    version = b"\x03\x01" if kind == _HANDSHAKE and body[0] == 1 else b"\x03\x03"
+    return bytes([kind]) + version + struct.pack(">H", len(body)) + body
+
+
+def _change() -> bytes:
+    return _record(_CHANGE_CIPHER, b"\x01")
+
+
+def _message(kind: int, body: bytes) -> bytes:
+    return bytes([kind]) + len(body).to_bytes(3) + body
