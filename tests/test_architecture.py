@@ -39,6 +39,9 @@ def test_nothing_is_swallowed(path):
         if isinstance(node, ast.ExceptHandler):
             caught = ast.unparse(node.type) if node.type else "everything"
             names = set(re.findall(r"\w+", caught))
+            goes_on = isinstance(node.body[-1], ast.Raise) and not node.body[-1].exc
+            if names == {"BaseException"} and goes_on:
+                continue  # tidies up and lets everything through
             assert not names & {"everything", "Exception", "BaseException"}, caught
 
 

@@ -1,0 +1,29 @@
+# The front door: `make demo` and `make test` set up all they need.
+PY := .venv/bin/python
+TESTBED := .venv/bin/testbed
+
+.PHONY: setup demo test lint bench docs help
+
+setup: ## Debian packages (as root), .venv, locked Python packages
+	@./setup.sh
+
+demo: setup ## a real campaign in the virtual lab, then its report
+	@./demo.sh
+
+test: setup ## all tests, the live virtual lab among them
+	@$(PY) -m pytest -q
+
+lint: setup ## ruff, formatting, types, floors
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: setup ## ratios measured side by side in one run, written as JSON
+	@$(PY) -m tests.bench
+
+docs: setup ## what is generated: CLI reference, schemas, tables
+	@$(PY) -m testbed.cli.reference
+
+help:
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'

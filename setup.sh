@@ -1,0 +1,99 @@
+#!/bin/sh
+# Everything that `make demo` and `make test` need, on a fresh Debian 12 or Ubuntu:
+# Debian packages (as root; otherwise the exact command is printed), .venv, the locked
+# Python packages. Does nothing when all is there already.
+set -eu
+cd "$(dirname "$0")"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# program:package
+NEEDED="adb:adb sshd:openssh-server ssh:openssh-client tshark:tshark dumpcap:wireshark-common
+tcpdump:tcpdump espeak-ng:espeak-ng ip:iproute2 nft:nftables ethtool:ethtool
+busybox:busybox unshare:util-linux setcap:libcap2-bin openssl:openssl"
+
+missing=""
+for pair in $NEEDED; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 ||
+        missing="$missing ${pair#*:}"
+done
+
+python=""
+for name in python3.11 python3.12 python3.13 python3; do
+    if command -v "$name" >/dev/null 2>&1 && "$name" -c \
+        'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; then
+        python=$name
+        break
+    fi
+done
+[ -n "$python" ] || missing="$missing python3 python3-venv"
+if [ -n "$python" ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    missing="$missing $(basename "$(readlink -f "$(command -v "$python")")")-venv"
+fi
+
+install_packages() {
+    say "installing Debian packages:$missing"
+    # A new sshd must not start to listen on this machine: the lab runs its own.
+    policy=/usr/sbin/policy-rc.d
+    ours=""
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        ours=1
+        trap 'rm -f "$policy"' EXIT INT TERM
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    log=$(mktemp)
+    # shellcheck disable=SC2086 # a list of words
+    if ! { apt-get -o DPkg::Lock::Timeout=300 update &&
+        apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing; } \
+        >"$log" 2>&1; then
+        tail -n 5 "$log" >&2
+        say "apt-get failed; the whole log is $log"
+        exit 3
+    fi
+    rm -f "$log"
+    if [ -n "$ours" ]; then
+        rm -f "$policy"
+        trap - EXIT INT TERM
+    fi
+    case " $missing " in
+    *" openssh-server "*)
+        if command -v systemctl >/dev/null 2>&1; then
+            systemctl disable --now ssh.service ssh.socket >/dev/null 2>&1 || true
+            say "openssh-server is installed but left disabled"
+        fi
+        ;;
+    esac
+}
+
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" != 0 ]; then
+        say "these Debian packages are missing; run this once, then again:"
+        say "  sudo apt-get install -y --no-install-recommends$missing"
+        exit 3
+    fi
+    install_packages
+    [ -n "$python" ] || python=python3
+fi
+if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; then
+    say "Python 3.11, 3.12 or 3.13 is needed; $("$python" --version) was found"
+    exit 3
+fi
+
+stamp=$(cat requirements.lock pyproject.toml setup.sh | sha256sum | cut -d' ' -f1)
+if [ "$(cat .venv/.stamp 2>/dev/null || true)" != "$stamp" ] ||
+    ! .venv/bin/python -c '' 2>/dev/null; then
+    say "making .venv from requirements.lock"
+    [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || {
+        rm -rf .venv
+        "$python" -m venv .venv
+    }
+    sed -n '/^uv==/,/[^\\]$/p' requirements.lock >.venv/uv.lock
+    .venv/bin/python -m pip install -q --disable-pip-version-check \
+        --require-hashes -r .venv/uv.lock
+    export UV_NO_PROGRESS=1 VIRTUAL_ENV="$PWD/.venv"
+    .venv/bin/uv pip sync -q --require-hashes --compile-bytecode requirements.lock
+    .venv/bin/uv pip install -q --no-deps --no-build-isolation -e .
+    printf '%s\n' "$stamp" >.venv/.stamp
+fi
