@@ -16,6 +16,7 @@ The engine is in `Utterance.engine`, and in `Bracket.detail` with the reason of 
 fall-back, because a reader of the dataset must know who spoke.
 """
 
+import hashlib
 import logging
 import threading
 from pathlib import Path
@@ -142,9 +143,12 @@ class Loudspeaker:
 
     def _keep(self, recipe: Recipe, sound: bytes) -> Utterance:
         pcm = decode(self._name, recipe, sound)
-        made = basic_time(self._clock.now_ns())
+        more = {
+            "made": basic_time(self._clock.now_ns()),
+            "source_sha256": hashlib.sha256(sound).hexdigest(),
+        }
         try:
-            return self._cache.put(recipe, pcm, {"made": made})
+            return self._cache.put(recipe, pcm, more)
         except OSError as exc:
             request = f"keep {recipe.text!r} in {self._at.cache}"
             reason = f"{exc.strerror or exc}; set 'cache' of the voice elsewhere"

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from numpy.random import Generator
 
+from testbed.virtual.plain_http import Answer, Request
 from testbed.virtual.wemo.description import event_xml
-from testbed.virtual.wemo.http import Answer, Request
 
 NOTIFY_S = 2.0
 LEASE_S = 300

@@ -5,10 +5,12 @@ import logging
 import re
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from testbed.clock import Clock
+from testbed.virtual.plain_http import Answer, Request, answer_bytes, read_request
 from testbed.virtual.stage import Stage
 from testbed.virtual.wemo.description import (
     SERVICES,
@@ -19,12 +21,16 @@ from testbed.virtual.wemo.description import (
     setup_xml,
 )
 from testbed.virtual.wemo.events import Connect, Events, connect_tcp
-from testbed.virtual.wemo.http import Answer, Request, answer_bytes, read_request
 from testbed.virtual.wemo.relay import DeviceRelay, FeedingRelay, Meter, Relay
 
 _SOAP_ACTION = re.compile(r'^"?([^"#]+)#(\w+)"?$')
 _WANTED = re.compile(r"<BinaryState>\s*([01])\s*</BinaryState>")
 _SIGNAL = "80"
+_SERVER = {
+    "CONTENT-TYPE": 'text/xml; charset="utf-8"',
+    "SERVER": "Unspecified, UPnP/1.0, Unspecified",
+    "X-User-Agent": "redsonic",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +83,8 @@ class Wemo:
             peer = str(writer.get_extra_info("peername")[0])
             request = await read_request(reader, peer)
             answer = Answer(status=400) if request is None else self._answer(request)
-            writer.write(answer_bytes(answer))
+            headers = {**_SERVER, **answer.headers}
+            writer.write(answer_bytes(replace(answer, headers=headers)))
             await writer.drain()
         except (OSError, TimeoutError) as exc:
             _log.info("%s: a client broke off: %s", self._identity.name, exc)

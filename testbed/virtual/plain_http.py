@@ -1,13 +1,18 @@
-"""As much HTTP/1.1 as a WeMo speaks: one request per connection, bodies with length."""
+"""As much HTTP/1.1 as small servers of the lab speak: one request per connection."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 REQUEST_S = 5.0
-MAX_HEAD_B = 8192
 MAX_BODY_B = 65536
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 412: "Precondition Failed"}
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    412: "Precondition Failed",
+    503: "Service Unavailable",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +68,7 @@ def answer_bytes(answer: Answer) -> bytes:
     head = [f"HTTP/1.1 {answer.status} {reason}"]
     head += [f"{name}: {value}" for name, value in answer.headers.items()]
     head += [
-        'CONTENT-TYPE: text/xml; charset="utf-8"',
         f"CONTENT-LENGTH: {len(body)}",
-        "SERVER: Unspecified, UPnP/1.0, Unspecified",
-        "X-User-Agent: redsonic",
         "CONNECTION: close",
     ]
     return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + body
