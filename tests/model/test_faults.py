@@ -26,13 +26,11 @@ def profiles():
 
 def message_of(name, profiles):
     path = FAULTY / f"{name}.yaml"
+    load = {"lab": load_lab, "lamp": load_profile}.get(
+        name, lambda path: load_scenario(path, profiles)
+    )
     with pytest.raises(FaultyFilesError) as caught:
-        if name == "lab":
-            load_lab(path)
-        elif name == "lamp":
-            load_profile(path)
-        else:
-            load_scenario(path, profiles)
+        load(path)
     return str(caught.value).replace(f"{FAULTY}/", "") + "\n"
 
 
@@ -43,7 +41,7 @@ def test_all_faults_of_a_file_are_told_at_once_with_line_and_remedy(name, profil
 
 
 def test_a_missing_file_is_one_sentence(profiles):
-    with pytest.raises(ConfigError, match="nowhere.yaml: there is no such file"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: there is no such file"):
         load_scenario(Path("nowhere.yaml"), profiles)
 
 
