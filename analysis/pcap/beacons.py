@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.pcap.reader import read_frames
+from analysis.pcap.reader import Frames, read_frames
 
 BEACON_PORT = 47777
 MAGIC = b"TBB1"
@@ -72,7 +72,11 @@ def find_beacons(path: Path) -> list[tuple[int, int, Beacon]]:
     In the order of the file. Raises CaptureError when it cannot be read; a file that
     ends inside a packet is read up to there.
     """
-    frames = read_frames(path)
+    return beacons_of(read_frames(path))
+
+
+def beacons_of(frames: Frames) -> list[tuple[int, int, Beacon]]:
+    """Return the beacons of a capture that is already read; see `find_beacons`."""
     found = []
     at = frames.source.find(_PREFIX)
     while at >= 0:

@@ -6,7 +6,8 @@ defragmentation off, for Ethernet with VLAN tags, Linux cooked captures, raw IP,
 IPv6 with extension headers, TCP and UDP.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import IntFlag
 
 import numpy as np
@@ -74,6 +75,18 @@ class Decoded:
 
     def __len__(self) -> int:
         return self.protocol.size
+
+    def take(self, rows: Int64) -> "Decoded":
+        """Return the chosen packets."""
+        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self)}
+        return Decoded(**columns)
+
+    @staticmethod
+    def joined(parts: "Sequence[Decoded]") -> "Decoded":
+        """Return the packets of all parts, one after the other."""
+        names = [f.name for f in fields(Decoded)]
+        columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in names}
+        return Decoded(**columns)
 
 
 def decode_frames(frames: Frames) -> Decoded:

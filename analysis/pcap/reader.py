@@ -119,8 +119,9 @@ def _frames(path: Path, source: Source, walk: Walk, cut: bool) -> Frames:
     interface = walk.interface
     links = np.array([each.link for each in walk.interfaces], dtype=np.int32)
     blank = (walk.time_ns == 0) & (walk.length_b == 0) & (walk.captured_b == 0)
-    if blank.any():
-        at = int(walk.offset[int(np.argmax(blank))])
+    hole = blank[1:] & blank[:-1]
+    if hole.any():
+        at = int(walk.offset[int(np.argmax(hole))])
         raise CaptureError(path, at, "is a hole of zeros, not a packet")
     end = len(source) if cut else None
     return Frames(

@@ -1,0 +1,224 @@
+"""Read a campaign folder: what was recorded, which devices, which activities when.
+
+campaign = load_campaign(folder)
+log = load_activities(folder)
+"""
+
+import csv
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from analysis.errors import DatasetError
+
+LABELLED = ("confirmed", "unchecked")
+OUTCOMES = (*LABELLED, "no_effect", "failed", "aborted")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device under test, as far as its packets are concerned."""
+
+    name: str
+    mac: str
+    ip: str = ""
+    unit: str = ""
+    firmware: str = ""
+    app_version: str = ""
+    category: str = ""
+    plaintext: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What a campaign folder says of itself.
+
+    form  'live' or 'fast' (the virtual lab or a real one), or 'imported'
+    """
+
+    folder: Path
+    name: str
+    simulated: bool
+    form: str
+    devices: tuple[Device, ...]
+
+    def device(self, name: str) -> Device:
+        """Return the device of that name. Raises DatasetError when there is none."""
+        for device in self.devices:
+            if device.name == name:
+                return device
+        known = ", ".join(device.name for device in self.devices)
+        raise DatasetError(f"{self.folder}: has no device {name!r}; it has {known}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityLog:
+    """The activity log, one row per attempt, in the order of the file.
+
+    frame  columns of `COLUMNS`, and `line`, the line in the file. Stamps are Int64, ns
+           UTC on the capture's clock, null where the stimulus was never given
+    """
+
+    path: Path
+    frame: pl.DataFrame
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def of_device(self, device: str) -> "ActivityLog":
+        """Keep the rows of one device, in order of time."""
+        rows = self.frame.filter(pl.col("device") == device)
+        return ActivityLog(path=self.path, frame=rows.sort("t_ns", nulls_last=True))
+
+    def labelled(self) -> "ActivityLog":
+        """Keep the rows whose outcome makes a label: confirmed and unchecked."""
+        rows = self.frame.filter(pl.col("outcome").is_in(LABELLED))
+        return ActivityLog(path=self.path, frame=rows)
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("must be a whole number") from None
+
+
+def _stamp(text: str) -> int | None:
+    return None if text == "" else _whole(text)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
+def _outcome(text: str) -> str:
+    if text not in OUTCOMES:
+        raise ValueError(f"must be one of {', '.join(OUTCOMES)}")
+    return text
+
+
+COLUMNS: Mapping[str, tuple[Any, Callable[[str], Any]]] = {
+    "campaign": (pl.String, _text),
+    "session": (pl.String, _text),
+    "trial": (pl.String, _text),
+    "attempt": (pl.Int64, _whole),
+    "home": (pl.String, _text),
+    "device": (pl.String, _text),
+    "unit": (pl.String, _text),
+    "firmware": (pl.String, _text),
+    "app_version": (pl.String, _text),
+    "activity": (pl.String, _text),
+    "parameters": (pl.String, _text),
+    "channel": (pl.String, _text),
+    "network": (pl.String, _text),
+    "user": (pl.String, _text),
+    "t_ns": (pl.Int64, _stamp),
+    "t_issue_ns": (pl.Int64, _stamp),
+    "t_return_ns": (pl.Int64, _stamp),
+    "t_uncertainty_ns": (pl.Int64, _stamp),
+    "delta_ns": (pl.Int64, _stamp),
+    "outcome": (pl.String, _outcome),
+    "simulated": (pl.Boolean, _truth),
+}
+
+
+def load_activities(folder: Path) -> ActivityLog:
+    """Read `activities.csv`. Raises DatasetError with the line of the first fault."""
+    path = folder / "activities.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
+            if missing:
+                raise DatasetError(f"{path}: line 1: has no column {missing[0]!r}")
+            rows = [_typed(path, reader.line_num, row) for row in reader]
+    except OSError as exc:
+        raise DatasetError(f"{path}: cannot be read: {exc.strerror}") from exc
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise DatasetError(f"{path}: is not a CSV file in UTF-8: {exc}") from exc
+    schema = {name: kind for name, (kind, _parse) in COLUMNS.items()}
+    frame = pl.DataFrame(rows, schema={**schema, "line": pl.Int64}, orient="row")
+    return ActivityLog(path=path, frame=frame)
+
+
+def _typed(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[Any, ...]:
+    values = []
+    for name, (_kind, parse) in COLUMNS.items():
+        text = row[name]
+        if text is None:
+            raise DatasetError(f"{path}: line {line}: ends before column {name!r}")
+        try:
+            values.append(parse(text))
+        except ValueError as exc:
+            reason = f"{name}: {exc}, got {text!r}"
+            raise DatasetError(f"{path}: line {line}: {reason}") from exc
+    by_name = dict(zip(COLUMNS, values, strict=True))
+    needed = ("t_ns", "delta_ns") if by_name["outcome"] in LABELLED else ()
+    for name in needed:
+        if by_name[name] is None:
+            reason = f"{name}: is empty, but the outcome is {by_name['outcome']}"
+            raise DatasetError(f"{path}: line {line}: {reason}")
+    return (*values, line)
+
+
+def load_campaign(folder: Path) -> Campaign:
+    """Read `campaign.yaml`. Raises DatasetError when it is missing or senseless."""
+    path = folder / "campaign.yaml"
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        message = f"{path}: cannot be read: {exc.strerror}; is this a campaign folder?"
+        raise DatasetError(message) from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        reason = str(exc).replace("\n", " ")
+        raise DatasetError(f"{path}: is not YAML: {reason}") from exc
+    if not isinstance(data, dict):
+        raise DatasetError(f"{path}: must be a mapping")
+    entries = _field(path, data, "devices", list)
+    devices = tuple(
+        _device(path, number, entry) for number, entry in enumerate(entries)
+    )
+    return Campaign(
+        folder=folder,
+        name=_field(path, data, "campaign", str),
+        simulated=_field(path, data, "simulated", bool),
+        form=_field(path, data, "form", str),
+        devices=devices,
+    )
+
+
+def _field(path: Path, data: dict[str, Any], key: str, kind: type) -> Any:
+    value = data.get(key)
+    if not isinstance(value, kind):
+        wanted = {str: "text", bool: "true or false", list: "a list"}[kind]
+        raise DatasetError(f"{path}: {key}: must be {wanted}, got {value!r}")
+    return value
+
+
+def _device(path: Path, number: int, entry: Any) -> Device:
+    where = f"{path}: devices[{number}]"
+    if not isinstance(entry, dict):
+        raise DatasetError(f"{where}: must be a mapping, got {entry!r}")
+    name, mac = str(entry.get("device", "")), str(entry.get("mac", "")).lower()
+    if not _NAME.fullmatch(name):
+        raise DatasetError(f"{where}.device: must be a name, got {name!r}")
+    if not _MAC.fullmatch(mac):
+        reason = f"must be a MAC address such as '00:17:88:6a:12:05', got {mac!r}"
+        raise DatasetError(f"{where}.mac: {reason}")
+    texts = ("ip", "unit", "firmware", "app_version", "category")
+    values = {key: str(entry.get(key) or "") for key in texts}
+    plaintext = entry.get("plaintext") in (True, "true")
+    return Device(name=name, mac=mac, plaintext=plaintext, **values)

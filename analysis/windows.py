@@ -1,0 +1,266 @@
+"""Cut a packet table into windows: one per labelled activity, and idle ones.
+
+Windows are ranges of rows of the table; no packet is copied.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analysis.dataset import ActivityLog
+from analysis.labelling import LabelWindows, Overlap, label_windows, spans
+from analysis.packets import PacketTable
+
+Int64 = NDArray[np.int64]
+Text = NDArray[np.str_]
+
+IDLE_ACTIVITY = "idle"
+# packets of an activity may still trickle in after its window; idle starts later
+IDLE_MARGIN_NS = 5_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """k windows of one device, in order of time; arrays are read-only.
+
+    device                      name of the device
+    first, last                 (k,) int64, rows [first, last) of the packet table
+    start_ns, end_ns            (k,) int64, the window [start, end)
+    activity                    (k,) text, `IDLE_ACTIVITY` for idle windows
+    session, trial, channel,    (k,) text, as in the activity log; idle windows have the
+    network, user, unit, home   session, user, unit and home of the activity before them
+    firmware                    and no trial, channel or network
+    attempt                     (k,) int64, 0 for idle windows
+    """
+
+    device: str
+    first: Int64
+    last: Int64
+    start_ns: Int64
+    end_ns: Int64
+    activity: Text
+    session: Text
+    trial: Text
+    channel: Text
+    network: Text
+    user: Text
+    unit: Text
+    home: Text
+    firmware: Text
+    attempt: Int64
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            column = getattr(self, name)
+            if isinstance(column, np.ndarray):
+                column.setflags(write=False)
+
+    def __len__(self) -> int:
+        return self.start_ns.size
+
+    @property
+    def n_packets(self) -> Int64:
+        """(k,) int64, packets in each window."""
+        return self.last - self.first
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Windows":
+        """Return the chosen windows."""
+        columns = {
+            name: getattr(self, name)[rows]
+            for name in self.__slots__
+            if name != "device"
+        }
+        return Windows(device=self.device, **columns)
+
+
+def cut(
+    table: PacketTable,
+    log: ActivityLog,
+    device: str,
+    *,
+    overlap: Overlap = Overlap.REFUSE,
+    widen: bool = False,
+    n_idle: int = 0,
+    rng: np.random.Generator | None = None,
+) -> Windows:
+    """Cut one window per confirmed or unchecked activity, and up to `n_idle` idle ones.
+
+    table    packets of `device`, cleaned or not
+    log      the activity log of the campaign
+    overlap  what to do when two windows overlap; see `analysis.labelling`
+    widen    widen each window by its t_uncertainty at both ends
+    n_idle   how many idle windows to draw; fewer come back when there is no room
+    rng      draws the idle windows; needed when n_idle > 0
+
+    Raises LabelError when windows overlap and `overlap` is REFUSE.
+    """
+    labelled = label_windows(log, device, overlap=overlap, widen=widen)
+    windows = _of_rows(table, labelled)
+    if n_idle <= 0:
+        return windows
+    if rng is None:
+        raise ValueError("idle windows are drawn at random; give a generator")
+    idle = _idle_windows(table, log.of_device(device), labelled, n_idle, rng)
+    return _merged(windows, idle)
+
+
+def rows_between(time_ns: Int64, start_ns: Int64, end_ns: Int64) -> tuple[Int64, Int64]:
+    """Return first and last (exclusive) row of the packets in each [start, end).
+
+    time_ns           (n,) int64, not decreasing
+    start_ns, end_ns  (k,) int64
+    returns           (k,) int64 each
+    """
+    first = np.searchsorted(time_ns, start_ns, side="left").astype(np.int64)
+    last = np.searchsorted(time_ns, end_ns, side="left").astype(np.int64)
+    return first, np.maximum(first, last)
+
+
+_FROM_LOG = (
+    "session",
+    "trial",
+    "channel",
+    "network",
+    "user",
+    "unit",
+    "home",
+    "firmware",
+)
+_OF_PLACE = ("session", "user", "unit", "home", "firmware")
+
+
+def _of_rows(table: PacketTable, labelled: LabelWindows) -> Windows:
+    """Return the windows of labelled rows of the log."""
+    frame = labelled.log.frame
+    first, last = rows_between(table.time_ns, labelled.start_ns, labelled.end_ns)
+    return Windows(
+        device=table.device,
+        first=first,
+        last=last,
+        start_ns=labelled.start_ns,
+        end_ns=labelled.end_ns,
+        activity=_text(frame["activity"]),
+        attempt=frame["attempt"].to_numpy().astype(np.int64),
+        **{name: _text(frame[name]) for name in _FROM_LOG},
+    )
+
+
+def _text(column: pl.Series) -> Text:
+    return np.array(column.to_list(), dtype=np.str_)
+
+
+def _idle_windows(
+    table: PacketTable,
+    rows: ActivityLog,
+    labelled: LabelWindows,
+    n_idle: int,
+    rng: np.random.Generator,
+) -> Windows:
+    """Draw idle windows, as long as the device's label windows, that touch nothing.
+
+    Every attempt keeps idle windows away, whatever its outcome: one without effect
+    has traffic of its own.
+    """
+    acted = ActivityLog(
+        path=rows.path,
+        frame=rows.frame.filter(
+            pl.col("t_ns").is_not_null() & pl.col("delta_ns").is_not_null()
+        ),
+    )
+    start_ns, end_ns = spans(acted, widen=True)
+    length_ns = labelled.end_ns - labelled.start_ns
+    if length_ns.size == 0:
+        length_ns = end_ns - start_ns
+    length_ns = length_ns[length_ns > 0]
+    busy = list(zip(start_ns.tolist(), end_ns.tolist(), strict=True))
+    if not length_ns.size:
+        return _idle_at(table, acted, np.zeros(0, np.int64), np.zeros(0, np.int64))
+    slots = draw_idle(table.covered_ns, busy, length_ns, n_idle, rng)
+    starts = np.array([start for start, _end in slots], dtype=np.int64)
+    ends = np.array([end for _start, end in slots], dtype=np.int64)
+    return _idle_at(table, acted, starts, ends)
+
+
+def draw_idle(
+    covered_ns: Iterable[tuple[int, int]],
+    busy_ns: Iterable[tuple[int, int]],
+    length_ns: Int64,
+    n_idle: int,
+    rng: np.random.Generator,
+) -> list[tuple[int, int]]:
+    """Draw disjoint stretches that were captured and in which nothing was done.
+
+    covered_ns  (first, last) stamps of the captures
+    busy_ns     [start, end) of all that was done; idle keeps IDLE_MARGIN_NS after it
+    length_ns   (m,) int64, lengths to draw from, m > 0
+    returns     at most n_idle (start, end), in order of time
+    """
+    slots: list[tuple[int, int]] = []
+    for start, end in free_stretches(covered_ns, busy_ns):
+        at = start + int(rng.integers(0, int(length_ns.min())))
+        while (stop := at + int(rng.choice(length_ns))) <= end:
+            slots.append((at, stop))
+            at = stop
+    if len(slots) > n_idle:
+        chosen = np.sort(rng.choice(len(slots), size=n_idle, replace=False))
+        slots = [slots[each] for each in chosen.tolist()]
+    return slots
+
+
+def free_stretches(
+    covered_ns: Iterable[tuple[int, int]], busy_ns: Iterable[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Return what is covered and not busy, as disjoint [start, end) in order."""
+    busy = sorted((start, end + IDLE_MARGIN_NS) for start, end in busy_ns)
+    free = []
+    done = None
+    for first, last in sorted(covered_ns):
+        at, end = first if done is None else max(first, done), last + 1
+        done = end if done is None else max(done, end)
+        for start, stop in busy:
+            if stop <= at or start >= end:
+                continue
+            if start > at:
+                free.append((at, start))
+            at = max(at, stop)
+        if at < end:
+            free.append((at, end))
+    return free
+
+
+def _idle_at(
+    table: PacketTable, acted: ActivityLog, start_ns: Int64, end_ns: Int64
+) -> Windows:
+    """Return idle windows, with the place of the activity before each."""
+    k = start_ns.size
+    first, last = rows_between(table.time_ns, start_ns, end_ns)
+    stamps = acted.frame["t_ns"].to_numpy()
+    before = np.maximum(np.searchsorted(stamps, start_ns, side="right") - 1, 0)
+    nothing = np.full(k, "", dtype=np.str_)
+    place = dict.fromkeys(_FROM_LOG, nothing)
+    if stamps.size:
+        place |= {name: _text(acted.frame[name])[before] for name in _OF_PLACE}
+    return Windows(
+        device=table.device,
+        first=first,
+        last=last,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        activity=np.full(k, IDLE_ACTIVITY, dtype=np.str_),
+        attempt=np.zeros(k, dtype=np.int64),
+        **place,
+    )
+
+
+def _merged(one: Windows, two: Windows) -> Windows:
+    """Return the windows of both, in order of time."""
+    order = np.argsort(np.concatenate((one.start_ns, two.start_ns)), kind="stable")
+    columns = {
+        name: np.concatenate((getattr(one, name), getattr(two, name)))[order]
+        for name in Windows.__slots__
+        if name != "device"
+    }
+    return Windows(device=one.device, **columns)
