@@ -74,7 +74,7 @@ def open_driver(kind: Kind, name: str, at: object, clock: Clock) -> Any:
 
 
 def find_driver(kind: Kind, name: str) -> Driver:
-    """Return one driver; raises ConfigError, with the nearest name, when none has it."""
+    """Return one driver; raises ConfigError, with the nearest name, when unknown."""
     drivers = discover()
     if (kind, name) in drivers:
         return drivers[kind, name]
