@@ -18,7 +18,7 @@ from testbed.virtual.room.ears import SAMPLE_RATE_HZ, Hypothesis
 from testbed.virtual.room.hearing import Hearing, understand
 from testbed.virtual.stage import Stage
 
-PAUSE_S = 0.7
+PAUSE_S = 1.5
 MIN_SOUND_S = 0.3
 MAX_SOUND_S = 30.0
 READ_B = 4096
