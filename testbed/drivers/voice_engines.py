@@ -90,12 +90,12 @@ def ask_espeak(name: str, recipe: Recipe) -> bytes:
         except FileNotFoundError as exc:
             raise DriverRefusedError(name, request, _ESPEAK_MISSING) from exc
         except subprocess.CalledProcessError as exc:
-            reason = (exc.stderr or "").strip().splitlines()
-            detail = reason[-1] if reason else f"exit status {exc.returncode}"
-            raise DriverRefusedError(name, request, detail) from exc
+            words = exc.stderr.strip().removeprefix("Error: ").rstrip(".")
+            reason = f"voice {voice!r}: {words}; see 'espeak-ng --voices'"
+            raise DriverRefusedError(name, request, reason) from exc
         except subprocess.TimeoutExpired as exc:
-            reason_s = f"no sound within {ESPEAK_DEADLINE_S:g} s"
-            raise DriverTimeoutError(name, request, reason_s) from exc
+            reason = f"no sound within {ESPEAK_DEADLINE_S:g} s"
+            raise DriverTimeoutError(name, request, reason) from exc
 
 
 def ask_gtts(name: str, recipe: Recipe, deadline_s: float) -> bytes:
