@@ -4,7 +4,7 @@ pywemo by itself goes looking for a device that does not answer: it multicasts o
 network of the controller and retries for minutes. Here a plug is addressed by its host
 and pinned by its UDN, nothing is ever multicast, and each request has a deadline. A
 plug that came back on another port (they do after a reboot) is found by asking the
-known WeMo ports of the same host.
+known WeMo ports of the same host, and held to its UDN again.
 """
 
 import functools
@@ -99,12 +99,10 @@ class WemoPlug:
 
     def _reachable(self, request: str) -> Any:
         """Return the connected device, found again when it does not answer."""
-        from pywemo.exceptions import PyWeMoException
-
         if self._device is not None:
             try:
-                self._device.get_state(force_update=True)
-            except PyWeMoException:
+                self._state(self._device, request)
+            except DriverTimeoutError:
                 self._device = None
             else:
                 return self._device
