@@ -1,21 +1,73 @@
 """The process that plays all devices, the cloud and the virtual instruments."""
 
 import asyncio
+import datetime as dt
+import logging
 import signal
 from collections.abc import Callable
 
-from testbed.virtual.live import kernel
+from testbed.clock import SystemClock
+from testbed.model.load import load_profiles
+from testbed.virtual.house import House
+from testbed.virtual.house.hosts import ROUTER
+from testbed.virtual.live import kernel, names, places, topology
+from testbed.virtual.live.certificates import Authority
 from testbed.virtual.live.config import LiveConfig
+from testbed.virtual.live.datagrams import PostOffice
+from testbed.virtual.live.ground import GroundTruth
+from testbed.virtual.live.instruments import Instruments
+from testbed.virtual.live.links import Switchboard
+from testbed.virtual.live.livestage import FaultScript, LiveStage
+from testbed.virtual.live.player import LivePlayer
+
+_BEACON_PORT = 47777
+_FLUSH_S = 0.5
 
 
 def main(config: LiveConfig, ready: Callable[[], None]) -> None:
     """Play the house until SIGTERM."""
     kernel.die_with_parent(signal.SIGKILL)
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     asyncio.run(_serve(config, ready))
 
 
 async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    clock = SystemClock()
+    virtual = config.virtual
+    ground = GroundTruth(
+        config.state / "truth",
+        start_ns=config.start_ns,
+        offset_s=virtual.router_clock.offset,
+        drift_ppm=virtual.router_clock.drift_ppm,
+    )
+    profiles = load_profiles(config.devices) if config.devices else {}
+    house = House(virtual.seed, profiles)
+    now = dt.datetime.fromtimestamp(clock.now_ns() / 1e9, tz=dt.UTC)
+    authority = Authority(config.state / "ca.pem", now)
+    ports = places.Ports(virtual.seed)
+    board = Switchboard(authority, ground, clock, ports)
+    post = PostOffice(ground, clock, ports, virtual.seed)
+    names.serve_names(post)
+    post.listen(ROUTER, _BEACON_PORT, topology.LAN_ROUTER)
+    player = LivePlayer(house, board, post, clock=clock, seed=virtual.seed)
+    script = FaultScript(virtual.faults, clock, config.start_ns)
+    stage = LiveStage(house, clock, player, ground, script)
+    instruments = Instruments(config, stage, clock, profiles, board)
+    await instruments.start()
+    player.start()
     ready()
-    await ended.wait()
+    await _until_told(ended, ground)
+    await instruments.close()
+    await player.close()
+    ground.close()
+
+
+async def _until_told(ended: asyncio.Event, ground: GroundTruth) -> None:
+    while not ended.is_set():
+        ground.flush()
+        try:
+            await asyncio.wait_for(ended.wait(), _FLUSH_S)
+        except TimeoutError:
+            continue

@@ -1,0 +1,91 @@
+"""Starts the virtual instruments, each on its own node, and ends them."""
+
+import contextlib
+from collections.abc import Mapping
+
+from testbed.clock import Clock
+from testbed.model.profile import DeviceProfile
+from testbed.virtual.house.hosts import NODES, PHONE
+from testbed.virtual.live import places, topology
+from testbed.virtual.live.config import LiveConfig
+from testbed.virtual.live.links import Switchboard
+from testbed.virtual.live.livestage import LiveStage
+from testbed.virtual.phone.server import start_phone
+from testbed.virtual.room import start_room
+from testbed.virtual.wemo import start_wemo
+
+ADB_PORT = 5555
+PCM_PORT = 4711
+WEMO_PORT = 49153
+_WAKE_WORDS = {"echo_dot": "alexa", "home_mini": "hey google"}
+
+
+class Instruments:
+    """Phone, room and plugs of a lab file."""
+
+    def __init__(
+        self,
+        config: LiveConfig,
+        stage: LiveStage,
+        clock: Clock,
+        profiles: Mapping[str, DeviceProfile],
+        board: Switchboard,
+    ) -> None:
+        self._config = config
+        self._stage = stage
+        self._clock = clock
+        self._profiles = profiles
+        self._board = board
+        self._running = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start them all; return once they answer."""
+        lab = self._config.lab
+        if lab.phone is not None:
+            await self._start_phone()
+        if lab.voice is not None:
+            await self._start_room()
+        for name, plug in lab.plugs.items():
+            if plug.is_device is None:
+                await self._start_plug(name)
+
+    async def close(self) -> None:
+        """End them all."""
+        await self._running.aclose()
+
+    async def _start_phone(self) -> None:
+        apps = [p.app for p in self._profiles.values() if p.app is not None]
+        phone = await start_phone(
+            self._stage,
+            places.listener(PHONE, topology.MGMT_PHONE, ADB_PORT),
+            clock=self._clock,
+            seed=self._config.virtual.seed,
+            versions={app.package: app.version for app in apps},
+        )
+        self._running.push_async_callback(phone.close)
+
+    async def _start_room(self) -> None:
+        room = await start_room(
+            self._stage,
+            places.listener(topology.ROOM, topology.MGMT_ROOM, PCM_PORT),
+            clock=self._clock,
+            seed=self._config.virtual.seed,
+            speakers=_WAKE_WORDS,
+        )
+        self._running.push_async_callback(room.close)
+
+    async def _start_plug(self, name: str) -> None:
+        plug = self._config.lab.plugs[name]
+        node = NODES[name]
+        wemo = await start_wemo(
+            self._stage,
+            places.listener(name, node.ip, WEMO_PORT),
+            name=name,
+            udn=plug.udn,
+            mac=self._config.macs.get(name, node.mac),
+            firmware="2.00.11408",
+            clock=self._clock,
+            seed=self._config.virtual.seed,
+            feeds=plug.feeds,
+        )
+        self._running.push_async_callback(wemo.close)
