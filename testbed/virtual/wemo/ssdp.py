@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import cast
 
 _WANTED = (b"urn:Belkin:", b"upnp:rootdevice", b"ssdp:all")
 
@@ -16,8 +17,7 @@ class Responder(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way out."""
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer a search that means us."""
@@ -26,16 +26,19 @@ class Responder(asyncio.DatagramProtocol):
         if any(wanted in data for wanted in _WANTED):
             self._transport.sendto(search_answer(self._location, self._udn), addr)
 
-    def close(self) -> None:
-        """Stop answering."""
+    async def close(self) -> None:
+        """Stop answering; return when the socket is closed."""
         if self._transport is not None:
             self._transport.close()
+            await asyncio.sleep(0)
 
 
 async def start_ssdp(sock: socket.socket, *, location: str, udn: str) -> Responder:
     """Answer on a socket that is bound and has joined 239.255.255.250.
 
     location  URL of the plug's description
+
+    `await responder.close()` ends it.
     """
     loop = asyncio.get_running_loop()
     _, responder = await loop.create_datagram_endpoint(
