@@ -16,8 +16,8 @@ table ip home {
   }
   chain through {
     type filter hook forward priority 0; policy accept;
-    iifname "br-mgmt" drop
-    oifname "br-mgmt" drop
+    iifname "br-mgmt" oifname != "br-mgmt" drop
+    iifname != "br-mgmt" oifname "br-mgmt" drop
   }
 }
 """
@@ -43,11 +43,20 @@ def build(macs: Mapping[str, str], wan_delay_s: float, wan_loss: float) -> bool:
 
 
 def _quiet() -> None:
-    """No IPv6 of the kernel's own accord: no router here speaks it."""
-    for scope in ("all", "default"):
-        switch = Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6")
+    """Keep the kernel from adding to what the nodes send, and from touching it.
+
+    No router here speaks IPv6; and where br_netfilter is loaded, frames that are only
+    bridged would run through the router's rules.
+    """
+    for name, value in (
+        ("ipv6/conf/all/disable_ipv6", "1"),
+        ("ipv6/conf/default/disable_ipv6", "1"),
+        ("bridge/bridge-nf-call-iptables", "0"),
+        ("bridge/bridge-nf-call-arptables", "0"),
+    ):
+        switch = Path("/proc/sys/net") / name
         if switch.exists():
-            switch.write_text("1", encoding="ascii")
+            switch.write_text(value, encoding="ascii")
 
 
 def _join_in_kernel(delay_s: float, loss: float) -> bool:
