@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from analysis.dataset import ActivityLog, Campaign, load_activities, load_campaign
 from analysis.errors import LabelError
 from analysis.packets import PacketTable, RawFiles, find_raw, read_tables
-from analysis.pcap.blocks import Interface
+from analysis.pcap.convert import copy_packet, declare
 from analysis.pcap.reader import Frames, read_frames
 from analysis.pcap.writer import CaptureWriter
 
@@ -278,38 +278,13 @@ def _write_labelled(
     file_of = np.searchsorted(raw.first_row, table.row, side="right") - 1
     with part.open("wb") as file:
         writer = CaptureWriter(file, comment=about)
-        numbers = _declare(writer, frames)
-        for number, row, kind, time_ns in zip(
+        numbers = declare(writer, frames)
+        for number, row, kind in zip(
             file_of.tolist(),
             (table.row - np.array(raw.first_row)[file_of]).tolist(),
             label.tolist(),
-            table.time_ns.tolist(),
             strict=True,
         ):
-            each = frames[number]
-            writer.packet(
-                time_ns,
-                each.frame(row),
-                interface=numbers[number][int(each.interface[row])],
-                length_b=int(each.length_b[row]),
-                comment=comments[kind] if kind != IDLE else b"",
-            )
+            comment = comments[kind] if kind != IDLE else b""
+            copy_packet(writer, frames[number], row, numbers[number], comment)
     part.replace(path)
-
-
-def _declare(writer: CaptureWriter, frames: list[Frames]) -> list[list[int]]:
-    """Declare each different interface once, and the names; return the numbers."""
-    known: dict[Interface, int] = {}
-    numbers = []
-    for each in frames:
-        numbers.append(
-            [
-                known[one]
-                if one in known
-                else known.setdefault(one, writer.interface(one))
-                for one in each.interfaces
-            ]
-        )
-    for body in dict.fromkeys(body for each in frames for body in each.names):
-        writer.names(body)
-    return numbers

@@ -239,7 +239,7 @@ def _idle_at(
     first, last = rows_between(table.time_ns, start_ns, end_ns)
     stamps = acted.frame["t_ns"].to_numpy()
     before = np.maximum(np.searchsorted(stamps, start_ns, side="right") - 1, 0)
-    nothing = np.full(k, "", dtype=np.str_)
+    nothing = np.array([""] * k, dtype=np.str_)
     place = dict.fromkeys(_FROM_LOG, nothing)
     if stamps.size:
         place |= {name: _text(acted.frame[name])[before] for name in _OF_PLACE}
@@ -249,7 +249,7 @@ def _idle_at(
         last=last,
         start_ns=start_ns,
         end_ns=end_ns,
-        activity=np.full(k, IDLE_ACTIVITY, dtype=np.str_),
+        activity=np.array([IDLE_ACTIVITY] * k, dtype=np.str_),
         attempt=np.zeros(k, dtype=np.int64),
         **place,
     )

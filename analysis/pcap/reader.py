@@ -85,6 +85,12 @@ def read_frames(path: Path) -> Frames:
     return _frames(path, source, walk, cut)
 
 
+def is_pcapng(path: Path) -> bool:
+    """Say whether a file begins as an uncompressed pcapng file does."""
+    with path.open("rb") as file:
+        return file.read(4) == _PCAPNG
+
+
 def _open(path: Path) -> tuple[Source, bool]:
     """Return the bytes of a file, and whether its compression ends too early."""
     try:

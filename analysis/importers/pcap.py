@@ -1,0 +1,306 @@
+"""Make a campaign folder from captures and a table of activities of somebody else.
+
+    import_pcap(captures, activities=..., devices=..., recipe=..., target=...)
+
+The folder is like any other: raw captures as pcapng, campaign.yaml, activities.csv,
+labelled captures, packet tables, manifest. Outcomes are `unchecked`.
+"""
+
+import csv
+import hashlib
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from analysis.dataset import COLUMNS, load_campaign
+from analysis.errors import ImportDataError
+from analysis.importers.activity_table import (
+    ActivityRow,
+    ActivityTable,
+    Recipe,
+    find_overlaps,
+    load_activity_table,
+)
+from analysis.labelling import LabelReport, Overlap, label_campaign
+from analysis.packets import find_raw, read_tables, write_packets
+from analysis.pcap.convert import write_pcapng
+from analysis.pcap.decode import decode_frames
+from analysis.pcap.reader import Frames, read_frames
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_SHOWN_MACS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What came of an import.
+
+    folder   the campaign folder
+    labels   what labelling found
+    ignored  columns of the table that were not taken
+    """
+
+    folder: Path
+    labels: LabelReport
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Capture:
+    """One capture of somebody else, and what of it goes into the receipt."""
+
+    frames: Frames
+    session: str
+    first_ns: int
+    last_ns: int
+
+
+def import_pcap(
+    captures: Sequence[Path],
+    *,
+    activities: Path,
+    devices: Mapping[str, str],
+    target: Path,
+    recipe: Recipe | None = None,
+    overlap: Overlap = Overlap.REFUSE,
+) -> Imported:
+    """Take over `captures` and `activities` as the campaign folder `target`.
+
+    devices  name -> MAC address, for each device of the table
+    recipe   how to read the table; by default as it is, with explicit time zones
+    overlap  what to do with windows of one device that overlap
+
+    A row without a session gets the capture that its start lies in. All is written or
+    nothing: raises ImportDataError with every fault found, CaptureError for a damaged
+    capture.
+    """
+    if target.exists():
+        raise ImportDataError((f"{target}: exists; give another --campaign or --out",))
+    macs = {name: mac.lower().replace("-", ":") for name, mac in devices.items()}
+    faults = _faulty_names(target.name, macs)
+    if faults:
+        raise ImportDataError(tuple(faults))
+    found = _read(captures)
+    table = load_activity_table(activities, tuple(devices), recipe or Recipe())
+    faults = [*table.faults, *_outside(activities, table.rows, found)]
+    faults += _unseen(macs, found)
+    if overlap is Overlap.REFUSE:
+        faults += find_overlaps(activities, table.rows)
+    if faults:
+        raise ImportDataError(tuple(faults))
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        report = _build(part, target.name, found, table, macs, overlap)
+        part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Imported(folder=target, labels=report, ignored=table.ignored)
+
+
+def _faulty_names(campaign: str, macs: Mapping[str, str]) -> list[str]:
+    faults = []
+    for kind, name in (("campaign", campaign), *(("device", name) for name in macs)):
+        if not _NAME.fullmatch(name):
+            reason = "must be letters, digits, '_', '-' or '.'"
+            faults.append(f"{kind}: {reason}, got {name!r}")
+    for name, mac in macs.items():
+        if not _MAC.fullmatch(mac):
+            reason = "must be a MAC address such as '00:17:88:6a:12:05'"
+            faults.append(f"device {name}: {reason}, got {mac!r}")
+    return faults
+
+
+def _read(captures: Sequence[Path]) -> list[_Capture]:
+    """Read the captures, in order of time; those without a packet are left out."""
+    found = []
+    names: Counter[str] = Counter()
+    for path in captures:
+        frames = read_frames(path)
+        if not len(frames):
+            continue
+        stem = _UNSAFE.sub("_", path.name.split(".pcap")[0]).strip("_") or "capture"
+        names[stem] += 1
+        session = stem if names[stem] == 1 else f"{stem}_{names[stem]}"
+        first, last = int(frames.time_ns.min()), int(frames.time_ns.max())
+        found.append(
+            _Capture(frames=frames, session=session, first_ns=first, last_ns=last)
+        )
+    if not found:
+        raise ImportDataError(("the captures hold no packet",))
+    return sorted(found, key=lambda each: (each.first_ns, each.session))
+
+
+def _capture_of(row: ActivityRow, found: Sequence[_Capture]) -> _Capture | None:
+    """Return the capture that a window begins in, or at least reaches into."""
+    start, end = row.start_ns, row.end_ns
+    inside = (each for each in found if each.first_ns <= start <= each.last_ns)
+    touched = (each for each in found if each.first_ns < end and start <= each.last_ns)
+    return next(inside, None) or next(touched, None)
+
+
+def _outside(
+    path: Path, rows: Sequence[ActivityRow], found: Sequence[_Capture]
+) -> list[str]:
+    faults = []
+    for row in rows:
+        if _capture_of(row, found) is None:
+            near = min(found, key=lambda each: abs(each.first_ns - row.start_ns))
+            by_s = (row.start_ns - near.first_ns) / 1e9
+            faults.append(
+                f"{path}: line {row.line}: start: lies in no capture; it is "
+                f"{by_s:+.1f} s from the start of {near.frames.path.name}; "
+                "is the time zone right?"
+            )
+    return faults
+
+
+def _unseen(macs: Mapping[str, str], found: Sequence[_Capture]) -> list[str]:
+    """Return a sentence for each device of which no packet was captured."""
+    seen: Counter[int] = Counter()
+    for each in found:
+        seen.update(decode_frames(each.frames).src_mac.tolist())
+    del seen[0]
+    texts = {mac: mac.to_bytes(6).hex(":") for mac in seen}
+    common = ", ".join(
+        f"{texts[mac]} ({count})" for mac, count in seen.most_common(_SHOWN_MACS)
+    )
+    return [
+        f"device {name}: no capture holds a packet of {mac}; the most seen are {common}"
+        for name, mac in macs.items()
+        if mac not in texts.values()
+    ]
+
+
+def _build(
+    folder: Path,
+    campaign: str,
+    found: Sequence[_Capture],
+    table: ActivityTable,
+    macs: Mapping[str, str],
+    overlap: Overlap,
+) -> LabelReport:
+    """Write everything into `folder`."""
+    (folder / "raw").mkdir(parents=True)
+    receipt = [_take_over(folder, number, each) for number, each in enumerate(found)]
+    _write_json(folder / "raw" / "receipt.json", {"captures": receipt})
+    inputs = _inputs(campaign, table, macs)
+    text = yaml.safe_dump(inputs, sort_keys=False, allow_unicode=True)
+    (folder / "campaign.yaml").write_text(text, encoding="utf-8")
+    _write_activities(folder / "activities.csv", campaign, table.rows, found)
+    report = label_campaign(folder, overlap=overlap)
+    tables, _raw = read_tables(find_raw(folder), load_campaign(folder).devices)
+    for each in tables.values():
+        write_packets(folder, each)
+    _write_manifest(folder)
+    return report
+
+
+def _take_over(folder: Path, number: int, capture: _Capture) -> dict[str, Any]:
+    """Write one capture into raw/; return its part of the receipt."""
+    path = folder / "raw" / f"{capture.session}-{number:05d}.pcapng"
+    write_pcapng(capture.frames, path)
+    source = capture.frames.path
+    file = {"name": path.name, "size_b": path.stat().st_size, "sha256": _sha256(path)}
+    return {
+        "capture": capture.session,
+        "session": capture.session,
+        "tool": "imported",
+        "version": "",
+        "ready_ns": capture.first_ns,
+        "stopped_ns": capture.last_ns,
+        "stopped_by": "unknown",
+        "received": len(capture.frames),
+        "dropped": None,
+        "log": "",
+        "n_beacons": 0,
+        "first_beacon": None,
+        "last_beacon": None,
+        "files": [file],
+        "clock": [],
+        "source": {"name": source.name, "sha256": _sha256(source)},
+        "truncated_at": capture.frames.truncated_at,
+    }
+
+
+def _inputs(
+    campaign: str, table: ActivityTable, macs: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what `campaign.yaml` holds."""
+    devices = []
+    for name, mac in macs.items():
+        texts = [row.texts for row in table.rows if row.device == name]
+        known = {
+            key: next((t[key] for t in texts if t[key]), "")
+            for key in ("unit", "firmware", "app_version")
+        }
+        devices.append({"device": name, "mac": mac, **known, "category": ""})
+    return {
+        "campaign": campaign,
+        "simulated": False,
+        "form": "imported",
+        "seed": None,
+        "versions": {},
+        "devices": devices,
+        "lab": None,
+        "scenario": None,
+        "profiles": {},
+    }
+
+
+def _write_activities(
+    path: Path,
+    campaign: str,
+    rows: Sequence[ActivityRow],
+    found: Sequence[_Capture],
+) -> None:
+    width = max(4, len(str(len(rows))))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, tuple(COLUMNS), lineterminator="\n")
+        writer.writeheader()
+        for number, row in enumerate(rows, start=1):
+            capture = _capture_of(row, found)
+            session = row.texts["session"] or (capture.session if capture else "")
+            writer.writerow(
+                {
+                    **row.texts,
+                    "campaign": campaign,
+                    "session": session,
+                    "trial": row.texts["trial"] or f"{number:0{width}d}",
+                    "attempt": 1,
+                    "device": row.device,
+                    "activity": row.activity,
+                    "t_ns": row.start_ns,
+                    "t_issue_ns": row.start_ns,
+                    "t_return_ns": row.start_ns,
+                    "t_uncertainty_ns": row.uncertainty_ns,
+                    "delta_ns": row.end_ns - row.start_ns,
+                    "outcome": "unchecked",
+                    "simulated": "false",
+                }
+            )
+
+
+def _write_manifest(folder: Path) -> None:
+    """Write `MANIFEST.sha256` over every other file, as `sha256sum -c` reads it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in files]
+    (folder / "MANIFEST.sha256").write_text("".join(lines), encoding="utf-8")
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

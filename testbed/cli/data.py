@@ -1,0 +1,194 @@
+"""`packets`, `label`, `import pcap`: from captures to tables and labels."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.labelling import LabelReport, Overlap
+
+CAPTURES = Path("captures")
+
+CampaignFolder = Annotated[Path, typer.Argument(help="Campaign folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+OverlapPolicy = Annotated[
+    str,
+    typer.Option(
+        "--overlap",
+        help="When two windows of one device overlap: refuse, cut the earlier where "
+        "the later begins, or drop both.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(packets)
+    app.command()(label)
+    imports = typer.Typer(
+        no_args_is_help=True, help="Make a campaign folder of what others recorded."
+    )
+    imports.command("pcap")(import_pcap)
+
+    @imports.callback()
+    def kinds() -> None:
+        """Make a campaign folder of what others recorded."""
+
+    app.add_typer(imports, name="import")
+
+
+def packets(folder: CampaignFolder, as_json: AsJson = False) -> None:
+    """Decode the raw captures into one packet table per device, as Parquet."""
+    from analysis.dataset import load_campaign
+    from analysis.packets import clean, find_raw, read_tables, write_packets
+
+    campaign = load_campaign(folder)
+    tables, raw = read_tables(find_raw(folder), campaign.devices)
+    rows = []
+    for table in tables.values():
+        path = write_packets(folder, table)
+        removed = clean(table).removed
+        rows.append(
+            {
+                "device": table.device,
+                "packets": len(table),
+                "flows": int(table.flow.max(initial=-1)) + 1,
+                **removed,
+                "file": str(path),
+            }
+        )
+    if as_json:
+        print(json.dumps({"campaign": campaign.name, "devices": rows}, indent=2))
+        return
+    for row in rows:
+        print(
+            f"{row['device']}: {row['packets']} packets, {row['flows']} flows, "
+            f"{row['errors']} errors, {row['retransmissions']} retransmissions"
+        )
+    for path, at in raw.truncated:
+        print(f"{path}: ends inside a packet at byte {at}; read up to there")
+
+
+def label(
+    folder: CampaignFolder,
+    overlap: OverlapPolicy = "refuse",
+    widen: Annotated[
+        bool, typer.Option("--widen", help="Widen windows by their uncertainty.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write one labelled capture per device, with a comment on each labelled packet."""
+    from analysis.labelling import label_campaign
+
+    report = label_campaign(folder, overlap=_policy(overlap), widen=widen)
+    if as_json:
+        print(json.dumps(asdict(report), indent=2))
+        return
+    _print_labels(report)
+    print(f"labelled captures: {folder / 'labelled'}")
+
+
+def import_pcap(
+    captures: Annotated[list[Path], typer.Argument(help="Captures, pcap or pcapng.")],
+    activities: Annotated[
+        Path, typer.Option("--activities", help="CSV of activities; see docs.")
+    ],
+    device: Annotated[
+        list[str],
+        typer.Option("--device", help="NAME=MAC of a device; once per device."),
+    ],
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", help="Zone of stamps without an offset."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Where the campaign folder is made.")
+    ] = CAPTURES,
+    campaign: Annotated[
+        str | None,
+        typer.Option("--campaign", help="Its name; by default that of the CSV."),
+    ] = None,
+    delta: Annotated[
+        str | None,
+        typer.Option("--delta", help="δ of rows without end and delta, as '8 s'."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="OURS=THEIRS, when a column is called else."),
+    ] = None,
+    constant: Annotated[
+        list[str] | None,
+        typer.Option("--constant", help="COLUMN=VALUE for all rows."),
+    ] = None,
+    overlap: OverlapPolicy = "refuse",
+) -> None:
+    """Take over captures and a CSV of activities that others made."""
+    from analysis.importers.activity_table import Recipe
+    from analysis.importers.pcap import import_pcap as take_over
+    from analysis.importers.stamps import load_zone, parse_duration
+
+    try:
+        recipe = Recipe(
+            columns=_pairs(column, "--column"),
+            constants=_pairs(constant, "--constant"),
+            zone=load_zone(timezone),
+            delta_ns=parse_duration(delta) if delta is not None else None,
+        )
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
+    out.mkdir(parents=True, exist_ok=True)
+    imported = take_over(
+        captures,
+        activities=activities,
+        devices=_pairs(device, "--device"),
+        target=out / (campaign or activities.stem),
+        recipe=recipe,
+        overlap=_policy(overlap),
+    )
+    _print_labels(imported.labels)
+    if imported.ignored:
+        print(f"columns not taken: {', '.join(imported.ignored)}")
+    print(f"campaign: {imported.folder}")
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """Return KEY=VALUE texts as a mapping. Raises ConfigError."""
+    pairs: dict[str, str] = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key or not value:
+            raise ConfigError(f"{option}: must be KEY=VALUE, got {text!r}")
+        if key in pairs:
+            raise ConfigError(f"{option}: {key!r} is given twice")
+        pairs[key] = value
+    return pairs
+
+
+def _policy(text: str) -> "Overlap":
+    from analysis.labelling import Overlap
+
+    try:
+        return Overlap(text)
+    except ValueError as exc:
+        reason = f"must be refuse, cut or drop, got {text!r}"
+        raise ConfigError(f"--overlap: {reason}") from exc
+
+
+def _print_labels(report: "LabelReport") -> None:
+    for each in report.devices:
+        line = (
+            f"{each.device}: {each.windows} windows, {each.n_labelled} of "
+            f"{each.n_packets} packets labelled"
+        )
+        if each.n_cut or each.n_dropped:
+            line += f", {each.n_cut} windows cut, {each.n_dropped} dropped"
+        if each.empty:
+            line += f", without a packet: trial {', '.join(each.empty)}"
+        print(line)
+    for name, at in report.truncated.items():
+        print(f"{name}: ends inside a packet at byte {at}; read up to there")
