@@ -24,6 +24,7 @@ from testbed.errors import DriverRefusedError, DriverTimeoutError, LabError
 _log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
+_OURS = ("ADB_", "ANDROID_")  # variables that we alone decide on
 _START_S = 10.0
 _STOP_S = 3.0
 _REQUEST_S = 12.0  # `host:connect` itself gives up after 10 s
@@ -32,16 +33,24 @@ _REQUEST_S = 12.0  # `host:connect` itself gives up after 10 s
 class AdbServer:
     """The adb server of one lab, on one port of the loopback interface.
 
-    usb    whether it may claim phones on USB
-    home   where the host's key is kept: phones remember it, so it must last
+    usb        whether it may claim phones on USB
+    emulators  whether it looks for emulators on ports 5555-5585
+    home       where the host's key is kept: phones remember it, so it must last
     """
 
     def __init__(
-        self, port: int, *, clock: Clock, usb: bool, home: Path | None = None
+        self,
+        port: int,
+        *,
+        clock: Clock,
+        usb: bool,
+        emulators: bool = False,
+        home: Path | None = None,
     ) -> None:
         self.port = port
         self._clock = clock
         self._usb = usb
+        self._emulators = emulators
         self._home = home or _default_home()
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: Path | None = None
@@ -171,9 +180,7 @@ class AdbServer:
         process.wait()
 
     def _environment(self, scratch: Path) -> dict[str, str]:
-        kept = {
-            k: v for k, v in os.environ.items() if not k.startswith(("ADB_", "AND"))
-        }
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
         own_keys = Path.home() / ".android" / "adbkey"
         extra = {"ADB_VENDOR_KEYS": str(own_keys)} if own_keys.is_file() else {}
         return {
@@ -181,7 +188,7 @@ class AdbServer:
             **extra,
             "HOME": str(self._home),
             "TMPDIR": str(scratch),
-            "ADB_EMU": "0",  # do not scan ports 5555-5585 for emulators
+            "ADB_EMU": "1" if self._emulators else "0",
             "ADB_MDNS": "0",
             "ADB_USB": "1" if self._usb else "0",
         }
