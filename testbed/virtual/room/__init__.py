@@ -5,5 +5,6 @@ the virtual cloud.
 """
 
 from testbed.virtual.room.room import Heard, Room, start_room
+from testbed.virtual.room.speech_service import SpeechService, start_speech_service
 
-__all__ = ["Heard", "Room", "start_room"]
+__all__ = ["Heard", "Room", "SpeechService", "start_room", "start_speech_service"]

@@ -1,21 +1,13 @@
-"""Recognise sentences in sound, in a process of its own.
-
-pocketsphinx holds the interpreter lock while it decodes (30 ms per sentence), which
-would hold up everything else that a lab process does; so the ears are a child process
-that reads sound from its standard input and writes what it heard as lines of JSON.
-Frames are a 4-byte big-endian length and that many bytes of s16le mono 16 kHz.
+"""Recognise sentences in sound.
 
 Clean synthetic speech has digital silence in it, which this acoustic model cannot take
 (0 of 10 sentences); a faint noise floor, as every room has, cures it (81 of 81).
 """
 
-import json
-import struct
-import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -91,24 +83,3 @@ def _decoder() -> Any:
         config["jsgf"] = file.name
         config["cmn"] = "batch"
         return Decoder(config)
-
-
-def serve(source: BinaryIO, sink: BinaryIO, seed: int) -> None:
-    """Answer each frame of sound with one line; return at the end of the source.
-
-    The first line, an empty object, says that the model is loaded.
-    """
-    ears = Ears(seed)
-    _tell(sink, {})
-    while len(head := source.read(4)) == 4:
-        pcm = source.read(struct.unpack(">I", head)[0])
-        _tell(sink, asdict(ears.hear(pcm)))
-
-
-def _tell(sink: BinaryIO, facts: dict[str, Any]) -> None:
-    sink.write(json.dumps(facts).encode() + b"\n")
-    sink.flush()
-
-
-if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer, int(sys.argv[1]))

@@ -85,9 +85,8 @@ class Hearing:
         if self._closed:
             raise LabError("the room's recogniser is closed")
         self._end()
-        command = [sys.executable, "-m", "testbed.virtual.room.ears", str(self._seed)]
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "testbed.virtual.room.listener", str(self._seed)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -61,7 +61,7 @@ class Wemo:
 
     async def serve(self, sock: socket.socket) -> None:
         """Take connections on a bound socket."""
-        self._server = await asyncio.start_server(self._connection, sock=sock)
+        self._server = await asyncio.start_server(self.handle, sock=sock)
 
     async def close(self) -> None:
         """Stop listening; return when no task is left."""
@@ -72,9 +72,10 @@ class Wemo:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._events.close()
 
-    async def _connection(
+    async def handle(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        """Answer one connection; for a host that accepts for several servers."""
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
@@ -182,6 +183,38 @@ class Wemo:
         return "|".join(str(field) for field in fields)
 
 
+def make_wemo(
+    stage: Stage,
+    *,
+    identity: Identity,
+    clock: Clock,
+    seed: int,
+    feeds: str | None = None,
+    is_device: str | None = None,
+    overhears: Overhears = lambda peer: False,
+    connect: Connect = connect_tcp,
+) -> Wemo:
+    """Return a plug that listens nowhere yet: `serve` a socket, or `handle`.
+
+    See `start_wemo` for the rest.
+    """
+    name = identity.name
+    rng = np.random.default_rng([seed, *name.encode()])
+    relay: Relay
+    if is_device is None:
+        relay = FeedingRelay(stage, clock, plug=name, feeds=feeds)
+    else:
+        relay = DeviceRelay(stage, clock, plug=name, device=is_device)
+    return Wemo(
+        identity,
+        relay,
+        Meter(relay, rng),
+        clock=clock,
+        events=Events(rng, connect),
+        overhears=overhears,
+    )
+
+
 async def start_wemo(
     stage: Stage,
     sock: socket.socket,
@@ -208,19 +241,15 @@ async def start_wemo(
 
     `await wemo.close()` ends it.
     """
-    rng = np.random.default_rng([seed, *name.encode()])
-    relay: Relay
-    if is_device is None:
-        relay = FeedingRelay(stage, clock, plug=name, feeds=feeds)
-    else:
-        relay = DeviceRelay(stage, clock, plug=name, device=is_device)
-    wemo = Wemo(
-        Identity(name=name, udn=udn, mac=mac, firmware=firmware),
-        relay,
-        Meter(relay, rng),
+    wemo = make_wemo(
+        stage,
+        identity=Identity(name=name, udn=udn, mac=mac, firmware=firmware),
         clock=clock,
-        events=Events(rng, connect),
+        seed=seed,
+        feeds=feeds,
+        is_device=is_device,
         overhears=overhears,
+        connect=connect,
     )
     await wemo.serve(sock)
     return wemo
