@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from testbed.clock import Clock
 from testbed.model.profile import DeviceProfile
 from testbed.virtual.house.hosts import NODES, PHONE
-from testbed.virtual.live import places, topology
+from testbed.virtual.live import names, places, topology
 from testbed.virtual.live.config import LiveConfig
 from testbed.virtual.live.links import Switchboard
 from testbed.virtual.live.livestage import LiveStage
 from testbed.virtual.phone.server import start_phone
 from testbed.virtual.room import start_room
+from testbed.virtual.room.speech_service import start_speech_service
 from testbed.virtual.wemo import start_wemo
 
 ADB_PORT = 5555
 PCM_PORT = 4711
 WEMO_PORT = 49153
+HTTPS_PORT = 443
 _WAKE_WORDS = {"echo_dot": "alexa", "home_mini": "hey google"}
 
 
@@ -45,6 +47,7 @@ class Instruments:
             await self._start_phone()
         if lab.voice is not None:
             await self._start_room()
+            await self._start_speech()
         for name, plug in lab.plugs.items():
             if plug.is_device is None:
                 await self._start_plug(name)
@@ -73,6 +76,17 @@ class Instruments:
             speakers=_WAKE_WORDS,
         )
         self._running.push_async_callback(room.close)
+
+    async def _start_speech(self) -> None:
+        def down() -> bool:
+            return self._stage.fault("tts_down", "voice") is not None
+
+        service = await start_speech_service(
+            places.listener(names.SPEECH_HOST, names.SPEECH_IP, HTTPS_PORT),
+            self._board.authority.server_context(names.SPEECH_HOST),
+            down=down,
+        )
+        self._running.push_async_callback(service.close)
 
     async def _start_plug(self, name: str) -> None:
         plug = self._config.lab.plugs[name]

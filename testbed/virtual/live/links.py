@@ -100,7 +100,7 @@ class Switchboard:
         clock: Clock,
         ports: places.Ports,
     ) -> None:
-        self._authority = authority
+        self.authority = authority
         self._ground = ground
         self._clock = clock
         self._ports = ports
@@ -159,7 +159,7 @@ class Switchboard:
 
     def _server_context(self, host: str) -> ssl.SSLContext:
         if host not in self._server_tls:
-            self._server_tls[host] = self._authority.server_context(host)
+            self._server_tls[host] = self.authority.server_context(host)
         return self._server_tls[host]
 
     async def listen(self, server: str, port: int) -> None:

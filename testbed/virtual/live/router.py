@@ -10,7 +10,8 @@ from typing import NoReturn
 
 from testbed.errors import LabError
 from testbed.virtual.house.hosts import ROUTER
-from testbed.virtual.live import kernel, topology
+from testbed.virtual.live import kernel, shims, topology
+from testbed.virtual.live.config import LiveConfig
 
 HOST_KEY = "router_host_key"
 CLIENT_KEY = "client_key"
@@ -38,8 +39,9 @@ SetEnv PATH={path} HOME={home}
 """
 
 
-def prepare(state: Path) -> None:
-    """Make keys, configuration and folders of the router."""
+def prepare(config: LiveConfig) -> None:
+    """Make keys, configuration, folders and shims of the router."""
+    state = config.state
     for name in (HOST_KEY, CLIENT_KEY):
         _keygen(state / name)
     key = (state / f"{CLIENT_KEY}.pub").read_text(encoding="ascii")
@@ -47,15 +49,16 @@ def prepare(state: Path) -> None:
     for name in ("captures", "home", "bin"):
         (state / "router" / name).mkdir(parents=True, exist_ok=True)
     home = state / "router" / "home"
-    config = _CONFIG.format(
+    text = _CONFIG.format(
         address=topology.MGMT_ROUTER,
         state=state,
         user=pwd.getpwuid(os.getuid()).pw_name,
         path=f"{state}/router/bin:{_SYSTEM_PATH}",
         home=home,
     )
-    (state / "sshd_config").write_text(config, encoding="utf-8")
+    (state / "sshd_config").write_text(text, encoding="utf-8")
     _write_accounts(state, home)
+    shims.install(config, _SYSTEM_PATH)
 
 
 def _keygen(path: Path) -> None:

@@ -48,7 +48,7 @@ def _build(config: LiveConfig) -> list[Child]:
     _own_names(config.state)
     kernel.show_own_interfaces()
     in_kernel = network.build(config.macs, config.wan_delay_s, config.wan_loss)
-    router.prepare(config.state)
+    router.prepare(config)
     children = [_fork("sshd", lambda: router.run_sshd(config.state))]
     if not in_kernel:
         children.append(_fork("wire", lambda: wan.run(config)))
