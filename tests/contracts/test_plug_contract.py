@@ -1,19 +1,25 @@
 """What every plug promises; see `PowerSwitch` and `PowerMeter` of the protocols.
 
-An opener is a context that gives (plug, clock), switched on with a device that draws
-current. To hold another plug to the contract, add its opener to OPENERS.
+An opener takes a folder and is a context that gives (plug, clock); the plug is on and
+its device draws current. To hold another plug to the contract, add its opener to
+OPENERS.
 """
 
 import socket
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from testbed.clock import SystemClock
 from testbed.drivers.plug_wemo import open_plug
 from testbed.model.lab import PlugAt
+from testbed.model.load import load_lab, load_profiles
+from testbed.virtual.fast.lab import open_fast_lab
 from testbed.virtual.rehearsal import LoopThread, Rehearsal
 from testbed.virtual.wemo import start_wemo
+
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -42,20 +48,48 @@ def wemo(host, udn, **role):
             loop.run(running.close())
 
 
-def wemo_that_feeds_a_device():
+def wemo_that_feeds_a_device(tmp_path):
     return wemo("127.10.1.31", "uuid:Insight-1_0-SIM00000031", feeds="omna_180")
 
 
-def wemo_that_is_a_device():
+def wemo_that_is_a_device(tmp_path):
     return wemo("127.10.1.16", "uuid:Insight-1_0-SIM00000016", is_device="wemo_insight")
 
 
-OPENERS = [wemo_that_feeds_a_device, wemo_that_is_a_device]
+@contextmanager
+def plug_of_the_fast_lab(name, tmp_path):
+    lab_file = load_lab(ROOT / "lab.yaml")
+    profiles = load_profiles(ROOT / "devices")
+    with open_fast_lab(
+        lab_file,
+        profiles,
+        seed=1,
+        truth=tmp_path / "truth",
+        start_ns=1_800_000_000 * 10**9,
+    ) as lab:
+        lab.plugs[name].set_power(True)
+        yield lab.plugs[name], lab.clock
+
+
+def fast_plug_that_feeds_a_device(tmp_path):
+    return plug_of_the_fast_lab("plug_camera", tmp_path)
+
+
+def fast_plug_that_is_a_device(tmp_path):
+    return plug_of_the_fast_lab("plug_under_test", tmp_path)
+
+
+OPENERS = [
+    wemo_that_feeds_a_device,
+    wemo_that_is_a_device,
+    fast_plug_that_feeds_a_device,
+    fast_plug_that_is_a_device,
+]
 
 
 @pytest.fixture(params=OPENERS, ids=lambda opener: opener.__name__)
-def opened(request):
-    with request.param() as pair:
+def opened(request, tmp_path):
+    with request.param(tmp_path) as pair:
         yield pair
 
 

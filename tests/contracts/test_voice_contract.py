@@ -10,6 +10,7 @@ import sys
 import wave
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +18,13 @@ from testbed.clock import SystemClock
 from testbed.drivers.voice_tts import open_voice
 from testbed.errors import DriverError
 from testbed.model.lab import VoiceAt
+from testbed.model.load import load_lab, load_profiles
 from testbed.model.protocols import Utterance
+from testbed.virtual.fast.lab import open_fast_lab
 from testbed.virtual.rehearsal import LoopThread, Rehearsal
 from testbed.virtual.room import start_room
 
+ROOT = Path(__file__).parents[2]
 SHORT = "alexa stop"
 SPEAKERS = {"echo_dot": "alexa", "home_mini": "hey google"}
 PLAYS_A_WHILE = "import sys, time, wave; w = wave.open(sys.argv[1]); time.sleep({0})"
@@ -49,7 +53,20 @@ def player_command(folder):
     yield open_voice(at, clock), clock
 
 
-OPENERS = [pcm_to_the_room, player_command]
+@contextmanager
+def voice_of_the_fast_lab(folder):
+    with open_fast_lab(
+        load_lab(ROOT / "lab.yaml"),
+        load_profiles(ROOT / "devices"),
+        seed=1,
+        truth=folder / "truth",
+        start_ns=1_800_000_000 * 10**9,
+    ) as lab:
+        yield lab.voice, lab.clock
+
+
+WITH_SOUND = [pcm_to_the_room, player_command]
+OPENERS = [*WITH_SOUND, voice_of_the_fast_lab]  # the last speaks without sound
 
 
 @pytest.fixture(params=OPENERS, ids=lambda opener: opener.__name__)
@@ -58,8 +75,14 @@ def opened(request, tmp_path):
         yield pair
 
 
-def test_a_sentence_is_16_khz_mono_16_bit_with_its_digest_and_length(opened):
-    utterance = opened[0].render(SHORT)
+@pytest.fixture(params=WITH_SOUND, ids=lambda opener: opener.__name__)
+def sounding(request, tmp_path):
+    with request.param(tmp_path) as pair:
+        yield pair
+
+
+def test_a_sentence_is_16_khz_mono_16_bit_with_its_digest_and_length(sounding):
+    utterance = sounding[0].render(SHORT)
     with wave.open(str(utterance.wav)) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (
             16000,
@@ -75,7 +98,7 @@ def test_a_sentence_is_16_khz_mono_16_bit_with_its_digest_and_length(opened):
 def test_it_says_which_engine_spoke(opened):
     voice, _ = opened
     utterance = voice.render(SHORT)
-    assert utterance.engine.split()[0] in ("espeak-ng", "gtts")
+    assert utterance.engine.split()[0] in ("espeak-ng", "gtts", "virtual")
     assert voice.play(utterance).detail["engine"] == utterance.engine
 
 
@@ -95,8 +118,8 @@ def test_the_stamps_bracket_the_first_sample_and_the_last(opened):
     assert played.return_ns <= clock.now_ns()
 
 
-def test_two_plays_at_once_do_not_overlap(opened):
-    voice, _ = opened
+def test_two_plays_at_once_do_not_overlap(sounding):
+    voice, _ = sounding
     utterance = voice.render(SHORT)
     with ThreadPoolExecutor(2) as pool:
         a, b = sorted(
@@ -106,14 +129,14 @@ def test_two_plays_at_once_do_not_overlap(opened):
 
 
 @pytest.mark.parametrize("text", ["", "  \n "])
-def test_nothing_to_say_is_refused(opened, text):
+def test_nothing_to_say_is_refused(sounding, text):
     with pytest.raises(DriverError, match="no text"):
-        opened[0].render(text)
+        sounding[0].render(text)
 
 
-def test_audio_that_is_gone_is_refused(opened, tmp_path):
+def test_audio_that_is_gone_is_refused(sounding, tmp_path):
     gone = Utterance(
         text=SHORT, wav=tmp_path / "gone.wav", sha256="", engine="x", duration_s=1.0
     )
     with pytest.raises(DriverError, match="gone"):
-        opened[0].play(gone)
+        sounding[0].play(gone)
