@@ -1,0 +1,389 @@
+"""A campaign from its plan to a complete folder.
+
+To resume is to run with a journal that is not empty: what is finished is folded out,
+what was half done is voided and done again as a new attempt.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from testbed.clock import Clock
+from testbed.errors import DriverError, JournalError, LabError
+from testbed.model.events import (
+    AttemptVoided,
+    CampaignClosed,
+    CampaignPlanned,
+    Outcome,
+    TrialEnded,
+)
+from testbed.model.lab import Lab
+from testbed.model.plan import Plan, PlannedTrial
+from testbed.model.profile import DeviceProfile
+from testbed.model.types import Channel
+from testbed.runner.activities import activities_csv, clocks_of, worst_uncertainty_ns
+from testbed.runner.arbiter import Arbiter
+from testbed.runner.bench import Bench
+from testbed.runner.capture import RAW, RollingCapture
+from testbed.runner.course import Course, Ended
+from testbed.runner.fold import CampaignState, fold, known_state, left_to_do
+from testbed.runner.folder import (
+    ACTIVITIES,
+    Export,
+    frozen_inputs,
+    load_inputs,
+    make_folder,
+    write_inputs,
+    write_manifest,
+    write_receipt,
+    write_whole,
+)
+from testbed.runner.journal import Journal, JournalStore
+from testbed.runner.leases import Lease
+from testbed.runner.records import plan_text
+from testbed.runner.scheduler import one_by_one, side_by_side
+from testbed.runner.sessions import Sessions
+from testbed.runner.site import Settings, Site, check_instruments
+from testbed.runner.stop import Stop, StoppedError
+from testbed.runner.trial import Trials
+from testbed.runner.witness import Seen, Witness, unproven
+
+_ROUNDS = 2  # a trial whose packets were lost is topped up once
+_DAY_NS = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """All that a campaign is made from; frozen in `campaign.yaml`.
+
+    form      'live' or 'fast'
+    scenario  the scenario as plain values, for the record
+    """
+
+    campaign: str
+    form: str
+    simulated: bool
+    lab: Lab
+    profiles: Mapping[str, DeviceProfile]
+    plan: Plan
+    scenario: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """With what a campaign is run. `captures` is the folder of all campaigns."""
+
+    bench: Bench
+    store: JournalStore
+    clock: Clock
+    stop: Stop
+    captures: Path
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a run of a campaign ended.
+
+    no_labels  why no label may be made, or ''
+    """
+
+    campaign: str
+    folder: Path
+    state: CampaignState
+    interrupted: bool
+    no_labels: str
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many trials have an outcome."""
+        return sum(self.state.outcome(t) is outcome for t in self.state.attempts)
+
+
+def run_campaign(
+    inputs: Inputs, means: Means, ended: Callable[[Ended], None] = lambda _: None
+) -> Result:
+    """Run what is left of a campaign; the folder is complete but for what labels add.
+
+    ended  called after each attempt
+
+    Raises LabError when the lab is not ready or was lost, JournalError when the record
+    is not safe. Whatever happens, the journal can be resumed.
+    """
+    folder = make_folder(means.captures, inputs.campaign)
+    _check_space(folder, inputs.lab)
+    lease = Lease(means.store, inputs.lab.lab, means.clock)
+    lease.acquire(inputs.campaign)
+    try:
+        return _Campaign(inputs, means, folder, lease).run(ended)
+    finally:
+        lease.release()
+
+
+def close_campaign(folder: Path, journal: Journal) -> None:
+    """Close a campaign whose labels are made: last fact, export, manifest."""
+    state = fold(journal.read())
+    if state.closed is None:
+        journal.write(CampaignClosed(n_labelled=state.n_labelled()))
+    Export(folder, journal).rewrite()
+    write_manifest(folder)
+
+
+class _Campaign:
+    """The parts of one run, put together."""
+
+    def __init__(
+        self, inputs: Inputs, means: Means, folder: Path, lease: Lease
+    ) -> None:
+        self._inputs = inputs
+        self._means = means
+        self._folder = folder
+        self._lease = lease
+        self._journal = Journal(means.store, inputs.campaign)
+        self._export = Export(folder, self._journal)
+        self._witness = Witness(folder / RAW, inputs.campaign)
+        self._site = Site(
+            lab=inputs.lab,
+            profiles=inputs.profiles,
+            bench=means.bench,
+            journal=self._journal,
+            clock=means.clock,
+            stop=means.stop,
+            arbiter=Arbiter(means.stop),
+            folder=folder,
+            settings=means.settings,
+        )
+
+    def run(self, ended: Callable[[Ended], None]) -> Result:
+        state = self._planned()
+        check_instruments(self._site, self._left(state))
+        self._freeze(state)
+        interrupted = False
+        try:
+            self._work(ended)
+        except StoppedError:
+            interrupted = True
+        finally:
+            self._export.rewrite()
+        no_labels = self._derive()
+        return Result(
+            campaign=self._inputs.campaign,
+            folder=self._folder,
+            state=self._state(),
+            interrupted=interrupted,
+            no_labels=no_labels,
+        )
+
+    def _state(self) -> CampaignState:
+        return fold(self._journal.read())
+
+    def _left(self, state: CampaignState) -> tuple[PlannedTrial, ...]:
+        return left_to_do(state, self._means.settings.max_attempts)
+
+    def _planned(self) -> CampaignState:
+        """Journal the plan when there is none; void what was half done."""
+        state = self._state()
+        if state.plan is None:
+            plan = self._inputs.plan
+            self._journal.write(
+                CampaignPlanned(
+                    scenario=plan.scenario,
+                    seed=plan.seed,
+                    n_trials=len(plan.trials),
+                    plan_json=plan_text(plan),
+                    simulated=self._inputs.simulated,
+                )
+            )
+        for attempt in state.open_attempts():
+            self._void(
+                attempt.started.trial,
+                attempt.started.attempt,
+                "the controller ended in the middle of it",
+            )
+        return self._state()
+
+    def _freeze(self, state: CampaignState) -> None:
+        inputs, plan = self._inputs, state.plan or self._inputs.plan
+        try:
+            versions = self._app_versions(plan)
+            for sentence in self._sentences(plan):
+                self._site.voice.render(sentence)
+        except DriverError as exc:
+            raise LabError(f"the lab is not ready: {exc}") from exc
+        write_inputs(
+            self._folder,
+            frozen_inputs(
+                campaign=inputs.campaign,
+                form=inputs.form,
+                plan=plan,
+                scenario=inputs.scenario,
+                lab=inputs.lab,
+                profiles=inputs.profiles,
+                app_versions=versions,
+                versions=inputs.versions,
+                simulated=inputs.simulated,
+            ),
+        )
+
+    def _work(self, ended: Callable[[Ended], None]) -> None:
+        state = self._state()
+        sessions = Sessions(
+            self._journal, self._means.clock, state.sessions, self._inputs.versions
+        )
+        capture = RollingCapture(self._site, state, self._lease.renew)
+        capture.recover()
+        trials = Trials(self._site, sessions)
+
+        def on_end(one: Ended) -> None:
+            self._export.extend()
+            if not self._means.settings.threads:
+                capture.tend()
+            ended(one)
+
+        if any(c.end is None for c in state.captures.values()):
+            # What a killed controller did not fetch is listed by a new capture only.
+            with self._session(sessions, capture):
+                pass
+        for _ in range(_ROUNDS):
+            self._void_unproven()
+            for index in sorted({t.session for t in self._left(self._state())}):
+                with self._session(sessions, capture):
+                    self._trials_of(index, trials, on_end)
+        self._void_unproven()
+
+    @contextmanager
+    def _session(self, sessions: Sessions, capture: RollingCapture) -> Iterator[None]:
+        """Record one session with its idle stretches; journal why it ended."""
+        idle_s = self._inputs.plan.idle_s
+        stop, clock = self._means.stop, self._means.clock
+        self._wait_for_next_day()
+        reason = "failed"
+        try:
+            with capture.recording(sessions.current()):
+                stop.sleep(clock, idle_s)
+                yield
+                stop.sleep(clock, idle_s)
+            reason = "done"
+        except (StoppedError, KeyboardInterrupt):
+            reason = stop.reason
+            raise
+        finally:
+            sessions.end(reason)
+
+    def _trials_of(
+        self, index: int, trials: Trials, ended: Callable[[Ended], None]
+    ) -> None:
+        state = self._state()
+        plan = state.plan or self._inputs.plan
+        profiles = self._inputs.profiles
+        initial = {d: dict(p.initial) for d, p in profiles.items()}
+        course = Course(
+            trials,
+            state,
+            known_state(plan.trials, state, initial),
+            max_attempts=self._means.settings.max_attempts,
+            ended=ended,
+        )
+        overlapping = plan.interleave and self._means.settings.threads
+        run = side_by_side if overlapping else one_by_one
+        run(
+            course,
+            [t for t in self._left(state) if t.session == index],
+            clock=self._means.clock,
+            stop=self._means.stop,
+            origin_ns=min(s.started_ns for s in state.sessions.values()),
+        )
+
+    def _wait_for_next_day(self) -> None:
+        """Put planned sessions on days of their own, where the clock is virtual."""
+        state = self._state()
+        timed = any(t.not_before_s is not None for t in self._inputs.plan.trials)
+        if not self._means.settings.days_apart or timed or not state.sessions:
+            return
+        first_ns = next(iter(state.sessions.values())).started_ns
+        past_ns = (self._means.clock.now_ns() - first_ns) % _DAY_NS
+        self._means.stop.sleep(self._means.clock, (_DAY_NS - past_ns) / 1e9)
+
+    def _void_unproven(self) -> None:
+        """Void every attempt whose packets are not proven to have been recorded."""
+        state = self._state()
+        if state.plan is None:
+            return
+        delta_s = {t.trial: t.delta_s for t in state.plan.trials}
+        for attempt, reason in unproven(state, self._seen(state), delta_s):
+            self._journal.write(
+                AttemptVoided(
+                    trial=attempt.started.trial,
+                    attempt=attempt.started.attempt,
+                    reason=reason,
+                )
+            )
+
+    def _void(self, trial: str, attempt: int, reason: str) -> None:
+        self._journal.write(AttemptVoided(trial=trial, attempt=attempt, reason=reason))
+        self._journal.write(
+            TrialEnded(
+                trial=trial, attempt=attempt, outcome=Outcome.ABORTED, detail=reason
+            )
+        )
+
+    def _seen(self, state: CampaignState) -> dict[str, list[Seen]]:
+        return {n: self._witness.of_capture(c) for n, c in state.captures.items()}
+
+    def _derive(self) -> str:
+        """Write what follows from journal and captures; return why not to label."""
+        state = self._state()
+        seen = self._seen(state)
+        write_receipt(self._folder, state, seen)
+        self._export.rewrite()
+        clocks = clocks_of(state, seen)
+        devices = {d["device"]: d for d in load_inputs(self._folder)["devices"]}
+        text = activities_csv(
+            state,
+            clocks,
+            devices,
+            campaign=self._inputs.campaign,
+            home=self._inputs.lab.home,
+        )
+        write_whole(self._folder / ACTIVITIES, text)
+        worst_s = worst_uncertainty_ns(state, clocks) / 1e9
+        limit_s = self._inputs.lab.limits.clock_uncertainty
+        if worst_s <= limit_s:
+            return ""
+        return (
+            f"the clock of the capture is known to {worst_s:.3f} s only and the limit "
+            f"is {limit_s:g} s; look at the link to the router, or raise "
+            "limits.clock_uncertainty in lab.yaml"
+        )
+
+    def _app_versions(self, plan: Plan) -> dict[str, str]:
+        versions: dict[str, str] = {}
+        if self._means.bench.phone is None:
+            return versions
+        for device in sorted({t.device for t in plan.trials}):
+            app = self._inputs.profiles[device].app
+            if app is not None:
+                versions[device] = self._means.bench.phone.app_version(app.package)
+        return versions
+
+    def _sentences(self, plan: Plan) -> list[str]:
+        """Return all that will be said, to be rendered before the first act."""
+        found = set()
+        for trial in plan.trials:
+            if trial.channel is Channel.VOICE:
+                profile = self._inputs.profiles[trial.device]
+                voice = profile.activities[trial.activity].voice
+                found |= {voice.say} if voice is not None else set()
+        return sorted(found)
+
+
+def _check_space(folder: Path, lab: Lab) -> None:
+    free_mb = shutil.disk_usage(folder).free // 10**6
+    if free_mb < lab.limits.free_mb:
+        raise JournalError(
+            f"only {free_mb} MB are free at {folder} and limits.free_mb asks for "
+            f"{lab.limits.free_mb}; free some space"
+        )

@@ -1,0 +1,65 @@
+"""Pictures and view trees of the phone, kept beside the record."""
+
+import hashlib
+import threading
+
+from testbed.errors import JournalError
+from testbed.model.events import EvidenceKept
+from testbed.model.plan import PlannedTrial
+from testbed.runner.arbiter import PHONE
+from testbed.runner.site import Site
+
+FOLDER = "evidence"
+
+
+class EvidenceKeeper:
+    """Keeps what the phone shows, as often as the settings ask for."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._turn = threading.Lock()
+        self._seen: set[str] = set()
+
+    def wanted(self, trial: PlannedTrial, moment: str) -> bool:
+        """Say whether evidence is to be kept: 'trigger', 'check' or 'failure'."""
+        match self._site.settings.evidence:
+            case "none":
+                return False
+            case "all":
+                return True
+        if moment == "check":
+            with self._turn:
+                first = trial.device not in self._seen
+            return first or not self._site.arbiter.is_wanted(PHONE)
+        return moment == "failure"
+
+    def keep(self, trial: PlannedTrial, attempt: int, moment: str) -> None:
+        """Write what the phone shows now; the caller holds the phone.
+
+        Raises DriverError when the phone does not show it, JournalError when it
+        cannot be written.
+        """
+        with self._turn:
+            self._seen.add(trial.device)
+        shown = self._site.phone.evidence()
+        stem = f"{trial.trial}-{attempt}-{moment}"
+        self._write(trial, attempt, moment, f"{stem}.png", shown.screenshot_png)
+        self._write(trial, attempt, moment, f"{stem}.xml", shown.view_tree_xml.encode())
+
+    def _write(
+        self, trial: PlannedTrial, attempt: int, moment: str, name: str, data: bytes
+    ) -> None:
+        file = f"{FOLDER}/{name}"
+        try:
+            (self._site.folder / file).write_bytes(data)
+        except OSError as exc:
+            raise JournalError(f"{file} cannot be written: {exc.strerror}") from exc
+        self._site.journal.write(
+            EvidenceKept(
+                trial=trial.trial,
+                attempt=attempt,
+                moment=moment,
+                file=file,
+                sha256=hashlib.sha256(data).hexdigest(),
+            )
+        )

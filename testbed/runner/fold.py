@@ -1,0 +1,250 @@
+"""The state of a campaign, folded from its journal.
+
+Nothing but the journal is asked, so that resume, status and the activity log see the
+same campaign that the runner saw, whenever it stopped.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from testbed.errors import JournalError
+from testbed.model.events import (
+    LABELLED,
+    AttemptVoided,
+    BeaconSent,
+    CampaignClosed,
+    CampaignPlanned,
+    CaptureFileFetched,
+    CaptureStarted,
+    CaptureStopped,
+    ClockMeasured,
+    EvidenceKept,
+    Outcome,
+    SessionEnded,
+    SessionStarted,
+    StimulusIssued,
+    StimulusReturned,
+    TrialEnded,
+    TrialStarted,
+)
+from testbed.model.plan import Plan, PlannedTrial
+from testbed.runner.journal import Recorded
+from testbed.runner.records import plan_from
+
+NOT_TRIED = "not tried: "  # begins the detail of a trial that made no sense
+_REPEATED = frozenset({Outcome.FAILED, Outcome.ABORTED})
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One attempt at a trial, as far as the journal knows it. Stamps: controller."""
+
+    started: TrialStarted
+    started_ns: int
+    issued_ns: int | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    returned: StimulusReturned | None = None
+    beacons: list[BeaconSent] = field(default_factory=list)
+    evidence: list[EvidenceKept] = field(default_factory=list)
+    voided: str | None = None
+    outcome: Outcome | None = None
+    detail: str = ""
+    ended_ns: int | None = None
+
+    @property
+    def final(self) -> Outcome | None:
+        """Return the outcome that counts: a voided attempt is aborted."""
+        if self.voided is not None and self.outcome is not None:
+            return Outcome.ABORTED
+        return self.outcome
+
+
+@dataclass(slots=True, kw_only=True)
+class CaptureFold:
+    """One rolling capture: what the journal knows of it."""
+
+    capture: str
+    session: str
+    tool: str
+    started_ns: int
+    files: list[CaptureFileFetched] = field(default_factory=list)
+    end: CaptureStopped | None = None
+    ended_ns: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionFold:
+    """One session; `reason` is None while it goes on, or when it was killed."""
+
+    session: str
+    started_ns: int
+    ended_ns: int | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class CampaignState:
+    """All that a journal says of one campaign."""
+
+    planned: CampaignPlanned | None = None
+    plan: Plan | None = None
+    planned_ns: int = 0
+    last_ns: int = 0
+    sessions: dict[str, SessionFold] = field(default_factory=dict)
+    captures: dict[str, CaptureFold] = field(default_factory=dict)
+    clock: list[ClockMeasured] = field(default_factory=list)
+    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
+    closed: CampaignClosed | None = None
+
+    def all_attempts(self) -> list[Attempt]:
+        """Return every attempt, in the order of their starts."""
+        found = [a for attempts in self.attempts.values() for a in attempts]
+        return sorted(found, key=lambda a: a.started_ns)
+
+    def open_attempts(self) -> list[Attempt]:
+        """Return the attempts that were begun and never ended."""
+        return [a for a in self.all_attempts() if a.outcome is None]
+
+    def outcome(self, trial: str) -> Outcome | None:
+        """Return the outcome of the latest ended attempt at a trial, or None."""
+        ended = [a.final for a in self.attempts.get(trial, ()) if a.final is not None]
+        return ended[-1] if ended else None
+
+    def next_attempt(self, trial: str) -> int:
+        """Return the number that the next attempt at a trial has, from 1."""
+        return len(self.attempts.get(trial, ())) + 1
+
+    def is_finished(self, trial: str, max_attempts: int) -> bool:
+        """Say whether a trial needs no other attempt."""
+        outcome = self.outcome(trial)
+        if outcome not in _REPEATED:
+            return outcome is not None
+        if outcome is Outcome.ABORTED:
+            return False
+        done = self.attempts[trial]
+        if done[-1].detail.startswith(NOT_TRIED):
+            return True
+        return sum(a.final is Outcome.FAILED for a in done) >= max_attempts
+
+    def n_labelled(self) -> int:
+        """Return how many trials ended with an outcome that becomes a label."""
+        return sum(self.outcome(trial) in LABELLED for trial in self.attempts)
+
+
+def fold(rows: Iterable[Recorded]) -> CampaignState:
+    """Return the state that the rows of one campaign lead to."""
+    state = CampaignState()
+    for row in rows:
+        state.last_ns = row.at_ns
+        _add_to_campaign(state, row)
+        _add_to_attempt(state, row)
+    return state
+
+
+def left_to_do(state: CampaignState, max_attempts: int) -> tuple[PlannedTrial, ...]:
+    """Return the planned trials that need another attempt, in the plan's order."""
+    if state.plan is None:
+        raise JournalError(
+            "the journal holds no plan of this campaign; run the scenario"
+        )
+    return tuple(
+        t for t in state.plan.trials if not state.is_finished(t.trial, max_attempts)
+    )
+
+
+def known_state(
+    trials: Sequence[PlannedTrial],
+    state: CampaignState,
+    initial: dict[str, dict[str, str]],
+) -> dict[str, dict[str, str]]:
+    """Return what is known of each device's state after the trials that were done."""
+    known = {device: dict(values) for device, values in initial.items()}
+    planned = {t.trial: t for t in trials}
+    for attempt in state.all_attempts():
+        trial = planned.get(attempt.started.trial)
+        if trial is not None and attempt.final is not None:
+            apply_outcome(known.setdefault(trial.device, {}), trial, attempt.final)
+    return known
+
+
+def apply_outcome(known: dict[str, str], trial: PlannedTrial, outcome: Outcome) -> None:
+    """Bring what is known of a device up to date with the end of one attempt.
+
+    A trial that came to nothing leaves what was known; a state that was never known is
+    then known not to have been reached.
+    """
+    for key, value in trial.gives.items():
+        if outcome in LABELLED:
+            known[key] = value
+        else:
+            known.setdefault(key, f"not {value}")
+
+
+def _add_to_campaign(state: CampaignState, row: Recorded) -> None:
+    match row.event:
+        case CampaignPlanned() as event:
+            state.planned, state.planned_ns = event, row.at_ns
+            state.plan = plan_from(event.plan_json)
+        case SessionStarted(session=session):
+            state.sessions[session] = SessionFold(session=session, started_ns=row.at_ns)
+        case SessionEnded(session=session, reason=reason):
+            ended = state.sessions[session]
+            ended.reason, ended.ended_ns = reason, row.at_ns
+        case CaptureStarted(capture=name, session=session, tool=tool):
+            state.captures[name] = CaptureFold(
+                capture=name, session=session, tool=tool, started_ns=row.at_ns
+            )
+        case CaptureFileFetched(capture=name) as event:
+            state.captures[name].files.append(event)
+        case CaptureStopped(capture=name) as event:
+            capture = state.captures[name]
+            capture.end, capture.ended_ns = event, row.at_ns
+        case ClockMeasured() as event:
+            state.clock.append(event)
+        case CampaignClosed() as event:
+            state.closed = event
+        case _:
+            pass
+
+
+def _add_to_attempt(state: CampaignState, row: Recorded) -> None:
+    event = row.event
+    if isinstance(event, TrialStarted):
+        attempt = Attempt(started=event, started_ns=row.at_ns)
+        state.attempts.setdefault(event.trial, []).append(attempt)
+        return
+    if not isinstance(
+        event,
+        BeaconSent
+        | StimulusIssued
+        | StimulusReturned
+        | EvidenceKept
+        | AttemptVoided
+        | TrialEnded,
+    ):
+        return
+    attempt = _attempt(state, event.trial, event.attempt)
+    match event:
+        case BeaconSent():
+            attempt.beacons.append(event)
+        case StimulusIssued(parameters=parameters):
+            attempt.issued_ns, attempt.parameters = row.at_ns, dict(parameters)
+        case StimulusReturned():
+            attempt.returned = event
+        case EvidenceKept():
+            attempt.evidence.append(event)
+        case AttemptVoided(reason=reason):
+            attempt.voided = reason
+        case TrialEnded(outcome=outcome, detail=detail):
+            attempt.outcome, attempt.detail = outcome, detail
+            attempt.ended_ns = row.at_ns
+
+
+def _attempt(state: CampaignState, trial: str, number: int) -> Attempt:
+    for attempt in state.attempts.get(trial, ()):
+        if attempt.started.attempt == number:
+            return attempt
+    raise JournalError(
+        f"the journal speaks of attempt {number} at trial {trial} that it never began; "
+        "restore it from a copy"
+    )

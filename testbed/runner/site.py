@@ -1,0 +1,117 @@
+"""What a trial needs to know of the lab that it happens in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from testbed.clock import Clock
+from testbed.errors import LabError
+from testbed.model.lab import Lab
+from testbed.model.plan import PlannedTrial
+from testbed.model.profile import DeviceProfile
+from testbed.model.protocols import Phone, Voice
+from testbed.model.types import Channel
+from testbed.runner.arbiter import Arbiter
+from testbed.runner.bench import Bench, Plug
+from testbed.runner.journal import Journal
+from testbed.runner.stop import Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a campaign is run.
+
+    max_attempts   attempts at a trial that fails
+    settle_s       silence after the label window, before the trial ends
+    clock_every_s  between two measurements of the clock offset
+    evidence       pictures of the phone: 'all' at trigger, check and failure; 'needed'
+                   at failure, and at a check that saw nothing, was the first of its
+                   device, or came when nobody waited for the phone; 'none'
+    threads        whether trials may overlap and the capture be tended beside them;
+                   False under a virtual clock
+    days_apart     whether sessions of the plan are put on days of their own
+    """
+
+    max_attempts: int = 2
+    settle_s: float = 0.2
+    clock_every_s: float = 20.0
+    evidence: Literal["all", "needed", "none"] = "needed"
+    threads: bool = True
+    days_apart: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One lab in the hands of one campaign."""
+
+    lab: Lab
+    profiles: Mapping[str, DeviceProfile]
+    bench: Bench
+    journal: Journal
+    clock: Clock
+    stop: Stop
+    arbiter: Arbiter
+    folder: Path
+    settings: Settings
+
+    @property
+    def phone(self) -> Phone:
+        """Return the phone; raises LabError when the lab has none."""
+        if self.bench.phone is None:
+            raise LabError("the plan needs a phone; name one in lab.yaml under phone:")
+        return self.bench.phone
+
+    @property
+    def voice(self) -> Voice:
+        """Return the loudspeaker; raises LabError when the lab has none."""
+        if self.bench.voice is None:
+            raise LabError(
+                "the plan needs a loudspeaker; name one in lab.yaml under voice:"
+            )
+        return self.bench.voice
+
+    def plug_name(self, device: str, channel: Channel) -> str:
+        """Return the name of the plug that acts on a device by `channel`.
+
+        `api` is the plug that is the device; every other channel means the plug that
+        feeds it, else the one that is it. Raises LabError when there is none.
+        """
+        feeding = [n for n, at in self.lab.plugs.items() if at.feeds == device]
+        being = [n for n, at in self.lab.plugs.items() if at.is_device == device]
+        match channel:
+            case Channel.API:
+                found = being
+            case Channel.POWER:
+                found = feeding
+            case _:
+                found = feeding + being
+        if not found:
+            key = "is_device" if channel is Channel.API else "feeds"
+            raise LabError(
+                f"no plug is there for {device}; name one in lab.yaml under plugs: "
+                f"with {key}: {device}"
+            )
+        return found[0]
+
+    def plug(self, device: str, channel: Channel) -> Plug:
+        """Return the plug that acts on a device; raises LabError."""
+        return self.bench.plugs[self.plug_name(device, channel)]
+
+
+def check_instruments(site: Site, trials: tuple[PlannedTrial, ...]) -> None:
+    """Raise LabError unless the lab has every instrument that the trials need."""
+    for device, activity, channel in sorted(
+        {(t.device, t.activity, t.channel) for t in trials}
+    ):
+        if device not in site.profiles:
+            raise LabError(f"the plan needs a profile of {device}; add it to devices/")
+        check = site.profiles[device].activities[activity].check_for(channel)
+        if channel is Channel.VOICE:
+            _ = site.voice
+        if channel is Channel.PHONE or (check is not None and check.see is not None):
+            _ = site.phone
+        if channel in (Channel.POWER, Channel.API):
+            site.plug(device, channel)
+        if check is not None and (check.power or check.power_w):
+            site.plug(device, channel)

@@ -1,0 +1,166 @@
+"""From a planned trial to acts on instruments: what prepares, what triggers.
+
+The trigger is the one act whose instant is the label. It is never repeated here; what
+comes before it only leads to the screen on which it makes sense.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from testbed.errors import DriverTimeoutError, LabError
+from testbed.model.plan import PlannedTrial
+from testbed.model.profile import Activity, DeviceProfile
+from testbed.model.protocols import Bracket, Phone, Voice
+from testbed.model.steps import Step
+from testbed.model.types import Channel, Network
+from testbed.runner.arbiter import PHONE, ROOM
+from testbed.runner.site import Site
+
+_LOOK_S = 0.2  # how long a pop-up gets to be there, when one is looked for
+
+
+def _nothing() -> None:
+    """Do nothing: most channels need no preparation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stimulus:
+    """The acts of one attempt. `holds` names what is held meanwhile."""
+
+    holds: str
+    trigger: Callable[[], Bracket]
+    prepare: Callable[[], None] = _nothing
+    finish: Callable[[], None] = _nothing
+
+
+class PhonePlace:
+    """Remembers where the phone is, so that it is moved only when it must be."""
+
+    def __init__(self) -> None:
+        self._network: Network | None = None
+
+    def move(self, phone: Phone, network: Network | None) -> None:
+        """Put the phone on a network; the caller holds the phone."""
+        if network is None or network is self._network:
+            return
+        self._network = None  # unknown while, and if, it fails
+        phone.set_network(network.value)
+        self._network = network
+
+    def forget(self) -> None:
+        """Assume nothing any more: the phone failed."""
+        self._network = None
+
+
+def stimulus_for(
+    site: Site, place: PhonePlace, trial: PlannedTrial, attempt: int
+) -> Stimulus:
+    """Return the acts that cause the activity of `trial` once."""
+    profile = site.profiles[trial.device]
+    activity = profile.activities[trial.activity]
+    match trial.channel:
+        case Channel.PHONE:
+            return _on_phone(site, place, trial, attempt)
+        case Channel.VOICE:
+            return _spoken(site, activity)
+        case Channel.POWER | Channel.API:
+            return _switched(site, trial, activity)
+
+
+def split_steps(
+    steps: Sequence[Step],
+) -> tuple[tuple[Step, ...], Step, tuple[Step, ...]]:
+    """Return the steps before the trigger, the trigger, and the steps after it.
+
+    The trigger is the step that is marked, else the last one that does not only wait.
+    """
+    marked = [i for i, step in enumerate(steps) if step.trigger]
+    acting = [i for i, step in enumerate(steps) if step.act != "wait_for"]
+    index = (marked or acting or [len(steps) - 1])[-1]
+    return tuple(steps[:index]), steps[index], tuple(steps[index + 1 :])
+
+
+def _on_phone(
+    site: Site, place: PhonePlace, trial: PlannedTrial, attempt: int
+) -> Stimulus:
+    profile = site.profiles[trial.device]
+    described = profile.activities[trial.activity].phone
+    if described is None:
+        raise LabError(f"{trial.device} has no phone steps for {trial.activity}")
+    before, trigger, after = split_steps(described.steps)
+    phone = site.phone
+
+    def prepare() -> None:
+        place.move(phone, trial.network)
+        if attempt > 1:
+            close_interrupts(phone, profile)
+        perform_all(phone, profile, before)
+
+    def finish() -> None:
+        for step in after:
+            phone.perform(step)
+
+    return Stimulus(
+        holds=PHONE,
+        prepare=prepare,
+        trigger=lambda: phone.perform(trigger),
+        finish=finish,
+    )
+
+
+def perform_all(phone: Phone, profile: DeviceProfile, steps: Sequence[Step]) -> None:
+    """Do steps that only lead somewhere, closing known pop-ups that are in the way."""
+    for step in steps:
+        try:
+            phone.perform(step)
+        except DriverTimeoutError:
+            if not close_interrupts(phone, profile):
+                raise
+            phone.perform(step)
+
+
+def close_interrupts(phone: Phone, profile: DeviceProfile) -> bool:
+    """Close the pop-ups that the profile knows and the screen shows; say if any."""
+    closed = False
+    for step in profile.interrupts:
+        selector = step.tap or step.wait_for
+        if selector is not None and phone.see(selector, _LOOK_S):
+            phone.perform(step)
+            closed = True
+    return closed
+
+
+def _spoken(site: Site, activity: Activity) -> Stimulus:
+    if activity.voice is None:
+        raise LabError("the plan has a voice trial of an activity without a sentence")
+    sentence = activity.voice.say
+    voice = site.voice
+
+    def trigger() -> Bracket:
+        utterance = voice.render(sentence)  # from the cache: it was just rendered
+        bracket = voice.play(utterance)
+        detail = {
+            "engine": utterance.engine,
+            "sha256": utterance.sha256,
+            "text": utterance.text,
+        }
+        return replace(bracket, detail=detail | bracket.detail)
+
+    return Stimulus(
+        holds=ROOM, prepare=lambda: _rendered(voice, sentence), trigger=trigger
+    )
+
+
+def _rendered(voice: Voice, sentence: str) -> None:
+    voice.render(sentence)
+
+
+def _switched(site: Site, trial: PlannedTrial, activity: Activity) -> Stimulus:
+    channel = trial.channel
+    described = activity.power if channel is Channel.POWER else activity.api
+    if described is None:
+        raise LabError(f"{trial.device} has no {channel} switch for {trial.activity}")
+    name = site.plug_name(trial.device, channel)
+    plug = site.bench.plugs[name]
+    on = described.set == "on"
+    return Stimulus(holds=f"plug {name}", trigger=lambda: plug.set_power(on))

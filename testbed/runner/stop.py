@@ -1,0 +1,82 @@
+"""Ctrl-C: once stops at the next safe point, twice now."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from testbed.clock import Clock
+
+_TICK_S = 1e-6  # below this a clock in nanoseconds may not advance at all
+
+
+class StoppedError(Exception):
+    """The campaign was asked to stop; never shown, the runner catches it."""
+
+
+class Stop:
+    """A request to stop, shared by all threads of one campaign.
+
+    wake  set with the first request; a SystemClock made with it sleeps no longer
+    """
+
+    def __init__(self) -> None:
+        self.wake = threading.Event()
+        self._now = threading.Event()
+        self.reason = "interrupted"
+
+    @property
+    def requested(self) -> bool:
+        """Say whether the campaign shall stop at the next safe point."""
+        return self.wake.is_set()
+
+    @property
+    def now(self) -> bool:
+        """Say whether it shall stop at once."""
+        return self._now.is_set()
+
+    def request(self, reason: str = "interrupted") -> None:
+        """Ask to stop; the second request means at once."""
+        if self.requested:
+            self._now.set()
+            return
+        self.reason = reason
+        self.wake.set()
+
+    def sleep(self, clock: Clock, duration_s: float) -> None:
+        """Sleep; raises StoppedError as soon as a stop is requested."""
+        end_s = clock.monotonic_s() + duration_s
+        while True:
+            self.check()
+            left_s = end_s - clock.monotonic_s()
+            if left_s < _TICK_S:
+                return
+            clock.sleep(left_s)
+
+    def check(self) -> None:
+        """Raise StoppedError when a stop was requested."""
+        if self.requested:
+            raise StoppedError
+
+
+@contextmanager
+def interruptible(stop: Stop) -> Iterator[None]:
+    """Let SIGINT and SIGTERM ask for a stop; the second one raises KeyboardInterrupt.
+
+    Only in the main thread, where Python delivers signals.
+    """
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        second = stop.requested
+        stop.request()
+        if second:
+            raise KeyboardInterrupt
+
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, ask) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,221 @@
+"""One attempt at a trial, from rest to rest.
+
+An instrument that fails ends the attempt as FAILED, one that says yes and does nothing
+as NO_EFFECT. Anything else, a bug or Ctrl-C, is journalled as ABORTED and goes on up.
+"""
+
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+
+from analysis.pcap.beacons import Beacon, encode
+from testbed.errors import DriverError, DriverNoEffectError
+from testbed.model.events import (
+    BeaconSent,
+    Outcome,
+    StimulusIssued,
+    StimulusReturned,
+    TrialEnded,
+    TrialStarted,
+)
+from testbed.model.plan import PlannedTrial
+from testbed.runner.arbiter import LOOK, PHONE, STIMULUS, Priority
+from testbed.runner.checks import (
+    Verdict,
+    check_of,
+    check_power,
+    check_screen,
+    looks_at_phone,
+)
+from testbed.runner.evidence import EvidenceKeeper
+from testbed.runner.sessions import Sessions
+from testbed.runner.site import Site
+from testbed.runner.stimulus import PhonePlace, Stimulus, stimulus_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One attempt in flight; `held` is what it holds until its check is done."""
+
+    trial: PlannedTrial
+    attempt: int
+    stimulus: Stimulus
+    held: ExitStack
+    rank: float
+
+
+class Trials:
+    """Does attempts at trials; several threads may, one per device."""
+
+    def __init__(self, site: Site, sessions: Sessions) -> None:
+        self._site = site
+        self._sessions = sessions
+        self._evidence = EvidenceKeeper(site)
+        self._place = PhonePlace()
+        self._free_s: dict[str, float] = {}  # device -> end of its last label window
+
+    def run(self, trial: PlannedTrial, attempt: int, *, rank: float = 0.0) -> Outcome:
+        """Do one attempt; return when the device rests again, or the attempt failed.
+
+        rank  place among those who wait for an instrument; smaller goes first
+
+        Raises StoppedError when a stop was requested (the attempt is then ABORTED, or
+        was never begun) and JournalError when the record is not safe.
+        """
+        self._rest(trial)
+        stimulus = stimulus_for(self._site, self._place, trial, attempt)
+        with ExitStack() as held:
+            place = Priority(STIMULUS, rank)
+            held.enter_context(self._site.arbiter.hold(stimulus.holds, place))
+            return self._attempt(
+                _Run(
+                    trial=trial,
+                    attempt=attempt,
+                    stimulus=stimulus,
+                    held=held,
+                    rank=rank,
+                )
+            )
+
+    def refuse(self, trial: PlannedTrial, attempt: int, reason: str) -> Outcome:
+        """Record that a trial was not tried because it would make no sense."""
+        self._start(trial, attempt)
+        self._end(trial, attempt, Outcome.FAILED, reason)
+        return Outcome.FAILED
+
+    def _rest(self, trial: PlannedTrial) -> None:
+        clock = self._site.clock
+        free_s = self._free_s.get(trial.device, clock.monotonic_s())
+        self._site.stop.sleep(clock, free_s + trial.rest_s - clock.monotonic_s())
+
+    def _attempt(self, run: _Run) -> Outcome:
+        outcome, detail = Outcome.ABORTED, ""
+        self._start(run.trial, run.attempt)
+        try:
+            verdict = self._stimulate_and_check(run)
+            run.held.close()
+            self._wait_for_rest(run)
+            outcome, detail = verdict
+        except DriverNoEffectError as exc:
+            outcome, detail = Outcome.NO_EFFECT, str(exc)
+        except DriverError as exc:
+            outcome, detail = Outcome.FAILED, str(exc)
+            self._keep_failure(run)
+        finally:
+            self._end(run.trial, run.attempt, outcome, detail)
+        return outcome
+
+    def _stimulate_and_check(self, run: _Run) -> Verdict:
+        trial, clock = run.trial, self._site.clock
+        run.stimulus.prepare()
+        if run.stimulus.holds == PHONE:
+            self._keep(run, "trigger")
+        self._beacon(run, "before")
+        self._site.stop.check()
+        self._site.journal.write(
+            StimulusIssued(
+                trial=trial.trial, attempt=run.attempt, parameters=trial.parameters
+            )
+        )
+        self._busy(trial, clock.now_ns())
+        bracket = run.stimulus.trigger()
+        self._busy(trial, bracket.instant_ns)
+        self._beacon(run, "after")
+        self._site.journal.write(
+            StimulusReturned(
+                trial=trial.trial,
+                attempt=run.attempt,
+                issue_ns=bracket.issue_ns,
+                return_ns=bracket.return_ns,
+                instant_ns=bracket.instant_ns,
+                detail=bracket.detail,
+            )
+        )
+        run.stimulus.finish()
+        return self._checked(run, clock.monotonic_s())
+
+    def _checked(self, run: _Run, since_s: float) -> Verdict:
+        check = check_of(self._site, run.trial)
+        if check is None:
+            return Outcome.UNCHECKED, ""
+        outcome, detail = check_power(self._site, run.trial, check)
+        if outcome is not Outcome.CONFIRMED or not looks_at_phone(check):
+            return outcome, detail
+        with ExitStack() as looking:
+            if run.stimulus.holds != PHONE:
+                place = Priority(LOOK, run.rank)
+                looking.enter_context(self._site.arbiter.hold(PHONE, place))
+            late_s = self._site.clock.monotonic_s() - since_s
+            verdict = check_screen(self._site, run.trial, check, late_s=late_s)
+            moment = "failure" if verdict[0] is Outcome.NO_EFFECT else "check"
+            self._keep(run, moment)
+        return verdict
+
+    def _wait_for_rest(self, run: _Run) -> None:
+        """Stay until the label window is over, so that no act of ours disturbs it."""
+        clock = self._site.clock
+        end_s = self._free_s[run.trial.device]
+        self._site.stop.sleep(clock, end_s - clock.monotonic_s())
+
+    def _busy(self, trial: PlannedTrial, instant_ns: int) -> None:
+        """Note that the device's label window began at `instant_ns`."""
+        clock = self._site.clock
+        ago_s = (clock.now_ns() - instant_ns) / 1e9
+        length_s = trial.delta_s + self._site.settings.settle_s
+        self._free_s[trial.device] = clock.monotonic_s() - ago_s + length_s
+
+    def _beacon(self, run: _Run, phase: str) -> None:
+        sent_ns = self._site.clock.now_ns()
+        beacon = Beacon(
+            campaign=self._site.journal.campaign,
+            trial=run.trial.trial,
+            attempt=run.attempt,
+            phase=phase,
+            sent_ns=sent_ns,
+        )
+        self._site.bench.beacons.send(encode(beacon))
+        self._site.journal.write(
+            BeaconSent(
+                trial=run.trial.trial,
+                attempt=run.attempt,
+                phase=phase,
+                sent_ns=sent_ns,
+            )
+        )
+
+    def _keep(self, run: _Run, moment: str) -> None:
+        # A picture that cannot be had says nothing of the trial; the phone itself may
+        # be what failed.
+        with suppress(DriverError):
+            if self._evidence.wanted(run.trial, moment):
+                self._evidence.keep(run.trial, run.attempt, moment)
+
+    def _keep_failure(self, run: _Run) -> None:
+        if run.stimulus.holds != PHONE:
+            return
+        self._place.forget()
+        self._keep(run, "failure")
+
+    def _start(self, trial: PlannedTrial, attempt: int) -> None:
+        self._site.journal.write(
+            TrialStarted(
+                trial=trial.trial,
+                attempt=attempt,
+                session=self._sessions.current(),
+                device=trial.device,
+                activity=trial.activity,
+                channel=trial.channel,
+                network=trial.network,
+            )
+        )
+
+    def _end(
+        self, trial: PlannedTrial, attempt: int, outcome: Outcome, detail: str
+    ) -> None:
+        if outcome is Outcome.ABORTED and not detail:
+            stopped = self._site.stop.requested
+            detail = self._site.stop.reason if stopped else "the testbed itself failed"
+        self._site.journal.write(
+            TrialEnded(
+                trial=trial.trial, attempt=attempt, outcome=outcome, detail=detail
+            )
+        )

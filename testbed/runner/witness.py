@@ -1,0 +1,86 @@
+"""What the captures themselves say: which beacons are in them, and what that proves.
+
+A trial is proven recorded when one of its beacons is in a capture, and a later beacon,
+from after its label window, is in the same capture: nothing died in between.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.pcap.beacons import Beacon, find_beacons
+from analysis.pcap.errors import CaptureError
+from testbed.model.events import LABELLED, Outcome
+from testbed.runner.fold import Attempt, CampaignState, CaptureFold
+
+_PROVEN = LABELLED | {Outcome.NO_EFFECT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One beacon in a capture. captured_ns: capture clock; frame: from 1."""
+
+    file: str
+    frame: int
+    captured_ns: int
+    beacon: Beacon
+
+
+class Witness:
+    """Reads the beacons of one campaign; a file is read once."""
+
+    def __init__(self, raw: Path, campaign: str) -> None:
+        self._raw = raw
+        self._campaign = campaign
+        self._files: dict[str, tuple[Seen, ...]] = {}
+        self.unreadable: dict[str, str] = {}
+
+    def of_capture(self, capture: CaptureFold) -> list[Seen]:
+        """Return the beacons in the files of one capture, in the order of sending."""
+        found = [s for name in capture.files for s in self._of_file(name.name)]
+        return sorted(found, key=lambda s: s.beacon.sent_ns)
+
+    def _of_file(self, name: str) -> tuple[Seen, ...]:
+        if name not in self._files:
+            try:
+                beacons = find_beacons(self._raw / name)
+            except (CaptureError, OSError) as exc:
+                self.unreadable[name] = str(exc)
+                beacons = []
+            self._files[name] = tuple(
+                Seen(file=name, frame=frame, captured_ns=at_ns, beacon=beacon)
+                for at_ns, frame, beacon in beacons
+                if beacon.campaign == self._campaign
+            )
+        return self._files[name]
+
+
+def unproven(
+    state: CampaignState,
+    seen: Mapping[str, Iterable[Seen]],
+    delta_s: Mapping[str, float],
+) -> list[tuple[Attempt, str]]:
+    """Return the attempts with an outcome that nothing proves recorded, with reasons.
+
+    seen     capture -> its beacons
+    delta_s  trial -> length of its label window
+    """
+    last_ns: dict[str, int] = {}
+    places: dict[tuple[str, int], set[str]] = {}
+    for capture, beacons in seen.items():
+        for one in beacons:
+            beacon = one.beacon
+            last_ns[capture] = max(last_ns.get(capture, 0), beacon.sent_ns)
+            places.setdefault((beacon.trial, beacon.attempt), set()).add(capture)
+    wrong = []
+    for attempt in state.all_attempts():
+        if attempt.final not in _PROVEN or attempt.returned is None:
+            continue
+        started = attempt.started
+        captures = places.get((started.trial, started.attempt), set())
+        end_ns = attempt.returned.instant_ns + round(delta_s[started.trial] * 1e9)
+        if not captures:
+            wrong.append((attempt, "its beacons are not in the capture"))
+        elif all(last_ns[c] < end_ns for c in captures):
+            wrong.append((attempt, "the capture ended before its label window did"))
+    return wrong

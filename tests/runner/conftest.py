@@ -1,0 +1,495 @@
+"""Scripted instruments in memory: a lab that does what a test says, on any clock."""
+
+import hashlib
+import struct
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from analysis.pcap.writer import open_capture
+from testbed.clock import SystemClock, VirtualClock
+from testbed.errors import DriverError, DriverNoEffectError, DriverTimeoutError
+from testbed.model.events import Outcome
+from testbed.model.lab import Lab
+from testbed.model.plan import Plan, PlannedTrial
+from testbed.model.profile import DeviceProfile
+from testbed.model.protocols import (
+    Bracket,
+    CaptureEnd,
+    CaptureFile,
+    ClockSample,
+    Evidence,
+    Utterance,
+)
+from testbed.model.types import Channel, Network
+from testbed.runner.bench import Bench
+from testbed.runner.campaign import Inputs, Means, close_campaign, run_campaign
+from testbed.runner.fold import fold
+from testbed.runner.journal import Journal, open_store
+from testbed.runner.site import Settings
+from testbed.runner.stop import Stop
+
+START_NS = 1_795_000_000 * 10**9
+
+
+class ScaledClock:
+    """Real time, `factor` times as fast: threads really overlap, in little time."""
+
+    def __init__(self, factor=200.0):
+        self._real = SystemClock()
+        self._zero_s = self._real.monotonic_s()
+        self._factor = factor
+
+    def monotonic_s(self):
+        return (self._real.monotonic_s() - self._zero_s) * self._factor
+
+    def now_ns(self):
+        return START_NS + round(self.monotonic_s() * 1e9)
+
+    def sleep(self, duration_s):
+        if duration_s > 0:
+            self._real.sleep(min(duration_s / self._factor, 0.05))
+
+
+@dataclass
+class Use:
+    """One stretch of time for which an instrument was in use."""
+
+    name: str
+    begin_s: float
+    end_s: float
+
+
+@dataclass
+class World:
+    """What the scripted instruments share. Each `broken` entry is raised once."""
+
+    clock: object
+    router_offset_ns: int = 49 * 10**9
+    drift_ppm: float = 20.0
+    screen: str = "home"
+    heard: str = ""
+    power: dict = field(default_factory=dict)
+    acts: list = field(default_factory=list)
+    uses: list = field(default_factory=list)
+    broken: dict = field(default_factory=dict)
+    deaf: bool = False
+    dead: set = field(default_factory=set)  # plugs through which no current flows
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def act(self, what):
+        with self.lock:
+            self.acts.append(what)
+            scripted = self.broken.get(what, [])
+            error = scripted.pop(0) if scripted else None
+        if error is not None:
+            raise error
+
+    @contextmanager
+    def using(self, name):
+        begin_s = self.clock.monotonic_s()
+        yield
+        with self.lock:
+            self.uses.append(Use(name, begin_s, self.clock.monotonic_s()))
+
+    def router_ns(self, at_ns):
+        drift_ns = (at_ns - START_NS) * self.drift_ppm * 1e-6
+        return at_ns + self.router_offset_ns + round(drift_ns)
+
+    def bracket(self, duration_s):
+        issue_ns = self.clock.now_ns()
+        self.clock.sleep(duration_s / 2)
+        instant_ns = self.clock.now_ns()
+        self.clock.sleep(duration_s / 2)
+        return Bracket(
+            issue_ns=issue_ns, return_ns=self.clock.now_ns(), instant_ns=instant_ns
+        )
+
+
+class ScriptedPhone:
+    def __init__(self, world):
+        self.world = world
+
+    def perform(self, step):
+        with self.world.using("phone"):
+            self.world.act(f"phone {step.act}")
+            if step.act == "tap":
+                self.world.screen = step.tap.any[0].text
+            return self.world.bracket(0.4)
+
+    def see(self, selector, within_s):
+        with self.world.using("phone"):
+            self.world.act("phone see")
+            text = selector.any[0].text
+            if text in (self.world.screen, f"heard {self.world.heard}"):
+                return True
+            self.world.clock.sleep(within_s)
+            return False
+
+    def evidence(self):
+        return Evidence(screenshot_png=b"\x89PNG", view_tree_xml="<hierarchy/>")
+
+    def app_version(self, package):
+        return "9.1"
+
+    def set_network(self, network):
+        self.world.act(f"phone network {network}")
+
+
+class ScriptedVoice:
+    def __init__(self, world, folder):
+        self.world = world
+        self.folder = folder
+
+    def render(self, text):
+        return Utterance(
+            text=text,
+            wav=self.folder / "said.wav",
+            sha256="00",
+            engine="scripted",
+            duration_s=1.0,
+        )
+
+    def play(self, utterance):
+        with self.world.using("room"):
+            self.world.act("voice play")
+            bracket = self.world.bracket(1.0)
+            if not self.world.deaf:
+                self.world.heard = utterance.text
+            return bracket
+
+
+class ScriptedPlug:
+    def __init__(self, world, name):
+        self.world = world
+        self.name = name
+
+    def set_power(self, on):
+        with self.world.using(f"plug {self.name}"):
+            self.world.act(f"{self.name} {'on' if on else 'off'}")
+            self.world.power[self.name] = on
+            return self.world.bracket(0.1)
+
+    def read_power(self):
+        return self.world.power.get(self.name, False)
+
+    def read_power_w(self):
+        flows = self.read_power() and self.name not in self.world.dead
+        return 6.0 if flows else 0.0
+
+
+class ScriptedBeacons:
+    def __init__(self, capture):
+        self.capture = capture
+
+    def send(self, payload):
+        self.capture.see_packet(payload)
+
+
+class ScriptedCapture:
+    """Keeps captured beacons, and hands them over in files as a router would."""
+
+    def __init__(self, world, folder):
+        self.world = world
+        self.folder = folder
+        folder.mkdir()
+        self.running = False
+        self.n = 0
+        self.packets = []
+        self.lost = False  # True: packets are no longer recorded
+        self.reaped = 0
+
+    def see_packet(self, payload):
+        if self.running and not self.lost:
+            at_ns = self.world.router_ns(self.world.clock.now_ns() + 200_000)
+            self.packets.append((at_ns, payload))
+
+    def start_capture(self, name, poke):
+        self.world.act("capture start")
+        self.running = True
+        poke()
+
+    def rotate(self):
+        self.n += 1
+        with open_capture(self.folder / f"lan-{self.n:05d}.pcapng") as out:
+            for at_ns, payload in self.packets:
+                out.packet(at_ns, udp_frame(payload))
+        self.packets = []
+
+    def finished_files(self):
+        return [
+            CaptureFile(
+                name=p.name,
+                size_b=p.stat().st_size,
+                sha256=hashlib.sha256(p.read_bytes()).hexdigest(),
+            )
+            for p in sorted(self.folder.iterdir())
+        ]
+
+    def fetch(self, file, target):
+        self.world.act("capture fetch")
+        path = self.folder / file.name
+        target.write_bytes(path.read_bytes())
+        path.unlink()
+
+    def renew_lease(self):
+        self.world.act("capture renew")
+
+    def stop_capture(self):
+        self.world.act("capture stop")
+        self.running = False
+        self.rotate()
+        return CaptureEnd(
+            tool="tshark",
+            version="4",
+            received=10,
+            dropped=0,
+            stopped_by="INT",
+            log="",
+        )
+
+    def reap(self):
+        self.reaped += 1
+        if not self.running:
+            return ()
+        self.running = False
+        self.rotate()
+        return ("a capture",)
+
+    def clock_offset(self):
+        at_ns = self.world.clock.now_ns()
+        return ClockSample(
+            at_ns=at_ns,
+            offset_ns=self.world.router_ns(at_ns) - at_ns,
+            error_ns=300_000,
+        )
+
+    def close(self):
+        pass
+
+
+def udp_frame(payload):
+    udp = struct.pack(">HHHH", 40000, 47777, 8 + len(payload), 0) + payload
+    ip = struct.pack(
+        ">BBHHHBBH4s4s",
+        0x45,
+        0,
+        20 + len(udp),
+        0,
+        0,
+        64,
+        17,
+        0,
+        bytes([10, 77, 0, 5]),
+        bytes([10, 77, 0, 1]),
+    )
+    return bytes(12) + b"\x08\x00" + ip + udp
+
+
+PROFILES = {
+    "lamp": {
+        "vendor": "V",
+        "model": "M",
+        "category": "light",
+        "mac": "02:00:00:00:00:01",
+        "app": {"package": "com.lamp", "version": "1"},
+        "initial": {"power": "off", "switch": "off"},
+        "activities": {
+            "power_on": {
+                "delta": "4 s",
+                "gives": {"power": "on"},
+                "power": {"set": "on", "check": {"power_w": {"above": "3"}}},
+            },
+            "turn_on": {
+                "delta": "5 s",
+                "needs": {"power": "on"},
+                "gives": {"switch": "on"},
+                "parameters": {"level": "60"},
+                "phone": {
+                    "steps": [
+                        {"open_app": "com.lamp"},
+                        {"tap": {"text": "On"}},
+                        {"wait_for": {"text": "On"}},
+                    ],
+                    "check": {"see": {"text": "On"}, "within": "3 s"},
+                },
+            },
+            "look": {
+                "delta": "5 s",
+                "phone": [{"open_app": "com.lamp"}, {"tap": {"text": "State"}}],
+            },
+        },
+    },
+    "speaker": {
+        "vendor": "V",
+        "model": "M",
+        "category": "speaker",
+        "mac": "02:00:00:00:00:02",
+        "app": {"package": "com.speaker"},
+        "activities": {
+            "ask_time": {
+                "delta": "6 s",
+                "voice": {
+                    "say": "what time is it",
+                    "check": {
+                        "steps": [{"open_app": "com.speaker"}],
+                        "see": {"text": "heard what time is it"},
+                        "within": "3 s",
+                    },
+                },
+            },
+        },
+    },
+    "wemo": {
+        "vendor": "V",
+        "model": "M",
+        "category": "plug",
+        "mac": "02:00:00:00:00:03",
+        "activities": {
+            "turn_on": {"delta": "3 s", "api": {"set": "on", "check": {"power": "on"}}},
+            "turn_off": {
+                "delta": "3 s",
+                "api": {"set": "off", "check": {"power": "off"}},
+            },
+        },
+    },
+}
+
+LAB = {
+    "lab": "bench",
+    "phone": {"serial": "x"},
+    "voice": {},
+    "plugs": {
+        "plug_lamp": {"host": "h", "udn": "u", "feeds": "lamp"},
+        "plug_dut": {"host": "h", "udn": "u", "is_device": "wemo"},
+    },
+    "router": {"host": "r", "interface": "br-lan", "beacon": "10.77.0.1:47777"},
+    "limits": {"free_mb": "1"},
+}
+
+
+def planned(number, device, activity, channel, **changes):
+    profile = DeviceProfile.model_validate({"device": device, **PROFILES[device]})
+    described = profile.activities[activity]
+    values = {
+        "trial": f"{number:04d}",
+        "session": 0,
+        "device": device,
+        "activity": activity,
+        "channel": channel,
+        "network": Network.LAN if channel is Channel.PHONE else None,
+        "delta_s": profile.delta_s(activity),
+        "rest_s": 1.0,
+        "parameters": dict(described.parameters),
+        "needs": dict(described.needs),
+        "gives": dict(described.gives),
+    }
+    return PlannedTrial(**(values | changes))
+
+
+def small_plan(**changes):
+    trials = (
+        planned(1, "lamp", "power_on", Channel.POWER),
+        planned(2, "speaker", "ask_time", Channel.VOICE),
+        planned(3, "lamp", "turn_on", Channel.PHONE),
+        planned(4, "wemo", "turn_on", Channel.API),
+        planned(5, "lamp", "look", Channel.PHONE),
+        planned(6, "wemo", "turn_off", Channel.API),
+    )
+    values = {
+        "scenario": "small",
+        "seed": 7,
+        "interleave": True,
+        "idle_s": 2.0,
+        "trials": trials,
+    }
+    return Plan(**(values | changes))
+
+
+class Rig:
+    """A lab, its journal and a way to run campaigns in it."""
+
+    def __init__(self, folder, clock, **settings):
+        self.folder = folder
+        self.clock = clock
+        self.world = World(clock)
+        self.capture = ScriptedCapture(self.world, folder / "router")
+        self.bench = Bench(
+            capture=self.capture,
+            beacons=ScriptedBeacons(self.capture),
+            phone=ScriptedPhone(self.world),
+            voice=ScriptedVoice(self.world, folder),
+            plugs={n: ScriptedPlug(self.world, n) for n in LAB["plugs"]},
+        )
+        self.lab = Lab.model_validate(LAB)
+        self.profiles = {
+            name: DeviceProfile.model_validate({"device": name, **values})
+            for name, values in PROFILES.items()
+        }
+        self.settings = Settings(**({"threads": False} | settings))
+        self.store = open_store(folder / "journal.sqlite", clock, durable=False)
+        self.stop = Stop()
+
+    def run(self, plan=None, *, store=None, ended=lambda _: None, campaign="small-1"):
+        inputs = Inputs(
+            campaign=campaign,
+            form="fast",
+            simulated=True,
+            lab=self.lab,
+            profiles=self.profiles,
+            plan=plan or small_plan(),
+        )
+        means = Means(
+            bench=self.bench,
+            store=store or self.store,
+            clock=self.clock,
+            stop=self.stop,
+            captures=self.folder,
+            settings=self.settings,
+        )
+        return run_campaign(inputs, means, ended)
+
+    def resume(self, **more):
+        """Run again as a new process would: nothing is left but journal and router."""
+        self.stop = Stop()
+        return self.run(**more)
+
+    def events(self, campaign="small-1"):
+        return [r.event for r in Journal(self.store, campaign).read()]
+
+    def state(self, campaign="small-1"):
+        return fold(Journal(self.store, campaign).read())
+
+
+@pytest.fixture
+def rig(tmp_path):
+    made = []
+
+    def make(clock=None, **settings):
+        folder = tmp_path / f"rig{len(made)}"
+        folder.mkdir()
+        made.append(Rig(folder, clock or VirtualClock(START_NS), **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.store.close()
+
+
+@pytest.fixture
+def kit():
+    """Names of this file that tests need; importlib mode does not let them import."""
+    return SimpleNamespace(
+        START_NS=START_NS,
+        ScaledClock=ScaledClock,
+        planned=planned,
+        small_plan=small_plan,
+        close_campaign=close_campaign,
+        Outcome=Outcome,
+        DriverError=DriverError,
+        DriverNoEffectError=DriverNoEffectError,
+        DriverTimeoutError=DriverTimeoutError,
+    )
