@@ -71,6 +71,10 @@ class _Side:
         return self.holes[0] if self.holes else self.received
 
 
+def _side(way: Way, delay_ns: int, beyond_ns: int, first: int) -> _Side:
+    return _Side(way, delay_ns, beyond_ns, first, first, first)
+
+
 class _Segment(NamedTuple):
     time_ns: int
     arrives: bool  # False: it passes the capture point; True: its receiver has it
@@ -92,8 +96,8 @@ class Line:
         self._rng = rng
         first = [int(x) for x in rng.integers(0, 1 << 32, 2)]
         round_ns = (2 * path.server_ns, 2 * path.client_ns)
-        self._up = _Side(up, path.client_ns, round_ns[0], *[first[0]] * 3)
-        self._down = _Side(down, path.server_ns, round_ns[1], *[first[1]] * 3)
+        self._up = _side(up, path.client_ns, round_ns[0], first[0])
+        self._down = _side(down, path.server_ns, round_ns[1], first[1])
         self._number = 0
 
     @property
@@ -222,11 +226,16 @@ class Line:
         other = self._down if side is self._up else self._up
         out.append(
             Packet(
-                now_ns, other.way, other.passed, side.acknowledged(), ACK, b"", side.cause
+                now_ns,
+                other.way,
+                other.passed,
+                side.acknowledged(),
+                ACK,
+                b"",
+                side.cause,
             )
         )
         side.unacked, side.ack_ns = 0, _NEVER
 
     def _sides(self, up: bool) -> tuple[_Side, _Side]:
         return (self._up, self._down) if up else (self._down, self._up)
-

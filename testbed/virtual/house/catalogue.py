@@ -1,62 +1,34 @@
-"""Which module knows which device, and what activities do to a device's state."""
+"""Which module knows the traffic of which device."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from numpy.random import Generator
 
-from testbed.virtual.house import camera
-from testbed.virtual.house.talk import Talk
+from testbed.virtual.house import camera, light, plug, speaker, tv
+from testbed.virtual.house.act import Act
 from testbed.virtual.house.unit import Unit
 from testbed.virtual.traffic import Exchange
 
+Script = Callable[[Unit, Act, Generator], tuple[Exchange, ...]]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """How a device's state changes, after which delay, and what its app then shows."""
-
-    delay_s: float
-    status: str
-    changes: Mapping[str, str]
-
-
-def initial(device: str) -> dict[str, str]:
-    """Return the state in which a device is found."""
-    return {"power": "on"}
-
-
-def effect(
-    device: str,
-    activity: str,
-    parameters: Mapping[str, str],
-    state: Mapping[str, str],
-    rng: Generator,
-) -> Effect:
-    """Return what an activity does to a device."""
-    return Effect(delay_s=float(rng.uniform(0.2, 1.0)), status="Live", changes={})
+_SCRIPTS: Mapping[str, Script] = {
+    "arlo_q": camera.script,
+    "omna_180": camera.script,
+    "echo_dot": speaker.script,
+    "home_mini": speaker.script,
+    "samsung_tv": tv.script,
+    "wemo_insight": plug.script,
+    "iview_bulb": light.script,
+    "koogeek_plug": plug.script,
+    "tplink_hs110": plug.script,
+}
 
 
-def script(
-    unit: Unit,
-    activity: str,
-    channel: str,
-    network: str | None,
-    parameters: Mapping[str, str],
-    rng: Generator,
-) -> tuple[Exchange, ...]:
-    """Return all traffic that an activity causes; see each device's module."""
-    return camera.script(unit, activity, channel, network, parameters, rng)
+def script(unit: Unit, act: Act, rng: Generator) -> tuple[Exchange, ...]:
+    """Return all traffic that an activity causes: device, phone, controller.
 
-
-def boot(unit: Unit, rng: Generator) -> tuple[Exchange, ...]:
-    """Return what a device sends after its power comes on."""
-    return ()
-
-
-def background(unit: Unit, rng: Generator) -> Iterator[tuple[float, Exchange]]:
-    """Yield what a device sends unasked, by time, without end."""
-    at_s = 0.0
-    while True:
-        at_s += float(rng.uniform(10.0, 30.0))
-        talk = Talk("arlo_q", "api.arlo.example", connection="control")
-        yield at_s, talk.up(60).down(60, after_s=0.03).done()
+    A change of power is not traffic by itself: `background.boot` says what follows.
+    """
+    if act.channel == "power":
+        return ()
+    return _SCRIPTS[unit.device](unit, act, rng)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 ROUTER = "router"
 CONTROLLER = "controller"
 PHONE = "phone"
+PLUGS = ("plug_camera", "plug_tv")  # instruments that feed devices under test
 MDNS = "224.0.0.251"
 SSDP = "239.255.255.250"
 PHONE_MOBILE_IP = "192.0.2.130"

@@ -1,13 +1,14 @@
 """The house: one copy of each device, and what each does when somebody acts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from numpy.random import Generator
 
 from testbed.model.profile import DeviceProfile
-from testbed.virtual.house import catalogue
-from testbed.virtual.house.hosts import CLOUD, DEVICES
+from testbed.virtual.house import background, catalogue, effects
+from testbed.virtual.house.act import Act
+from testbed.virtual.house.hosts import CLOUD, DEVICES, PHONE, PLUGS
 from testbed.virtual.house.unit import Unit, draw_unit, generator
 from testbed.virtual.traffic import Exchange
 
@@ -45,6 +46,7 @@ class House:
         self._seed = seed
         self._profiles = dict(profiles or {})
         self.devices = DEVICES
+        self.sources = (*DEVICES, PHONE, *PLUGS)  # what has a background
         self._units: dict[str, Unit] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self.start_session(0)
@@ -53,7 +55,7 @@ class House:
         """Redraw what differs from session to session."""
         self._session = index
         self._counts.clear()
-        self._units = {name: self._draw(name) for name in self.devices}
+        self._units = {name: self._draw(name) for name in self.sources}
 
     def unit(self, device: str) -> Unit:
         """Return the copy of a device that stands in this house, as it is today."""
@@ -61,7 +63,7 @@ class House:
 
     def initial(self, device: str) -> dict[str, str]:
         """Return the state in which a device is found."""
-        state = catalogue.initial(device)
+        state = effects.initial(device)
         if device in self._profiles:
             state.update(self._profiles[device].initial)
         return state
@@ -88,10 +90,15 @@ class House:
         rng = generator(
             "react", self._seed, self._session, device, self._next("react", device)
         )
-        effect = catalogue.effect(device, activity, parameters, state, rng)
-        exchanges = catalogue.script(
-            self.unit(device), activity, channel, network, parameters, rng
+        act = Act(
+            activity=activity,
+            channel=channel,
+            network=network,
+            parameters=parameters,
+            state=state,
         )
+        effect = effects.effect(act, rng)
+        exchanges = catalogue.script(self.unit(device), act, rng)
         if not lan_control:
             exchanges = tuple(e for e in exchanges if e.server != device)
         return Reaction(
@@ -107,11 +114,11 @@ class House:
 
     def boot(self, device: str) -> tuple[Exchange, ...]:
         """Return what a device sends after its power comes on."""
-        return catalogue.boot(self.unit(device), self._generator("boot", device))
+        return background.boot(self.unit(device), self._generator("boot", device))
 
     def background(self, device: str) -> Iterator[tuple[float, Exchange]]:
         """Yield what a device sends unasked: seconds from now, exchange; by time."""
-        return catalogue.background(
+        return background.background(
             self.unit(device), self._generator("background", device)
         )
 
@@ -140,8 +147,3 @@ def crosses_lan(exchange: Exchange, network: str | None) -> bool:
     return not (
         network == "wan" and exchange.client == "phone" and exchange.server in CLOUD
     )
-
-
-def delayed(exchanges: tuple[Exchange, ...], by_s: float) -> tuple[Exchange, ...]:
-    """Return the exchanges, each `by_s` later."""
-    return tuple(replace(e, at_s=e.at_s + by_s) for e in exchanges)

@@ -46,7 +46,12 @@ def no_faults(kind: str, target: str) -> str | None:
 
 
 class Scene:
-    """The devices under test as the virtual instruments see them (a `Stage`)."""
+    """The devices under test as the virtual instruments see them (a `Stage`).
+
+    live       whether the controller's own calls to a device's LAN API are real
+    hearing_s  how long a speaker takes to understand, when `begin` is called at the
+               last word (a live room really takes it)
+    """
 
     def __init__(
         self,
@@ -56,12 +61,14 @@ class Scene:
         *,
         fault: FaultOf = no_faults,
         live: bool = False,
+        hearing_s: float = 0.0,
     ) -> None:
         self._house = house
         self._clock = clock
         self._player = player
         self._fault = fault
         self._live = live
+        self._hearing_ns = round(hearing_s * 1e9)
         self._lock = threading.RLock()
         self._states = {name: house.initial(name) for name in house.devices}
         self._due: list[tuple[int, Reaction]] = []
@@ -93,6 +100,7 @@ class Scene:
                 lan_control=not (self._live and channel == "api"),
             )
             if reaction is None:
+                state["status"] = "Device offline"
                 return
             state["status"] = "Working"
             self._start(reaction, parameters, instant_ns)
@@ -102,12 +110,6 @@ class Scene:
         with self._lock:
             self._settle()
             return dict(self._states[device])
-
-    def reset_status(self, device: str) -> None:
-        """Show 'Ready' again, as an app does that is opened anew."""
-        with self._lock:
-            self._settle()
-            self._states[device]["status"] = "Ready"
 
     def fault(self, kind: str, target: str) -> str | None:
         """Return the value of a scripted fault that is active now, else None."""
@@ -120,6 +122,8 @@ class Scene:
         # Who heard or saw late (recognition takes time) must not play the past.
         first_s = min((e.at_s for e in reaction.exchanges), default=0.0)
         now_ns = self._clock.now_ns()
+        if reaction.channel == "voice":
+            now_ns += self._hearing_ns
         start_ns = max(instant_ns, now_ns - round(first_s * 1e9))
         self._number += 1
         cause = Cause(

@@ -14,9 +14,9 @@ from numpy.random import Generator
 # Spread (sigma of log) of what firmware, copy and session do to sizes and durations.
 # A guess, chosen so that training on one copy and testing on another loses about a
 # third of the accuracy, as public data of two copies of one model show.
-_FIRMWARE = (0.05, 0.08)
-_COPY = (0.02, 0.05)
-_SESSION = (0.025, 0.06)
+_FIRMWARE = (0.04, 0.05)
+_COPY = (0.02, 0.04)
+_SESSION = (0.025, 0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

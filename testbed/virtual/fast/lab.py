@@ -1,0 +1,222 @@
+"""The fast lab: the virtual house under a virtual clock, without a network.
+
+    lab = open_fast_lab(lab_file, profiles, seed=7, truth=folder, start_ns=...)
+    lab.capture_point.start_capture("evening", poke)
+    lab.phone.perform(step)
+    lab.next_session(1)
+
+Its instruments keep the promises of `testbed.model.protocols`, with the delays of the
+live lab; use them from one thread.
+"""
+
+import datetime
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from testbed.clock import VirtualClock
+from testbed.errors import LabError
+from testbed.model.lab import Fault, Lab, Virtual
+from testbed.model.profile import DeviceProfile
+from testbed.virtual.fast.capture import FastCapture, SkewedClock
+from testbed.virtual.fast.phone import FastPhone
+from testbed.virtual.fast.plug import FastPlug
+from testbed.virtual.fast.recorder import Recorder
+from testbed.virtual.fast.truth import Truth
+from testbed.virtual.fast.voice import FastVoice
+from testbed.virtual.fast.wire import Network, Wire
+from testbed.virtual.house import House, Scene
+from testbed.virtual.house.payloads import plug_visit
+from testbed.virtual.house.unit import generator
+from testbed.virtual.phone.screens import AppScreens
+from testbed.virtual.wemo.relay import DeviceRelay, FeedingRelay, Relay
+
+_DAY_NS = 86_400 * 10**9
+_HEARING_S = 0.3  # how long after the last word a speaker has understood
+_WAKE_WORDS = {"echo_dot": "alexa", "home_mini": "hey google"}
+
+
+@dataclass(frozen=True, slots=True)
+class FastBeacons:
+    """Sends beacons across the captured LAN."""
+
+    recorder: Recorder
+    clock: VirtualClock
+
+    def send(self, payload: bytes) -> None:
+        """Send one beacon now."""
+        self.recorder.send_beacon(payload, self.clock.now_ns())
+
+
+@dataclass(slots=True, kw_only=True)
+class FastLab:
+    """The instruments of the fast lab; a context manager that leaves nothing behind."""
+
+    phone: FastPhone
+    voice: FastVoice
+    plugs: dict[str, FastPlug]
+    capture_point: FastCapture
+    clock: VirtualClock
+    beacons: FastBeacons
+    scene: Scene
+    house: House
+    _recorder: Recorder
+    _seed: int
+    _folder: Path
+    _started_ns: int
+
+    def next_session(self, index: int) -> None:
+        """Move to a later day, and redraw what differs from session to session.
+
+        The hour of the day stays about the same. Session 0 is the first; a session
+        whose day has begun already is not moved.
+        """
+        self.capture_point.pump()
+        rng = generator("calendar", self._seed, index)
+        # Within the same hour, yet never at the same minute of two days.
+        late_ns = int(rng.uniform(-1800, 1800) * 1e9) if index else 0
+        aim_ns = self._started_ns + index * _DAY_NS + late_ns
+        now_ns = self.clock.now_ns()
+        while aim_ns < now_ns and _day(aim_ns) <= _day(now_ns):
+            aim_ns += _DAY_NS
+        if index == 0 and now_ns - self._started_ns < _DAY_NS:
+            return
+        self.clock.sleep((aim_ns - now_ns) / 1e9)
+        self.house.start_session(index)
+        self._recorder.restart(self.clock.now_ns())
+
+    def close(self) -> None:
+        """End the capture and remove files that nobody fetched."""
+        self.capture_point.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_fast_lab(
+    lab: Lab,
+    profiles: Mapping[str, DeviceProfile],
+    *,
+    seed: int,
+    truth: Path,
+    start_ns: int,
+) -> FastLab:
+    """Open the fast form of the virtual lab that `lab` describes.
+
+    seed      of everything that is drawn: same seed and same calls, same bytes
+    truth     folder for the ground truth
+    start_ns  where the virtual clock starts, ns UTC
+
+    Raises LabError when `lab` is not a virtual one.
+    """
+    if lab.virtual is None:
+        raise LabError(
+            f"lab {lab.lab!r} is not virtual; give a lab.yaml with virtual: to run fast"
+        )
+    virtual = lab.virtual
+    clock = VirtualClock(start_ns)
+    house = House(seed, profiles)
+    wire = Wire(_network(virtual, profiles), generator("wire", seed))
+    where: list[AppScreens] = []  # the screens need the scene, which needs the player
+    recorder = Recorder(
+        house, wire, start_ns, network=lambda: where[0].network if where else "lan"
+    )
+    scene = Scene(
+        house,
+        clock,
+        recorder,
+        fault=_faults(virtual.faults, clock),
+        hearing_s=_HEARING_S,
+    )
+    versions = {p.app.package: p.app.version for p in profiles.values() if p.app}
+    where.append(AppScreens(scene, clock, versions))
+    folder = Path(tempfile.mkdtemp(prefix="testbed-fast-"))
+    return FastLab(
+        phone=FastPhone(where[0], scene, clock, generator("phone", seed)),
+        voice=FastVoice(scene, clock, generator("voice", seed), _WAKE_WORDS),
+        plugs=_plugs(lab, scene, clock, recorder, seed),
+        capture_point=FastCapture(
+            lab.router,
+            recorder,
+            clock,
+            router_clock=SkewedClock(virtual.router_clock, start_ns),
+            truth=Truth(truth),
+            folder=folder,
+            rng=generator("router", seed),
+        ),
+        clock=clock,
+        beacons=FastBeacons(recorder, clock),
+        scene=scene,
+        house=house,
+        _recorder=recorder,
+        _seed=seed,
+        _folder=folder,
+        _started_ns=start_ns,
+    )
+
+
+def _network(virtual: Virtual, profiles: Mapping[str, DeviceProfile]) -> Network:
+    return Network(
+        wan_delay_s=virtual.wan_delay,
+        # Each way loses its share, and a lost acknowledgement may cost a segment too.
+        loss=2 * virtual.wan_loss,
+        macs={name: profile.mac for name, profile in profiles.items()},
+    )
+
+
+def _plugs(
+    lab: Lab, scene: Scene, clock: VirtualClock, recorder: Recorder, seed: int
+) -> dict[str, FastPlug]:
+    plugs = {}
+    for name, at in lab.plugs.items():
+        relay: Relay
+        if at.is_device is not None:
+            relay = DeviceRelay(scene, clock, plug=name, device=at.is_device)
+            node = at.is_device
+        else:
+            relay = FeedingRelay(scene, clock, plug=name, feeds=at.feeds)
+            node = name
+        rng = generator("plug", seed, name)
+        plugs[name] = FastPlug(name, relay, clock, rng, _visit(node, recorder, clock))
+    return plugs
+
+
+def _visit(
+    node: str, recorder: Recorder, clock: VirtualClock
+) -> Callable[[str, bool], None]:
+    own = node in recorder.devices  # its activity plays the call that switches
+
+    def visit(call: str, on: bool) -> None:
+        if own and call == "set":
+            return
+        recorder.add(plug_visit(node, call, on), clock.now_ns())
+
+    return visit
+
+
+def _faults(
+    faults: tuple[Fault, ...], clock: VirtualClock
+) -> Callable[[str, str], str | None]:
+    start_s = clock.monotonic_s()
+
+    def active(kind: str, target: str) -> str | None:
+        up_s = clock.monotonic_s() - start_s
+        for fault in faults:
+            if fault.kind == kind and fault.target in (None, target):
+                ended = fault.until is not None and up_s >= fault.until
+                if fault.at <= up_s and not ended:
+                    return fault.value
+        return None
+
+    return active
+
+
+def _day(stamp_ns: int) -> datetime.date:
+    return datetime.datetime.fromtimestamp(stamp_ns // 10**9, tz=datetime.UTC).date()

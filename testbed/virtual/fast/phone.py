@@ -1,0 +1,154 @@
+"""The phone of the fast lab: the virtual phone's screens without adb in between."""
+
+from collections.abc import Callable
+
+from numpy.random import Generator
+
+from testbed.clock import Clock, wait_until
+from testbed.errors import DriverError, DriverRefusedError, DriverTimeoutError
+from testbed.model.protocols import Bracket, Evidence
+from testbed.model.steps import Rung, Selector, Step
+from testbed.virtual.phone.commands import Delays
+from testbed.virtual.phone.screen import dump_xml, png
+from testbed.virtual.phone.screens import AppScreens, find_rung
+from testbed.virtual.stage import Stage
+
+_NAME = "phone"
+_LEAD_NS = 25_000_000  # middle of Delays.lead, which is all a driver can know
+_OTHER_S = (0.1, 0.3)
+
+
+class FastPhone:
+    """A `Phone` on virtual time, with the delays of the live one."""
+
+    def __init__(
+        self,
+        screens: AppScreens,
+        stage: Stage,
+        clock: Clock,
+        rng: Generator,
+        *,
+        delays: Delays | None = None,
+    ) -> None:
+        self._screens = screens
+        self._stage = stage
+        self._clock = clock
+        self._rng = rng
+        self._delays = delays or Delays()
+
+    def perform(self, step: Step) -> Bracket:
+        """Do one step; see `Phone.perform`."""
+        self._require_online(step.act)
+        if step.tap is not None:
+            return self._tap(step.tap, step.within)
+        if step.wait_for is not None:
+            return self._wait(step.wait_for, step.within)
+        if step.open_app is not None:
+            return self._open(step.open_app)
+        key = step.key
+        if key is not None:
+            return self._timed(_OTHER_S, lambda: self._screens.press(key))
+        return self._timed(_OTHER_S, lambda: None)
+
+    def see(self, selector: Selector, within_s: float) -> bool:
+        """Say whether the selector matches the screen within `within_s` seconds."""
+        self._require_online("look")
+        return self._found(selector, within_s) is not None
+
+    def evidence(self) -> Evidence:
+        """Return what the screen shows now."""
+        self._require_online("take a picture")
+        tree = self._screens.view_tree()
+        return Evidence(screenshot_png=png(tree), view_tree_xml=dump_xml(tree).decode())
+
+    def app_version(self, package: str) -> str:
+        """Return the installed version of an app, or '' when it is not installed."""
+        return self._screens.version(package)
+
+    def set_network(self, network: str) -> None:
+        """Put the phone on the home Wi-Fi ('lan') or on mobile data ('wan')."""
+        self._require_online("change network")
+        self._sleep((0.2, 0.5))
+        self._screens.network = network
+
+    def close(self) -> None:
+        """Leave."""
+
+    def _open(self, package: str) -> Bracket:
+        opened: list[bool] = []
+        bracket = self._timed(
+            self._delays.start, lambda: opened.append(self._screens.open_app(package))
+        )
+        if not opened[0]:
+            raise DriverRefusedError(
+                _NAME, f"open {package}", "it is not installed; install the app"
+            )
+        return bracket
+
+    def _tap(self, selector: Selector, within_s: float) -> Bracket:
+        found = self._found(selector, within_s)
+        if found is None:
+            raise self._not_there(selector, within_s)
+        rung, (x, y) = found
+        issue_ns = self._clock.now_ns()
+        lead_s = float(self._rng.uniform(*self._delays.lead))
+        self._clock.sleep(float(self._rng.uniform(*self._delays.tap)) - lead_s)
+        self._screens.tap(x, y)
+        self._clock.sleep(lead_s)
+        return_ns = self._clock.now_ns()
+        return Bracket(
+            issue_ns=issue_ns,
+            return_ns=return_ns,
+            instant_ns=max(issue_ns, return_ns - _LEAD_NS),
+            detail={"rung": _words(rung), "point": f"{x},{y}"},
+        )
+
+    def _wait(self, selector: Selector, within_s: float) -> Bracket:
+        issue_ns = self._clock.now_ns()
+        if self._found(selector, within_s) is None:
+            raise self._not_there(selector, within_s)
+        now_ns = self._clock.now_ns()
+        return Bracket(issue_ns=issue_ns, return_ns=now_ns, instant_ns=now_ns)
+
+    def _found(
+        self, selector: Selector, within_s: float
+    ) -> tuple[Rung, tuple[int, int]] | None:
+        found: list[tuple[Rung, tuple[int, int]]] = []
+
+        def look() -> bool:
+            self._sleep(self._delays.dump)
+            hit = find_rung(
+                selector, self._screens.view_tree(), package=self._screens.package
+            )
+            if hit is not None:
+                found.append(hit)
+            return hit is not None
+
+        wait_until(look, clock=self._clock, deadline_s=within_s)
+        return found[0] if found else None
+
+    def _timed(self, range_s: tuple[float, float], act: Callable[[], None]) -> Bracket:
+        issue_ns = self._clock.now_ns()
+        self._sleep(range_s)
+        act()
+        now_ns = self._clock.now_ns()
+        return Bracket(issue_ns=issue_ns, return_ns=now_ns, instant_ns=now_ns)
+
+    def _sleep(self, range_s: tuple[float, float]) -> None:
+        self._clock.sleep(float(self._rng.uniform(*range_s)))
+
+    def _require_online(self, request: str) -> None:
+        if self._stage.fault("phone_offline", "phone") is not None:
+            self._clock.sleep(5.0)
+            raise DriverTimeoutError(_NAME, request, "no answer; is it plugged in?")
+
+    def _not_there(self, selector: Selector, within_s: float) -> DriverError:
+        ladder = ", ".join(_words(r) for r in selector.any)
+        return DriverTimeoutError(
+            _NAME, f"find {ladder}", f"not on the screen within {within_s:g} s"
+        )
+
+
+def _words(rung: Rung) -> str:
+    given = rung.model_dump(exclude_none=True)
+    return ", ".join(f"{key} {value}" for key, value in given.items())
