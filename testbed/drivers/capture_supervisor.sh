@@ -90,7 +90,11 @@ check() {
     path=$(command -v "$TB_TOOL") && echo "tool=$path"
     [ -n "$path" ] && echo "version=$("$TB_TOOL" --version 2>/dev/null | head -n 1)"
     [ "$TB_TOOL" = tshark ] && echo "dumpcap=$(command -v dumpcap)"
-    echo "interfaces=$(ls /sys/class/net | tr '\n' ' ')"
+    interfaces=
+    while read -r name _; do
+        case $name in *:*) interfaces="$interfaces ${name%%:*}" ;; esac
+    done </proc/net/dev
+    echo "interfaces=$interfaces"
     [ -e /etc/openwrt_release ] && echo "system=openwrt"
     [ -n "$(digest /proc/version)" ] && echo "digest=yes"
     mkdir -p -m 700 "$TB_FOLDER" 2>/dev/null
@@ -126,7 +130,7 @@ collect() {
         finish "live/${line##*/}"
     done
     [ "$printed" = 1 ] && return 0
-    set -- live/*
+    set -- live/*.pcap*[!t] # no .part, which somebody may be making out of a file
     while [ $# -gt 2 ]; do
         finish "$1"
         shift
@@ -139,8 +143,10 @@ launch() {
         suffix=pcap
         printf '#!/bin/sh\nprintf "%%s\\n" "$1" >>"${0%%/*}/out"\n' >rotated
         chmod 700 rotated
-        # AppArmor wants .pcap names; -W pads the count, so that names sort by age
-        set -- tcpdump -n --immediate-mode -U --time-stamp-precision=nano \
+        # AppArmor wants .pcap names; -W pads the count, so that names sort by age.
+        # No --immediate-mode: where offloads are on, its ring gives each packet 128 KiB
+        # and holds but 130 of them. The controller drains before it stops anyway.
+        set -- tcpdump -n -U --time-stamp-precision=nano \
             -B 16384 -i "$TB_INTERFACE" -G "$TB_ROTATE_S" -C "$TB_ROTATE_MB" -W 99999 \
             -w live/%Y%m%dT%H%M%S.pcap -z "$TB_DIR/rotated"
         # as root it would become another user, who cannot write here
@@ -190,13 +196,15 @@ gone_within() {
 end_tool() {
     by=INT
     kill -INT "$tool" 2>/dev/null
-    gone_within "$TB_PATIENCE_S" tool || by=TERM
+    deaf=0
+    gone_within "$TB_PATIENCE_S" tool || deaf=1
+    [ "$deaf" = 0 ] && gone_within 2 all && return 0 # a -z command may be at work
     for signal in INT TERM KILL; do
         find_members || break
-        [ "$by" != INT ] && by=$signal
+        [ "$deaf" = 1 ] && by=$signal
         # shellcheck disable=SC2086 # a list of numbers
         kill "-$signal" $members 2>/dev/null
-        gone_within 3 all && break
+        gone_within 2 all && break
     done
 }
 

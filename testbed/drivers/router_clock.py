@@ -21,16 +21,22 @@ if TYPE_CHECKING:
 SAMPLES = 60
 REQUEST = "tell the time"
 
-# python3 answers within 0.15 ms; date forks, 0.7 ms; busybox date may know no %N
+# python3 answers within 0.15 ms; date forks, 0.7 ms. The date of busybox knows no %N,
+# and a busybox shell may prefer it to a better one in PATH, unless that is named whole.
 HELPER = """\
 if python3 -c '' 2>/dev/null; then
   exec python3 -u -c 'import sys,time
 while sys.stdin.readline(): print(time.time_ns(),flush=True)'
 fi
-case $(date +%s%N) in
-  *[!0-9]*|??????????) echo none ;;
-  *) while read -r _; do date +%s%N; done ;;
-esac"""
+IFS=:
+for folder in $PATH; do
+  date=$folder/date
+  case $("$date" +%s%N 2>/dev/null) in
+    ''|*[!0-9]*|??????????) ;;
+    *) while read -r _; do "$date" +%s%N; done; exit ;;
+  esac
+done
+echo none"""
 
 
 class ClockHelper:

@@ -246,7 +246,7 @@ class SshLink:
             )
         try:
             return paramiko.PKey.from_path(Path(path).expanduser())
-        except paramiko.PasswordRequiredException as exc:
+        except (paramiko.PasswordRequiredException, TypeError) as exc:
             raise self._refused(
                 f"the key {path} has a passphrase; make one without for the testbed: "
                 "`ssh-keygen -t ed25519 -N '' -f KEY`"

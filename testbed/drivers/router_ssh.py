@@ -32,7 +32,7 @@ INSTRUMENT = "router"
 # The kernel hands a partly filled block of packets over after at most 1 s (TPACKET_V3);
 # packets in it are lost when the tool is stopped before that.
 DRAIN_S = 1.3
-READY_S = 20.0
+READY_S = 30.0  # tshark takes 1-2 s, more on a busy machine
 PROOF_S = 12.0
 POKE_EVERY_S = 0.25
 PATIENCE_S = 60  # the last file may be long, and a router slow

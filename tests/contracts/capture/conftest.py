@@ -9,6 +9,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from testbed.model.lab import RouterAt
 
 CLONE_NEWNET = 0x40000000
 TOOLS = ("tshark", "dumpcap", "tcpdump")
+REAL_PYTHON = str(Path(sys.executable).resolve())
 # sshd wants /run/sshd as root; a private /run leaves no trace on this machine
 SSHD = 'mount -t tmpfs none /run && mkdir /run/sshd && exec "$1" -D -e -f "$2"'
 
@@ -52,7 +54,7 @@ def own_network() -> Iterator[None]:
 
 
 def busybox_path(folder: Path, extra: tuple[str, ...] = TOOLS) -> Path:
-    """Make a folder of programs: all of busybox, and the `extra` ones of this machine."""
+    """Make a folder of programs: all of busybox, and `extra` ones of this machine."""
     folder.mkdir(parents=True)
     busybox = shutil.which("busybox")
     assert busybox, "busybox is not installed"
@@ -63,11 +65,17 @@ def busybox_path(folder: Path, extra: tuple[str, ...] = TOOLS) -> Path:
         if not (folder / name).exists():
             (folder / name).symlink_to(busybox)
     for name in extra:
-        found = shutil.which(name)
+        # the real interpreter: a shim of pyenv would not run here
+        found = REAL_PYTHON if name == "python3" else shutil.which(name)
         assert found, f"{name} is not installed"
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(found)
     return folder
+
+
+@pytest.fixture
+def busybox_programs() -> Callable[..., Path]:
+    return busybox_path
 
 
 @dataclass(kw_only=True)

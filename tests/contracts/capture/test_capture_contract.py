@@ -1,4 +1,4 @@
-"""What every capture point promises, for each tool, on a router that has busybox only."""
+"""What a capture point promises, for each tool, on a router with busybox only."""
 
 import re
 import subprocess
