@@ -24,7 +24,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """One device under test, as far as its packets are concerned."""
+    """One device under test, as far as its packets are concerned.
+
+    every_packet  the captures are of this device alone: what others sent in them, such
+                  as multicast, counts as sent to it
+    """
 
     name: str
     mac: str
@@ -34,6 +38,7 @@ class Device:
     app_version: str = ""
     category: str = ""
     plaintext: bool = False
+    every_packet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,5 +225,10 @@ def _device(path: Path, number: int, entry: Any) -> Device:
         raise DatasetError(f"{where}.mac: {reason}")
     texts = ("ip", "unit", "firmware", "app_version", "category")
     values = {key: str(entry.get(key) or "") for key in texts}
-    plaintext = entry.get("plaintext") in (True, "true")
-    return Device(name=name, mac=mac, plaintext=plaintext, **values)
+    return Device(
+        name=name,
+        mac=mac,
+        plaintext=entry.get("plaintext") in (True, "true"),
+        every_packet=entry.get("every_packet") in (True, "true"),
+        **values,
+    )

@@ -72,12 +72,15 @@ def import_pcap(
     target: Path,
     recipe: Recipe | None = None,
     overlap: Overlap = Overlap.REFUSE,
+    every_packet: bool = False,
 ) -> Imported:
     """Take over `captures` and `activities` as the campaign folder `target`.
 
     devices  name -> MAC address, for each device of the table
     recipe   how to read the table; by default as it is, with explicit time zones
     overlap  what to do with windows of one device that overlap
+    every_packet  the captures are of the one device alone, so that what others sent in
+                  them, such as multicast, counts as sent to it
 
     A row without a session gets the capture that its start lies in. All is written or
     nothing: raises ImportDataError with every fault found, CaptureError for a damaged
@@ -87,6 +90,8 @@ def import_pcap(
         raise ImportDataError((f"{target}: exists; give another --campaign or --out",))
     macs = {name: mac.lower().replace("-", ":") for name, mac in devices.items()}
     faults = _faulty_names(target.name, macs)
+    if every_packet and len(macs) > 1:
+        faults.append("every packet can belong to one device only; name one device")
     if faults:
         raise ImportDataError(tuple(faults))
     found = _read(captures)
@@ -100,7 +105,8 @@ def import_pcap(
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        report = _build(part, target.name, found, table, macs, overlap)
+        inputs = _inputs(target.name, table, macs, every_packet)
+        report = _build(part, inputs, found, table.rows, overlap)
         part.replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -183,20 +189,18 @@ def _unseen(macs: Mapping[str, str], found: Sequence[_Capture]) -> list[str]:
 
 def _build(
     folder: Path,
-    campaign: str,
+    inputs: Mapping[str, Any],
     found: Sequence[_Capture],
-    table: ActivityTable,
-    macs: Mapping[str, str],
+    rows: Sequence[ActivityRow],
     overlap: Overlap,
 ) -> LabelReport:
     """Write everything into `folder`."""
     (folder / "raw").mkdir(parents=True)
     receipt = [_take_over(folder, number, each) for number, each in enumerate(found)]
     _write_json(folder / "raw" / "receipt.json", {"captures": receipt})
-    inputs = _inputs(campaign, table, macs)
-    text = yaml.safe_dump(inputs, sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(dict(inputs), sort_keys=False, allow_unicode=True)
     (folder / "campaign.yaml").write_text(text, encoding="utf-8")
-    _write_activities(folder / "activities.csv", campaign, table.rows, found)
+    _write_activities(folder / "activities.csv", inputs["campaign"], rows, found)
     report = label_campaign(folder, overlap=overlap)
     tables, _raw = read_tables(find_raw(folder), load_campaign(folder).devices)
     for each in tables.values():
@@ -233,7 +237,7 @@ def _take_over(folder: Path, number: int, capture: _Capture) -> dict[str, Any]:
 
 
 def _inputs(
-    campaign: str, table: ActivityTable, macs: Mapping[str, str]
+    campaign: str, table: ActivityTable, macs: Mapping[str, str], every_packet: bool
 ) -> dict[str, Any]:
     """Return what `campaign.yaml` holds."""
     devices = []
@@ -243,7 +247,8 @@ def _inputs(
             key: next((t[key] for t in texts if t[key]), "")
             for key in ("unit", "firmware", "app_version")
         }
-        devices.append({"device": name, "mac": mac, **known, "category": ""})
+        device = {"device": name, "mac": mac, **known, "category": ""}
+        devices.append({**device, **({"every_packet": True} if every_packet else {})})
     return {
         "campaign": campaign,
         "simulated": False,

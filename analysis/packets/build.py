@@ -53,8 +53,8 @@ def read_tables(
 
     A packet belongs to the devices whose MAC it names; one between two devices belongs
     to both. Captures without MACs of both sides (Linux cooked, raw IP) go by the
-    device's IP address, where it is known. Beacons belong to nobody. Raises
-    CaptureError when a file is damaged.
+    device's IP address, where it is known. A device with `every_packet` gets all.
+    Beacons belong to nobody. Raises CaptureError when a file is damaged.
     """
     parts: dict[str, list[_Part]] = {device.name: [] for device in devices}
     first_row, truncated = [0], []
@@ -109,6 +109,8 @@ def _part(
         from_ip = bare & (decoded.src == address).all(axis=1)
         sent = sent | from_ip
         mine = mine | from_ip | (bare & (decoded.dst == address).all(axis=1))
+    if device.every_packet:
+        mine[:] = True
     mine[beacons] = False
     rows = np.flatnonzero(mine)
     return _Part(

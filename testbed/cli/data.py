@@ -126,6 +126,13 @@ def import_pcap(
         typer.Option("--constant", help="COLUMN=VALUE for all rows."),
     ] = None,
     overlap: OverlapPolicy = "refuse",
+    every_packet: Annotated[
+        bool,
+        typer.Option(
+            "--every-packet",
+            help="The captures are of the one device alone: take what others sent too.",
+        ),
+    ] = False,
 ) -> None:
     """Take over captures and a CSV of activities that others made."""
     from analysis.importers.activity_table import Recipe
@@ -149,6 +156,7 @@ def import_pcap(
         target=out / (campaign or activities.stem),
         recipe=recipe,
         overlap=_policy(overlap),
+        every_packet=every_packet,
     )
     _print_labels(imported.labels)
     if imported.ignored:
