@@ -83,21 +83,19 @@ class PostOffice:
             sock, own_port = self._client_socket(client, port, None)
             self._played.setdefault((ip, port), set()).add(own_port)
         asyncio.get_running_loop().add_reader(sock, _discard, sock)
-        ends = Ends(
-            protocol="udp", client=(address(client), own_port), server=(ip, port)
-        )
+        ends = Ends(client=(address(client), own_port), server=(ip, port))
         return Flow(ends, sock, far)
 
     def send(self, flow: Flow, up: bool, data: bytes, mark: Mark) -> None:
         """Send one datagram and note why."""
         ordinal = flow.send(up, data)
         if ordinal is not None:
-            self._ground.write(
+            self._ground.datagram(
                 flow.ends,
                 mark,
                 up=up,
-                first=ordinal,
-                last=ordinal + 1,
+                ordinal=ordinal,
+                data=data,
                 time_ns=self._clock.now_ns(),
             )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from testbed.virtual.live import places
 
 Sent = Callable[[int, int], None]  # first and last byte of a write, after the SYN
+Began = Callable[[int | None], None]  # sequence number of the first byte
 
 
 class End(asyncio.Protocol):
@@ -18,7 +19,7 @@ class End(asyncio.Protocol):
     """
 
     def __init__(
-        self, tls: ssl.SSLContext | None, name: str | None, sent: Sent
+        self, tls: ssl.SSLContext | None, name: str | None, sent: Sent, began: Began
     ) -> None:
         self.established = asyncio.get_running_loop().create_future()
         self.gone = asyncio.Event()
@@ -26,6 +27,7 @@ class End(asyncio.Protocol):
         self.sent_b = 0
         self.received_b = 0
         self._sent = sent
+        self._began = began
         self._transport: asyncio.Transport | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -42,6 +44,8 @@ class End(asyncio.Protocol):
         """Begin the TLS handshake, if there is one."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
+            sock = transport.get_extra_info("socket")
+            self._began(places.next_sequence(sock))
         if self._tls is None:
             self._establish()
         else:

@@ -7,6 +7,7 @@ clock.json      how the router's clock differs from the lab's own
 
 import csv
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,6 @@ class Mark:
 class Ends:
     """A connection as seen on br-lan: the opener's address and the other's."""
 
-    protocol: str  # 'tcp' or 'udp'
     client: tuple[str, int]
     server: tuple[str, int]
 
@@ -78,21 +78,46 @@ class GroundTruth:
         )
         self._activities.flush()
 
-    def write(
+    def open(self, ends: Ends, mark: Mark, time_ns: int) -> None:
+        """Note that a TCP connection is being opened."""
+        self._row("open", ends, mark, (True, 0, 0), time_ns)
+
+    def sequence(self, ends: Ends, *, up: bool, first: int, time_ns: int) -> None:
+        """Note the sequence number of a TCP direction's first byte."""
+        self._row("isn", ends, Mark(kind=""), (up, first, 0), time_ns)
+
+    def stream(
         self, ends: Ends, mark: Mark, *, up: bool, first: int, last: int, time_ns: int
     ) -> None:
-        """Note a write: bytes [first, last) of a TCP direction, or one datagram.
+        """Note a write: bytes [first, last) of a TCP direction, counted from 0."""
+        self._row("tcp", ends, mark, (up, first, last), time_ns)
 
-        For UDP `first` is the datagram's ordinal in its direction. A TCP connection's
-        opening is a write without bytes.
-        """
+    def datagram(
+        self,
+        ends: Ends,
+        mark: Mark,
+        *,
+        up: bool,
+        ordinal: int,
+        data: bytes,
+        time_ns: int,
+    ) -> None:
+        """Note a datagram: its ordinal in its direction, CRC-32 of its payload."""
+        self._row("udp", ends, mark, (up, ordinal, zlib.crc32(data)), time_ns)
+
+    def _row(
+        self,
+        what: str,
+        ends: Ends,
+        mark: Mark,
+        where: tuple[bool, int, int],
+        time_ns: int,
+    ) -> None:
         row = (
-            ends.protocol,
+            what,
             *ends.client,
             *ends.server,
-            int(up),
-            first,
-            last,
+            *map(int, where),
             mark.activity,
             mark.kind,
             time_ns,

@@ -54,7 +54,9 @@ async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
     player = LivePlayer(house, board, post, clock=clock, seed=virtual.seed)
     script = FaultScript(virtual.faults, clock, config.start_ns)
     stage = LiveStage(house, clock, player, ground, script)
-    instruments = Instruments(config, stage, clock, profiles, board)
+    instruments = Instruments(
+        config, stage, clock=clock, profiles=profiles, board=board, ground=ground
+    )
     await instruments.start()
     player.start()
     ready()

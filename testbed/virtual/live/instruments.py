@@ -8,17 +8,22 @@ from testbed.model.profile import DeviceProfile
 from testbed.virtual.house.hosts import NODES, PHONE
 from testbed.virtual.live import names, places, topology
 from testbed.virtual.live.config import LiveConfig
+from testbed.virtual.live.doors import Conversation
+from testbed.virtual.live.ground import GroundTruth
 from testbed.virtual.live.links import Switchboard
 from testbed.virtual.live.livestage import LiveStage
 from testbed.virtual.phone.server import start_phone
 from testbed.virtual.room import start_room
 from testbed.virtual.room.speech_service import start_speech_service
 from testbed.virtual.wemo import start_wemo
+from testbed.virtual.wemo.description import Identity
+from testbed.virtual.wemo.server import make_wemo
 
 ADB_PORT = 5555
 PCM_PORT = 4711
 WEMO_PORT = 49153
 HTTPS_PORT = 443
+_FIRMWARE = "2.00.11408"
 _WAKE_WORDS = {"echo_dot": "alexa", "home_mini": "hey google"}
 
 
@@ -29,15 +34,18 @@ class Instruments:
         self,
         config: LiveConfig,
         stage: LiveStage,
+        *,
         clock: Clock,
         profiles: Mapping[str, DeviceProfile],
         board: Switchboard,
+        ground: GroundTruth,
     ) -> None:
         self._config = config
         self._stage = stage
         self._clock = clock
         self._profiles = profiles
         self._board = board
+        self._ground = ground
         self._running = contextlib.AsyncExitStack()
 
     async def start(self) -> None:
@@ -51,6 +59,8 @@ class Instruments:
         for name, plug in lab.plugs.items():
             if plug.is_device is None:
                 await self._start_plug(name)
+            else:
+                await self._open_plug_under_test(name, plug.is_device)
 
     async def close(self) -> None:
         """End them all."""
@@ -97,9 +107,40 @@ class Instruments:
             name=name,
             udn=plug.udn,
             mac=self._config.macs.get(name, node.mac),
-            firmware="2.00.11408",
+            firmware=_FIRMWARE,
             clock=self._clock,
             seed=self._config.virtual.seed,
             feeds=plug.feeds,
         )
+        self._running.push_async_callback(wemo.close)
+
+    async def _open_plug_under_test(self, name: str, device: str) -> None:
+        """Let the controller talk to a device that is itself a WeMo.
+
+        What its app does to it is played; those connections never come here.
+        """
+        wemo = make_wemo(
+            self._stage,
+            identity=Identity(
+                name=name,
+                udn=self._config.lab.plugs[name].udn,
+                mac=self._config.macs.get(device, NODES[device].mac),
+                firmware=_FIRMWARE,
+            ),
+            clock=self._clock,
+            seed=self._config.virtual.seed,
+            is_device=device,
+        )
+
+        def conversation() -> Conversation:
+            return Conversation(
+                wemo.handle,
+                device=device,
+                stage=self._stage,
+                ground=self._ground,
+                clock=self._clock,
+            )
+
+        self._board.welcome(device, WEMO_PORT, conversation)
+        await self._board.listen(device, WEMO_PORT)
         self._running.push_async_callback(wemo.close)

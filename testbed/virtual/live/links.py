@@ -32,7 +32,7 @@ class Link:
 
     def note(self, up: bool, first: int, last: int) -> None:
         """Write a range of bytes into the ground truth."""
-        self._ground.write(
+        self._ground.stream(
             self.ends,
             self.mark,
             up=up,
@@ -40,6 +40,12 @@ class Link:
             last=last,
             time_ns=self._clock.now_ns(),
         )
+
+    def count_from(self, up: bool, sequence: int | None) -> None:
+        """Write the first sequence number of a direction into the ground truth."""
+        if sequence is not None:
+            now_ns = self._clock.now_ns()
+            self._ground.sequence(self.ends, up=up, first=sequence, time_ns=now_ns)
 
     @property
     def alive(self) -> bool:
@@ -117,19 +123,18 @@ class Switchboard:
         ip = address(server)
         await self.listen(server, port)
         sock, own_port = self._client_socket(client)
-        ends = Ends(
-            protocol="tcp", client=(address(client), own_port), server=(ip, port)
-        )
+        ends = Ends(client=(address(client), own_port), server=(ip, port))
         link = Link(ends, self._ground, self._clock)
         link.mark = mark
         link.server = End(
             self._server_context(server) if tls else None,
             None,
             lambda a, b: link.note(False, a, b),
+            lambda n: link.count_from(False, n),
         )
         key = (ip, port, own_port)
         self._expected[key] = link
-        link.note(True, 0, 0)
+        self._ground.open(ends, mark, self._clock.now_ns())
         try:
             await self._connect(link, sock, (ip, port), server if tls else None)
         except (OSError, TimeoutError, asyncio.CancelledError):
@@ -154,7 +159,12 @@ class Switchboard:
         loop = asyncio.get_running_loop()
         await asyncio.wait_for(loop.sock_connect(sock, to), _CONNECT_S)
         context = self._client_tls if tls else None
-        client = link.client = End(context, tls, lambda a, b: link.note(True, a, b))
+        client = link.client = End(
+            context,
+            tls,
+            lambda a, b: link.note(True, a, b),
+            lambda n: link.count_from(True, n),
+        )
         await loop.create_connection(lambda: client, sock=sock)
 
     def _server_context(self, host: str) -> ssl.SSLContext:

@@ -38,12 +38,14 @@ class _Noting:
         self._ground = ground
         self._lock = threading.Lock()
         self.parameters: Mapping[str, str] = {}
+        self.latest: dict[tuple[str, str], int] = {}  # (device, channel) -> number
 
     def play(
         self, cause: Cause, exchanges: tuple[Exchange, ...], start_ns: int
     ) -> None:
         with self._lock:
             self._ground.activity(cause, self.parameters)
+            self.latest[cause.device, cause.channel] = cause.number
         self._player.play(cause, exchanges, start_ns)
 
     def silence(self, device: str, at_ns: int) -> None:
@@ -67,6 +69,10 @@ class LiveStage(Scene):
         self._noting = _Noting(player, ground)
         self._one = threading.Lock()
         super().__init__(house, clock, self._noting, fault=faults, live=True)
+
+    def latest(self, device: str, channel: str) -> int:
+        """Return the number of the last activity over a channel, 0 for none."""
+        return self._noting.latest.get((device, channel), 0)
 
     def begin(
         self,

@@ -11,7 +11,8 @@ from testbed.virtual.house.hosts import CONTROLLER, MDNS, MULTICAST, NODES, addr
 from testbed.virtual.live import kernel, topology
 
 _FIRST_PORT, _LAST_PORT = 32768, 60999
-_TCP_REPAIR = 19
+_TCP_REPAIR, _TCP_REPAIR_QUEUE, _TCP_QUEUE_SEQ = 19, 20, 21
+_SEND_QUEUE, _REPAIR_OFF_SILENTLY = 2, -1
 _BACKLOG = 128
 
 
@@ -111,6 +112,23 @@ def _bound(sock: socket.socket, ip: str, port: int) -> socket.socket:
         raise
     sock.setblocking(False)
     return sock
+
+
+def next_sequence(sock: socket.socket) -> int | None:
+    """Return the sequence number of the next byte that a TCP socket sends.
+
+    The kernel tells it in repair mode alone, which is left at once and without a word.
+    """
+    tcp = socket.IPPROTO_TCP
+    try:
+        sock.setsockopt(tcp, _TCP_REPAIR, 1)
+        try:
+            sock.setsockopt(tcp, _TCP_REPAIR_QUEUE, _SEND_QUEUE)
+            return sock.getsockopt(tcp, _TCP_QUEUE_SEQ) & 0xFFFFFFFF
+        finally:
+            sock.setsockopt(tcp, _TCP_REPAIR, _REPAIR_OFF_SILENTLY)
+    except OSError:
+        return None  # without CAP_NET_ADMIN
 
 
 def forget(sock: socket.socket) -> None:

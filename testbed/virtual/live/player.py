@@ -60,7 +60,7 @@ class LivePlayer:
 
     def start(self) -> None:
         """Begin every device's background traffic."""
-        for device in self._house.devices:
+        for device in self._house.sources:
             self._spawn(device, self._background(device))
 
     async def close(self) -> None:
