@@ -52,7 +52,6 @@ from testbed.runner.trial import Trials
 from testbed.runner.witness import Seen, Witness, unproven
 
 _ROUNDS = 2  # a trial whose packets were lost is topped up once
-_DAY_NS = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,12 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """With what a campaign is run. `captures` is the folder of all campaigns."""
+    """With what a campaign is run.
+
+    captures  folder of all campaigns
+    between   called before each session with its index in the plan, while nothing is
+              captured; a lab under a virtual clock moves to another day
+    """
 
     bench: Bench
     store: JournalStore
@@ -83,6 +87,7 @@ class Means:
     stop: Stop
     captures: Path
     settings: Settings = field(default_factory=Settings)
+    between: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +120,12 @@ def run_campaign(
     """
     folder = make_folder(means.captures, inputs.campaign)
     _check_space(folder, inputs.lab)
+    if inputs.form != "live":  # a lab that was made for this campaign alone
+        return _Campaign(inputs, means, folder, lambda: None).run(ended)
     lease = Lease(means.store, inputs.lab.lab, means.clock)
     lease.acquire(inputs.campaign)
     try:
-        return _Campaign(inputs, means, folder, lease).run(ended)
+        return _Campaign(inputs, means, folder, lease.renew).run(ended)
     finally:
         lease.release()
 
@@ -136,12 +143,16 @@ class _Campaign:
     """The parts of one run, put together."""
 
     def __init__(
-        self, inputs: Inputs, means: Means, folder: Path, lease: Lease
+        self,
+        inputs: Inputs,
+        means: Means,
+        folder: Path,
+        heartbeat: Callable[[], None],
     ) -> None:
         self._inputs = inputs
         self._means = means
         self._folder = folder
-        self._lease = lease
+        self._heartbeat = heartbeat
         self._journal = Journal(means.store, inputs.campaign)
         self._export = Export(folder, self._journal)
         self._witness = Witness(folder / RAW, inputs.campaign)
@@ -233,7 +244,7 @@ class _Campaign:
         sessions = Sessions(
             self._journal, self._means.clock, state.sessions, self._inputs.versions
         )
-        capture = RollingCapture(self._site, state, self._lease.renew)
+        capture = RollingCapture(self._site, state, self._heartbeat)
         capture.recover()
         trials = Trials(self._site, sessions)
 
@@ -250,6 +261,7 @@ class _Campaign:
         for _ in range(_ROUNDS):
             self._void_unproven()
             for index in sorted({t.session for t in self._left(self._state())}):
+                self._means.between(index)
                 with self._session(sessions, capture):
                     self._trials_of(index, trials, on_end)
         self._void_unproven()
@@ -259,7 +271,6 @@ class _Campaign:
         """Record one session with its idle stretches; journal why it ended."""
         idle_s = self._inputs.plan.idle_s
         stop, clock = self._means.stop, self._means.clock
-        self._wait_for_next_day()
         reason = "failed"
         try:
             with capture.recording(sessions.current()):
@@ -296,16 +307,6 @@ class _Campaign:
             stop=self._means.stop,
             origin_ns=min(s.started_ns for s in state.sessions.values()),
         )
-
-    def _wait_for_next_day(self) -> None:
-        """Put planned sessions on days of their own, where the clock is virtual."""
-        state = self._state()
-        timed = any(t.not_before_s is not None for t in self._inputs.plan.trials)
-        if not self._means.settings.days_apart or timed or not state.sessions:
-            return
-        first_ns = next(iter(state.sessions.values())).started_ns
-        past_ns = (self._means.clock.now_ns() - first_ns) % _DAY_NS
-        self._means.stop.sleep(self._means.clock, (_DAY_NS - past_ns) / 1e9)
 
     def _void_unproven(self) -> None:
         """Void every attempt whose packets are not proven to have been recorded."""

@@ -141,14 +141,19 @@ def fold(rows: Iterable[Recorded]) -> CampaignState:
     return state
 
 
-def left_to_do(state: CampaignState, max_attempts: int) -> tuple[PlannedTrial, ...]:
-    """Return the planned trials that need another attempt, in the plan's order."""
+def plan_of(state: CampaignState) -> Plan:
+    """Return the plan; raises JournalError when the journal holds none."""
     if state.plan is None:
         raise JournalError(
             "the journal holds no plan of this campaign; run the scenario"
         )
+    return state.plan
+
+
+def left_to_do(state: CampaignState, max_attempts: int) -> tuple[PlannedTrial, ...]:
+    """Return the planned trials that need another attempt, in the plan's order."""
     return tuple(
-        t for t in state.plan.trials if not state.is_finished(t.trial, max_attempts)
+        t for t in plan_of(state).trials if not state.is_finished(t.trial, max_attempts)
     )
 
 

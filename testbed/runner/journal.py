@@ -181,7 +181,8 @@ def open_store(
     """Open the journal database, made when it is missing.
 
     where    a path (SQLite) or a database URL
-    durable  False trades safety at a power cut for speed; only for simulated campaigns
+    durable  False may lose the last facts at a power cut, for speed; only for
+             simulated campaigns
 
     Raises JournalError when it cannot be opened or was written by a newer version.
     """
@@ -208,7 +209,7 @@ def _made(path: Path) -> Path:
 
 
 def _sqlite_pragmas(durable: bool) -> Any:
-    synchronous = "FULL" if durable else "OFF"
+    synchronous = "FULL" if durable else "NORMAL"
 
     def prepare(connection: Any, _record: object) -> None:
         cursor = connection.cursor()

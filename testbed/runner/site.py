@@ -30,7 +30,6 @@ class Settings:
                    device, or came when nobody waited for the phone; 'none'
     threads        whether trials may overlap and the capture be tended beside them;
                    False under a virtual clock
-    days_apart     whether sessions of the plan are put on days of their own
     """
 
     max_attempts: int = 2
@@ -38,7 +37,6 @@ class Settings:
     clock_every_s: float = 20.0
     evidence: Literal["all", "needed", "none"] = "needed"
     threads: bool = True
-    days_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,97 @@
+"""Progress of long work: a bar with time left on a terminal, plain lines elsewhere."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from testbed.clock import Clock
+from testbed.model.events import Outcome
+from testbed.runner.course import Ended
+
+_MARKS = {Outcome.NO_EFFECT: "no effect", Outcome.FAILED: "failed"}
+
+
+class Progress:
+    """Shows how far a campaign is.
+
+    n_trials    trials to be done
+    expected_s  how long they should take, in seconds of the campaign's clock
+    """
+
+    def __init__(self, n_trials: int, expected_s: float, clock: Clock) -> None:
+        self._n = n_trials
+        self._expected_s = expected_s
+        self._clock = clock
+        self._since_s = clock.monotonic_s()
+        self._done: set[str] = set()
+        self._bar: Bar | None = None
+        if sys.stderr.isatty():
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[left]}"),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task("trials", total=n_trials, left="")
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, line: str) -> None:
+        """Print one line above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def ended(self, one: Ended) -> None:
+        """Count one attempt that ended."""
+        self._done.add(one.trial.trial)
+        left = duration(self._left_s())
+        trial = one.trial
+        what = f"{trial.device} {trial.activity} ({trial.channel})"
+        if self._bar is not None:
+            self._bar.update(
+                self._task, completed=len(self._done), left=f"{left} left, {what}"
+            )
+            if one.outcome in _MARKS:
+                self.say(f"trial {trial.trial}: {what}: {_MARKS[one.outcome]}")
+            return
+        self.say(
+            f"{len(self._done)}/{self._n} trial {trial.trial}: {what}: {one.outcome}, "
+            f"{left} left"
+        )
+
+    def _left_s(self) -> float:
+        """Return the time left: first by the estimate, then by what was seen."""
+        share = len(self._done) / self._n if self._n else 1.0
+        passed_s = self._clock.monotonic_s() - self._since_s
+        seen_s = passed_s / share if share else self._expected_s
+        total_s = (1 - share) * self._expected_s + share * seen_s
+        return max(0.0, total_s * (1 - share))
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words of the right size."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

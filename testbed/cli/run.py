@@ -1,0 +1,371 @@
+"""`run`, `resume`, `status`: campaigns."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from testbed.cli.plan import (
+    DEVICES,
+    LAB,
+    SCENARIOS,
+    DevicesFolder,
+    LabFile,
+    ScenariosFolder,
+    make_plan,
+)
+from testbed.cli.progress import Progress, duration
+from testbed.clock import SystemClock
+from testbed.errors import ConfigError
+from testbed.model.estimate import estimate
+from testbed.model.events import Outcome
+from testbed.model.lab import Lab
+from testbed.model.load import find_scenario, load_lab, load_scenario
+from testbed.model.plan import Plan
+from testbed.runner.bench import Bench, open_bench
+from testbed.runner.campaign import Inputs, Means, Result, close_campaign, run_campaign
+from testbed.runner.fold import fold, left_to_do, plan_of
+from testbed.runner.folder import campaign_name, load_frozen, load_inputs
+from testbed.runner.journal import Journal, JournalStore, open_store
+from testbed.runner.site import Settings
+from testbed.runner.status import Status, status_of
+from testbed.runner.stop import Stop, interruptible
+
+JOURNAL = "journal.sqlite"
+FAST_START_NS = 1_767_571_200 * 10**9  # Monday 2026-01-05, midnight UTC
+FAST_HOUR_NS = 10 * 3600 * 10**9  # campaigns without habits begin at ten
+INTERRUPTED = 130
+
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", help="Folder of campaigns and their journal.")
+]
+EvidenceOption = Annotated[
+    str, typer.Option("--evidence", help="Pictures of the phone: all, needed or none.")
+]
+
+# What is made of a campaign once it is recorded, before it is closed.
+after_campaign: list[Callable[[Path], None]] = []
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(run)
+    app.command()(resume)
+    app.command()(status)
+
+
+def run(
+    scenario: Annotated[str, typer.Argument(help="Name or file of a scenario.")],
+    lab: LabFile = LAB,
+    devices: DevicesFolder = DEVICES,
+    scenarios: ScenariosFolder = SCENARIOS,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Virtual lab without network, virtual time.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Instead of the scenario's own.")
+    ] = None,
+    out: OutFolder = None,
+    evidence: EvidenceOption = "needed",
+) -> None:
+    """Run a scenario from plan to labelled captures."""
+    the_lab, profiles, plan = make_plan(scenario, lab, devices, scenarios, seed)
+    read = load_scenario(find_scenario(scenario, scenarios), profiles)
+    form = "fast" if fast else "live"
+    _run_inside(the_lab, lab, form)
+    inputs = Inputs(
+        campaign=campaign_name(plan.scenario, SystemClock().now_ns()),
+        form=form,
+        simulated=the_lab.virtual is not None,
+        lab=the_lab,
+        profiles=profiles,
+        plan=plan,
+        scenario=read.model_dump(mode="json", exclude_defaults=True),
+        versions=versions(),
+    )
+    place = Place.of(the_lab, out)
+    _finish(_conduct(inputs, place, evidence), place)
+
+
+def resume(
+    campaign: Annotated[str, typer.Argument(help="Name or folder of a campaign.")],
+    lab: LabFile = LAB,
+    out: OutFolder = None,
+    evidence: EvidenceOption = "needed",
+) -> None:
+    """Go on with a campaign that was interrupted or killed."""
+    place, folder = Place.of_campaign(campaign, lab, out)
+    frozen = load_inputs(folder)
+    the_lab, profiles = load_frozen(folder)
+    form = str(frozen["form"])
+    _run_inside(the_lab, lab, form)
+    with open_store(place.journal, SystemClock()) as store:
+        plan = plan_of(fold(Journal(store, folder.name).read()))
+    inputs = Inputs(
+        campaign=folder.name,
+        form=form,
+        simulated=bool(frozen["simulated"]),
+        lab=the_lab,
+        profiles=profiles,
+        plan=plan,
+        scenario=frozen.get("scenario", {}),
+        versions=versions(),
+    )
+    _finish(_conduct(inputs, place, evidence), place)
+
+
+def status(
+    campaign: Annotated[
+        str | None, typer.Argument(help="Name or folder; by default the latest.")
+    ] = None,
+    lab: LabFile = LAB,
+    out: OutFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a campaign has come to: outcomes, coverage, time left."""
+    if campaign is None:
+        place = Place.of(load_lab(lab), out)
+        with open_store(place.journal, SystemClock()) as store:
+            known = store.campaigns()
+        if not known:
+            raise ConfigError("the journal holds no campaign yet; run a scenario")
+        campaign = str(place.captures / known[-1])
+    place, folder = Place.of_campaign(campaign, lab, out)
+    with open_store(place.journal, SystemClock()) as store:
+        state = fold(Journal(store, folder.name).read())
+    _, profiles = load_frozen(folder)
+    found = status_of(
+        folder.name, state, profiles, max_attempts=Settings().max_attempts
+    )
+    if as_json:
+        print(json.dumps(found.plain(), indent=2))
+    else:
+        _print_status(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where campaigns and their journal are."""
+
+    captures: Path
+    journal: str
+
+    @classmethod
+    def of(cls, lab: Lab, out: Path | None) -> "Place":
+        """Return the place that the lab file names, or `out` with a journal inside."""
+        if out is not None:
+            return cls(captures=out, journal=str(out / JOURNAL))
+        return cls(captures=Path(lab.captures), journal=lab.journal)
+
+    @classmethod
+    def of_campaign(
+        cls, campaign: str, lab_file: Path, out: Path | None
+    ) -> tuple["Place", Path]:
+        """Return where a campaign is, and its folder; raises ConfigError."""
+        folder = Path(campaign)
+        if not folder.is_dir():
+            place = cls.of(load_lab(lab_file), out)
+            folder = place.captures / campaign
+            if not folder.is_dir():
+                known = sorted(p.parent.name for p in place.captures.glob("*/*.yaml"))
+                there = f"; there are: {', '.join(known)}" if known else ""
+                raise ConfigError(
+                    f"{campaign!r} is not a campaign in {place.captures}{there}"
+                )
+            return place, folder
+        folder = folder.resolve()
+        beside = folder.parent / JOURNAL
+        if beside.exists():
+            return cls(captures=folder.parent, journal=str(beside)), folder
+        frozen, _ = load_frozen(folder)
+        return cls(captures=folder.parent, journal=frozen.journal), folder
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a campaign depends on."""
+    found = {}
+    for name in ("smarthome-testbed", "androidviewclient", "pywemo", "paramiko"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _run_inside(lab: Lab, lab_file: Path, form: str) -> None:
+    """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
+    if lab.virtual is None or form == "fast" or "TESTBED_IN_LAB" in os.environ:
+        return
+    from testbed.virtual.live.lab import borrowed
+
+    with borrowed(lab, lab_file) as handle:
+        code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]])
+    raise typer.Exit(code)
+
+
+def _conduct(inputs: Inputs, place: Place, evidence: str) -> Result:
+    """Run what is left of a campaign, with progress and Ctrl-C."""
+    if evidence not in ("all", "needed", "none"):
+        raise ConfigError(f"--evidence: must be all, needed or none, got {evidence!r}")
+    stop = Stop()
+    with ExitStack() as stack:
+        store, means = stack.enter_context(_means(inputs, place, stop))
+        means = replace(
+            means,
+            settings=replace(means.settings, evidence=evidence),  # type: ignore[arg-type]  # checked above
+        )
+        state = fold(Journal(store, inputs.campaign).read())
+        left = (
+            left_to_do(state, means.settings.max_attempts)
+            if state.plan is not None
+            else inputs.plan.trials
+        )
+        expected_s = _expected_s(inputs, left)
+        progress = stack.enter_context(Progress(len(left), expected_s, SystemClock()))
+        progress.say(
+            f"{inputs.campaign}: {len(left)} trials, about {duration(expected_s)}"
+        )
+        stack.enter_context(interruptible(stop))
+        try:
+            return run_campaign(inputs, means, progress.ended)
+        except KeyboardInterrupt:
+            # Threads may still wait for an instrument; the journal is safe as it is.
+            print(_resume_hint(inputs.campaign, place), file=sys.stderr, flush=True)
+            os._exit(INTERRUPTED)
+
+
+def _expected_s(inputs: Inputs, left: tuple[object, ...]) -> float:
+    plan = replace(inputs.plan, trials=left)  # type: ignore[arg-type]  # its own trials
+    return estimate(plan, inputs.profiles).duration_s if left else 0.0
+
+
+@contextmanager
+def _means(
+    inputs: Inputs, place: Place, stop: Stop
+) -> Iterator[tuple[JournalStore, Means]]:
+    with ExitStack() as stack:
+        if inputs.form == "fast":
+            yield _fast_means(inputs, place, stop, stack)
+            return
+        # Ours wakes up with Ctrl-C; the drivers' keeps their waits as they are.
+        clock = SystemClock(stop.wake)
+        store = stack.enter_context(open_store(place.journal, SystemClock()))
+        bench = stack.enter_context(open_bench(inputs.lab, SystemClock()))
+        yield (
+            store,
+            Means(
+                bench=bench,
+                store=store,
+                clock=clock,
+                stop=stop,
+                captures=place.captures,
+            ),
+        )
+
+
+def _fast_means(
+    inputs: Inputs, place: Place, stop: Stop, stack: ExitStack
+) -> tuple[JournalStore, Means]:
+    from testbed.virtual.fast.lab import open_fast_lab
+
+    truth = os.environ.get("TESTBED_TRUTH")
+    folder = Path(truth) if truth else place.captures / ".truth" / inputs.campaign
+    lab = stack.enter_context(
+        open_fast_lab(
+            inputs.lab,
+            inputs.profiles,
+            seed=inputs.plan.seed,
+            truth=folder,
+            start_ns=_fast_start_ns(inputs, place),
+        )
+    )
+    store = stack.enter_context(open_store(place.journal, lab.clock, durable=False))
+    timed = _is_timed(inputs.plan)
+    return store, Means(
+        bench=Bench(
+            capture=lab.capture_point,
+            beacons=lab.beacons,
+            phone=lab.phone,
+            voice=lab.voice,
+            plugs=lab.plugs,
+        ),
+        store=store,
+        clock=lab.clock,
+        stop=stop,
+        captures=place.captures,
+        settings=Settings(threads=False),
+        # Habits have days of their own; elsewhere each session is another day.
+        between=(lambda _: None) if timed else lab.next_session,
+    )
+
+
+def _is_timed(plan: Plan) -> bool:
+    return any(t.not_before_s is not None for t in plan.trials)
+
+
+def _fast_start_ns(inputs: Inputs, place: Place) -> int:
+    """Return where virtual time begins: after the last fact of the campaign, if any."""
+    with open_store(place.journal, SystemClock()) as store:
+        state = fold(Journal(store, inputs.campaign).read())
+    if state.plan is not None:
+        return state.last_ns + 10**9
+    return FAST_START_NS + (0 if _is_timed(inputs.plan) else FAST_HOUR_NS)
+
+
+def _finish(result: Result, place: Place) -> None:
+    """Label and close, or say how to go on; leave with the right exit code."""
+    if result.interrupted:
+        print(_resume_hint(result.campaign, place), file=sys.stderr)
+        raise typer.Exit(INTERRUPTED)
+    if result.no_labels:
+        print(f"no labels: {result.no_labels}", file=sys.stderr)
+    else:
+        for hook in after_campaign:
+            hook(result.folder)
+    with open_store(place.journal, SystemClock()) as store:
+        close_campaign(result.folder, Journal(store, result.campaign))
+    counts = ", ".join(
+        f"{result.count(o)} {o.value}" for o in Outcome if result.count(o)
+    )
+    print(f"{result.campaign}: {counts}")
+    print(f"campaign: {result.folder}")
+    failed = result.count(Outcome.FAILED) + result.count(Outcome.ABORTED)
+    if failed or result.no_labels:
+        raise typer.Exit(1)
+
+
+def _resume_hint(campaign: str, place: Place) -> str:
+    return f"testbed: interrupted; testbed resume {place.captures / campaign} goes on"
+
+
+def _print_status(found: Status) -> None:
+    print(f"{found.campaign}: {found.state}, {found.n_done} of {found.n_trials} trials")
+    if found.left_s:
+        print(f"time left: about {duration(found.left_s)}")
+    table = Table()
+    for name in ("device", "activity", "channel"):
+        table.add_column(name)
+    for name in ("needed", "labelled", "no effect", "failed", "aborted"):
+        table.add_column(name, justify="right")
+    for cell in found.cells:
+        way = f"{cell.channel} ({cell.network})" if cell.network else cell.channel
+        outcomes = ("no_effect", "failed", "aborted")
+        table.add_row(
+            cell.device,
+            cell.activity,
+            way,
+            str(cell.needed),
+            str(cell.labelled),
+            *(str(cell.outcomes.get(o) or "") for o in outcomes),
+        )
+    Console().print(table)
