@@ -18,6 +18,7 @@ from testbed.virtual.live.ground import GroundTruth
 from testbed.virtual.live.instruments import Instruments
 from testbed.virtual.live.links import Switchboard
 from testbed.virtual.live.livestage import FaultScript, LiveStage
+from testbed.virtual.live.mishaps import Mishaps
 from testbed.virtual.live.player import LivePlayer
 
 _BEACON_PORT = 47777
@@ -58,9 +59,12 @@ async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
         config, stage, clock=clock, profiles=profiles, board=board, ground=ground
     )
     await instruments.start()
+    mishaps = Mishaps(script, config.state / "router" / "captures")
+    mishaps.start()
     player.start()
     ready()
     await _until_told(ended, ground)
+    await mishaps.close()
     await instruments.close()
     await player.close()
     ground.close()

@@ -52,10 +52,13 @@ def bind(source: Path | str, target: Path | str) -> None:
     _must(result, f"bind {source} on {target}")
 
 
-def mount_memory(target: Path | str) -> None:
+def mount_memory(target: Path | str, size_b: int | None = None) -> None:
     """Mount an empty file system in memory on `target`."""
     flags = ctypes.c_ulong(0)
-    result = _libc.mount(b"none", os.fsencode(target), b"tmpfs", flags, b"mode=0755")
+    options = "mode=0755" + (f",size={size_b}" if size_b else "")
+    result = _libc.mount(
+        b"none", os.fsencode(target), b"tmpfs", flags, options.encode()
+    )
     _must(result, f"tmpfs on {target}")
 
 

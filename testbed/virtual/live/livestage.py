@@ -18,6 +18,10 @@ class FaultScript:
         self._clock = clock
         self._start_ns = start_ns
 
+    def names(self, kind: str) -> bool:
+        """Say whether a fault of this kind is scripted at any time."""
+        return any(fault.kind == kind for fault in self._faults)
+
     def __call__(self, kind: str, target: str) -> str | None:
         """Return the value of an active fault of this kind and target, else None."""
         elapsed_s = (self._clock.now_ns() - self._start_ns) / 1e9

@@ -42,12 +42,14 @@ class LivePlayer:
         self._flows: dict[tuple[str, str], Flow] = {}
         self._open: dict[str, set[Link]] = {}
         self._silent: set[str] = set()
+        self._latest: dict[str, Mark] = {}
 
     def play(
         self, cause: Cause, exchanges: tuple[Exchange, ...], start_ns: int
     ) -> None:
         """Play exchanges, their `at_s` counted from `start_ns`; return at once."""
         mark = Mark(activity=cause.number, kind="activity")
+        self._latest[cause.device] = mark
         self._loop.call_soon_threadsafe(self._begin, exchanges, mark, start_ns)
 
     def silence(self, device: str, at_ns: int) -> None:
@@ -104,7 +106,8 @@ class LivePlayer:
         if device in self._silent:
             power.give(device)
             self._silent.discard(device)
-            mark = Mark(kind="boot")
+            # Booting is what giving power causes.
+            mark = self._latest.get(device, Mark(kind="boot"))
             self._begin(self._house.boot(device), mark, self._clock.now_ns())
             self._spawn(device, self._background(device))
 

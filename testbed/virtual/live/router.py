@@ -48,6 +48,8 @@ def prepare(config: LiveConfig) -> None:
     (state / "authorized_keys").write_text(key, encoding="ascii")
     for name in ("captures", "home", "bin"):
         (state / "router" / name).mkdir(parents=True, exist_ok=True)
+    if any(fault.kind == "router_disk_full" for fault in config.virtual.faults):
+        kernel.mount_memory(state / "router" / "captures", topology.DISK_B)
     home = state / "router" / "home"
     text = _CONFIG.format(
         address=topology.MGMT_ROUTER,

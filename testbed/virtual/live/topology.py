@@ -24,6 +24,8 @@ WAN_CLOUD = "192.0.2.2"
 WAN_PHONE = "192.0.2.130"
 CLOUD_RANGES = ("198.51.100.0/24", "203.0.113.0/24")
 
+DISK_B = 4 << 30  # of the router, where its disk is to fill up
+
 CLOUD = "cloud"
 ROOM = "room"
 WIRE = "wire"
