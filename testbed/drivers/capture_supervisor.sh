@@ -198,7 +198,10 @@ end_tool() {
     kill -INT "$tool" 2>/dev/null
     deaf=0
     gone_within "$TB_PATIENCE_S" tool || deaf=1
-    [ "$deaf" = 0 ] && gone_within 2 all && return 0 # a -z command may be at work
+    # a -z command may be at work on the last file
+    if [ "$deaf" = 0 ] && [ "$reason" != gone ]; then
+        gone_within 2 all && return 0
+    fi
     for signal in INT TERM KILL; do
         find_members || break
         [ "$deaf" = 1 ] && by=$signal
