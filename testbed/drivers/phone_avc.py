@@ -23,7 +23,7 @@ from testbed.drivers.phone_find import (
     typing_command,
     words,
 )
-from testbed.drivers.phone_link import PhoneLink
+from testbed.drivers.phone_link import READY_S, PhoneLink
 from testbed.drivers.registry import Driver
 from testbed.errors import (
     DriverNoEffectError,
@@ -324,11 +324,13 @@ def open_phone(
     interrupts: Sequence[Step] = (),
     home: Path | None = None,
     call_timeout_s: float = _CALL_S,
+    ready_s: float = READY_S,
 ) -> AndroidPhone:
     """Return the phone of a lab, behind an adb server of its own; close it in the end.
 
     interrupts  pop-ups to close, see AndroidPhone
     home        folder of the adb server's key; None means a lasting one of the user
+    ready_s     how long the phone may take to be usable, now and after it was away
 
     Raises LabError when adb is missing, its port is taken or it does not start, and
     DriverError when the phone is not there.
@@ -340,7 +342,9 @@ def open_phone(
         emulators=at.serial.startswith("emulator-"),
         home=home,
     )
-    link = PhoneLink(at.serial, server, network=at.connect, clock=clock)
+    link = PhoneLink(
+        at.serial, server, network=at.connect, clock=clock, ready_s=ready_s
+    )
     phone = AndroidPhone(
         link,
         clock,

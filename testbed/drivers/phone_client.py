@@ -22,6 +22,7 @@ import logging
 import re
 import socket
 import sys
+import threading
 import warnings
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -62,6 +63,8 @@ class Deadline:
         self.answered_ns: int | None = None
         self._end_s = clock.monotonic_s()
         self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._over = False
 
     def begin(self, timeout_s: float) -> None:
         """Give the next call `timeout_s` seconds."""
@@ -85,15 +88,23 @@ class Deadline:
 
         timeout  what AndroidViewClient asks for; the deadline counts instead
         """
-        self.cut()
-        link = _Socket(self)
-        self._socket = link
-        link.settimeout(self.left_s)
+        left_s = self.left_s
+        with self._lock:
+            if self._over:
+                raise ConnectionError("the client was thrown away")
+            self._close()
+            link = self._socket = _Socket(self)
+        link.settimeout(left_s)
         link.connect((host, port))
         return link
 
     def cut(self) -> None:
-        """Close the socket; a thread that waits on it wakes up with an error."""
+        """End the client for good; a thread that waits in it wakes up with an error."""
+        with self._lock:
+            self._over = True
+            self._close()
+
+    def _close(self) -> None:
         link, self._socket = self._socket, None
         if link is not None:
             try:

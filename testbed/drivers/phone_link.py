@@ -31,7 +31,7 @@ from testbed.errors import (
 _log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 
-_READY_S = 8.0  # for a phone that was away, to be `device` again
+READY_S = 8.0
 _OPEN_S = 15.0  # for AndroidViewClient's questions at the start, about 15 shells
 _REPLUG_S = 1.0  # between two attempts to connect
 
@@ -40,15 +40,23 @@ class PhoneLink:
     """One phone behind our own adb server. Safe to call from several threads.
 
     network  whether the phone is reached over TCP and has to be connected first
+    ready_s  how long a phone that was away may take to be usable again
     """
 
     def __init__(
-        self, serial: str, server: AdbServer, *, network: bool, clock: Clock
+        self,
+        serial: str,
+        server: AdbServer,
+        *,
+        network: bool,
+        clock: Clock,
+        ready_s: float = READY_S,
     ) -> None:
         self.serial = serial
         self._server = server
         self._network = network
         self._clock = clock
+        self._ready_s = ready_s
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._worker: concurrent.futures.ThreadPoolExecutor | None = None
@@ -82,12 +90,11 @@ class PhoneLink:
         if session is not None and session.client.serialno == self.serial:
             return session
         self.close()  # AndroidViewClient may have moved on to a phone of a like serial
+        self._plug(request)
         try:
-            self._server.start()
             adb = find_adb()
         except LabError as exc:
-            raise DriverRefusedError("phone", request, str(exc)) from exc
-        self._plug(request)
+            raise DriverRefusedError("adb", request, str(exc)) from exc
         deadline = Deadline(self._clock)
         port = self._server.port
         opened = self._within(
@@ -137,29 +144,29 @@ class PhoneLink:
         return DriverRefusedError(name, request, said)
 
     def _plug(self, request: str) -> None:
-        """Wait until the adb server has the phone as a `device`."""
-        state = self._state()
-        if state == "device":
-            return
-        last_s = -_REPLUG_S
+        """Wait until our adb server runs and has the phone as a `device`."""
+        state, trouble = "", ""
+        last_s = self._clock.monotonic_s() - _REPLUG_S
 
         def usable() -> bool:
-            nonlocal state, last_s
-            now_s = self._clock.monotonic_s()
-            if self._network and state != "device" and now_s - last_s >= _REPLUG_S:
-                _log.debug("connect %s: it is %s", self.serial, state or "absent")
-                self._server.reconnect(self.serial)
-                last_s = now_s
-            state = self._state()
-            return state in ("device", "unauthorized")
+            nonlocal state, trouble, last_s
+            try:
+                self._server.start()
+                state = self._server.states().get(self.serial, "")
+                now_s = self._clock.monotonic_s()
+                if self._network and state != "device" and now_s - last_s >= _REPLUG_S:
+                    last_s = now_s
+                    said = self._server.reconnect(self.serial)
+                    _log.debug("%s was %s: %s", self.serial, state or "absent", said)
+                trouble = ""
+            except (LabError, DriverError) as exc:  # a server that is just dying, too
+                trouble = str(exc)
+            return not trouble and state in ("device", "unauthorized")
 
-        wait_until(usable, clock=self._clock, deadline_s=_READY_S, poll_s=0.1)
-        if state != "device":
-            reason = self._why_not(state)
+        wait_until(usable, clock=self._clock, deadline_s=self._ready_s, poll_s=0.1)
+        if trouble or state != "device":
+            reason = trouble or self._why_not(state)
             raise DriverRefusedError(f"phone {self.serial}", request, reason)
-
-    def _state(self) -> str:
-        return self._server.states().get(self.serial, "")
 
     def _why_not(self, state: str) -> str:
         if state == "unauthorized":

@@ -5,11 +5,11 @@ from collections.abc import Mapping, MutableMapping
 
 from testbed.virtual.phone import screen
 from testbed.virtual.phone.screens import HEIGHT, WIDTH, AppScreens
-from testbed.virtual.phone.shell import Result, Shell
+from testbed.virtual.phone.shell import Printed, Shell
 from testbed.virtual.phone.wire import Stream
 
 FEATURES = ("shell_v2", "cmd")
-_STDOUT, _STDERR, _EXIT = 1, 2, 3  # packet ids of shell,v2
+_EXIT = 3  # number of the packet with the exit status in shell,v2
 _SYNC_CHUNK_B = 64 * 1024
 # version, bits per pixel, colour space, size, width, height, then offset and length
 # of red, blue, green, alpha; the order of AOSP's framebuffer_service
@@ -47,14 +47,13 @@ class Services:
             await stream.refuse()
 
 
-def _plain(result: Result) -> bytes:
-    return result.out + result.err
+def _plain(printed: Printed) -> bytes:
+    return b"".join(data for _, data in printed.pieces)
 
 
-def _packets(result: Result) -> bytes:
-    parts = [(_STDOUT, result.out), (_STDERR, result.err)]
-    packets = [struct.pack("<BI", i, len(d)) + d for i, d in parts if d]
-    return b"".join(packets) + struct.pack("<BIB", _EXIT, 1, result.status)
+def _packets(printed: Printed) -> bytes:
+    packets = [struct.pack("<BI", n, len(d)) + d for n, d in printed.pieces]
+    return b"".join(packets) + struct.pack("<BIB", _EXIT, 1, printed.status)
 
 
 async def _sync(stream: Stream, files: MutableMapping[str, bytes]) -> None:

@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+OUT, ERR = 1, 2  # also the numbers of their packets in shell,v2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -15,6 +17,14 @@ class Result:
 
     out: bytes = b""
     err: bytes = b""
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """What a line printed, as (OUT or ERR, bytes) in order, and its exit status."""
+
+    pieces: tuple[tuple[int, bytes], ...] = ()
     status: int = 0
 
 
@@ -38,21 +48,22 @@ class Shell:
         self._commands = commands
         self._files = files
 
-    async def run(self, line: str) -> Result:
+    async def run(self, line: str) -> Printed:
         """Run one line; a command that does not exist ends with status 127."""
         try:
             parts = list(parse(line))
         except ValueError as exc:
-            return Result(err=f"sh: {exc}\n".encode(), status=2)
-        out, err, status = b"", b"", 0
+            return Printed(pieces=((ERR, f"sh: {exc}\n".encode()),), status=2)
+        pieces: list[tuple[int, bytes]] = []
+        status = 0
         for part in parts:
             if (part.glue == "&&" and status) or (part.glue == "||" and not status):
                 continue
             result = await self._one([w.replace("$?", str(status)) for w in part.words])
             status = result.status
-            out += self._redirect(part.out_to, result.out)
-            err += self._redirect(part.err_to, result.err)
-        return Result(out=out, err=err, status=status)
+            pieces.append((OUT, self._redirect(part.out_to, result.out)))
+            pieces.append((ERR, self._redirect(part.err_to, result.err)))
+        return Printed(pieces=tuple(p for p in pieces if p[1]), status=status)
 
     async def _one(self, words: Sequence[str]) -> Result:
         name = words[0].rsplit("/", 1)[-1]

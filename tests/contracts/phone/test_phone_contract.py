@@ -1,0 +1,179 @@
+"""What every phone promises, over adb and in the fast lab alike."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from testbed.errors import DriverError, DriverRefusedError, DriverTimeoutError
+from testbed.model.steps import Selector
+
+ARLO = "com.netgear.android"
+BULB = "com.iview.smart"
+LIVE = {"any": [{"id": "btn_stream_video"}, {"text": "Live"}]}
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def do(bench, make_step):
+    return lambda **act: bench.phone.perform(make_step(**act))
+
+
+@pytest.fixture
+def sees(bench):
+    def look(within_s=3.0, **rung):
+        return bench.phone.see(Selector.model_validate(rung), within_s)
+
+    return look
+
+
+@pytest.fixture
+def arlo(do):
+    do(open_app=ARLO)
+    do(tap={"id": "tile_arlo_q"})
+
+
+@pytest.mark.usefixtures("arlo")
+def test_a_tap_begins_exactly_one_activity(bench, do):
+    do(tap=LIVE)
+    (begun,) = bench.stage.begun
+    assert (begun.device, begun.activity) == ("arlo_q", "stream_video")
+    assert (begun.channel, begun.network) == ("phone", "lan")
+
+
+def test_a_button_for_a_value_begins_the_activity_with_that_value(bench, do):
+    do(open_app=BULB)
+    do(tap={"id": "btn_set_colour_red"})
+    (begun,) = bench.stage.begun
+    assert begun.activity == "set_colour"
+    assert begun.parameters == {"colour": "red"}
+
+
+@pytest.mark.usefixtures("arlo")
+def test_the_stamps_bracket_the_true_touch_down(bench, do):
+    bracket = do(tap=LIVE)
+    (begun,) = bench.stage.begun
+    assert bracket.issue_ns <= begun.instant_ns <= bracket.return_ns
+    assert bracket.issue_ns <= bracket.instant_ns <= bracket.return_ns
+    assert abs(bracket.instant_ns - begun.instant_ns) < 100_000_000
+
+
+@pytest.mark.usefixtures("arlo")
+def test_a_tap_falls_to_the_next_rung_and_says_so(bench, do):
+    first = do(tap=LIVE)
+    second = do(tap={"any": [{"id": "btn_moved"}, {"text": "Live"}]})
+    assert first.detail["rung"].split()[0] == "id"
+    assert second.detail["rung"].split()[0] == "text"
+    assert len(bench.stage.begun) == 2
+
+
+def test_a_point_is_touched_when_no_other_rung_is_there(bench, do):
+    do(open_app=BULB)
+    centre = (360, 265)
+    bracket = do(tap={"any": [{"id": "btn_moved"}, {"at": centre}]}, within="1 s")
+    assert bracket.detail["rung"].split()[0] == "at"
+    assert [b.activity for b in bench.stage.begun] == ["turn_on"]
+
+
+@pytest.mark.usefixtures("arlo")
+def test_the_status_goes_from_ready_over_working_to_the_effect(do, sees):
+    assert sees(id="status", text="Ready")
+    do(tap=LIVE)
+    assert sees(id="status", text="Live")
+    do(open_app=ARLO)
+    do(tap={"id": "tile_arlo_q"})
+    assert sees(id="status", text="Ready")
+
+
+@pytest.mark.usefixtures("arlo")
+def test_what_is_not_on_the_screen_is_not_seen(bench, sees):
+    start_s = bench.clock.monotonic_s()
+    assert not sees(within_s=0.6, id="status", text="Recording")
+    assert 0.6 <= bench.clock.monotonic_s() - start_s < 3
+
+
+@pytest.mark.usefixtures("arlo")
+def test_a_missing_selector_ends_in_time_and_touches_nothing(bench, do):
+    start_s = bench.clock.monotonic_s()
+    with pytest.raises(DriverTimeoutError, match="btn_moved"):
+        do(tap={"id": "btn_moved"}, within="0.6 s")
+    assert bench.clock.monotonic_s() - start_s < 3
+    assert bench.stage.begun == []
+
+
+@pytest.mark.usefixtures("arlo")
+def test_waiting_for_something_ends_when_it_is_there(do):
+    do(tap=LIVE)
+    bracket = do(wait_for={"id": "status", "text": "Live"})
+    assert bracket.issue_ns <= bracket.instant_ns <= bracket.return_ns
+
+
+@pytest.mark.usefixtures("arlo")
+def test_evidence_is_a_picture_and_a_tree_with_the_status(bench, do, sees):
+    do(tap=LIVE)
+    assert sees(id="status", text="Live")
+    evidence = bench.phone.evidence()
+    assert evidence.screenshot_png.startswith(PNG)
+    tree = ET.fromstring(evidence.view_tree_xml)  # noqa: S314 - made by ourselves
+    texts = {n.get("resource-id"): n.get("text") for n in tree.iter("node")}
+    assert texts[f"{ARLO}:id/status"] == "Live"
+
+
+def test_the_phone_works_on_after_a_picture(bench, do):
+    do(open_app=BULB)
+    bench.phone.evidence()
+    do(tap={"id": "btn_turn_on"})
+    assert len(bench.stage.begun) == 1
+
+
+def test_an_app_has_its_version_and_a_missing_app_none(bench):
+    assert bench.phone.app_version(ARLO) == "4.11.2"
+    assert bench.phone.app_version("com.example.nothing") == ""
+
+
+def test_an_app_that_is_not_installed_is_refused(do):
+    with pytest.raises(DriverRefusedError, match=r"com\.example\.nothing"):
+        do(open_app="com.example.nothing")
+
+
+@pytest.mark.usefixtures("arlo")
+def test_the_network_of_the_phone_goes_with_the_activity(bench, do):
+    bench.phone.set_network("wan")
+    do(tap=LIVE)
+    bench.phone.set_network("lan")
+    do(tap=LIVE)
+    assert [b.network for b in bench.stage.begun] == ["wan", "lan"]
+
+
+def test_back_leads_from_the_device_to_the_list_of_devices(do, sees):
+    do(open_app=ARLO)
+    do(tap={"id": "tile_arlo_q"})
+    do(key="back")
+    assert sees(id="tile_arlo_q")
+
+
+def test_what_a_speaker_heard_is_in_its_history(bench, do, sees):
+    heard_ns = str(bench.clock.now_ns())
+    bench.stage.heard = {"heard": "alexa tell me a joke", "heard_ns": heard_ns}
+    do(open_app="com.amazon.dee.app")
+    assert sees(id="history_0", text="tell me a joke, just now")
+
+
+def test_a_pop_up_covers_the_app_until_it_is_closed(bench, do, sees):
+    bench.stage.faults.add("popup")
+    do(open_app=BULB)
+    assert not sees(within_s=0.3, id="btn_turn_on")
+    do(tap={"text": "Not now"})
+    do(tap={"id": "btn_turn_on"})
+    assert len(bench.stage.begun) == 1
+
+
+def test_a_phone_that_was_away_works_again(bench, do):
+    do(open_app=BULB)
+    bench.stage.faults.add("phone_offline")
+    bench.clock.sleep(0.2)
+    with pytest.raises(DriverError):
+        do(tap={"id": "btn_turn_on"}, within="1 s")
+    bench.stage.faults.clear()
+    do(open_app=BULB)
+    do(tap={"id": "btn_turn_on"})
+    assert len(bench.stage.begun) == 1

@@ -1,0 +1,166 @@
+"""What the real driver does when adb, the cable or the phone misbehave."""
+
+import re
+import socket
+import threading
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from testbed.drivers.adb_server import AdbServer, find_adb
+from testbed.drivers.phone_client import Deadline, open_session
+from testbed.drivers.phone_link import PhoneLink
+from testbed.errors import (
+    DriverError,
+    DriverGarbledError,
+    DriverRefusedError,
+    DriverTimeoutError,
+    LabError,
+)
+from testbed.model.steps import Selector
+from testbed.virtual.phone.commands import Delays
+
+BULB = "com.iview.smart"
+ON = {"id": "btn_turn_on"}
+STATUS_ON = Selector.model_validate({"id": "status", "text": "On"})
+
+
+def test_fifty_taps_in_a_row_leave_no_threads_behind(adb, make_step):
+    phone = adb.open(adb.switch_on().serial)
+    phone.perform(make_step(open_app=BULB))
+    phone.perform(make_step(tap=ON))
+    before = threading.active_count()
+    for _ in range(49):
+        phone.perform(make_step(tap=ON))
+    assert len(adb.stage.begun) == 50
+    assert threading.active_count() <= before
+
+
+def test_the_estimate_is_within_20_ms_of_the_true_touch_down(adb, make_step):
+    # the lead of a tap as on the real phone; its whole length does not matter here
+    phone = adb.open(adb.switch_on(Delays(tap=(0.06, 0.3), dump=(0.01, 0.02))).serial)
+    phone.perform(make_step(open_app=BULB))
+    taps = [phone.perform(make_step(tap=ON)) for _ in range(20)]
+    true_ns = [b.instant_ns for b in adb.stage.begun]
+    error_ns = np.array([t.instant_ns for t in taps]) - np.array(true_ns)
+    assert all(
+        t.issue_ns <= n <= t.return_ns for t, n in zip(taps, true_ns, strict=True)
+    )
+    assert np.percentile(np.abs(error_ns), 95) <= 20e6
+
+
+def test_a_declared_pop_up_is_closed_and_reported(adb, make_step):
+    adb.stage.faults.add("popup")
+    not_now = make_step(tap={"text": "Not now"})
+    phone = adb.open(adb.switch_on().serial, interrupts=[not_now])
+    phone.perform(make_step(open_app=BULB))
+    closed = phone.perform(make_step(tap=ON))
+    again = phone.perform(make_step(tap=ON))
+    assert closed.detail["interrupt"] == "text 'Not now'"
+    assert "interrupt" not in again.detail
+    assert len(adb.stage.begun) == 2
+
+
+def test_a_pop_up_over_the_answer_does_not_hide_it_from_see(adb, make_step):
+    phone = adb.open(adb.switch_on().serial)
+    phone.expect([make_step(tap={"text": "Not now"})])
+    phone.perform(make_step(open_app=BULB))
+    phone.perform(make_step(tap=ON))
+    adb.stage.faults.add("popup")
+    assert phone.see(STATUS_ON, 3)
+
+
+def test_a_phone_that_dies_in_the_middle_of_a_tap_fails_once_and_comes_back(
+    adb, make_step
+):
+    loopback = adb.switch_on(Delays(tap=(1.5, 1.6), dump=(0.01, 0.02)))
+    phone = adb.open(loopback.serial)
+    phone.perform(make_step(open_app=BULB))
+    threading.Timer(0.5, loopback.close).start()
+    with pytest.raises(DriverError):
+        phone.perform(make_step(tap=ON))
+    assert adb.stage.begun == []
+    adb.switch_on(port=loopback.port)
+    phone.perform(make_step(open_app=BULB))
+    phone.perform(make_step(tap=ON))
+    assert len(adb.stage.begun) == 1
+
+
+def test_a_tap_that_hangs_ends_in_time_and_the_next_one_works(adb, make_step):
+    loopback = adb.switch_on(Delays(tap=(2.5, 2.6), dump=(0.01, 0.02)))
+    phone = adb.open(loopback.serial, call_timeout_s=1.0)
+    phone.perform(make_step(open_app=BULB))
+    start_s = adb.clock.monotonic_s()
+    with pytest.raises(DriverTimeoutError, match="no answer within 1 s"):
+        phone.perform(make_step(tap=ON))
+    assert adb.clock.monotonic_s() - start_s < 2
+    assert phone.app_version(BULB) == "4.11.2"
+
+
+def test_a_phone_that_was_never_there_is_refused(adb):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        serial = f"127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(DriverRefusedError, match="adb does not see it"):
+            adb.open(serial, ready_s=0.3)
+
+
+def test_a_serial_that_begins_like_another_is_not_taken_for_it(adb):
+    server, other = adb.server(), adb.switch_on()
+    server.reconnect(other.serial)
+    short = other.serial[:-1]
+    link = PhoneLink(short, server, network=False, clock=adb.clock, ready_s=0.5)
+    sees = re.escape(f"adb does not see it; the phones it sees are: {other.serial}")
+    with pytest.raises(DriverRefusedError, match=sees):
+        link.call("wake up", lambda s: s.shell("true"), timeout_s=3)
+    deadline = Deadline(adb.clock)
+    deadline.begin(3)
+    with pytest.raises(RuntimeError, match="couldn't find device"):
+        open_session(short, server.port, deadline, find_adb())
+
+
+def test_an_unauthorised_phone_says_what_to_do(adb, locked_serial):
+    with pytest.raises(DriverRefusedError, match="unlock it and allow USB debugging"):
+        adb.open(locked_serial)
+
+
+def test_a_cut_off_answer_is_not_taken_for_a_whole_one(adb):
+    server, loopback = adb.server(), adb.switch_on()
+    link = PhoneLink(loopback.serial, server, network=True, clock=adb.clock)
+    adb.stack.callback(link.close)
+    unfinished = "echo 'and then"  # the phone's shell never comes to the mark
+    with pytest.raises(DriverGarbledError, match="was cut off"):
+        link.call("listen", lambda s: s.shell(unfinished), timeout_s=3)
+    with pytest.raises(DriverRefusedError, match="ended with 127"):
+        link.call("listen", lambda s: s.shell("nosuch"), timeout_s=3)
+    assert link.call("listen", lambda s: s.shell("echo hi"), timeout_s=3) == "hi\n"
+
+
+def test_the_adb_server_is_started_again_when_it_was_killed(adb, free_port):
+    port = free_port
+    phone = adb.open(adb.switch_on().serial, adb_port=port)
+    with suppress(DriverTimeoutError):  # it may be gone before it has answered
+        AdbServer(port, clock=adb.clock, usb=False).ask("host:kill")
+    with suppress(DriverError):
+        phone.app_version(BULB)
+    assert phone.app_version(BULB) == "4.11.2"
+
+
+def test_a_taken_port_is_named(adb):
+    serial = adb.switch_on().serial
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        port = squatter.getsockname()[1]
+        with pytest.raises(LabError, match=f"port {port}, .* is taken"):
+            adb.open(serial, adb_port=port)
+
+
+def test_nothing_is_printed(adb, make_step, capfd):
+    phone = adb.open(adb.switch_on(Delays(tap=(2.5, 2.6))).serial, call_timeout_s=1)
+    phone.perform(make_step(open_app=BULB))
+    phone.evidence()
+    with pytest.raises(DriverError):
+        phone.perform(make_step(tap=ON))
+    assert capfd.readouterr() == ("", "")
