@@ -1,0 +1,82 @@
+import pytest
+
+from analysis.dataset import load_activities, load_campaign
+from analysis.errors import DatasetError
+
+
+@pytest.fixture
+def folder(campaign, craft):
+    return campaign(
+        [[(0, craft.arp())]],
+        [(1, {"parameters": "colour=red"}), (None, {"outcome": "failed"})],
+    )
+
+
+def test_a_campaign_and_its_log_are_typed(folder):
+    campaign, log = load_campaign(folder), load_activities(folder)
+    assert (campaign.name, campaign.simulated, campaign.form) == (
+        "evening",
+        True,
+        "fast",
+    )
+    assert campaign.device("lamp").mac == "02:00:00:00:00:11"
+    assert len(log) == 2
+    assert log.frame["t_ns"].to_list() == [1_700_000_001_000_000_000, None]
+    assert log.frame["line"].to_list() == [2, 3]
+    assert log.frame["simulated"].to_list() == [True, True]
+    assert len(log.labelled()) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            ",5000000000,confirmed",
+            ",soon,confirmed",
+            "line 2: delta_ns: must be a",
+        ),
+        (",5000000000,confirmed", ",,confirmed", "line 2: delta_ns: is empty, but the"),
+        ("confirmed,true", "perhaps,true", "line 2: outcome: must be one of confirmed"),
+        ("confirmed,true", "confirmed,yes", "line 2: simulated: must be true or false"),
+        ("confirmed,true", "confirmed", "line 2: ends before column 'simulated'"),
+        ("t_ns,t_issue", "t,t_issue", "line 1: has no column 't_ns'"),
+    ],
+)
+def test_a_fault_in_the_log_is_one_sentence_with_its_line(folder, old, new, message):
+    path = folder / "activities.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(DatasetError) as caught:
+        load_activities(folder)
+    assert f"{path}: {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "is not YAML"),
+        ("- 1", "must be a mapping"),
+        ("campaign: x\ndevices: []\nform: live", "simulated: must be true or false"),
+        ("devices: 3", "devices: must be a list, got 3"),
+        ("devices: [lamp]", r"devices\[0\]: must be a mapping"),
+        ("devices: [{device: a/b}]", r"devices\[0\].device: must be a name"),
+        ("devices: [{device: a, mac: 10:20}]", r"devices\[0\].mac: must be a MAC"),
+    ],
+)
+def test_a_fault_in_the_campaign_is_one_sentence(folder, text, message):
+    (folder / "campaign.yaml").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        load_campaign(folder)
+
+
+def test_a_folder_that_is_no_campaign_says_so(tmp_path):
+    with pytest.raises(DatasetError, match="is this a campaign folder"):
+        load_campaign(tmp_path)
+    with pytest.raises(DatasetError, match=r"activities\.csv: cannot be read"):
+        load_activities(tmp_path)
+
+
+def test_an_unknown_device_names_the_known_ones(folder):
+    with pytest.raises(DatasetError, match="has no device 'lmap'; it has lamp"):
+        load_campaign(folder).device("lmap")

@@ -1,0 +1,224 @@
+import json
+
+import numpy as np
+import pcapml
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.dataset import load_activities
+from analysis.errors import LabelError
+from analysis.labelling import (
+    IDLE,
+    Overlap,
+    label_campaign,
+    label_packets,
+    label_windows,
+)
+from analysis.pcap.beacons import Beacon, encode
+from analysis.pcap.errors import CaptureError
+
+S = 10**9
+
+
+def naive_label(time_ns, windows):
+    """Look at every window for every packet."""
+    out = []
+    for t in time_ns:
+        held = [k for k, (start, end) in enumerate(windows) if start <= t < end]
+        assert len(held) <= 1
+        out.append(held[0] if held else IDLE)
+    return out
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=8),
+    st.lists(st.integers(-5, 90), max_size=30),
+)
+def test_same_labels_as_the_naive_twin(gaps, time_ns):
+    windows, at = [], 0
+    for gap, length in gaps:
+        windows.append((at + gap, at + gap + length))
+        at += gap + length
+    start, end = np.array(windows, dtype=np.int64).reshape(-1, 2).T
+    fast = label_packets(np.array(time_ns, dtype=np.int64), start, end)
+    assert fast.tolist() == naive_label(time_ns, windows)
+
+
+def test_overlapping_windows_give_no_labels():
+    with pytest.raises(LabelError, match="no one label"):
+        label_packets(np.array([1]), np.array([0, 5]), np.array([6, 9]))
+
+
+def naive_policy(windows, policy):
+    """Compare every window with every other."""
+    kept = []
+    for k, (start, end) in enumerate(windows):
+        others = [w for j, w in enumerate(windows) if j != k]
+        clash = any(s < end and start < e for s, e in others)
+        if policy is Overlap.DROP and clash:
+            continue
+        later = [s for s, _e in windows[k + 1 :]]
+        cut = min([end, *later]) if policy is Overlap.CUT else end
+        if cut > start:
+            kept.append((start, cut))
+    return kept
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12)), max_size=7),
+    st.sampled_from([Overlap.CUT, Overlap.DROP]),
+)
+def test_overlap_policies_are_those_of_the_naive_twin(
+    tmp_path_factory, rows_file, spans, policy
+):
+    spans = sorted(spans, key=lambda span: span[0])
+    folder = rows_file(tmp_path_factory.mktemp("log"), spans)
+    windows = label_windows(load_activities(folder), "lamp", overlap=policy)
+    got = list(zip(windows.start_ns.tolist(), windows.end_ns.tolist(), strict=True))
+    expected = naive_policy([(s * S, (s + d) * S) for s, d in spans], policy)
+    assert got == expected
+    assert windows.log.frame["t_ns"].to_list() == [start for start, _end in got]
+
+
+@pytest.fixture(scope="session")
+def rows_file():
+    from analysis.dataset import COLUMNS
+
+    def _rows_file(folder, spans):
+        fixed = {
+            "device": "lamp",
+            "activity": "turn_on",
+            "attempt": "1",
+            "outcome": "confirmed",
+            "simulated": "true",
+        }
+        lines = [",".join(COLUMNS)]
+        for at_s, delta_s in spans:
+            row = fixed | {"t_ns": str(at_s * S), "delta_ns": str(delta_s * S)}
+            lines.append(",".join(row.get(name, "") for name in COLUMNS))
+        (folder / "activities.csv").write_text("\n".join(lines) + "\n")
+        return folder
+
+    return _rows_file
+
+
+def test_a_clash_names_both_activities_and_the_way_out(campaign, craft):
+    folder = campaign(
+        [[(0, craft.arp())]], [(1, {}), (4, {"activity": "turn_off"}), (20, {})]
+    )
+    with pytest.raises(LabelError) as caught:
+        label_campaign(folder)
+    message = str(caught.value)
+    for part in ("turn_on (line 2, trial 0001)", "turn_off (line 3, trial 0002)"):
+        assert part in message
+    assert "overlap by 2 s" in message
+    assert "--overlap cut or drop" in message
+    assert not (folder / "labelled").exists()
+
+
+@pytest.fixture
+def evening(campaign, craft):
+    """Two devices, two raw files, a beacon, windows [10, 15) and [20, 25)."""
+    beacon = Beacon(campaign="evening", trial="0001", attempt=1, phase="x", sent_ns=1)
+    first = [
+        (9.999999999, craft.udp4(b"before")),
+        (10, craft.udp4(b"first")),
+        (11, craft.beacon(encode(beacon))),
+        (14.999999999, craft.udp4(b"last")),
+        (15, craft.udp4(b"after")),
+    ]
+    second = [
+        (21, craft.udp4(b"again")),
+        (22, craft.udp4(b"unlabelled", src="02:00:00:00:00:77")),
+        (30, craft.udp4(b"idle")),
+        (22, craft.udp4(b"late in the file")),
+    ]
+    rows = [
+        (10, {"parameters": "colour=red"}),
+        (20, {"outcome": "unchecked", "activity": "a,b=c", "network": ""}),
+        (26, {"outcome": "no_effect"}),
+        (None, {"outcome": "failed", "delta_ns": ""}),
+        (40, {"activity": "turn_off"}),
+        (10, {"device": "plug"}),
+    ]
+    devices = (("lamp", craft.lamp), ("plug", "02:00:00:00:00:12"))
+    return campaign([first, second], rows, devices)
+
+
+def test_labels_are_half_open_and_only_of_confirmed_and_unchecked(evening, tshark):
+    report = label_campaign(evening)
+    lamp = report.devices[0]
+    assert (lamp.windows, lamp.n_packets, lamp.n_labelled) == (3, 7, 4)
+    assert lamp.empty == ("0005",)
+    assert lamp.packets_by_activity == {"a,b=c": 2, "turn_off": 0, "turn_on": 2}
+    rows = tshark(evening / "labelled/lamp.pcapng", "frame.time_epoch", "frame.comment")
+    comments = [row["frame.comment"] for row in rows]
+    on = "s=evening-0001-1,device=lamp,label=turn_on,channel=phone,network=lan"
+    on += ",attempt=1,session=s1"
+    other = (
+        "s=evening-0002-1,device=lamp,label=a;b:c,channel=phone,attempt=1,session=s1"
+    )
+    assert comments == ["", on, on, "", other, other, ""]
+    times = [row["frame.time_epoch"] for row in rows]
+    assert times == sorted(times)
+    assert times[1] == "1700000010.000000000"
+
+
+def test_widened_windows_take_their_uncertainty_along(campaign, craft):
+    packets = [(t, craft.udp4(b"x")) for t in (9.95, 10, 14.9, 15.05, 15.2)]
+    folder = campaign([packets], [(10, {"t_uncertainty_ns": S // 10})])
+    assert label_campaign(folder).devices[0].n_labelled == 2
+    assert label_campaign(folder, widen=True).devices[0].n_labelled == 4
+
+
+def test_pcapml_finds_as_many_samples_as_labelled_trials(evening):
+    label_campaign(evening)
+    path = str(evening / "labelled/lamp.pcapng")
+    samples = [s for s in pcapml.samples(path) if s.sample_id is not None]
+    assert [(s.sample_id, s.label, len(s)) for s in samples] == [
+        ("evening-0001-1", "turn_on", 2),
+        ("evening-0002-1", "a;b:c", 2),
+    ]
+    frame = pcapml.read_pcapml(path)
+    assert len(frame) == 7
+    assert set(frame["device"].dropna()) == {"lamp"}
+
+
+def test_beacons_are_in_no_labelled_capture(evening, tshark, capinfos):
+    label_campaign(evening)
+    for path in (evening / "labelled").glob("*.pcapng"):
+        assert tshark(path, "frame.number", display="udp.port == 47777") == []
+        assert capinfos(path).returncode == 0
+        assert b"TBB1" not in path.read_bytes()
+
+
+def test_what_was_labelled_is_written_beside_the_captures(evening):
+    report = label_campaign(evening, overlap=Overlap.CUT)
+    written = json.loads((evening / "labelled/labels.json").read_text())
+    assert written["simulated"] is True
+    assert written["overlap"] == "cut"
+    assert [d["n_labelled"] for d in written["devices"]] == [4, 0]
+    assert report.n_windows == 4
+    assert {p.name for p in (evening / "labelled").iterdir()} == {
+        "lamp.pcapng",
+        "plug.pcapng",
+        "labels.json",
+    }
+
+
+def test_a_truncated_capture_is_labelled_up_to_there_and_reported(evening):
+    raw = evening / "raw/router-00001.pcapng"
+    raw.write_bytes(raw.read_bytes()[:-10])
+    report = label_campaign(evening)
+    assert report.devices[0].n_labelled == 3
+    assert list(report.truncated) == ["router-00001.pcapng"]
+
+
+def test_a_damaged_capture_writes_nothing(evening):
+    (evening / "raw/router-00001.pcapng").write_bytes(b"nonsense")
+    with pytest.raises(CaptureError, match="not a pcap"):
+        label_campaign(evening)
+    assert not (evening / "labelled").exists()

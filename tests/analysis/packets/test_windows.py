@@ -1,0 +1,144 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.dataset import load_activities, load_campaign
+from analysis.errors import LabelError
+from analysis.labelling import Overlap
+from analysis.packets import find_raw, read_tables
+from analysis.windows import (
+    IDLE_ACTIVITY,
+    IDLE_MARGIN_NS,
+    cut,
+    draw_idle,
+    free_stretches,
+    rows_between,
+)
+
+S = 10**9
+slow = settings(derandomize=True, deadline=None, max_examples=200)
+
+
+@slow
+@given(
+    st.lists(st.integers(0, 30), max_size=30),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=6),
+)
+def test_rows_are_those_of_the_naive_twin(time_ns, spans):
+    time_ns = sorted(time_ns)
+    start, length = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    first, last = rows_between(np.array(time_ns, dtype=np.int64), start, start + length)
+    for k, (at, size) in enumerate(spans):
+        rows = [n for n, t in enumerate(time_ns) if at <= t < at + size]
+        assert list(range(first[k], last[k])) == rows
+
+
+@pytest.fixture
+def evening(campaign, craft):
+    """Ten minutes with a packet per second, and activities in two sessions."""
+    packets = [(t, craft.udp4(b"x")) for t in range(600)]
+    rows = [
+        (60, {}),
+        (120, {"activity": "turn_off", "channel": "voice"}),
+        (180, {"outcome": "no_effect"}),
+        (300, {"session": "s2", "delta_ns": 8 * S}),
+        (None, {"outcome": "aborted"}),
+    ]
+    folder = campaign([packets[:350], packets[350:]], rows)
+    tables, _raw = read_tables(find_raw(folder), load_campaign(folder).devices)
+    return tables["lamp"], load_activities(folder)
+
+
+def test_each_labelled_activity_is_one_window(evening, craft):
+    windows = cut(*evening, "lamp")
+    assert windows.activity.tolist() == ["turn_on", "turn_off", "turn_on"]
+    assert windows.channel.tolist() == ["phone", "voice", "phone"]
+    assert windows.session.tolist() == ["s1", "s1", "s2"]
+    assert windows.trial.tolist() == ["0001", "0002", "0004"]
+    assert windows.first.tolist() == [60, 120, 300]
+    assert windows.n_packets.tolist() == [5, 5, 8]
+    assert windows.start_ns[0] == craft.start_ns + 60 * S
+    with pytest.raises(ValueError, match="read-only"):
+        windows.first[0] = 1
+
+
+def test_idle_windows_touch_no_activity_of_any_outcome(evening, craft):
+    table, log = evening
+    windows = cut(table, log, "lamp", n_idle=1000, rng=np.random.default_rng(1))
+    assert (np.diff(windows.start_ns) > 0).all()
+    assert (windows.start_ns[1:] >= windows.end_ns[:-1]).all()
+    idle = windows.take(windows.activity == IDLE_ACTIVITY)
+    assert 50 < len(idle) < 120
+    assert set(((idle.end_ns - idle.start_ns) // S).tolist()) <= {5, 8}
+    for at_s, delta_s in ((60, 5), (120, 5), (180, 5), (300, 8)):
+        start = craft.start_ns + at_s * S
+        end = start + delta_s * S + IDLE_MARGIN_NS
+        assert ((idle.end_ns <= start) | (idle.start_ns >= end)).all()
+    assert (idle.end_ns <= craft.start_ns + 599 * S + 1).all()
+    late = idle.start_ns > craft.start_ns + 300 * S
+    assert set(idle.session[late].tolist()) == {"s2"}
+    assert set(idle.session[~late].tolist()) == {"s1"}
+    assert idle.n_packets.min() >= 4
+
+
+def test_idle_windows_are_drawn_by_the_seed(evening):
+    def starts(seed):
+        rng = np.random.default_rng(seed)
+        return cut(*evening, "lamp", n_idle=9, rng=rng).start_ns.tolist()
+
+    assert starts(1) == starts(1)
+    assert starts(1) != starts(2)
+    assert len(starts(1)) == 3 + 9
+    with pytest.raises(ValueError, match="give a generator"):
+        cut(*evening, "lamp", n_idle=9)
+
+
+spans = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=5)
+
+
+@slow
+@given(spans, spans)
+def test_free_stretches_are_those_of_the_naive_twin(covered, busy):
+    covered = [(at * S, (at + size) * S) for at, size in covered]
+    busy = [(at * S, (at + size) * S) for at, size in busy]
+
+    def is_free(at):
+        return any(a <= at <= b for a, b in covered) and not any(
+            a <= at < b + IDLE_MARGIN_NS for a, b in busy
+        )
+
+    free = free_stretches(covered, busy)
+    for at in range(0, 90 * S, S // 2):
+        assert any(a <= at < b for a, b in free) == is_free(at)
+    assert all(a < b for a, b in free)
+    assert all(b <= c for (_a, b), (c, _d) in pairwise(free))
+
+
+def test_no_room_gives_no_idle_window():
+    rng = np.random.default_rng(1)
+    assert draw_idle([(0, 4 * S)], [], np.array([5 * S]), 3, rng) == []
+
+
+def test_a_device_without_activities_or_packets_has_no_windows(evening):
+    table, log = evening
+    none = cut(
+        table, log.of_device("plug"), "plug", n_idle=3, rng=np.random.default_rng(1)
+    )
+    assert len(none) == 0
+
+
+def test_overlap_is_refused_or_handled_as_asked(campaign, craft):
+    packets = [(t, craft.udp4(b"x")) for t in range(30)]
+    folder = campaign([packets], [(10, {}), (13, {})])
+    tables, _raw = read_tables(find_raw(folder), load_campaign(folder).devices)
+    log = load_activities(folder)
+    with pytest.raises(LabelError):
+        cut(tables["lamp"], log, "lamp")
+    assert cut(tables["lamp"], log, "lamp", overlap=Overlap.CUT).n_packets.tolist() == [
+        3,
+        5,
+    ]
+    assert len(cut(tables["lamp"], log, "lamp", overlap=Overlap.DROP)) == 0
