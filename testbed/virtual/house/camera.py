@@ -44,7 +44,7 @@ _ARLO_CLIPS = {
         chunk_b=3_500,
         duration_s=15.5,
         lead_s=0.8,
-        chatter=22,
+        chatter=32,
     ),
     "record_video": _Clip(
         total_b=1_620_000,
@@ -52,33 +52,33 @@ _ARLO_CLIPS = {
         chunk_b=6_400,
         duration_s=33.0,
         lead_s=0.9,
-        chatter=30,
+        chatter=36,
         tail_s=1.5,
     ),
     "take_snapshot": _Clip(
         total_b=160_000,
-        sigma=0.40,
+        sigma=0.46,
         chunk_b=2_400,
         duration_s=2.2,
         lead_s=1.0,
-        chatter=14,
+        chatter=6,
         tail_s=1.6,
     ),
 }
 _ARLO_WAN_SNAPSHOT = _Clip(
     total_b=66_000,
-    sigma=0.42,
+    sigma=0.48,
     chunk_b=2_400,
     duration_s=1.4,
     lead_s=0.8,
-    chatter=14,
+    chatter=6,
     tail_s=1.2,
 )
 _OMNA_CLIPS = {
     "stream_video": _Clip(
         total_b=1_190_000,
         sigma=0.07,
-        chunk_b=4_600,
+        chunk_b=1_750,
         duration_s=15.0,
         lead_s=0.7,
         chatter=10,
@@ -86,7 +86,7 @@ _OMNA_CLIPS = {
     "record_video": _Clip(
         total_b=2_540_000,
         sigma=0.05,
-        chunk_b=5_000,
+        chunk_b=2_000,
         duration_s=32.0,
         lead_s=0.7,
         chatter=6,
@@ -94,7 +94,7 @@ _OMNA_CLIPS = {
     "take_snapshot": _Clip(
         total_b=185_000,
         sigma=0.15,
-        chunk_b=5_000,
+        chunk_b=2_000,
         duration_s=1.9,
         lead_s=0.5,
         chatter=3,
@@ -147,7 +147,7 @@ def _chatter(
     n = max(1, int(rng.poisson(clip.chatter)))
     gaps = rng.dirichlet([2.0] * (n + 1)) * max(0.5, end_s - start_s - 0.3)
     for gap_s in gaps[:-1]:
-        talk.down(unit.sized(210, rng, 0.3), after_s=float(gap_s))
+        talk.down(unit.sized(240, rng, 0.3), after_s=float(gap_s))
         talk.up(unit.sized(150, rng, 0.3), after_s=0.05)
     talk.up(unit.sized(620, rng, 0.08), after_s=float(gaps[-1]))
     return talk.down(180, after_s=0.05).done()

@@ -46,12 +46,12 @@ def reports(
 ) -> tuple[Exchange, ...]:
     """Return what the cloud is told: the new state, and a reading some time later."""
     talk = Talk(unit.device, cloud, at_s=at_s, connection="cloud")
-    talk.up(unit.sized(150, rng, 0.08)).down(58, after_s=0.05)
+    talk.up(unit.sized(185, rng, 0.08)).down(64, after_s=0.05)
     if rng.random() < 0.5:
         talk.up(unit.sized(100, rng, 0.1), after_s=float(rng.uniform(0.2, 2.0)))
     later_s = unit.lasting(12.0, rng, 0.17)
     reading = Talk(unit.device, cloud, at_s=at_s + later_s, connection="cloud")
-    reading.up(unit.sized(125, rng, 0.15))
+    reading.up(unit.sized(140, rng, 0.15)).down(48, after_s=0.05)
     return talk.done(), reading.done()
 
 

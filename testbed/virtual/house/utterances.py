@@ -61,9 +61,9 @@ NAMED: dict[str, Command] = {
         _fixed("set_alarm", 128, 39_000, 47_000, 27, 2.0),
         _fixed("tell_joke", 104, 37_500, 96_000, 25, 3.4),
         _fixed("play_music", 100, 40_000, 168_000, 36, 4.6),
-        _fixed("stop", 56, 13_500, 2_600, 10, 0.9),
-        _fixed("volume_up", 60, 14_000, 2_200, 11, 1.2),
-        _fixed("volume_down", 61, 14_200, 2_200, 11, 1.2),
+        _fixed("stop", 80, 10_600, 800, 6, 1.0),
+        _fixed("volume_up", 86, 10_900, 700, 6, 1.4),
+        _fixed("volume_down", 87, 11_000, 700, 6, 1.4),
         _fixed("ask_commute", 118, 40_000, 72_000, 26, 2.6),
     )
 }
@@ -77,7 +77,7 @@ def draw_commands(n: int, seed: int) -> tuple[Command, ...]:
 def _draw(rng: Generator, name: str) -> Command:
     # Long sentences have long answers a little more often than not.
     shared = float(rng.normal(0.0, 1.0))
-    long = float(rng.uniform(2.5, 8.0)) if rng.random() < 0.05 else 1.0
+    long = math.exp(rng.uniform(0.7, 2.9)) if rng.random() < 0.06 else 1.0
 
     def around(median: float, sigma: float, with_shared: float) -> float:
         own = float(rng.normal(0.0, 1.0))
@@ -86,9 +86,9 @@ def _draw(rng: Generator, name: str) -> Command:
 
     return Command(
         name=name,
-        records=around(108.0, 0.16, 0.5) * long**0.5,
-        burst_b=around(38_000.0, 0.14, 0.3) * long**0.4,
-        answer_b=around(48_000.0, 0.72, 0.5) * long**1.4,
-        notes=around(25.0, 0.18, 0.5) * long**0.7,
-        answer_s=around(2.0, 0.45, 0.6) * long**0.7,
+        records=around(122.0, 0.15, 0.5) * long**0.5,
+        burst_b=around(37_000.0, 0.17, 0.3) * long**0.4,
+        answer_b=around(47_000.0, 0.85, 0.5) * long**1.5,
+        notes=around(36.0, 0.17, 0.5) * long**0.9,
+        answer_s=around(0.75, 0.85, 0.6) * long,
     )
