@@ -109,7 +109,10 @@ class TrialStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeaconSent:
-    """A beacon left for the captured interface. phase: 'before' or 'after'."""
+    """A beacon left for the captured interface.
+
+    phase  'before' or 'after' the stimulus, or 'rest': after the label window
+    """
 
     trial: str
     attempt: int

@@ -94,6 +94,8 @@ class Trials:
             verdict = self._stimulate_and_check(run)
             run.held.close()
             self._wait_for_rest(run)
+            # Seen in the capture, it proves that the whole window was recorded.
+            self._beacon(run, "rest")
             outcome, detail = verdict
         except DriverNoEffectError as exc:
             outcome, detail = Outcome.NO_EFFECT, str(exc)

@@ -35,6 +35,34 @@ from testbed.runner.stop import Stop
 START_NS = 1_795_000_000 * 10**9
 
 
+class Killed(BaseException):
+    """Stands for kill -9: nothing of ours runs after it, nothing is written."""
+
+
+class DyingStore:
+    """A journal store whose process is killed at its n-th write, or just after it."""
+
+    def __init__(self, store, world, n, *, after):
+        self._store = store
+        self._world = world
+        self._left = n
+        self._after = after
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def insert(self, campaign, event):
+        if self._world.killed:
+            raise Killed
+        self._left -= 1
+        if self._left == 0:
+            if self._after:
+                self._store.insert(campaign, event)
+            self._world.killed = True
+            raise Killed
+        return self._store.insert(campaign, event)
+
+
 class ScaledClock:
     """Real time, `factor` times as fast: threads really overlap, in little time."""
 
@@ -77,10 +105,13 @@ class World:
     uses: list = field(default_factory=list)
     broken: dict = field(default_factory=dict)
     deaf: bool = False
+    killed: bool = False
     dead: set = field(default_factory=set)  # plugs through which no current flows
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def act(self, what):
+        if self.killed:
+            raise Killed
         with self.lock:
             self.acts.append(what)
             scripted = self.broken.get(what, [])
@@ -203,6 +234,8 @@ class ScriptedCapture:
         self.reaped = 0
 
     def see_packet(self, payload):
+        if self.world.killed:
+            raise Killed
         if self.running and not self.lost:
             at_ns = self.world.router_ns(self.world.clock.now_ns() + 200_000)
             self.packets.append((at_ns, payload))
@@ -455,6 +488,7 @@ class Rig:
     def resume(self, **more):
         """Run again as a new process would: nothing is left but journal and router."""
         self.stop = Stop()
+        self.world.killed = False
         return self.run(**more)
 
     def events(self, campaign="small-1"):
@@ -485,6 +519,8 @@ def kit():
     return SimpleNamespace(
         START_NS=START_NS,
         ScaledClock=ScaledClock,
+        DyingStore=DyingStore,
+        Killed=Killed,
         planned=planned,
         small_plan=small_plan,
         close_campaign=close_campaign,

@@ -78,6 +78,7 @@ def test_a_trial_goes_from_rest_to_rest_in_this_order(rig):
         "StimulusIssued",
         "after",
         "StimulusReturned",
+        "rest",
         "TrialEnded",
     ]
 

@@ -1,0 +1,148 @@
+import csv
+
+import pytest
+
+from testbed.clock import VirtualClock
+from testbed.errors import JournalError
+from testbed.model.events import (
+    LABELLED,
+    CampaignPlanned,
+    Outcome,
+    SessionStarted,
+    StimulusIssued,
+)
+
+
+def labels(lab):
+    state = lab.state()
+    return {
+        (t.trial, t.device, t.activity, t.channel)
+        for t in state.plan.trials
+        if state.outcome(t.trial) in LABELLED
+    }
+
+
+def labelled_attempts(lab):
+    return [a for a in lab.state().all_attempts() if a.final in LABELLED]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_kill_at_any_write_loses_no_trial_and_labels_none_twice(rig, kit, after):
+    whole = rig()
+    whole.run()
+    n_writes = len(whole.events())
+    wanted = labels(whole)
+    assert n_writes > 50
+    for n in range(1, n_writes + 1):
+        lab = rig()
+        dying = kit.DyingStore(lab.store, lab.world, n, after=after)
+        with pytest.raises(kit.Killed):
+            lab.run(store=dying)
+        finished = {a.started.trial for a in labelled_attempts(lab)}
+        lab.resume()
+        assert labels(lab) == wanted, n
+        again = labelled_attempts(lab)
+        assert len(again) == len(wanted), n
+        assert lab.state().open_attempts() == [], n
+        redone = {e.trial for e in issued_since(lab, n) if e.trial in finished}
+        assert redone == set(), n
+
+
+def issued_since(lab, n):
+    return [e for e in lab.events()[n:] if isinstance(e, StimulusIssued)]
+
+
+def test_a_killed_attempt_is_voided_and_done_again_under_a_new_number(rig, kit):
+    lab = rig()
+    events = lab_events_of_whole_run(rig)
+    n = next(
+        i
+        for i, e in enumerate(events, start=1)
+        if isinstance(e, StimulusIssued) and e.trial == "0003"
+    )
+    with pytest.raises(kit.Killed):
+        lab.run(store=kit.DyingStore(lab.store, lab.world, n, after=True))
+    result = lab.resume()
+    first, second = lab.state().attempts["0003"]
+    assert first.final is Outcome.ABORTED
+    assert first.voided == "the controller ended in the middle of it"
+    assert second.final is Outcome.CONFIRMED
+    with (result.folder / "activities.csv").open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["trial"] == "0003"]
+    assert [(r["attempt"], r["outcome"]) for r in rows] == [
+        ("1", "aborted"),
+        ("2", "confirmed"),
+    ]
+
+
+def lab_events_of_whole_run(rig):
+    lab = rig()
+    lab.run()
+    return lab.events()
+
+
+def test_a_resumed_campaign_has_one_plan_two_sessions_and_no_orphan(rig, kit):
+    lab = rig()
+    with pytest.raises(kit.Killed):
+        lab.run(store=kit.DyingStore(lab.store, lab.world, 30, after=True))
+    assert lab.capture.running
+    lab.resume()
+    events = lab.events()
+    assert sum(isinstance(e, CampaignPlanned) for e in events) == 1
+    sessions = {e.session for e in events if isinstance(e, SessionStarted)}
+    assert len(sessions) >= 2
+    assert not lab.capture.running
+    assert lab.capture.reaped == 2
+    ends = [c.end.stopped_by for c in lab.state().captures.values()]
+    assert ends[0] == "gone"
+    assert ends[-1] == "INT"
+
+
+def test_resuming_what_is_finished_touches_nothing_more(rig):
+    lab = rig()
+    lab.run()
+    n_acts, n_attempts = len(lab.world.acts), len(lab.state().all_attempts())
+    lab.resume()
+    assert len(lab.state().all_attempts()) == n_attempts
+    assert lab.world.acts[n_acts:] == []
+
+
+def test_a_file_that_was_fetched_and_not_journalled_is_taken_over(rig, kit):
+    lab = rig()
+    lab.run()
+    fetched = [i for i, e in enumerate(lab.events(), 1) if "FileFetched" in repr(e)]
+    other = rig()
+    with pytest.raises(kit.Killed):
+        other.run(
+            store=kit.DyingStore(other.store, other.world, fetched[0], after=False)
+        )
+    other.resume()
+    names = [f.name for c in other.state().captures.values() for f in c.files]
+    assert sorted(names) == sorted(
+        p.name for p in (other.folder / "small-1" / "raw").glob("*.pcapng")
+    )
+    assert len(labelled_attempts(other)) == len(labelled_attempts(lab))
+
+
+def test_a_disk_that_fills_up_stops_the_campaign_and_it_can_be_resumed(rig, kit):
+    lab = rig()
+
+    class Full(kit.DyingStore):
+        def insert(self, campaign, event):
+            if isinstance(event, StimulusIssued) and event.trial == "0004":
+                raise JournalError("journal: write stimulus_issued: the disk is full")
+            return self._store.insert(campaign, event)
+
+    with pytest.raises(JournalError, match="disk is full"):
+        lab.run(store=Full(lab.store, lab.world, 10**9, after=False))
+    assert "plug_dut on" not in lab.world.acts
+    assert lab.state().attempts["0004"][-1].final is Outcome.ABORTED
+    lab.resume()
+    assert lab.state().outcome("0004") is Outcome.CONFIRMED
+
+
+def test_virtual_time_goes_on_where_the_journal_ended(rig, kit):
+    lab = rig(VirtualClock(kit.START_NS))
+    lab.run()
+    stamps = [a.started_ns for a in lab.state().all_attempts()]
+    assert stamps == sorted(stamps)
