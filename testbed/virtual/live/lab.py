@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import json
 import os
-import pwd
 import shutil
 import stat
 import subprocess
@@ -58,7 +57,7 @@ class LabHandle:
         return {
             **os.environ,
             "PATH": permission.search_path(),
-            "USER": pwd.getpwuid(os.getuid()).pw_name,
+            "USER": router.login_name(),
             "TESTBED_IN_LAB": "1",
             "TESTBED_LAB": self.name,
             "TESTBED_LAB_STATE": str(self.state),

@@ -12,7 +12,6 @@ _PACKAGES = {
     "ip": "iproute2",
     "nft": "nftables",
     "sshd": "openssh-server",
-    "ssh-keygen": "openssh-client",
     "tshark": "tshark",
     "dumpcap": "tshark",
     "tcpdump": "tcpdump",

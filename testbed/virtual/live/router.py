@@ -3,10 +3,12 @@
 import os
 import pwd
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from testbed.errors import LabError
 from testbed.virtual.house.hosts import ROUTER
@@ -39,11 +41,19 @@ SetEnv PATH={path} HOME={home}
 """
 
 
+def login_name() -> str:
+    """Return the name by which the invoking user logs in."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user{os.getuid()}"
+
+
 def prepare(config: LiveConfig) -> None:
     """Make keys, configuration, folders and shims of the router."""
     state = config.state
     for name in (HOST_KEY, CLIENT_KEY):
-        _keygen(state / name)
+        _make_key(state / name)
     key = (state / f"{CLIENT_KEY}.pub").read_text(encoding="ascii")
     (state / "authorized_keys").write_text(key, encoding="ascii")
     for name in ("captures", "home", "bin"):
@@ -54,7 +64,7 @@ def prepare(config: LiveConfig) -> None:
     text = _CONFIG.format(
         address=topology.MGMT_ROUTER,
         state=state,
-        user=pwd.getpwuid(os.getuid()).pw_name,
+        user=login_name(),
         path=f"{state}/router/bin:{_SYSTEM_PATH}",
         home=home,
     )
@@ -63,16 +73,19 @@ def prepare(config: LiveConfig) -> None:
     shims.install(config, _SYSTEM_PATH)
 
 
-def _keygen(path: Path) -> None:
-    done = subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+def _make_key(path: Path) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
     )
-    if done.returncode != 0:
-        raise LabError(f"ssh-keygen made no key: {done.stderr.strip()}")
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    path.touch(mode=0o600)
+    path.write_bytes(secret)
+    path.with_name(f"{path.name}.pub").write_bytes(public + b"\n")
 
 
 def _shell(state: Path) -> Path:
@@ -88,10 +101,10 @@ def _shell(state: Path) -> Path:
 
 def _write_accounts(state: Path, home: Path) -> None:
     """Write the router's own passwd: the user's login shell and home may be slow."""
-    user = pwd.getpwuid(os.getuid())
+    user = login_name()
     others = Path("/etc/passwd").read_text(encoding="utf-8").splitlines()
-    own = f"{user.pw_name}:x:{user.pw_uid}:{user.pw_gid}::{home}:{_shell(state)}"
-    lines = [own, *(line for line in others if not line.startswith(f"{user.pw_name}:"))]
+    own = f"{user}:x:{os.getuid()}:{os.getgid()}::{home}:{_shell(state)}"
+    lines = [own, *(line for line in others if not line.startswith(f"{user}:"))]
     (state / "passwd").write_text("\n".join(lines) + "\n", encoding="utf-8")
     # A locked password ('!', as Ubuntu gives root) would bar the login by key, too.
     shadow = "".join(f"{line.split(':')[0]}:*:1::::::\n" for line in lines if line)
