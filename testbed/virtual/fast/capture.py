@@ -83,7 +83,6 @@ class FastCapture:
         self._rng = rng
         self._writing: _Writing | None = None
         self._finished: dict[str, CaptureFile] = {}
-        self._counts: dict[str, int] = {}
         self._name = ""
         self._received = 0
 
@@ -190,8 +189,7 @@ class FastCapture:
             self._open(until_ns)
 
     def _open(self, since_ns: int | None = None) -> None:
-        count = self._counts.get(self._name, 0) + 1
-        self._counts[self._name] = count
+        count = self._truth.next_file(self._name)
         path = self._path(f"{self._at.point}-{count:05d}.pcapng")
         path.parent.mkdir(parents=True, exist_ok=True)
         now_ns = self._clock.now_ns() if since_ns is None else since_ns

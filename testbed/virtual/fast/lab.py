@@ -122,8 +122,9 @@ def open_fast_lab(
         )
     virtual = lab.virtual
     clock = VirtualClock(start_ns)
-    house = House(seed, profiles)
-    wire = Wire(_network(virtual, profiles), generator("wire", seed))
+    house = House(seed, profiles, run=start_ns)
+    ground = Truth(truth)
+    wire = Wire(_network(virtual, profiles), generator("wire", seed, start_ns))
     where: list[AppScreens] = []  # the screens need the scene, which needs the player
     recorder = Recorder(
         house, wire, start_ns, network=lambda: where[0].network if where else "lan"
@@ -134,22 +135,23 @@ def open_fast_lab(
         recorder,
         fault=_faults(virtual.faults, clock),
         hearing_s=_HEARING_S,
+        first_number=ground.next_number,
     )
     versions = {p.app.package: p.app.version for p in profiles.values() if p.app}
     where.append(AppScreens(scene, clock, versions))
     folder = Path(tempfile.mkdtemp(prefix="testbed-fast-"))
     return FastLab(
-        phone=FastPhone(where[0], scene, clock, generator("phone", seed)),
-        voice=FastVoice(scene, clock, generator("voice", seed), _WAKE_WORDS),
+        phone=FastPhone(where[0], scene, clock, generator("phone", seed, start_ns)),
+        voice=FastVoice(scene, clock, generator("voice", seed, start_ns), _WAKE_WORDS),
         plugs=_plugs(lab, scene, clock, recorder, seed),
         capture_point=FastCapture(
             lab.router,
             recorder,
             clock,
             router_clock=SkewedClock(virtual.router_clock, start_ns),
-            truth=Truth(truth),
+            truth=ground,
             folder=folder,
-            rng=generator("router", seed),
+            rng=generator("router", seed, start_ns),
         ),
         clock=clock,
         beacons=FastBeacons(recorder, clock),
@@ -183,7 +185,7 @@ def _plugs(
         else:
             relay = FeedingRelay(scene, clock, plug=name, feeds=at.feeds)
             node = name
-        rng = generator("plug", seed, name)
+        rng = generator("plug", seed, clock.now_ns(), name)
         plugs[name] = FastPlug(name, relay, clock, rng, _visit(node, recorder, clock))
     return plugs
 

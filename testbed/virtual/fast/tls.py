@@ -4,6 +4,7 @@ Nothing is encrypted; what would be ciphertext is random. The sizes are those of
 OpenSSL 3 with one certificate, as the live lab's connections have.
 """
 
+import hashlib
 import struct
 
 from numpy.random import Generator
@@ -11,6 +12,11 @@ from numpy.random import Generator
 RECORD_B = 16_384
 _TAG_B = 17  # content type and authentication tag
 _HANDSHAKE, _CHANGE_CIPHER, _DATA = 22, 20, 23
+_GROUPS = (0x1D, 0x17, 0x1E, 0x19, 0x18, 0x100, 0x101, 0x102, 0x103, 0x104)
+_SIGNATURES = (
+    *(0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080A, 0x080B),
+    *(0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601),
+)
 
 
 class Noise:
@@ -43,6 +49,15 @@ def records(size_b: int, noise: Noise) -> bytes:
     return b"".join(parts)
 
 
+def certificate_b(server: str) -> int:
+    """Return the size of a server's certificate message.
+
+    Real chains take 1 to 3 kB; which server has which is made up, but stays the same,
+    in the live lab too.
+    """
+    return 900 + int(hashlib.sha256(server.encode()).hexdigest(), 16) % 2300
+
+
 def client_hello(server: str, noise: Noise) -> bytes:
     """Return the first flight of a client, with the server's name in clear."""
     name = server.encode()
@@ -53,11 +68,11 @@ def client_hello(server: str, noise: Noise) -> bytes:
         for kind, body in (
             (0, sni),
             (11, b"\x03\x00\x01\x02"),
-            (10, struct.pack(">HHHHH", 8, 0x1D, 0x17, 0x18, 0x19)),
+            (10, _numbers(_GROUPS)),
             (35, b""),
             (22, b""),
             (23, b""),
-            (13, struct.pack(">HHHHHH", 10, 0x0403, 0x0503, 0x0804, 0x0805, 0x0401)),
+            (13, _numbers(_SIGNATURES)),
             (43, b"\x04\x03\x04\x03\x03"),
             (45, b"\x01\x01"),
             (51, struct.pack(">H", len(share)) + share),
@@ -77,8 +92,8 @@ def client_hello(server: str, noise: Noise) -> bytes:
     return _record(_HANDSHAKE, _message(1, body))
 
 
-def server_flight(certificate_b: int, noise: Noise) -> bytes:
-    """Return ServerHello and the encrypted rest, with a certificate of that size."""
+def server_flight(server: str, noise: Noise) -> bytes:
+    """Return ServerHello and the encrypted rest, with the server's certificate."""
     share = struct.pack(">HH", 0x1D, 32) + noise.take(32)
     extensions = struct.pack(">HHH", 43, 2, 0x0304)
     extensions += struct.pack(">HH", 51, len(share)) + share
@@ -92,7 +107,12 @@ def server_flight(certificate_b: int, noise: Noise) -> bytes:
         + extensions
     )
     hello = _record(_HANDSHAKE, _message(2, body))
-    sizes = (10, certificate_b, 79, 52)  # extensions, certificate, proof, finished
+    sizes = (
+        6,
+        certificate_b(server),
+        79,
+        52,
+    )  # extensions, certificate, proof, finished
     return hello + _change() + b"".join(records(b, noise) for b in sizes)
 
 
@@ -114,6 +134,10 @@ def goodbye(noise: Noise) -> bytes:
 def _record(kind: int, body: bytes) -> bytes:
     version = b"\x03\x01" if kind == _HANDSHAKE and body[0] == 1 else b"\x03\x03"
     return bytes([kind]) + version + struct.pack(">H", len(body)) + body
+
+
+def _numbers(values: tuple[int, ...]) -> bytes:
+    return struct.pack(f">H{len(values)}H", 2 * len(values), *values)
 
 
 def _change() -> bytes:

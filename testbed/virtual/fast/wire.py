@@ -5,7 +5,6 @@ connections stay open from one exchange to the next; power off ends them silentl
 """
 
 import ipaddress
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -194,11 +193,10 @@ class Wire:
         self, server: str, line: Line, now_ns: int, cause: int, writes: list[Write]
     ) -> int:
         rng, noise, trip_ns = self._rng, self._noise, line.trip_ns
-        certificate_b = 900 + zlib.crc32(server.encode()) % 2300
         now_ns += int(rng.uniform(2e6, 6e6))
         writes.append(Write(now_ns, True, tls.client_hello(server, noise), cause))
         now_ns += trip_ns // 2 + int(rng.uniform(3e6, 7e6))
-        flight = tls.server_flight(certificate_b, noise)
+        flight = tls.server_flight(server, noise)
         writes.append(Write(now_ns, False, flight, cause))
         now_ns += trip_ns // 2 + int(rng.uniform(6e6, 25e6))
         writes.append(Write(now_ns, True, tls.client_finished(noise), cause))

@@ -38,11 +38,19 @@ class House:
 
     Draws of one device depend on the seed, the session and how often that device has
     been asked, not on what other devices do.
+
+    run  changes what is drawn from trial to trial, but not the copies of the devices:
+         a campaign that is resumed must not see the same trials again
     """
 
     def __init__(
-        self, seed: int, profiles: Mapping[str, DeviceProfile] | None = None
+        self,
+        seed: int,
+        profiles: Mapping[str, DeviceProfile] | None = None,
+        *,
+        run: int = 0,
     ) -> None:
+        self._run = run
         self._seed = seed
         self._profiles = dict(profiles or {})
         self.devices = DEVICES
@@ -88,7 +96,12 @@ class House:
         if state.get("power") == "off" and activity != "power_on":
             return None
         rng = generator(
-            "react", self._seed, self._session, device, self._next("react", device)
+            "react",
+            self._seed,
+            self._run,
+            self._session,
+            device,
+            self._next("react", device),
         )
         act = Act(
             activity=activity,
@@ -124,7 +137,7 @@ class House:
 
     def _generator(self, purpose: str, device: str) -> Generator:
         count = self._next(purpose, device)
-        return generator(purpose, self._seed, self._session, device, count)
+        return generator(purpose, self._seed, self._run, self._session, device, count)
 
     def _next(self, purpose: str, device: str) -> int:
         count = self._counts.get((purpose, device), 0)

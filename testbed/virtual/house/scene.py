@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from testbed.clock import Clock
@@ -20,6 +20,7 @@ class Cause:
     channel: str
     network: str | None
     instant_ns: int
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class Player(Protocol):
@@ -48,6 +49,7 @@ def no_faults(kind: str, target: str) -> str | None:
 class Scene:
     """The devices under test as the virtual instruments see them (a `Stage`).
 
+    first_number  number of the first cause
     live       whether the controller's own calls to a device's LAN API are real
     hearing_s  how long a speaker takes to understand, when `begin` is called at the
                last word (a live room really takes it)
@@ -62,6 +64,7 @@ class Scene:
         fault: FaultOf = no_faults,
         live: bool = False,
         hearing_s: float = 0.0,
+        first_number: int = 1,
     ) -> None:
         self._house = house
         self._clock = clock
@@ -72,7 +75,7 @@ class Scene:
         self._lock = threading.RLock()
         self._states = {name: house.initial(name) for name in house.devices}
         self._due: list[tuple[int, Reaction]] = []
-        self._number = 0
+        self._number = first_number - 1
 
     def begin(
         self,
@@ -133,6 +136,7 @@ class Scene:
             channel=reaction.channel,
             network=reaction.network,
             instant_ns=instant_ns,
+            parameters=dict(parameters),
         )
         if reaction.channel == "power":
             self._switch(reaction, cause, now_ns)
