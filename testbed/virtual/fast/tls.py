@@ -107,12 +107,8 @@ def server_flight(server: str, noise: Noise) -> bytes:
         + extensions
     )
     hello = _record(_HANDSHAKE, _message(2, body))
-    sizes = (
-        6,
-        certificate_b(server),
-        79,
-        52,
-    )  # extensions, certificate, proof, finished
+    # Extensions, certificate, proof, finished.
+    sizes = (6, certificate_b(server), 79, 52)
     return hello + _change() + b"".join(records(b, noise) for b in sizes)
 
 

@@ -40,7 +40,7 @@ class Truth:
             self._counts = Counter(row["capture"] for row in csv.DictReader(file))
 
     def next_file(self, capture: str) -> int:
-        """Return the number of a capture's next raw file, from 1; note that it began."""
+        """Return the number of a capture's next raw file, from 1, and keep it."""
         self._counts[capture] += 1
         _append(self._files, [(capture, self._counts[capture])])
         return self._counts[capture]

@@ -95,14 +95,7 @@ class House:
         """
         if state.get("power") == "off" and activity != "power_on":
             return None
-        rng = generator(
-            "react",
-            self._seed,
-            self._run,
-            self._session,
-            device,
-            self._next("react", device),
-        )
+        rng = self._generator("react", device)
         act = Act(
             activity=activity,
             channel=channel,

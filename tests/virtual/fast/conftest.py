@@ -28,7 +28,7 @@ def opened(tmp_path, profiles):
     """Return a function that opens a fast lab; all are closed at the end."""
     labs = []
 
-    def open_one(*, seed=7, faults=(), change=None, loss="0.004"):
+    def open_one(*, seed=7, faults=(), change=None, loss="0.004", truth=None):
         values = {
             "lab": "fast",
             "plugs": PLUGS,
@@ -47,7 +47,7 @@ def opened(tmp_path, profiles):
         chosen = dict(profiles)
         for device, update in (change or {}).items():
             chosen[device] = chosen[device].model_copy(update=update)
-        truth = tmp_path / f"truth-{len(labs)}"
+        truth = truth or tmp_path / f"truth-{len(labs)}"
         lab = open_fast_lab(
             Lab.model_validate(values),
             chosen,

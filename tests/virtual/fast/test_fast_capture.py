@@ -82,9 +82,7 @@ def test_with_loss_a_small_share_is_sent_again(opened, profiles, act, fetched):
     act(lab, profiles["arlo_q"], "record_video", "phone")
     lab.clock.sleep(60.0)
     (path,) = fetched(lab)
-    again = _tshark(
-        path, "-Y", "tcp.analysis.retransmission || tcp.analysis.out_of_order"
-    )
+    again = _tshark(path, "-Y", AGAIN)
     sent = _tshark(path, "-Y", "tcp.len > 0")
     assert 0.002 < len(again) / len(sent) < 0.03
 
@@ -202,3 +200,20 @@ def test_the_next_session_is_on_another_day_and_behaves_otherwise(opened):
     assert lab.house.unit("arlo_q").size != before.size
     lab.next_session(2)
     assert lab.clock.now_ns() // (86_400 * 10**9) == day + 2
+
+
+def test_a_lab_opened_again_goes_on_with_its_files_and_its_truth(opened, profiles, act):
+    first, truth = opened()
+    first.capture_point.start_capture("again", _poke(first))
+    act(first, profiles["koogeek_plug"], "turn_on", "phone")
+    first.clock.sleep(60.0)
+    first.capture_point.stop_capture()
+    second, _ = opened(truth=truth)
+    second.capture_point.start_capture("again", _poke(second))
+    act(second, profiles["koogeek_plug"], "turn_on", "phone")
+    second.clock.sleep(60.0)
+    second.capture_point.stop_capture()
+    names = [f.name for f in second.capture_point.finished_files()]
+    assert names == ["lan-00002.pcapng"]
+    rows = (truth / "activities.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[0] for row in rows] == ["id", "1", "2"]
