@@ -14,8 +14,8 @@ import pytest
 from testbed.errors import LabError
 from testbed.model.lab import Lab
 from testbed.model.load import load_lab
+from testbed.virtual.live import enter, permission
 from testbed.virtual.live import lab as live
-from testbed.virtual.live import permission
 from testbed.virtual.live.lab import LabHandle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,14 +31,7 @@ class Inside:
     def run(self, argv: list[str], *, check: bool = True, timeout: float = 60.0) -> str:
         """Run a command on the lab's controller and return what it prints."""
         done = subprocess.run(
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                live.foreground.__file__.replace("foreground", "enter"),
-                str(self.handle.process.pid),
-                *argv,
-            ],
+            self._entering(argv),
             env=self.handle.environment(),
             cwd=ROOT,
             capture_output=True,
@@ -49,6 +42,19 @@ class Inside:
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def start(self, argv: list[str]) -> subprocess.Popen[bytes]:
+        """Start a command on the lab's controller, with a pipe as its input."""
+        return subprocess.Popen(
+            self._entering(argv),
+            env=self.handle.environment(),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+        )
+
+    def _entering(self, argv: list[str]) -> list[str]:
+        pid = str(self.handle.process.pid)
+        return [sys.executable, "-I", "-S", enter.__file__, pid, *argv]
 
     def at(self, node: str, argv: list[str], **how: float | bool) -> str:
         """Run a command on a node of the lab."""

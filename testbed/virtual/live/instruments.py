@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Mapping
 
 from testbed.clock import Clock
+from testbed.errors import LabError
 from testbed.model.profile import DeviceProfile
-from testbed.virtual.house.hosts import NODES, PHONE
+from testbed.virtual.house.hosts import NODES, PHONE, PLUGS, Node
 from testbed.virtual.live import names, places, topology
 from testbed.virtual.live.config import LiveConfig
 from testbed.virtual.live.doors import Conversation
@@ -100,13 +101,13 @@ class Instruments:
 
     async def _start_plug(self, name: str) -> None:
         plug = self._config.lab.plugs[name]
-        node = NODES[name]
+        node = _plug_at(name, plug.host)
         wemo = await start_wemo(
             self._stage,
-            places.listener(name, node.ip, WEMO_PORT),
+            places.listener(node.name, node.ip, WEMO_PORT),
             name=name,
             udn=plug.udn,
-            mac=self._config.macs.get(name, node.mac),
+            mac=node.mac,
             firmware=_FIRMWARE,
             clock=self._clock,
             seed=self._config.virtual.seed,
@@ -144,3 +145,13 @@ class Instruments:
         self._board.welcome(device, WEMO_PORT, conversation)
         await self._board.listen(device, WEMO_PORT)
         self._running.push_async_callback(wemo.close)
+
+
+def _plug_at(name: str, host: str) -> Node:
+    found = [NODES[plug] for plug in PLUGS if NODES[plug].ip == host]
+    if not found:
+        there = ", ".join(NODES[plug].ip for plug in PLUGS)
+        raise LabError(
+            f"{name}: no plug is at {host}; the virtual house has plugs at {there}"
+        )
+    return found[0]
