@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from analysis.dataset import ActivityLog, Campaign, load_activities, load_campaign
 from analysis.errors import LabelError
-from analysis.packets import PacketTable, RawFiles, find_raw, read_tables
+from analysis.packets import PacketTable, RawFiles, find_raw, tables_of
 from analysis.pcap.convert import copy_packet, declare
 from analysis.pcap.reader import Frames, read_frames
 from analysis.pcap.writer import CaptureWriter
@@ -202,10 +202,10 @@ def label_campaign(
         device.name: label_windows(log, device.name, overlap=overlap, widen=widen)
         for device in campaign.devices
     }
-    tables, raw = read_tables(find_raw(folder), campaign.devices)
+    frames = [read_frames(path) for path in find_raw(folder)]
+    tables, raw = tables_of(frames, campaign.devices)
     target = folder / "labelled"
     target.mkdir(exist_ok=True)
-    frames = [read_frames(path) for path in raw.files]
     found = []
     for name, table in tables.items():
         label = label_packets(

@@ -5,7 +5,7 @@ write_tables / load_packets         keep them as Parquet in the campaign folder
 clean(table, rules)                 remove errors and retransmissions, counted
 """
 
-from analysis.packets.build import RawFiles, find_raw, read_tables
+from analysis.packets.build import RawFiles, find_raw, read_tables, tables_of
 from analysis.packets.cleaning import CLEANING_RULES, Cleaned, clean
 from analysis.packets.parquet import load_packets, write_packets
 from analysis.packets.table import Error, PacketTable
@@ -20,5 +20,6 @@ __all__ = [
     "find_raw",
     "load_packets",
     "read_tables",
+    "tables_of",
     "write_packets",
 ]

@@ -1,7 +1,7 @@
 """From raw captures to packet tables: which device, which direction, which flow."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.dataset import Device
 from analysis.errors import DatasetError
-from analysis.packets.streams import flow_numbers, seen_before
+from analysis.packets.streams import flow_numbers, group_rows, seen_before
 from analysis.packets.table import RETRANSMISSION, PacketTable, empty_table
 from analysis.pcap.beacons import beacons_of
 from analysis.pcap.decode import Decoded, decode_frames
@@ -56,21 +56,30 @@ def read_tables(
     device's IP address, where it is known. A device with `every_packet` gets all.
     Beacons belong to nobody. Raises CaptureError when a file is damaged.
     """
+    return tables_of((read_frames(path) for path in files), devices)
+
+
+def tables_of(
+    captures: Iterable[Frames], devices: Sequence[Device]
+) -> tuple[dict[str, PacketTable], RawFiles]:
+    """Decode captures that are already read; see `read_tables`."""
     parts: dict[str, list[_Part]] = {device.name: [] for device in devices}
-    first_row, truncated = [0], []
+    files: list[Path] = []
+    first_row: list[int] = [0]
+    truncated: list[tuple[Path, int]] = []
     covered: list[tuple[int, int]] = []
-    for path in files:
-        frames = read_frames(path)
+    for frames in captures:
         decoded = decode_frames(frames)
         beacons = np.array([row - 1 for _ns, row, _b in beacons_of(frames)], dtype=int)
         for device in devices:
             part = _part(frames, decoded, device, beacons, first_row[-1])
             parts[device.name].append(part)
+        files.append(frames.path)
         first_row.append(first_row[-1] + len(frames))
         if len(frames):
             covered.append((int(frames.time_ns.min()), int(frames.time_ns.max())))
         if frames.truncated_at is not None:
-            truncated.append((path, frames.truncated_at))
+            truncated.append((frames.path, frames.truncated_at))
     tables = {
         name: _table(name, pieces, tuple(sorted(covered)))
         for name, pieces in parts.items()
@@ -186,10 +195,14 @@ def _remotes(
     if not ip.size:
         return remote, ()
     other = np.where(outbound[ip, np.newaxis], decoded.dst[ip], decoded.src[ip])
-    addresses, number = np.unique(other, axis=0, return_inverse=True)
-    remote[ip] = number.reshape(-1)
+    first, number = group_rows(other)
+    addresses = other[first]
+    order = np.lexsort((addresses[:, 1], addresses[:, 0]))
+    rank = np.empty(order.size, dtype=np.int32)
+    rank[order] = np.arange(order.size, dtype=np.int32)
+    remote[ip] = rank[number]
     texts = []
-    for high, low in addresses.tolist():
+    for high, low in addresses[order].tolist():
         address = ipaddress.IPv6Address(high << 64 | low)
         texts.append(str(address.ipv4_mapped or address))
     return remote, tuple(texts)

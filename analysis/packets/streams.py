@@ -12,6 +12,8 @@ Uint64 = NDArray[np.uint64]
 
 _SYN, _TCP = 0x02, 6
 _WRAP = 1 << 32
+# an odd number near 2^64 / golden ratio, so that a product spreads its bits
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def flow_numbers(
@@ -43,12 +45,30 @@ def flow_numbers(
         key[:, column] = np.where(swap, two, one)
         key[:, column + 3] = np.where(swap, one, two)
     key[:, 6] = protocol[ip]
-    whole = np.ascontiguousarray(key).view(np.dtype((np.void, key.strides[0])))[:, 0]
-    _keys, first, number = np.unique(whole, return_index=True, return_inverse=True)
+    first, number = group_rows(key)
     order = np.empty(first.size, dtype=np.int32)
     order[np.argsort(first)] = np.arange(first.size, dtype=np.int32)
     flow[ip] = order[number]
     return flow
+
+
+def group_rows(key: Uint64) -> tuple[Int64, Int64]:
+    """Find equal rows.
+
+    key      (n, c) uint64
+    returns  row where each group is first seen, (g,) int64 in no particular order, and
+             the group of each row, (n,) int64
+    """
+    mixed = np.zeros(len(key), dtype=np.uint64)
+    for column in range(key.shape[1]):
+        mixed = (mixed ^ key[:, column]) * _ODD
+        mixed ^= mixed >> np.uint64(31)
+    _values, first, group = np.unique(mixed, return_index=True, return_inverse=True)
+    if (key[first][group] != key).any():  # two rows that differ mixed to one number
+        _rows, first, group = np.unique(
+            key, axis=0, return_index=True, return_inverse=True
+        )
+    return first.astype(np.int64), group.reshape(-1).astype(np.int64)
 
 
 def _is_greater(one: tuple[Uint64, ...], two: tuple[Uint64, ...]) -> Bool:

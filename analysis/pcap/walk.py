@@ -28,6 +28,7 @@ MAGICS_PCAP = {
 MAX_CAPTURED_B = 262_144
 MAX_BLOCK_B = 16 * 1024 * 1024
 _NS = 1_000_000_000
+_PACKETS = (blocks.PACKET, blocks.SIMPLE_PACKET, blocks.OLD_PACKET)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,38 +52,47 @@ def walk_pcap(path: Path, source: mmap.mmap | bytes) -> Walk:
     if size < 24:
         raise CaptureError(path, size, "ends inside the file header")
     snaplen, link = struct.unpack_from(order + "II", source, 16)
-    unpack = struct.Struct(order + "IIII").unpack_from
+    captured_at = struct.Struct(order + "I").unpack_from
     limit = max(MAX_CAPTURED_B, snaplen if snaplen < MAX_BLOCK_B else 0)
-    heads: list[tuple[int, int, int, int]] = []
-    keep = heads.append
+    starts: list[int] = []
+    keep = starts.append
     at, last = 24, size - 16
     truncated_at = None
     while at <= last:
-        head = unpack(source, at)
-        captured_b = head[2]
+        (captured_b,) = captured_at(source, at + 8)
         if captured_b > limit:
             reason = f"a packet of {captured_b} bytes cannot be; the file is damaged"
             raise CaptureError(path, at, reason)
         if at + 16 + captured_b > size:
             truncated_at = at
             break
-        keep(head)
+        keep(at)
         at += 16 + captured_b
     if truncated_at is None and at != size:
         truncated_at = at
-    columns = np.array(heads, dtype=np.int64).reshape(-1, 4)
-    captured = columns[:, 2].copy()
-    ends = 24 + np.cumsum(captured + 16)
+    start = np.array(starts, dtype=np.int64)
+    seconds, ticks, captured, length_b = _words(source, start, 4, order).T
     return Walk(
-        time_ns=columns[:, 0] * _NS + columns[:, 1] * 10 ** (9 - decimals),
+        time_ns=seconds * _NS + ticks * 10 ** (9 - decimals),
         captured_b=captured,
-        length_b=columns[:, 3].copy(),
-        offset=ends - captured,
-        interface=np.zeros(len(heads), dtype=np.int32),
+        length_b=length_b,
+        offset=start + 16,
+        interface=np.zeros(len(starts), dtype=np.int32),
         interfaces=[Interface(link=link & 0xFFFF, snaplen=snaplen)],
         names=[],
         truncated_at=truncated_at,
     )
+
+
+def _words(
+    source: mmap.mmap | bytes, start: NDArray[np.int64], count: int, order: str
+) -> NDArray[np.int64]:
+    """Gather `count` 32-bit numbers at each start; (n, count) int64."""
+    data = np.frombuffer(source, dtype=np.uint8)
+    places = start[:, np.newaxis] + np.arange(4 * count)
+    # a short block at the very end has fewer; what is beyond the end is not looked at
+    words = data.take(places, mode="clip").view(order + "u4")
+    return words.astype(np.int64)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,8 +102,7 @@ class _Section:
     order: str
     first: int  # number of the section's first interface in the file
     interfaces: list[Interface] = field(default_factory=list)
-    heads: list[tuple[int, ...]] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
 
 
 def walk_pcapng(path: Path, source: mmap.mmap | bytes) -> Walk:
@@ -105,9 +114,9 @@ def walk_pcapng(path: Path, source: mmap.mmap | bytes) -> Walk:
         section, stop, whole = _walk_section(path, source, at, sections, names)
         sections.append(section)
         if not whole:
-            return _joined(path, sections, names, stop)
+            return _joined(path, source, sections, names, stop)
         at = stop
-    return _joined(path, sections, names, None)
+    return _joined(path, source, sections, names, None)
 
 
 def _walk_section(
@@ -122,9 +131,8 @@ def _walk_section(
     order = _byte_order(path, source, start)
     first = sum(len(section.interfaces) for section in before)
     section = _Section(order=order, first=first)
-    unpack = struct.Struct(order + "IIIIIII").unpack_from
     length_of = struct.Struct(order + "II").unpack_from
-    keep, keep_offset = section.heads.append, section.offsets.append
+    keep = section.starts.append
     at = start
     while at + 12 <= size:
         kind, length = length_of(source, at)
@@ -135,14 +143,13 @@ def _walk_section(
             raise CaptureError(path, at, reason)
         if at + length > size:
             return section, at, False
-        if kind == blocks.PACKET and length >= 32:
-            head = unpack(source, at)
-            if head[5] > length - 32:
-                raise CaptureError(path, at, "a packet is longer than its block")
-            keep(head)
-            keep_offset(at + 28)
-        else:
-            _other_block(path, source, at, section, names)
+        if kind in _PACKETS:
+            keep(at)
+        elif kind == blocks.INTERFACE and length >= 20:
+            body = bytes(source[at + 8 : at + length - 4])
+            section.interfaces.append(interface_of(body, order))
+        elif kind == blocks.NAMES and order == "<":
+            names.append(bytes(source[at + 8 : at + length - 4]))
         at += length
     return section, at, at == size
 
@@ -153,35 +160,6 @@ def _byte_order(path: Path, source: mmap.mmap | bytes, at: int) -> str:
         if magic == struct.pack(order + "I", blocks.BYTE_ORDER):
             return order
     raise CaptureError(path, at, "is not the start of a pcapng section")
-
-
-def _other_block(
-    path: Path,
-    source: mmap.mmap | bytes,
-    at: int,
-    section: _Section,
-    names: list[bytes],
-) -> None:
-    """Take what is needed of a block that is no enhanced packet block."""
-    order = section.order
-    kind, length = struct.unpack_from(order + "II", source, at)
-    body = bytes(source[at + 8 : at + length - 4])
-    if kind == blocks.INTERFACE and len(body) >= 8:
-        section.interfaces.append(interface_of(body, order))
-    elif kind == blocks.NAMES and order == "<":
-        names.append(body)
-    elif kind == blocks.SIMPLE_PACKET and len(body) >= 4:
-        length_b = struct.unpack_from(order + "I", body)[0]
-        limit = section.interfaces[0].snaplen if section.interfaces else 0
-        captured = min(length_b, len(body) - 4, limit or length_b)
-        section.heads.append((kind, length, 0, 0, 0, captured, length_b))
-        section.offsets.append(at + 12)
-    elif kind == blocks.OLD_PACKET and len(body) >= 20:
-        number, _drops, *rest = struct.unpack_from(order + "HHIIII", body)
-        if rest[2] > len(body) - 20:
-            raise CaptureError(path, at, "a packet is longer than its block")
-        section.heads.append((kind, length, number, *rest))
-        section.offsets.append(at + 28)
 
 
 def interface_of(body: bytes, order: str) -> Interface:
@@ -205,35 +183,64 @@ def interface_of(body: bytes, order: str) -> Interface:
 
 
 def _joined(
-    path: Path, sections: list[_Section], names: list[bytes], stop: int | None
+    path: Path,
+    source: mmap.mmap | bytes,
+    sections: list[_Section],
+    names: list[bytes],
+    stop: int | None,
 ) -> Walk:
-    """Turn the heads of all sections into columns."""
+    """Turn the packet blocks of all sections into columns."""
     interfaces = [each for section in sections for each in section.interfaces]
-    tables, numbers = [], []
-    for section in sections:
-        table = np.array(section.heads, dtype=np.int64).reshape(-1, 7)
-        if len(table) and int(table[:, 2].max()) >= len(section.interfaces):
-            row = int(np.argmax(table[:, 2] >= len(section.interfaces)))
-            reason = f"a packet names interface {table[row, 2]}, which is not declared"
-            raise CaptureError(path, section.offsets[row], reason)
-        tables.append(table)
-        numbers.append(table[:, 2] + section.first)
-    heads = np.concatenate(tables) if tables else np.zeros((0, 7), dtype=np.int64)
-    interface = np.concatenate(numbers) if numbers else np.zeros(0, dtype=np.int64)
-    offsets = [at for section in sections for at in section.offsets]
-    ticks = (heads[:, 3].astype(np.uint64) << np.uint64(32)) | heads[:, 4].astype(
-        np.uint64
-    )
+    heads = np.concatenate([_heads(path, source, section) for section in sections])
+    ticks = heads[:, 3].astype(np.uint64) << np.uint64(32)
+    ticks |= heads[:, 4].astype(np.uint64)
     return Walk(
-        time_ns=_times(ticks, interface, interfaces, heads[:, 0]),
+        time_ns=_times(ticks, heads[:, 2], interfaces, heads[:, 0]),
         captured_b=heads[:, 5].copy(),
         length_b=heads[:, 6].copy(),
-        offset=np.array(offsets, dtype=np.int64),
-        interface=interface.astype(np.int32),
+        offset=heads[:, 7].copy(),
+        interface=heads[:, 2].astype(np.int32),
         interfaces=interfaces,
         names=names,
         truncated_at=stop,
     )
+
+
+def _heads(
+    path: Path, source: mmap.mmap | bytes, section: _Section
+) -> NDArray[np.int64]:
+    """Return what the packet blocks of a section say of themselves.
+
+    returns  (n, 8) int64: kind, length, interface of the file, upper and lower half of
+             the stamp, captured bytes, bytes on the wire, where the packet begins
+    """
+    start = np.array(section.starts, dtype=np.int64)
+    words = _words(source, start, 7, section.order)
+    heads = np.column_stack((words, start + blocks.PACKET_HEAD_B))
+    simple = heads[:, 0] == blocks.SIMPLE_PACKET
+    if simple.any():
+        snaplen = section.interfaces[0].snaplen if section.interfaces else 0
+        length_b, room = heads[simple, 2], heads[simple, 1] - 16
+        captured = np.minimum(length_b, np.minimum(room, snaplen or room))
+        heads[simple, 2:5] = 0
+        heads[simple, 5], heads[simple, 6] = captured, length_b
+        heads[simple, 7] = start[simple] + 12
+    old = heads[:, 0] == blocks.OLD_PACKET
+    # number of the interface and drops share the word, in the order of the bytes
+    shared = heads[old, 2]
+    heads[old, 2] = shared & 0xFFFF if section.order == "<" else shared >> 16
+    head_b = np.where(simple, 16, 32)
+    long = np.maximum(heads[:, 5], 0) + head_b > heads[:, 1]
+    if long.any():
+        at = int(start[int(np.argmax(long))])
+        raise CaptureError(path, at, "a packet is longer than its block")
+    unknown = heads[:, 2] >= len(section.interfaces)
+    if unknown.any():
+        row = int(np.argmax(unknown))
+        reason = f"a packet names interface {heads[row, 2]}, which is not declared"
+        raise CaptureError(path, int(start[row]), reason)
+    heads[:, 2] += section.first
+    return heads
 
 
 def _times(

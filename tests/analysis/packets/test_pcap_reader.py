@@ -196,6 +196,10 @@ def test_damage_gives_packets_or_one_sentence(tmp_path_factory, craft, kind, dat
         (b"GET / HTTP/1.1", "is not a pcap or pcapng file"),
         (section("<")[:8] + b"\0" * 20, "is not the start of a pcapng section"),
         (section("<") + packet("<", 3, 1, b"x"), "interface 3, which is not declared"),
+        (
+            section("<") + interface("<") + struct.pack("<III", 3, 12, 12),
+            "a packet is longer than its block",
+        ),
         (section("<") + struct.pack("<II", 6, 13) + bytes(20), "a block of 13 bytes"),
         (pcap("<", 0xA1B2C3D4, [])[:20], "ends inside the file header"),
         (
