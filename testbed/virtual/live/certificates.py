@@ -1,7 +1,6 @@
 """The lab's own certificate authority, and a certificate for each cloud host."""
 
 import datetime as dt
-import hashlib
 import os
 import ssl
 import tempfile
@@ -12,17 +11,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from testbed.virtual.fast.tls import certificate_b
+
 _DAYS = dt.timedelta(days=30)
 _PADDING = x509.ObjectIdentifier("1.3.6.1.4.1.55555.1")  # made up; filler only
 _MESSAGE_B = 13  # what a TLS Certificate message adds to one certificate
-
-
-def certificate_message_b(host: str) -> int:
-    """Return the size of a host's TLS Certificate message; the fast lab has the same.
-
-    Real chains take 1 to 3 kB; which host has which is made up, but stays the same.
-    """
-    return 900 + int(hashlib.sha256(host.encode()).hexdigest(), 16) % 2300
 
 
 class Authority:
@@ -50,17 +43,16 @@ class Authority:
     def server_context(self, host: str) -> ssl.SSLContext:
         """Return a server's settings, with a certificate of the host's size."""
         key = ec.generate_private_key(ec.SECP256R1())
-        wanted_b = certificate_message_b(host) - _MESSAGE_B
-        certificate = self._sign(host, key, 0)
-        for _ in range(4):  # a signature's length varies by a byte or two
+        wanted_b = certificate_b(host) - _MESSAGE_B
+        filler_b = wanted_b // 2
+        certificate = self._sign(host, key, filler_b)
+        # Lengths of lengths and of the signature vary by a byte or two, hence again.
+        for _ in range(8):
             lacking_b = wanted_b - len(_der(certificate))
-            if lacking_b <= 0:
+            if lacking_b == 0:
                 break
-            trial = self._sign(host, key, max(1, lacking_b - 24))
-            rest_b = wanted_b - len(_der(trial))
-            certificate = self._sign(host, key, max(1, lacking_b - 24 + rest_b))
-            if len(_der(certificate)) == wanted_b:
-                break
+            filler_b = max(1, filler_b + lacking_b)
+            certificate = self._sign(host, key, filler_b)
         return _context(certificate, key)
 
     def _sign(
