@@ -33,6 +33,7 @@ _Answer = TypeVar("_Answer")
 
 READY_S = 8.0
 _OPEN_S = 15.0  # for AndroidViewClient's questions at the start, about 15 shells
+_GRACE_S = 0.5  # the sockets keep the deadline; a thread that does not is left behind
 _REPLUG_S = 1.0  # between two attempts to connect
 
 
@@ -119,7 +120,7 @@ class PhoneLink:
             self._worker = concurrent.futures.ThreadPoolExecutor(1, "phone")
         works = False
         try:
-            answer = self._worker.submit(act).result(timeout_s)
+            answer = self._worker.submit(act).result(timeout_s + _GRACE_S)
             works = True
         except FOREIGN_ERRORS as exc:
             late = deadline.expired or isinstance(exc, TimeoutError)

@@ -123,7 +123,7 @@ def test_a_button_that_never_stands_still_is_not_touched():
 def test_what_was_seen_before_an_act_does_not_count_after_it():
     phone, script = make((BUTTON,))
     phone.perform(tap(text="On"))
-    script.dumps = [(MOVED,), (MOVED,), ()]
+    script.dumps = [(BUTTON,), (MOVED,), (MOVED,), ()]
     phone.perform(tap(text="On"))
     assert script.touches == [(50, 225), (50, 425)]
     assert script.dumps == [()]
