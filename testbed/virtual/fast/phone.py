@@ -1,6 +1,7 @@
 """The phone of the fast lab: the virtual phone's screens without adb in between."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from numpy.random import Generator
 
@@ -10,7 +11,7 @@ from testbed.model.protocols import Bracket, Evidence
 from testbed.model.steps import Rung, Selector, Step
 from testbed.virtual.phone.commands import Delays
 from testbed.virtual.phone.screen import dump_xml, png
-from testbed.virtual.phone.screens import AppScreens, find_rung
+from testbed.virtual.phone.screens import AppScreens, Node, find_rung
 from testbed.virtual.stage import Stage
 
 _NAME = "phone"
@@ -59,7 +60,9 @@ class FastPhone:
         """Return what the screen shows now."""
         self._require_online("take a picture")
         tree = self._screens.view_tree()
-        return Evidence(screenshot_png=png(tree), view_tree_xml=dump_xml(tree).decode())
+        return Evidence(
+            screenshot_png=_picture(tree), view_tree_xml=dump_xml(tree).decode()
+        )
 
     def app_version(self, package: str) -> str:
         """Return the installed version of an app, or '' when it is not installed."""
@@ -147,6 +150,12 @@ class FastPhone:
         return DriverTimeoutError(
             _NAME, f"find {ladder}", f"not on the screen within {within_s:g} s"
         )
+
+
+@lru_cache(maxsize=64)
+def _picture(tree: Node) -> bytes:
+    # Compressing a picture takes longer than a trial; most screens come again.
+    return png(tree)
 
 
 def _words(rung: Rung) -> str:
