@@ -86,13 +86,8 @@ def import_pcap(
     nothing: raises ImportDataError with every fault found, CaptureError for a damaged
     capture.
     """
-    if target.exists():
-        raise ImportDataError((f"{target}: exists; give another --campaign or --out",))
     macs = {name: mac.lower().replace("-", ":") for name, mac in devices.items()}
-    faults = _faulty_names(target.name, macs)
-    if every_packet and len(macs) > 1:
-        faults.append("every packet can belong to one device only; name one device")
-    if faults:
+    if faults := _faulty_request(target, macs, every_packet):
         raise ImportDataError(tuple(faults))
     found = _read(captures)
     table = load_activity_table(activities, tuple(devices), recipe or Recipe())
@@ -113,9 +108,15 @@ def import_pcap(
     return Imported(folder=target, labels=report, ignored=table.ignored)
 
 
-def _faulty_names(campaign: str, macs: Mapping[str, str]) -> list[str]:
+def _faulty_request(
+    target: Path, macs: Mapping[str, str], every_packet: bool
+) -> list[str]:
     faults = []
-    for kind, name in (("campaign", campaign), *(("device", name) for name in macs)):
+    if target.exists():
+        faults.append(f"{target}: exists; give another --campaign or --out")
+    if every_packet and len(macs) > 1:
+        faults.append("every packet can belong to one device only; name one device")
+    for kind, name in (("campaign", target.name), *(("device", name) for name in macs)):
         if not _NAME.fullmatch(name):
             reason = "must be letters, digits, '_', '-' or '.'"
             faults.append(f"{kind}: {reason}, got {name!r}")

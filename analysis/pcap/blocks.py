@@ -40,6 +40,7 @@ LINK_SLL2 = 276
 # raw IP has three more numbers, by the operating system that wrote it
 LINKS_RAW = (LINK_RAW, 12, 14, LINK_IPV4, LINK_IPV6)
 
+RECORD_HEAD_B = 16  # pcap: seconds, part of a second, captured, original
 PACKET_HEAD_B = 28  # block type and length, interface, stamp, captured, original
 
 

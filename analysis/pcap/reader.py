@@ -8,15 +8,15 @@ sections and interfaces, gzip.
 
 import mmap
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.pcap.blocks import Interface
+from analysis.pcap.blocks import RECORD_HEAD_B, Interface
 from analysis.pcap.errors import CaptureError
-from analysis.pcap.walk import MAGICS_PCAP, Walk, walk_pcap, walk_pcapng
+from analysis.pcap.walk import MAGICS_PCAP, Walk, walk_pcap, walk_pcapng, zeros_from
 
 Source = mmap.mmap | bytes
 
@@ -122,13 +122,9 @@ def _gunzip(path: Path, data: bytes) -> tuple[bytes, bool]:
 
 
 def _frames(path: Path, source: Source, walk: Walk, cut: bool) -> Frames:
+    walk = _without_hole(path, source, walk)
     interface = walk.interface
     links = np.array([each.link for each in walk.interfaces], dtype=np.int32)
-    blank = (walk.time_ns == 0) & (walk.length_b == 0) & (walk.captured_b == 0)
-    hole = blank[1:] & blank[:-1]
-    if hole.any():
-        at = int(walk.offset[int(np.argmax(hole))])
-        raise CaptureError(path, at, "is a hole of zeros, not a packet")
     end = len(source) if cut else None
     return Frames(
         path=path,
@@ -143,3 +139,21 @@ def _frames(path: Path, source: Source, walk: Walk, cut: bool) -> Frames:
         names=tuple(walk.names),
         truncated_at=end if walk.truncated_at is None else walk.truncated_at,
     )
+
+
+def _without_hole(path: Path, source: Source, walk: Walk) -> Walk:
+    """Cut off zeros at the end of a pcap file, which look like empty packets.
+
+    Raises CaptureError when packets follow on two or more of them.
+    """
+    blank = (walk.time_ns == 0) & (walk.length_b == 0) & (walk.captured_b == 0)
+    hole = blank[1:] & blank[:-1]
+    if not hole.any():
+        return walk
+    row = int(np.argmax(hole))
+    at = int(walk.offset[row]) - RECORD_HEAD_B
+    if not zeros_from(source, at):
+        raise CaptureError(path, at, "is a hole of zeros, not a packet")
+    columns = ("time_ns", "captured_b", "length_b", "offset", "interface")
+    kept = {name: getattr(walk, name)[:row] for name in columns}
+    return replace(walk, **kept, truncated_at=at)

@@ -76,12 +76,18 @@ def walk_pcap(path: Path, source: mmap.mmap | bytes) -> Walk:
         time_ns=seconds * _NS + ticks * 10 ** (9 - decimals),
         captured_b=captured,
         length_b=length_b,
-        offset=start + 16,
+        offset=start + blocks.RECORD_HEAD_B,
         interface=np.zeros(len(starts), dtype=np.int32),
         interfaces=[Interface(link=link & 0xFFFF, snaplen=snaplen)],
         names=[],
         truncated_at=truncated_at,
     )
+
+
+def zeros_from(source: mmap.mmap | bytes, at: int) -> bool:
+    """Say whether only zeros follow: space that was set aside before a power cut."""
+    rest = bytes(source[at:])
+    return rest.count(0) == len(rest)
 
 
 def _words(
@@ -138,6 +144,8 @@ def _walk_section(
         kind, length = length_of(source, at)
         if kind == blocks.SECTION and at != start:
             return section, at, True
+        if kind == length == 0 and zeros_from(source, at):
+            return section, at, False
         if length % 4 or not 12 <= length <= MAX_BLOCK_B:
             reason = f"a block of {length} bytes cannot be; the file is damaged"
             raise CaptureError(path, at, reason)

@@ -24,6 +24,38 @@ OverlapPolicy = Annotated[
         "the later begins, or drop both.",
     ),
 ]
+Captures = Annotated[list[Path], typer.Argument(help="Captures, pcap or pcapng.")]
+Activities = Annotated[
+    Path, typer.Option("--activities", help="CSV of activities; see docs.")
+]
+Devices = Annotated[
+    list[str], typer.Option("--device", help="NAME=MAC of a device; once per device.")
+]
+Timezone = Annotated[
+    str | None, typer.Option("--timezone", help="Zone of stamps without an offset.")
+]
+Out = Annotated[Path, typer.Option("--out", help="Where the campaign folder is made.")]
+CampaignName = Annotated[
+    str | None, typer.Option("--campaign", help="Its name; by default that of the CSV.")
+]
+Delta = Annotated[
+    str | None,
+    typer.Option("--delta", help="δ of rows without end and delta, as '8 s'."),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="OURS=THEIRS, when a column is called else."),
+]
+Constants = Annotated[
+    list[str] | None, typer.Option("--constant", help="COLUMN=VALUE for all rows.")
+]
+EveryPacket = Annotated[
+    bool,
+    typer.Option(
+        "--every-packet",
+        help="The captures are of the one device alone: take what others sent too.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -94,45 +126,17 @@ def label(
 
 
 def import_pcap(
-    captures: Annotated[list[Path], typer.Argument(help="Captures, pcap or pcapng.")],
-    activities: Annotated[
-        Path, typer.Option("--activities", help="CSV of activities; see docs.")
-    ],
-    device: Annotated[
-        list[str],
-        typer.Option("--device", help="NAME=MAC of a device; once per device."),
-    ],
-    timezone: Annotated[
-        str | None,
-        typer.Option("--timezone", help="Zone of stamps without an offset."),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", help="Where the campaign folder is made.")
-    ] = CAPTURES,
-    campaign: Annotated[
-        str | None,
-        typer.Option("--campaign", help="Its name; by default that of the CSV."),
-    ] = None,
-    delta: Annotated[
-        str | None,
-        typer.Option("--delta", help="δ of rows without end and delta, as '8 s'."),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option("--column", help="OURS=THEIRS, when a column is called else."),
-    ] = None,
-    constant: Annotated[
-        list[str] | None,
-        typer.Option("--constant", help="COLUMN=VALUE for all rows."),
-    ] = None,
+    captures: Captures,
+    activities: Activities,
+    device: Devices,
+    timezone: Timezone = None,
+    out: Out = CAPTURES,
+    campaign: CampaignName = None,
+    delta: Delta = None,
+    column: Columns = None,
+    constant: Constants = None,
     overlap: OverlapPolicy = "refuse",
-    every_packet: Annotated[
-        bool,
-        typer.Option(
-            "--every-packet",
-            help="The captures are of the one device alone: take what others sent too.",
-        ),
-    ] = False,
+    every_packet: EveryPacket = False,
 ) -> None:
     """Take over captures and a CSV of activities that others made."""
     from analysis.importers.activity_table import Recipe

@@ -206,7 +206,7 @@ def test_damage_gives_packets_or_one_sentence(tmp_path_factory, craft, kind, dat
             pcap("<", 0xA1B2C3D4, []) + struct.pack("<IIII", 1, 1, 2**31, 9) + bytes(9),
             "a packet of 2147483648 bytes cannot be",
         ),
-        (pcap("<", 0xA1B2C3D4, []) + bytes(64), "a hole of zeros"),
+        (pcap("<", 0xA1B2C3D4, []) + bytes(64) + b"\1" * 9, "a hole of zeros"),
     ],
 )
 def test_a_damaged_capture_is_one_sentence_with_file_and_byte(tmp_path, data, message):
@@ -215,6 +215,16 @@ def test_a_damaged_capture_is_one_sentence_with_file_and_byte(tmp_path, data, me
     with pytest.raises(CaptureError, match=message) as caught:
         read_frames(path)
     assert str(caught.value).startswith(f"{path}: byte {caught.value.offset}: ")
+
+
+@pytest.mark.parametrize("kind", ["pcap", "pcapng"])
+def test_zeros_at_the_end_are_what_a_power_cut_leaves(tmp_path, craft, kind):
+    whole = sample_files(craft)[kind]
+    path = tmp_path / "a"
+    path.write_bytes(whole + bytes(4096))
+    frames = read_frames(path)
+    assert len(frames) == 4
+    assert frames.truncated_at == len(whole)
 
 
 def test_a_missing_capture_is_one_sentence(tmp_path):
