@@ -35,7 +35,7 @@ from testbed.runner.bench import Bench, open_bench
 from testbed.runner.campaign import Inputs, Means, Result, close_campaign, run_campaign
 from testbed.runner.fold import fold, left_to_do, plan_of
 from testbed.runner.folder import campaign_name, load_frozen, load_inputs
-from testbed.runner.journal import Journal, JournalStore, open_store
+from testbed.runner.journal import Journal, open_store
 from testbed.runner.site import Settings
 from testbed.runner.status import Status, status_of
 from testbed.runner.stop import Stop, interruptible
@@ -44,6 +44,7 @@ JOURNAL = "journal.sqlite"
 FAST_START_NS = 1_767_571_200 * 10**9  # Monday 2026-01-05, midnight UTC
 FAST_HOUR_NS = 10 * 3600 * 10**9  # campaigns without habits begin at ten
 INTERRUPTED = 130
+_FRESH = "TESTBED_LAB_FRESH"
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 OutFolder = Annotated[
@@ -53,8 +54,21 @@ EvidenceOption = Annotated[
     str, typer.Option("--evidence", help="Pictures of the phone: all, needed or none.")
 ]
 
+
+def label(folder: Path) -> None:
+    """Decode the raw captures into packet tables, and write labelled captures."""
+    from analysis.dataset import load_campaign
+    from analysis.labelling import label_campaign
+    from analysis.packets import find_raw, read_tables, write_packets
+
+    tables, _ = read_tables(find_raw(folder), load_campaign(folder).devices)
+    for table in tables.values():
+        write_packets(folder, table)
+    label_campaign(folder)
+
+
 # What is made of a campaign once it is recorded, before it is closed.
-after_campaign: list[Callable[[Path], None]] = []
+after_campaign: list[Callable[[Path], None]] = [label]
 
 
 def register(app: typer.Typer) -> None:
@@ -94,7 +108,7 @@ def run(
         versions=versions(),
     )
     place = Place.of(the_lab, out)
-    _finish(_conduct(inputs, place, evidence), place)
+    _finish(_conduct(inputs, place, _settings(evidence)), place)
 
 
 def resume(
@@ -121,7 +135,7 @@ def resume(
         scenario=frozen.get("scenario", {}),
         versions=versions(),
     )
-    _finish(_conduct(inputs, place, evidence), place)
+    _finish(_conduct(inputs, place, _settings(evidence)), place)
 
 
 def status(
@@ -202,39 +216,45 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _settings(evidence: str) -> Settings:
+    match evidence:
+        case "all" | "needed" | "none":
+            return Settings(evidence=evidence)
+        case _:
+            raise ConfigError(
+                f"--evidence: must be all, needed or none, got {evidence!r}"
+            )
+
+
 def _run_inside(lab: Lab, lab_file: Path, form: str) -> None:
     """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
     if lab.virtual is None or form == "fast" or "TESTBED_IN_LAB" in os.environ:
         return
-    from testbed.virtual.live.lab import borrowed
+    from testbed.virtual.live.lab import borrowed, find
 
+    # The devices of a lab that was just made are in their initial state.
+    env = {_FRESH: "1"} if find(lab) is None else {}
     with borrowed(lab, lab_file) as handle:
-        code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]])
+        code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]], env)
     raise typer.Exit(code)
 
 
-def _conduct(inputs: Inputs, place: Place, evidence: str) -> Result:
+def _conduct(inputs: Inputs, place: Place, settings: Settings) -> Result:
     """Run what is left of a campaign, with progress and Ctrl-C."""
-    if evidence not in ("all", "needed", "none"):
-        raise ConfigError(f"--evidence: must be all, needed or none, got {evidence!r}")
     stop = Stop()
     with ExitStack() as stack:
-        store, means = stack.enter_context(_means(inputs, place, stop))
-        means = replace(
-            means,
-            settings=replace(means.settings, evidence=evidence),  # type: ignore[arg-type]  # checked above
-        )
-        state = fold(Journal(store, inputs.campaign).read())
-        left = (
-            left_to_do(state, means.settings.max_attempts)
-            if state.plan is not None
-            else inputs.plan.trials
-        )
-        expected_s = _expected_s(inputs, left)
-        progress = stack.enter_context(Progress(len(left), expected_s, SystemClock()))
-        progress.say(
-            f"{inputs.campaign}: {len(left)} trials, about {duration(expected_s)}"
-        )
+        means = stack.enter_context(_means(inputs, place, stop, settings))
+        state = fold(Journal(means.store, inputs.campaign).read())
+        left = inputs.plan.trials
+        if state.plan is not None:
+            left = left_to_do(state, settings.max_attempts)
+        plan = replace(inputs.plan, trials=left)
+        expected_s = estimate(plan, inputs.profiles).duration_s if left else 0.0
+        fast = inputs.form == "fast"
+        progress = Progress(len(left), 0.0 if fast else expected_s, SystemClock())
+        stack.enter_context(progress)
+        length = duration(expected_s) + (" of virtual time" if fast else "")
+        progress.say(f"{inputs.campaign}: {len(left)} trials, about {length}")
         stack.enter_context(interruptible(stop))
         try:
             return run_campaign(inputs, means, progress.ended)
@@ -244,38 +264,32 @@ def _conduct(inputs: Inputs, place: Place, evidence: str) -> Result:
             os._exit(INTERRUPTED)
 
 
-def _expected_s(inputs: Inputs, left: tuple[object, ...]) -> float:
-    plan = replace(inputs.plan, trials=left)  # type: ignore[arg-type]  # its own trials
-    return estimate(plan, inputs.profiles).duration_s if left else 0.0
-
-
 @contextmanager
 def _means(
-    inputs: Inputs, place: Place, stop: Stop
-) -> Iterator[tuple[JournalStore, Means]]:
+    inputs: Inputs, place: Place, stop: Stop, settings: Settings
+) -> Iterator[Means]:
     with ExitStack() as stack:
         if inputs.form == "fast":
-            yield _fast_means(inputs, place, stop, stack)
+            yield _fast_means(inputs, place, stop, settings, stack)
             return
         # Ours wakes up with Ctrl-C; the drivers' keeps their waits as they are.
         clock = SystemClock(stop.wake)
         store = stack.enter_context(open_store(place.journal, SystemClock()))
         bench = stack.enter_context(open_bench(inputs.lab, SystemClock()))
-        yield (
-            store,
-            Means(
-                bench=bench,
-                store=store,
-                clock=clock,
-                stop=stop,
-                captures=place.captures,
-            ),
+        yield Means(
+            bench=bench,
+            store=store,
+            clock=clock,
+            stop=stop,
+            captures=place.captures,
+            settings=settings,
+            fresh=_FRESH in os.environ,
         )
 
 
 def _fast_means(
-    inputs: Inputs, place: Place, stop: Stop, stack: ExitStack
-) -> tuple[JournalStore, Means]:
+    inputs: Inputs, place: Place, stop: Stop, settings: Settings, stack: ExitStack
+) -> Means:
     from testbed.virtual.fast.lab import open_fast_lab
 
     truth = os.environ.get("TESTBED_TRUTH")
@@ -291,7 +305,7 @@ def _fast_means(
     )
     store = stack.enter_context(open_store(place.journal, lab.clock, durable=False))
     timed = _is_timed(inputs.plan)
-    return store, Means(
+    return Means(
         bench=Bench(
             capture=lab.capture_point,
             beacons=lab.beacons,
@@ -303,7 +317,8 @@ def _fast_means(
         clock=lab.clock,
         stop=stop,
         captures=place.captures,
-        settings=Settings(threads=False),
+        settings=replace(settings, threads=False),
+        fresh=True,
         # Habits have days of their own; elsewhere each session is another day.
         between=(lambda _: None) if timed else lab.next_session,
     )
@@ -368,4 +383,5 @@ def _print_status(found: Status) -> None:
             str(cell.labelled),
             *(str(cell.outcomes.get(o) or "") for o in outcomes),
         )
-    Console().print(table)
+    wide = None if sys.stdout.isatty() else 110
+    Console(width=wide).print(table)

@@ -66,6 +66,20 @@ def selections(scenario: Scenario) -> tuple[Selection, ...]:
     return (*whole, *scenario.select)
 
 
+def reach(
+    profile: DeviceProfile,
+    goal: Mapping[str, str],
+    state: Mapping[str, str],
+    channel: Channel | None = None,
+) -> tuple[tuple[str, Channel, Network | None], ...]:
+    """Return the (activity, channel, network) that lead from `state` to `goal`.
+
+    Empty when the goal holds already, and when nothing leads there.
+    """
+    steps = _reach(profile, goal, state, channel)
+    return tuple((step.activity, step.channel, step.network) for step in steps)
+
+
 def _generator(scenario: Scenario, purpose: str) -> np.random.Generator:
     # Each purpose has a stream of its own, so that one more device or repeat does not
     # change the draws of all others.

@@ -106,10 +106,18 @@ def activities_csv(
     return text.getvalue()
 
 
-def worst_uncertainty_ns(state: CampaignState, clocks: Clocks) -> int:
-    """Return the largest uncertainty of a stamp of the campaign, 0 without one."""
+def why_no_labels(state: CampaignState, clocks: Clocks, limit_s: float) -> str:
+    """Return why the clock of a campaign is not good enough for labels, or ''."""
     stamps = [a.returned.instant_ns for a in state.all_attempts() if a.returned]
-    return max((clocks.at(s).to_capture(s).uncertainty_ns for s in stamps), default=0)
+    errors_ns = (clocks.at(s).to_capture(s).uncertainty_ns for s in stamps)
+    worst_s = max(errors_ns, default=0) / 1e9
+    if worst_s <= limit_s:
+        return ""
+    return (
+        f"the clock of the capture is known to {worst_s:.3f} s only and the limit is "
+        f"{limit_s:g} s; look at the link to the router, or raise "
+        "limits.clock_uncertainty in lab.yaml"
+    )
 
 
 def _samples(

@@ -24,12 +24,18 @@ from testbed.model.lab import Lab
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.types import Channel
-from testbed.runner.activities import activities_csv, clocks_of, worst_uncertainty_ns
+from testbed.runner.activities import activities_csv, clocks_of, why_no_labels
 from testbed.runner.arbiter import Arbiter
 from testbed.runner.bench import Bench
 from testbed.runner.capture import RAW, RollingCapture
 from testbed.runner.course import Course, Ended
-from testbed.runner.fold import CampaignState, fold, known_state, left_to_do
+from testbed.runner.fold import (
+    CampaignState,
+    fold,
+    known_state,
+    left_to_do,
+    plan_of,
+)
 from testbed.runner.folder import (
     ACTIVITIES,
     Export,
@@ -44,6 +50,7 @@ from testbed.runner.folder import (
 from testbed.runner.journal import Journal, JournalStore
 from testbed.runner.leases import Lease
 from testbed.runner.records import plan_text
+from testbed.runner.replan import with_preparations
 from testbed.runner.scheduler import one_by_one, side_by_side
 from testbed.runner.sessions import Sessions
 from testbed.runner.site import Settings, Site, check_instruments
@@ -79,6 +86,8 @@ class Means:
     captures  folder of all campaigns
     between   called before each session with its index in the plan, while nothing is
               captured; a lab under a virtual clock moves to another day
+    fresh     whether the devices are in their initial state, as in a virtual lab that
+              was just made
     """
 
     bench: Bench
@@ -88,6 +97,7 @@ class Means:
     captures: Path
     settings: Settings = field(default_factory=Settings)
     between: Callable[[int], None] = lambda _: None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +164,7 @@ class _Campaign:
         self._folder = folder
         self._heartbeat = heartbeat
         self._journal = Journal(means.store, inputs.campaign)
+        self._since_ns = means.clock.now_ns()  # attempts from then on are of this run
         self._export = Export(folder, self._journal)
         self._witness = Witness(folder / RAW, inputs.campaign)
         self._site = Site(
@@ -195,19 +206,11 @@ class _Campaign:
         return left_to_do(state, self._means.settings.max_attempts)
 
     def _planned(self) -> CampaignState:
-        """Journal the plan when there is none; void what was half done."""
+        """Journal the plan when there is none, else void what was half done."""
         state = self._state()
         if state.plan is None:
-            plan = self._inputs.plan
-            self._journal.write(
-                CampaignPlanned(
-                    scenario=plan.scenario,
-                    seed=plan.seed,
-                    n_trials=len(plan.trials),
-                    plan_json=plan_text(plan),
-                    simulated=self._inputs.simulated,
-                )
-            )
+            self._write_plan(self._inputs.plan)
+            return self._state()
         for attempt in state.open_attempts():
             self._void(
                 attempt.started.trial,
@@ -216,8 +219,33 @@ class _Campaign:
             )
         return self._state()
 
+    def _write_plan(self, plan: Plan) -> None:
+        self._journal.write(
+            CampaignPlanned(
+                scenario=plan.scenario,
+                seed=plan.seed,
+                n_trials=len(plan.trials),
+                plan_json=plan_text(plan),
+                simulated=self._inputs.simulated,
+            )
+        )
+
+    def _known(self, state: CampaignState) -> dict[str, dict[str, str]]:
+        initial = {d: dict(p.initial) for d, p in self._inputs.profiles.items()}
+        since_ns = self._since_ns if self._means.fresh else 0
+        return known_state(plan_of(state).trials, state, initial, since_ns)
+
+    def _prepare_again(self) -> None:
+        """Plan how devices get back to where the trials that are left need them."""
+        state = self._state()
+        plan = plan_of(state)
+        left, known = self._left(state), self._known(state)
+        wider = with_preparations(plan, left, known, self._inputs.profiles)
+        if wider is not plan:
+            self._write_plan(wider)
+
     def _freeze(self, state: CampaignState) -> None:
-        inputs, plan = self._inputs, state.plan or self._inputs.plan
+        inputs, plan = self._inputs, plan_of(state)
         try:
             versions = self._app_versions(plan)
             for sentence in self._sentences(plan):
@@ -258,8 +286,10 @@ class _Campaign:
             # What a killed controller did not fetch is listed by a new capture only.
             with self._session(sessions, capture):
                 pass
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
             self._void_unproven()
+            if state.sessions or number:
+                self._prepare_again()
             for index in sorted({t.session for t in self._left(self._state())}):
                 self._means.between(index)
                 with self._session(sessions, capture):
@@ -288,13 +318,11 @@ class _Campaign:
         self, index: int, trials: Trials, ended: Callable[[Ended], None]
     ) -> None:
         state = self._state()
-        plan = state.plan or self._inputs.plan
-        profiles = self._inputs.profiles
-        initial = {d: dict(p.initial) for d, p in profiles.items()}
+        plan = plan_of(state)
         course = Course(
             trials,
             state,
-            known_state(plan.trials, state, initial),
+            self._known(state),
             max_attempts=self._means.settings.max_attempts,
             ended=ended,
         )
@@ -350,15 +378,7 @@ class _Campaign:
             home=self._inputs.lab.home,
         )
         write_whole(self._folder / ACTIVITIES, text)
-        worst_s = worst_uncertainty_ns(state, clocks) / 1e9
-        limit_s = self._inputs.lab.limits.clock_uncertainty
-        if worst_s <= limit_s:
-            return ""
-        return (
-            f"the clock of the capture is known to {worst_s:.3f} s only and the limit "
-            f"is {limit_s:g} s; look at the link to the router, or raise "
-            "limits.clock_uncertainty in lab.yaml"
-        )
+        return why_no_labels(state, clocks, self._inputs.lab.limits.clock_uncertainty)
 
     def _app_versions(self, plan: Plan) -> dict[str, str]:
         versions: dict[str, str] = {}

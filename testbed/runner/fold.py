@@ -161,13 +161,19 @@ def known_state(
     trials: Sequence[PlannedTrial],
     state: CampaignState,
     initial: dict[str, dict[str, str]],
+    since_ns: int = 0,
 ) -> dict[str, dict[str, str]]:
-    """Return what is known of each device's state after the trials that were done."""
+    """Return what is known of each device's state after the trials that were done.
+
+    initial   device -> its state at `since_ns`; attempts before that do not count
+    """
     known = {device: dict(values) for device, values in initial.items()}
     planned = {t.trial: t for t in trials}
     for attempt in state.all_attempts():
         trial = planned.get(attempt.started.trial)
-        if trial is not None and attempt.final is not None:
+        if attempt.started_ns < since_ns or attempt.final is None:
+            continue
+        if trial is not None:
             apply_outcome(known.setdefault(trial.device, {}), trial, attempt.final)
     return known
 
@@ -188,7 +194,8 @@ def apply_outcome(known: dict[str, str], trial: PlannedTrial, outcome: Outcome) 
 def _add_to_campaign(state: CampaignState, row: Recorded) -> None:
     match row.event:
         case CampaignPlanned() as event:
-            state.planned, state.planned_ns = event, row.at_ns
+            if state.planned is None:
+                state.planned, state.planned_ns = event, row.at_ns
             state.plan = plan_from(event.plan_json)
         case SessionStarted(session=session):
             state.sessions[session] = SessionFold(session=session, started_ns=row.at_ns)

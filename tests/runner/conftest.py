@@ -465,6 +465,7 @@ class Rig:
         self.settings = Settings(**({"threads": False} | settings))
         self.store = open_store(folder / "journal.sqlite", clock, durable=False)
         self.stop = Stop()
+        self.fresh = False
 
     def run(self, plan=None, *, store=None, ended=lambda _: None, campaign="small-1"):
         inputs = Inputs(
@@ -482,6 +483,7 @@ class Rig:
             stop=self.stop,
             captures=self.folder,
             settings=self.settings,
+            fresh=self.fresh,
         )
         return run_campaign(inputs, means, ended)
 

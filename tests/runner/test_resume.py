@@ -146,3 +146,24 @@ def test_virtual_time_goes_on_where_the_journal_ended(rig, kit):
     lab.run()
     stamps = [a.started_ns for a in lab.state().all_attempts()]
     assert stamps == sorted(stamps)
+
+
+def test_devices_that_were_reset_are_brought_back_by_preparations(rig, kit):
+    lab = rig()
+    n = next(
+        i
+        for i, e in enumerate(lab_events_of_whole_run(rig), start=1)
+        if isinstance(e, StimulusIssued) and e.trial == "0003"
+    )
+    with pytest.raises(kit.Killed):
+        lab.run(store=kit.DyingStore(lab.store, lab.world, n, after=True))
+    lab.fresh = True  # the lamp is without power again
+    lab.world.power.clear()
+    lab.resume()
+    state = lab.state()
+    trials = [t.trial for t in state.plan.trials]
+    assert trials == ["0001", "0002", "0003p1", "0003", "0004", "0005", "0006"]
+    assert state.plan.trials[2].activity == "power_on"
+    assert state.plan.trials[2].preparation
+    assert all(state.outcome(t) in LABELLED for t in trials)
+    assert len(state.attempts["0001"]) == 1
