@@ -83,7 +83,8 @@ class ClockHelper:
         )
 
     def _ask(self, channel: "paramiko.Channel") -> ClockSample:
-        asked_ns, asked_s = self._clock.now_ns(), self._clock.monotonic_s()
+        # in this order a pause between the two readings widens the bound
+        asked_s, asked_ns = self._clock.monotonic_s(), self._clock.now_ns()
         channel.sendall(b"\n")
         answer = self._line(channel)
         trip_ns = round((self._clock.monotonic_s() - asked_s) * 1e9)

@@ -70,12 +70,13 @@ class Supervisor:
         self._link.files(request, upload)
         self._folder = folder
         self.beat(request)
-        command = (
+        detach = (
             f"S=$(command -v setsid); env {self._settings(folder)} "
             f"$S sh {shlex.quote(script)} run </dev/null >/dev/null "
             f"2>{shlex.quote(posixpath.join(folder, 'shell.log'))} & echo started"
         )
-        self._link.run(command, request, once=True)
+        # by sh, since the login shell may be of any kind
+        self._link.run(f"exec sh -c {shlex.quote(detach)}", request, once=True)
 
     def is_running(self, request: str) -> bool:
         """Say whether a supervisor looks after the capture."""

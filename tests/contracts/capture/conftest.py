@@ -23,8 +23,13 @@ from testbed.model.lab import RouterAt
 CLONE_NEWNET = 0x40000000
 TOOLS = ("tshark", "dumpcap", "tcpdump")
 REAL_PYTHON = str(Path(sys.executable).resolve())
-# sshd wants /run/sshd as root; a private /run leaves no trace on this machine
-SSHD = 'mount -t tmpfs none /run && mkdir /run/sshd && exec "$1" -D -e -f "$2"'
+# A private /run, since sshd wants /run/sshd as root; and accounts of its own, since
+# the user of this machine may have a locked password or a login shell of any kind.
+SSHD = """
+mount -t tmpfs none /run && mkdir /run/sshd && mount --bind "$1/passwd" /etc/passwd
+[ "$(id -u)" != 0 ] || mount --bind "$1/shadow" /etc/shadow
+exec "$2" -D -e -f "$1/sshd_config"
+"""
 
 
 def _libc(name: str, *arguments: int) -> None:
@@ -121,11 +126,22 @@ class RouterHost:
             f"SetEnv PATH={self.programs} HOME={self.folder}\n",
             encoding="utf-8",
         )
+        self._write_accounts()
         sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
         assert sshd, "sshd is not installed"
         with (self.folder / "sshd.log").open("wb") as log:
             self.server = subprocess.Popen(
-                [*self.inside, "unshare", "-m", "sh", "-c", SSHD, "sh", sshd, config],
+                [
+                    *self.inside,
+                    "unshare",
+                    "-m",
+                    "sh",
+                    "-c",
+                    SSHD,
+                    "sh",
+                    self.folder,
+                    sshd,
+                ],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -136,6 +152,18 @@ class RouterHost:
             clock=self.clock,
             deadline_s=10.0,
         ), log_file.read_text(encoding="utf-8")
+
+    def _write_accounts(self) -> None:
+        me = pwd.getpwuid(os.getuid())
+        sshd = "sshd:x:65533:65533::/run/sshd:/usr/sbin/nologin"
+        (self.folder / "passwd").write_text(
+            f"{me.pw_name}:x:{me.pw_uid}:{me.pw_gid}::{self.folder}:/bin/sh\n{sshd}\n",
+            encoding="utf-8",
+        )
+        (self.folder / "shadow").write_text(
+            f"{me.pw_name}:*:1::::::\n", encoding="utf-8"
+        )
+        (self.folder / "shadow").chmod(0o600)
 
     def stop(self) -> None:
         if self.server is not None:
