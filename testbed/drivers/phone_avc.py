@@ -176,9 +176,7 @@ class AndroidPhone:
     def _open_app(self, package: str, within_s: float) -> Bracket:
         request = f"open {package}"
         self._check_package(package, request)
-        bracket = self._stamped(
-            request, lambda s: s.client.startActivity(package=package)
-        )
+        bracket = self._stamped(request, lambda s: s.start(package))
         self._package = package
         end_s = self._clock.monotonic_s() + within_s
         while not any(v.package == package for v in self._dump(request)):

@@ -166,6 +166,15 @@ class Session:
         self.require_success(command)
         return output
 
+    def start(self, package: str) -> None:
+        """Bring an app to the front; raises RuntimeError when it is not there."""
+        try:
+            self.client.startActivity(package=package)
+        except RuntimeError as exc:
+            if "cannot resolve activity" not in str(exc):
+                raise
+            raise RuntimeError("it is not installed; install the app") from exc
+
     def require_success(self, command: str) -> None:
         """Raise RuntimeError unless the last command ended with status 0."""
         if self.client.status != 0:

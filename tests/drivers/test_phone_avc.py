@@ -77,7 +77,7 @@ class Script:
         self.typed.append(command)
         return self.answers.get(command, "")
 
-    def startActivity(self, package):
+    def start(self, package):
         self.typed.append(f"start {package}")
 
     def press(self, key):

@@ -105,8 +105,10 @@ class Programs:
 
     async def _input(self, words: Sequence[str]) -> Result:
         rest = [w for w in words if w != "touchscreen"]
+        loop = asyncio.get_running_loop()
         lead_s = self._rng.uniform(*self._delays.lead)
         await asyncio.sleep(self._rng.uniform(*self._delays.tap) - lead_s)
+        returns_s = loop.time() + lead_s
         match rest:
             case ["tap", x, y]:
                 self._screens.tap(int(float(x)), int(float(y)))
@@ -117,7 +119,7 @@ class Programs:
                 pass  # no screen scrolls and no field takes text yet
             case _:
                 return Result(err=b"Error: Unknown command\n", status=255)
-        await asyncio.sleep(lead_s)
+        await asyncio.sleep(returns_s - loop.time())
         return Result()
 
     async def _am(self, words: Sequence[str]) -> Result:

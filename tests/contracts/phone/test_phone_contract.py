@@ -131,7 +131,7 @@ def test_an_app_has_its_version_and_a_missing_app_none(bench):
 
 
 def test_an_app_that_is_not_installed_is_refused(do):
-    with pytest.raises(DriverRefusedError, match=r"com\.example\.nothing"):
+    with pytest.raises(DriverRefusedError, match="nothing: it is not installed"):
         do(open_app="com.example.nothing")
 
 
