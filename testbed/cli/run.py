@@ -255,7 +255,7 @@ def _conduct(inputs: Inputs, place: Place, settings: Settings) -> Result:
         stack.enter_context(progress)
         length = duration(expected_s) + (" of virtual time" if fast else "")
         progress.say(f"{inputs.campaign}: {len(left)} trials, about {length}")
-        stack.enter_context(interruptible(stop))
+        stack.enter_context(interruptible(stop, SystemClock()))
         try:
             return run_campaign(inputs, means, progress.ended)
         except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from types import FrameType
 
 from testbed.clock import Clock
 
+_SAME_S = 0.25  # nobody presses twice as fast
 _TICK_S = 1e-6  # below this a clock in nanoseconds may not advance at all
 
 
@@ -61,13 +62,20 @@ class Stop:
 
 
 @contextmanager
-def interruptible(stop: Stop) -> Iterator[None]:
+def interruptible(stop: Stop, clock: Clock) -> Iterator[None]:
     """Let SIGINT and SIGTERM ask for a stop; the second one raises KeyboardInterrupt.
 
-    Only in the main thread, where Python delivers signals.
+    Only in the main thread, where Python delivers signals. What arrives at almost the
+    same moment is one Ctrl-C that came by two ways: the terminal sends it to a whole
+    group of processes, and the one outside the virtual lab passes it on.
     """
+    first_s: list[float] = []
 
     def ask(_number: int, _frame: FrameType | None) -> None:
+        now_s = clock.monotonic_s()
+        if first_s and now_s - first_s[0] < _SAME_S:
+            return
+        first_s.append(now_s)
         second = stop.requested
         stop.request()
         if second:

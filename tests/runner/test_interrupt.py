@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from testbed.clock import SystemClock
+from testbed.clock import SystemClock, VirtualClock
 from testbed.model.events import LABELLED, Outcome, SessionEnded
 from testbed.runner.stop import Stop, StoppedError, interruptible
 
@@ -82,10 +82,13 @@ def test_ctrl_c_twice_leaves_at_once_and_can_be_resumed(rig):
 
 def test_the_first_signal_asks_and_the_second_interrupts():
     stop = Stop()
-    with interruptible(stop):
+    clock = VirtualClock()
+    with interruptible(stop, clock):
         os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)  # the same one, by way of the group
         assert stop.requested
         assert not stop.now
+        clock.sleep(1.0)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
         assert stop.now
