@@ -148,7 +148,8 @@ launch() {
         # and holds but 130 of them. The controller drains before it stops anyway.
         set -- tcpdump -n -U --time-stamp-precision=nano \
             -B 16384 -i "$TB_INTERFACE" -G "$TB_ROTATE_S" -C "$TB_ROTATE_MB" -W 99999 \
-            -w live/%Y%m%dT%H%M%S.pcap -z "$TB_DIR/rotated"
+            -w "$(printf %s "$TB_DIR" | sed 's/%/%%/g')/live/%Y%m%dT%H%M%S.pcap" \
+            -z "$TB_DIR/rotated"
         # as root it would become another user, who cannot write here
         [ "$(id -u)" = 0 ] && set -- "$@" -Z "$(id -un)"
         [ -n "$TB_FILTER" ] && set -- "$@" -- "$TB_FILTER"

@@ -214,10 +214,11 @@ def test_nothing_can_be_asked_of_a_capture_that_was_not_started(opened):
         assert "no capture was started" in refusal(call)
 
 
-def test_quotes_and_spaces_in_the_folder_are_data(opened, router_host, sender):
-    folder = router_host.folder / "it's; touch $HOME/owned `x`"
-    router = opened(tool="dumpcap", folder=str(folder))
-    router.start_capture("quoted", sender.poke)
+@pytest.mark.parametrize("tool", ["dumpcap", "tcpdump"])
+def test_quotes_and_spaces_in_the_folder_are_data(opened, router_host, sender, tool):
+    folder = router_host.folder / "it's 100%d; touch $HOME/owned `x`"
+    router = opened(tool=tool, folder=str(folder))
+    router.start_capture(f"quoted-{tool}", sender.poke)
     assert router.stop_capture().stopped_by == "INT"
     assert len(router.finished_files()) == 1
     assert not (router_host.folder / "owned").exists()
