@@ -1,7 +1,9 @@
 """Birth and death of labs: whatever ends one, nothing of it is left."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -165,6 +167,31 @@ def test_an_interrupt_reaches_the_command_inside_once_and_it_may_finish(start_ow
     assert owner.stdout.readline() == "waiting\n"
     owner.send_signal(signal.SIGINT)
     assert owner.wait(timeout=20) == 41
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_command_inside_once(live_lab):
+    program = (
+        "import os, signal, sys, time\n"
+        "hits = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: hits.append(1))\n"
+        "print('waiting', flush=True)\n"
+        "end = time.monotonic() + 2\n"
+        "while time.monotonic() < end: time.sleep(0.05)\n"
+        "print('hits', len(hits), os.isatty(0), flush=True)\n"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os._exit(live_lab.handle.run([sys.executable, "-c", program]))
+    said = b""
+    while b"waiting" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    with contextlib.suppress(OSError):  # the terminal ends with its last process
+        while piece := os.read(terminal, 1000):
+            said += piece
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert b"hits 1 True" in said
 
 
 def test_a_command_that_is_missing_inside_gives_127(live_lab):

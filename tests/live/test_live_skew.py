@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from testbed.clock import SystemClock, wait_until
 from testbed.virtual.live import skew as skewing
 from testbed.virtual.live.skew import Skew, rewrite, understand
 
@@ -110,8 +111,12 @@ def test_programs_on_the_router_tell_the_wrong_time(live_lab):
 @pytest.mark.parametrize("tool", ["dumpcap", "tshark", "tcpdump"])
 def test_a_capture_on_the_router_has_the_routers_stamps(live_lab, tool):
     path = live_lab.handle.state / "router" / f"{tool}.pcapng"
-    command = f"{tool} -i br-lan -w {path} 2>/dev/null & sleep 2.5; kill -INT $!; wait"
-    live_lab.ssh(command)
+    command = f"{tool} -i br-lan -w {path} 2>/dev/null & read -r _; kill -INT $!; wait"
+    process = live_lab.start([*live_lab.ssh_command(), command])
+    assert wait_until(path.exists, clock=SystemClock(), deadline_s=10.0)
+    ping = ["busybox", "ping", "-c", "25", "-i", "0.1", "198.51.100.11"]
+    live_lab.at("arlo_q", ping, check=False)
+    process.communicate(b"\n", timeout=20)
     true_ns = int(live_lab.run(["date", "+%s%N"]))
     stamps = stamps_of(path)
     assert stamps

@@ -21,6 +21,7 @@ class LiveConfig:
     devices   folder of device profiles, or None
     lifeline  whether standard input is a pipe whose end means the owner's end
     start_ns  ns UTC from which on the router's clock drifts
+    session   which day of the house's life it is: sizes and timings differ by it
     """
 
     state: Path
@@ -29,6 +30,7 @@ class LiveConfig:
     devices: Path | None
     lifeline: bool
     start_ns: int
+    session: int
 
     @property
     def virtual(self) -> Virtual:
@@ -53,6 +55,7 @@ class LiveConfig:
             "devices": str(self.devices) if self.devices else None,
             "lifeline": self.lifeline,
             "start_ns": self.start_ns,
+            "session": self.session,
         }
         write_atomically(self.state / _FILE, json.dumps(values))
 
@@ -67,6 +70,7 @@ class LiveConfig:
             devices=Path(values["devices"]) if values["devices"] else None,
             lifeline=values["lifeline"],
             start_ns=values["start_ns"],
+            session=values["session"],
         )
 
 

@@ -46,7 +46,13 @@ class GroundTruth:
     """Writes the truth as it happens. One thread."""
 
     def __init__(
-        self, folder: Path, *, start_ns: int, offset_s: float, drift_ppm: float
+        self,
+        folder: Path,
+        *,
+        start_ns: int,
+        session: int,
+        offset_s: float,
+        drift_ppm: float,
     ) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         clock = {
@@ -54,6 +60,8 @@ class GroundTruth:
             "offset_ns": round(offset_s * 1e9),
             "drift_ppm": drift_ppm,
         }
+        house = {"session": session}
+        (folder / "house.json").write_text(json.dumps(house), encoding="ascii")
         (folder / "clock.json").write_text(json.dumps(clock), encoding="ascii")
         self._activities = (folder / "activities.csv").open("w", newline="")
         self._table = csv.writer(self._activities)

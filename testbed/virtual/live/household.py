@@ -40,19 +40,21 @@ async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
     ground = GroundTruth(
         config.state / "truth",
         start_ns=config.start_ns,
+        session=config.session,
         offset_s=virtual.router_clock.offset,
         drift_ppm=virtual.router_clock.drift_ppm,
     )
     profiles = load_profiles(config.devices) if config.devices else {}
     house = House(virtual.seed, profiles)
+    house.start_session(config.session)
     now = dt.datetime.fromtimestamp(clock.now_ns() / 1e9, tz=dt.UTC)
     authority = Authority(config.state / "ca.pem", now)
-    ports = places.Ports(virtual.seed)
+    ports = places.Ports(_filler_seed(config))
     board = Switchboard(authority, ground, clock, ports)
-    post = PostOffice(ground, clock, ports, virtual.seed)
+    post = PostOffice(ground, clock, ports, _filler_seed(config))
     names.serve_names(post)
     post.listen(ROUTER, _BEACON_PORT, topology.LAN_ROUTER)
-    player = LivePlayer(house, board, post, clock=clock, seed=virtual.seed)
+    player = LivePlayer(house, board, post, clock=clock, seed=_filler_seed(config))
     script = FaultScript(virtual.faults, clock, config.start_ns)
     stage = LiveStage(house, clock, player, ground, script)
     instruments = Instruments(
@@ -77,3 +79,8 @@ async def _until_told(ended: asyncio.Event, ground: GroundTruth) -> None:
             await asyncio.wait_for(ended.wait(), _FLUSH_S)
         except TimeoutError:
             continue
+
+
+def _filler_seed(config: LiveConfig) -> int:
+    """Return a seed for what no analysis may depend on: filler bytes, client ports."""
+    return config.virtual.seed * 1_000_003 + config.session

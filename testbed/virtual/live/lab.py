@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from testbed.model.lab import Lab
 from testbed.model.load import load_profiles
 from testbed.virtual.live import foreground, permission, processes, router
 from testbed.virtual.live.config import LiveConfig, write_atomically
-from testbed.virtual.live.processes import ProcessId
+from testbed.virtual.live.processes import ProcessId, Spawned
 
 _READY_WITHIN_S = 30.0
 _PACKAGE_ROOT = Path(__file__).resolve().parents[3]
@@ -119,13 +118,15 @@ def up(
         permission.check()
         _clear(state)
         devices = lab_file.resolve().parent / "devices"
+        start_ns = clock.now_ns()
         config = LiveConfig(
             state=state,
             lab=lab,
             macs=_macs(devices),
             devices=devices if devices.is_dir() else None,
             lifeline=tied,
-            start_ns=clock.now_ns(),
+            start_ns=start_ns,
+            session=_session(start_ns),
         )
         config.save()
         return _start(config, clock)
@@ -179,6 +180,7 @@ def _clear(state: Path) -> None:
 
 def _forget(state: Path) -> None:
     """Remove keys and captures; the ground truth and the log stay for their readers."""
+    _bury(state)
     (state / "state.json").unlink(missing_ok=True)
     for name in _TRANSIENT:
         path = state / name
@@ -186,6 +188,12 @@ def _forget(state: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _session(start_ns: int) -> int:
+    """Return a number that no other start has; a given one repeats a lab's draws."""
+    given = os.environ.get("TESTBED_VIRTUAL_SESSION", "")
+    return int(given) if given.isdecimal() else start_ns // 10**9
 
 
 def _macs(devices: Path) -> dict[str, str]:
@@ -203,43 +211,41 @@ def _start(config: LiveConfig, clock: Clock) -> LabHandle:
         "PATH": permission.search_path(),
         "PYTHONPATH": os.pathsep.join(paths),
     }
-    with (state / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                *permission.unshare_command(),
-                sys.executable,
-                "-m",
-                "testbed.virtual.live",
-                str(state),
-            ],
-            stdin=subprocess.PIPE if config.lifeline else subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=env,
-            start_new_session=True,
-        )
-    _LIFELINES[state] = process
+    spawned = Spawned(
+        [
+            *permission.unshare_command(),
+            *(sys.executable, "-m", "testbed.virtual.live", str(state)),
+        ],
+        env,
+        state / "log",
+        tied=config.lifeline,
+    )
+    _SPAWNED[state] = spawned
 
     def settled() -> bool:
-        return process.poll() is not None or any(
+        return spawned.over() or any(
             (state / f).exists() for f in ("ready.json", "failed.json")
         )
 
     wait_until(settled, clock=clock, deadline_s=_READY_WITHIN_S, poll_s=0.02)
-    child = processes.child_of(process.pid)
+    child = processes.child_of(spawned.pid)
     found = ProcessId.of(child) if child is not None else None
     if found is None or not (state / "ready.json").exists():
-        process.kill()
-        process.wait()
+        _bury(state)
         raise LabError(f"lab {name} did not start: {_cause(state)}")
     values = {"lab": name, "pid": found.pid, "began": found.began}
     write_atomically(state / "state.json", json.dumps(values))
     return LabHandle(name, state, found)
 
 
-# Popen objects, and with them the pipes whose end ends a tied lab.
-_LIFELINES: dict[Path, subprocess.Popen[bytes]] = {}
+# Labs that this process has started, with the pipes whose end ends a tied one.
+_SPAWNED: dict[Path, Spawned] = {}
+
+
+def _bury(state: Path) -> None:
+    spawned = _SPAWNED.pop(state, None)
+    if spawned is not None:
+        spawned.bury()
 
 
 def _cause(state: Path) -> str:

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shutil
 import signal
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -43,6 +45,54 @@ class ProcessId:
                 poll_s=0.02,
             ):
                 return
+
+
+class Spawned:
+    """A program in a session of its own, that is left to itself or tied to us.
+
+    tied  its standard input is a pipe that ends when this process does
+    """
+
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], log: Path, *, tied: bool
+    ) -> None:
+        program = shutil.which(command[0], path=env["PATH"]) or command[0]
+        self._lifeline: int | None = None
+        if tied:
+            source, self._lifeline = os.pipe()
+        else:
+            source = os.open(os.devnull, os.O_RDONLY)
+        sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            self.pid = os.posix_spawn(
+                program,
+                list(command),
+                dict(env),
+                file_actions=[(os.POSIX_SPAWN_DUP2, source, 0)]
+                + [(os.POSIX_SPAWN_DUP2, sink, number) for number in (1, 2)],
+                setsid=True,
+            )
+        finally:
+            os.close(source)
+            os.close(sink)
+        self._over = False
+
+    def over(self) -> bool:
+        """Say whether it has ended."""
+        if not self._over:
+            with contextlib.suppress(ChildProcessError):
+                self._over = os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        return self._over
+
+    def bury(self) -> None:
+        """Make sure that it has ended, and forget it."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        if not self.over():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self._over = True
 
 
 def child_of(parent: int) -> int | None:

@@ -24,6 +24,7 @@ _ENDED_WITHIN_S = 2.0
 
 def main(state: Path) -> int:
     """Build the lab of a state folder, then live until told to end."""
+    os.chdir("/")
     config = LiveConfig.load(state)
     try:
         children = _build(config)

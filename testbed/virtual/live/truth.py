@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.pcap.reader import read_frames
+from testbed.virtual.house.hosts import CONTROLLER, NODES
 from testbed.virtual.live.skew import Skew
 
 _IPV4, _ARP = 0x0800, 0x0806
@@ -26,6 +27,7 @@ _ICMP, _TCP, _UDP = 1, 6, 17
 _SYN = 2
 _LEAD_NS = 20_000_000  # a packet may be stamped before its write is noted
 _BEACON = b"TBB1"
+_CONTROLLER = NODES[CONTROLLER].ip
 
 Cause = tuple[int, str]  # number of the activity (0: none) and kind
 Key = tuple[str, int, str, int]  # client and server as seen on br-lan
@@ -49,7 +51,8 @@ class PacketCauses:
     """For each packet of a capture, in its order, what caused it.
 
     activity  (n,) int64, number of the true activity, 0 for none
-    kind      'activity', 'background', 'boot', 'api', 'beacon', 'arp', 'foreign'
+    kind      'activity', 'background', 'boot', 'api', 'beacon', 'arp', 'instrument' or
+              'foreign' (nobody knows)
     """
 
     activity: NDArray[np.int64]
@@ -191,7 +194,8 @@ class _Writes:
             ]
             if opened:
                 return opened[-1].cause(up, body, payload_b)
-        return (0, "foreign")
+        # what the testbed itself says to plugs that are instruments
+        return (0, "instrument" if _CONTROLLER in (source, target) else "foreign")
 
     def _udp(self, source: str, target: str, body: bytes, true_ns: int) -> Cause:
         data = body[8:]
