@@ -12,7 +12,6 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -85,8 +84,9 @@ class AdbServer:
         program = find_adb()
         if _is_taken(self.port):
             raise LabError(self._taken())
-        self._scratch = Path(tempfile.mkdtemp(prefix="testbed-adb-"))
+        self._scratch = self._home / f"port-{self.port}"  # of one that was killed, too
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._scratch.mkdir(mode=0o700, exist_ok=True)
         self._spawn(program)
         answers = wait_until(self._settled, clock=self._clock, deadline_s=_START_S)
         if not answers or not self.running:

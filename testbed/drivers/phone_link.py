@@ -7,6 +7,7 @@ phone again. A call itself is never repeated.
 
 import concurrent.futures
 import logging
+import re
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -31,6 +32,8 @@ from testbed.errors import (
 _log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 
+# AndroidViewClient's way to say what adb refused: ERROR: b'FAIL' b'000edevice offline'
+_ADB_FAIL = re.compile(r"b'FAIL' b'[0-9a-f]{4}(.*?)'")
 READY_S = 8.0
 _OPEN_S = 15.0  # for AndroidViewClient's questions at the start, about 15 shells
 _GRACE_S = 0.5  # the sockets keep the deadline; a thread that does not is left behind
@@ -142,6 +145,8 @@ class PhoneLink:
             reason = f"{exc}; did the phone or its cable drop out?"
             return DriverGarbledError(name, request, reason)
         said = " ".join(str(exc).split()) or type(exc).__name__
+        if refusal := _ADB_FAIL.search(said):
+            said = f"adb says {refusal[1]}; check its cable or its Wi-Fi"
         return DriverRefusedError(name, request, said)
 
     def _plug(self, request: str) -> None:

@@ -36,12 +36,13 @@ def answers(port):
 
 
 @needs_adb
-def test_it_answers_once_started_and_is_gone_once_stopped(server, port):
+def test_it_answers_once_started_and_is_gone_once_stopped(server, port, tmp_path):
     server.start()
     assert int(server.ask("host:version"), 16) > 0
     server.stop()
     assert not answers(port)
     assert not server.running
+    assert list(tmp_path.iterdir()) == [tmp_path / ".android"]
 
 
 @needs_adb

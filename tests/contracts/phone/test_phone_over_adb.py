@@ -79,8 +79,12 @@ def test_a_phone_that_dies_in_the_middle_of_a_tap_fails_once_and_comes_back(
     phone = adb.open(loopback.serial)
     phone.perform(make_step(open_app=BULB))
     threading.Timer(0.5, loopback.close).start()
-    with pytest.raises(DriverError):
+    with pytest.raises(DriverError) as caught:
         phone.perform(make_step(tap=ON))
+    assert str(caught.value).startswith(
+        f"phone {loopback.serial}: tap id 'btn_turn_on'"
+    )
+    assert "b'" not in str(caught.value)
     assert adb.stage.begun == []
     adb.switch_on(port=loopback.port)
     phone.perform(make_step(open_app=BULB))
