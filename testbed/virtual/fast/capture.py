@@ -6,6 +6,7 @@ one long file; a file also ends when it is larger than `rotate_mb`.
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -71,7 +72,6 @@ class FastCapture:
         *,
         router_clock: SkewedClock,
         truth: Truth,
-        folder: Path,
         rng: Generator,
     ) -> None:
         self._at = at
@@ -79,7 +79,7 @@ class FastCapture:
         self._clock = clock
         self._router_clock = router_clock
         self._truth = truth
-        self._folder = folder
+        self._folder = Path(tempfile.mkdtemp(prefix="testbed-fast-"))
         self._rng = rng
         self._writing: _Writing | None = None
         self._finished: dict[str, CaptureFile] = {}
@@ -151,8 +151,9 @@ class FastCapture:
         return ClockSample(at_ns=at_ns, offset_ns=offset_ns, error_ns=error_ns)
 
     def close(self) -> None:
-        """Leave; a running capture ends, since nobody else could end it."""
+        """Leave; a running capture ends, and files that were not fetched are gone."""
         self.reap()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def pump(self) -> None:
         """Write all packets up to now, a slice of time after the other."""

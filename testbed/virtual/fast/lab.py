@@ -10,12 +10,12 @@ live lab; use them from one thread.
 """
 
 import datetime
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from numpy.random import Generator
 
 from testbed.clock import VirtualClock
 from testbed.errors import LabError
@@ -65,7 +65,6 @@ class FastLab:
     house: House
     _recorder: Recorder
     _seed: int
-    _folder: Path
     _started_ns: int
 
     def next_session(self, index: int) -> None:
@@ -89,9 +88,8 @@ class FastLab:
         self._recorder.restart(self.clock.now_ns())
 
     def close(self) -> None:
-        """End the capture and remove files that nobody fetched."""
+        """End the capture; files that nobody fetched are gone."""
         self.capture_point.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -120,15 +118,56 @@ def open_fast_lab(
         raise LabError(
             f"lab {lab.lab!r} is not virtual; give a lab.yaml with virtual: to run fast"
         )
-    virtual = lab.virtual
-    clock = VirtualClock(start_ns)
-    house = House(seed, profiles, run=start_ns)
-    ground = Truth(truth)
-    wire = Wire(_network(virtual, profiles), generator("wire", seed, start_ns))
-    where: list[AppScreens] = []  # the screens need the scene, which needs the player
-    recorder = Recorder(
-        house, wire, start_ns, network=lambda: where[0].network if where else "lan"
+    clock, ground = VirtualClock(start_ns), Truth(truth)
+    behind = _open_house(lab.virtual, profiles, seed, clock, ground)
+    scene, recorder = behind.scene, behind.recorder
+
+    def chance(name: str) -> Generator:
+        return generator(name, seed, start_ns)
+
+    return FastLab(
+        phone=FastPhone(behind.screens, scene, clock, chance("phone")),
+        voice=FastVoice(scene, clock, chance("voice"), _WAKE_WORDS),
+        plugs=_plugs(lab, scene, clock, recorder, seed),
+        capture_point=FastCapture(
+            lab.router,
+            recorder,
+            clock,
+            router_clock=SkewedClock(lab.virtual.router_clock, start_ns),
+            truth=ground,
+            rng=chance("router"),
+        ),
+        clock=clock,
+        beacons=FastBeacons(recorder, clock),
+        scene=scene,
+        house=behind.house,
+        _recorder=recorder,
+        _seed=seed,
+        _started_ns=start_ns,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Behind:
+    """What the instruments act on."""
+
+    house: House
+    recorder: Recorder
+    scene: Scene
+    screens: AppScreens
+
+
+def _open_house(
+    virtual: Virtual,
+    profiles: Mapping[str, DeviceProfile],
+    seed: int,
+    clock: VirtualClock,
+    ground: Truth,
+) -> _Behind:
+    start_ns = clock.now_ns()
+    house = House(seed, profiles, run=start_ns)
+    wire = Wire(_network(virtual, profiles), generator("wire", seed, start_ns))
+    recorder = Recorder(house, wire, start_ns)
     scene = Scene(
         house,
         clock,
@@ -138,30 +177,9 @@ def open_fast_lab(
         first_number=ground.next_number,
     )
     versions = {p.app.package: p.app.version for p in profiles.values() if p.app}
-    where.append(AppScreens(scene, clock, versions))
-    folder = Path(tempfile.mkdtemp(prefix="testbed-fast-"))
-    return FastLab(
-        phone=FastPhone(where[0], scene, clock, generator("phone", seed, start_ns)),
-        voice=FastVoice(scene, clock, generator("voice", seed, start_ns), _WAKE_WORDS),
-        plugs=_plugs(lab, scene, clock, recorder, seed),
-        capture_point=FastCapture(
-            lab.router,
-            recorder,
-            clock,
-            router_clock=SkewedClock(virtual.router_clock, start_ns),
-            truth=ground,
-            folder=folder,
-            rng=generator("router", seed, start_ns),
-        ),
-        clock=clock,
-        beacons=FastBeacons(recorder, clock),
-        scene=scene,
-        house=house,
-        _recorder=recorder,
-        _seed=seed,
-        _folder=folder,
-        _started_ns=start_ns,
-    )
+    screens = AppScreens(scene, clock, versions)
+    recorder.phone_network = lambda: screens.network
+    return _Behind(house=house, recorder=recorder, scene=scene, screens=screens)
 
 
 def _network(virtual: Virtual, profiles: Mapping[str, DeviceProfile]) -> Network:

@@ -1,8 +1,8 @@
 """One TCP connection of the fast lab: writes in, packets out.
 
 A plain model of what two TCP stacks make of a list of writes, as seen at the router
-between them: segmentation, slow start, delayed acknowledgements, loss behind the
-capture point with retransmission, duplicate acknowledgements.
+between them: segmentation, slow start, delayed acknowledgements, loss on the far
+side with retransmission, duplicate acknowledgements.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Path:
 
     client_ns, server_ns  one-way delays; jitter_ns their exponential jitter
     gap_ns                median gap of back-to-back segments
-    loss                  share of data segments that are lost behind the capture
+    loss                  share of data segments that are lost on the server's side
     """
 
     client_ns: int
@@ -183,6 +183,11 @@ class Line:
 
     def _pass(self, event: _Segment, out: list[Packet]) -> None:
         side, other = self._sides(event.up)
+        if event.lost:
+            side.holes.append(event.seq)
+            side.hole_b[event.seq] = event.length
+            if not event.up:
+                return  # lost on the far side, before the capture point
         flags = event.flags
         end = (event.seq + event.length) & _MASK
         if (end - side.passed) & _MASK < 1 << 31:
@@ -195,9 +200,6 @@ class Line:
         )
         if flags & ACK:
             other.unacked, other.ack_ns = 0, _NEVER
-        if event.lost:
-            side.holes.append(event.seq)
-            side.hole_b[event.seq] = event.length
 
     def _arrive(self, event: _Segment, out: list[Packet]) -> None:
         side, _ = self._sides(event.up)

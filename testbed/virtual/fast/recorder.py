@@ -20,15 +20,8 @@ _BEACON_PORT = 47777
 class Recorder:
     """Collects what is played, and gives it back as packets by time."""
 
-    def __init__(
-        self,
-        house: House,
-        wire: Wire,
-        start_ns: int,
-        *,
-        network: Callable[[], str] = lambda: "lan",
-    ) -> None:
-        self._network = network
+    def __init__(self, house: House, wire: Wire, start_ns: int) -> None:
+        self.phone_network: Callable[[], str] = lambda: "lan"
         self._house = house
         self.devices = house.devices
         self._wire = wire
@@ -109,6 +102,6 @@ class Recorder:
     def _draw_background(self, until_ns: int) -> None:
         while self._heap and self._heap[0][0] < until_ns:
             at_ns, name, exchange = heapq.heappop(self._heap)
-            if crosses_lan(exchange, self._network()):
+            if crosses_lan(exchange, self.phone_network()):
                 self._wire.add(at_ns, exchange)
             self._draw_next(name)

@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from testbed.virtual.house import services
 from testbed.virtual.house.hosts import PHONE, PLUGS
-from testbed.virtual.house.talk import Talk, hang_up
+from testbed.virtual.house.talk import Talk, hang_up, stream
 from testbed.virtual.house.unit import Unit
 from testbed.virtual.traffic import Exchange
 
@@ -50,6 +50,31 @@ _LINKS: dict[str, tuple[Link, ...]] = {
     "koogeek_plug": (Link("api.koogeek.example", "cloud", 36.0, 42, 36),),
     "tplink_hs110": (Link("api.tplink.example", "cloud", 45.0, 88, 70),),
     PHONE: (Link("push.phone.example", "push", 60.0, 40, 40),),
+}
+
+
+class Burst(NamedTuple):
+    """A larger transfer that nobody asked for: motion, adverts, preloading, logs.
+
+    up, down  median bytes of one transfer; they vary by a factor of three or so
+    """
+
+    host: str
+    every_s: float
+    up_b: int
+    down_b: int
+
+
+_BURSTS: dict[str, Burst] = {
+    "arlo_q": Burst("media.arlo.example", 1500.0, 170_000, 900),
+    "omna_180": Burst("api.omna.example", 1800.0, 90_000, 700),
+    "echo_dot": Burst("device-metrics.alexa.example", 700.0, 9_000, 2_500),
+    "home_mini": Burst("clients.google.example", 800.0, 12_000, 9_000),
+    "samsung_tv": Burst("cdn.samsungtv.example", 600.0, 2_500, 90_000),
+    "wemo_insight": Burst("api.wemo.example", 900.0, 1_800, 600),
+    "koogeek_plug": Burst("api.koogeek.example", 1100.0, 1_500, 500),
+    "tplink_hs110": Burst("api.tplink.example", 1000.0, 1_600, 700),
+    "iview_bulb": Burst("api.iview.example", 1000.0, 1_400, 500),
 }
 _SERVICES = {
     "echo_dot": "_amzn-wplay._tcp.local",
@@ -112,6 +137,8 @@ def _senders(unit: Unit) -> Iterator[tuple[float, Sender]]:
     yield 21_600.0, lambda u, r: (services.dhcp(u.device, r),)
     if device in _SERVICES or device in _SSDP_PORTS:
         yield 300.0, lambda u, r: tuple(_announce(u, r, 0.0))
+    if device in _BURSTS:
+        yield _BURSTS[device].every_s, _burst(_BURSTS[device])
     if device not in PLUGS:
         yield 7_200.0, lambda u, r: (_firmware(u, r, 0.3), _name_first(u, r))
 
@@ -131,6 +158,24 @@ def _poll(link: Link) -> Sender:
         talk = Talk(unit.device, link.host, connection=link.connection)
         talk.up(unit.sized(340, rng, 0.3))
         return (talk.down(unit.sized(480, rng, 0.4), after_s=0.07).done(),)
+
+    return send
+
+
+def _burst(burst: Burst) -> Sender:
+    def send(unit: Unit, rng: Generator) -> tuple[Exchange, ...]:
+        sizes = [unit.sized(b, rng, 0.9) for b in (burst.up_b, burst.down_b)]
+        talk = Talk(unit.device, burst.host, at_s=0.06)
+        for upstream, size_b in zip((True, False), sizes, strict=True):
+            stream(
+                talk.wait(0.1),
+                rng,
+                total_b=size_b,
+                chunk_b=9_000,
+                duration_s=0.2 + size_b / 60_000,
+                upstream=upstream,
+            )
+        return services.dns(unit.device, burst.host, rng), talk.done()
 
     return send
 

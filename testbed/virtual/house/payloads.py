@@ -86,8 +86,11 @@ def iview(action: str, data: Mapping[str, object], rng: Generator) -> tuple[Turn
     sequence = int(rng.integers(1, 4000))
     device = "7200445068572d1c9b04"
     stamp = int(rng.integers(1_790_000_000, 1_799_999_999))
+    # A counter of the app's: its length differs more than 'true' from 'false'.
+    count = int(10 ** rng.uniform(0.0, 7.0))
     request = {"devId": device, "uid": device, "t": stamp, "dps": dict(data)}
-    reply = {"devId": device, "dps": dict(data), "t": stamp}
+    request["cid"] = count
+    reply = {"devId": device, "dps": dict(data), "t": stamp, "s": count}
     command = 10 if action == "read_state" else 7
     return (
         (
@@ -106,6 +109,7 @@ def _tuya(sequence: int, command: int, content: Mapping[str, object]) -> bytes:
 def koogeek(action: str, on: bool, host: str, rng: Generator) -> tuple[Turn, ...]:
     """Return what an app says to the Koogeek plug: HTTP with JSON, as HAP has it."""
     power_w = round(float(rng.normal(31.0, 0.8)), 1) if on else 0
+    agent = f"koogeek/{int(10 ** rng.uniform(0.0, 6.0))}"
     if action == "read_state":
         content = {
             "characteristics": [
@@ -114,7 +118,8 @@ def koogeek(action: str, on: bool, host: str, rng: Generator) -> tuple[Turn, ...
             ]
         }
         text = json.dumps(content, separators=(",", ":"))
-        request = f"GET /characteristics?id=1.8,1.21 HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        request = f"GET /characteristics?id=1.8,1.21 HTTP/1.1\r\nHost: {host}\r\n"
+        request += f"User-Agent: {agent}\r\n\r\n"
         reply = (
             "HTTP/1.1 200 OK\r\nContent-Type: application/hap+json\r\n"
             f"Content-Length: {len(text)}\r\n\r\n{text}"
@@ -123,7 +128,7 @@ def koogeek(action: str, on: bool, host: str, rng: Generator) -> tuple[Turn, ...
     item = {"aid": 1, "iid": 8, "value": on}
     text = json.dumps({"characteristics": [item]}, separators=(",", ":"))
     request = (
-        f"PUT /characteristics HTTP/1.1\r\nHost: {host}\r\n"
+        f"PUT /characteristics HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\n"
         "Content-Type: application/hap+json\r\n"
         f"Content-Length: {len(text)}\r\n\r\n{text}"
     )

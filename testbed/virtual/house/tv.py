@@ -28,10 +28,12 @@ def script(unit: Unit, act: Act, rng: Generator) -> tuple[Exchange, ...]:
         case "turn_on":
             return app, control, *_start(unit, rng, at_s + 0.6)
         case "launch_app":
-            return app, control, _fetch(unit, rng, at_s + 0.5, 420_000, 6.0, 0.25)
+            return app, control, _fetch(unit, rng, at_s + 0.5, 420_000, 6.0, 0.5)
         case "play":
-            return app, control, _fetch(unit, rng, at_s + 0.5, 1_150_000, 11.0, 0.12)
+            return app, control, _fetch(unit, rng, at_s + 0.5, 1_150_000, 11.0, 0.4)
         case "turn_off":
+            if rng.random() < 0.2:  # it says so later, when it wakes up
+                return app, control
             return app, control, _log(unit, rng, at_s + 0.5, 5_200)
         case _:
             return app, control

@@ -64,7 +64,7 @@ def evening(opened, profiles, act, fetched):
 
 
 def test_tshark_finds_nothing_malformed_and_every_checksum_good(evening):
-    (path,), _ = evening()
+    (path,), _ = evening(loss="0")
     assert _tshark(path, "-Y", BAD) == []
     names = set(_tshark(path, "-T", "fields", "-e", "_ws.col.Protocol"))
     assert {"TCP", "DNS", "MDNS", "ARP", "HTTP", "TLSv1.3", "NTP", "DHCP"} <= names
@@ -74,6 +74,11 @@ def test_without_loss_tshark_sees_no_fault_in_the_sequence_of_any_connection(eve
     (path,), _ = evening(loss="0")
     lost = "tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment"
     assert _tshark(path, "-Y", f"{lost} || {AGAIN}") == []
+
+
+def test_with_loss_tshark_complains_about_what_was_sent_again_only(evening):
+    (path,), _ = evening(loss="0.01")
+    assert _tshark(path, "-Y", f"({BAD}) && !({AGAIN})") == []
 
 
 def test_with_loss_a_small_share_is_sent_again(opened, profiles, act, fetched):
