@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from numpy.random import Generator
-
 from testbed.clock import VirtualClock
 from testbed.errors import LabError
 from testbed.model.lab import Fault, Lab, Virtual
@@ -121,13 +119,10 @@ def open_fast_lab(
     clock, ground = VirtualClock(start_ns), Truth(truth)
     behind = _open_house(lab.virtual, profiles, seed, clock, ground)
     scene, recorder = behind.scene, behind.recorder
-
-    def chance(name: str) -> Generator:
-        return generator(name, seed, start_ns)
-
+    rng = generator("phone", seed, start_ns)
     return FastLab(
-        phone=FastPhone(behind.screens, scene, clock, chance("phone")),
-        voice=FastVoice(scene, clock, chance("voice"), _WAKE_WORDS),
+        phone=FastPhone(behind.screens, scene, clock, rng),
+        voice=FastVoice(scene, clock, generator("voice", seed, start_ns), _WAKE_WORDS),
         plugs=_plugs(lab, scene, clock, recorder, seed),
         capture_point=FastCapture(
             lab.router,
@@ -135,7 +130,7 @@ def open_fast_lab(
             clock,
             router_clock=SkewedClock(lab.virtual.router_clock, start_ns),
             truth=ground,
-            rng=chance("router"),
+            rng=generator("router", seed, start_ns),
         ),
         clock=clock,
         beacons=FastBeacons(recorder, clock),
