@@ -1,10 +1,15 @@
 """The ground truth against what a capture on the router shows."""
 
+import json
+import socket
+import struct
+
 import numpy as np
 import pytest
 
 from analysis.pcap.reader import read_frames
 from testbed.clock import SystemClock, wait_until
+from testbed.model.load import load_profiles
 from testbed.virtual.live import truth
 
 pytestmark = pytest.mark.live
@@ -40,7 +45,8 @@ def recorded(live_lab):
     clock.sleep(1.0)
     live_lab.python(SET_STATE, "http://10.77.0.16:49153", "1")
     live_lab.python(SET_STATE, "http://10.77.0.31:49153", "0")
-    clock.sleep(3.0)  # long enough to see that it says nothing
+    ping = ["busybox", "ping", "-c", "3", "-W", "1", "10.77.0.12"]
+    assert "100% packet loss" in live_lab.at("phone", ping, check=False)
     live_lab.python(SET_STATE, "http://10.77.0.31:49153", "1")
     clock.sleep(15.0)  # booting takes 5 to 15 s
     process.communicate(b"\n", timeout=20)
@@ -73,7 +79,8 @@ def test_every_packet_of_a_device_has_a_known_cause(live_lab, recorded):
     assert not unknown
 
 
-def test_a_device_without_power_sends_nothing(live_lab, recorded):
+def test_a_device_without_power_sends_nothing(live_lab, recorded, lab_file):
+    profiles = load_profiles(lab_file.parent / "devices")
     folder = live_lab.handle.truth
     found = truth.true_activities(folder)
     off_ns, on_ns = (
@@ -81,7 +88,7 @@ def test_a_device_without_power_sends_nothing(live_lab, recorded):
         for name in ("power_off", "power_on")
     )
     frames = read_frames(recorded)
-    mac = bytes.fromhex("b0c554774d12")
+    mac = bytes.fromhex(profiles["omna_180"].mac.replace(":", ""))
     sent_ns = [
         int(frames.time_ns[row])
         for row in range(len(frames))
@@ -90,6 +97,62 @@ def test_a_device_without_power_sends_nothing(live_lab, recorded):
     ]
     assert sent_ns
     assert not [t for t in sent_ns if off_ns + 50_000_000 < t < on_ns]
+
+
+def segments_of(path):
+    """Yield (source, port, target, port, sequence number, length) of TCP data."""
+    frames = read_frames(path)
+    for row in range(len(frames)):
+        frame = frames.frame(row)
+        if frame[12:14] == b"\x08\x00" and frame[23] == 6:
+            ips = [socket.inet_ntoa(frame[at : at + 4]) for at in (26, 30)]
+            ports = struct.unpack_from(">HH", frame, 34)
+            (sequence,) = struct.unpack_from(">I", frame, 38)
+            length = int.from_bytes(frame[16:18]) - 20 - (frame[46] >> 4) * 4
+            if length:
+                yield ips[0], ports[0], ips[1], ports[1], sequence, length
+
+
+def test_writes_of_the_truth_begin_where_segments_begin(live_lab, recorded):
+    lines = (live_lab.handle.truth / "writes.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    first_sequence = {tuple(r[1:6]): r[6] for r in rows if r[0] == "isn"}
+    begun, ended = set(), {}
+    for one, port, other, far, sequence, length in segments_of(recorded):
+        for key in ((one, port, other, far, 1), (other, far, one, port, 0)):
+            if key in first_sequence:
+                offset = (sequence - first_sequence[key]) & 0xFFFFFFFF
+                begun.add((key, offset))
+                ended[key] = max(ended.get(key, 0), offset + length)
+    began_ns = true_ns_of(truth.true_activities(live_lab.handle.truth), "turn_on")
+    seen = [
+        row
+        for row in rows
+        if row[0] == "tcp"
+        and row[10] > began_ns
+        and row[7] <= ended.get(tuple(row[1:6]), 0) + 3000
+    ]
+    assert len(seen) > 20
+    met = sum((tuple(r[1:6]), r[6]) in begun for r in seen)
+    assert met / len(seen) > 0.9
+
+
+def test_a_command_to_a_device_has_its_activity_as_cause(live_lab, recorded):
+    causes = truth.packet_causes(recorded, live_lab.handle.truth)
+    [number] = [
+        a.number
+        for a in truth.true_activities(live_lab.handle.truth)
+        if a.channel == "api"
+    ]
+    frames = read_frames(recorded)
+    commands = [
+        row
+        for row in range(len(frames))
+        if bytes([10, 77, 0, 16]) in frames.frame(row)[26:34]
+        and b"SetBinaryState" in frames.frame(row)
+    ]
+    assert commands
+    assert {int(causes.activity[row]) for row in commands} == {number}
 
 
 def test_packets_of_an_activity_come_after_its_true_instant(live_lab, recorded):
