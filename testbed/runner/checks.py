@@ -6,6 +6,7 @@ from testbed.clock import wait_until
 from testbed.model.events import Outcome
 from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, PowerAbove
+from testbed.model.steps import Rung
 from testbed.runner.bench import Plug
 from testbed.runner.site import Site
 from testbed.runner.stimulus import perform_all
@@ -54,12 +55,13 @@ def check_screen(
     if late_s > check.within:
         late = f"the phone was in use for {late_s:.1f} s after the stimulus"
         return Outcome.UNCHECKED, f"{late}, too long to see the effect"
-    rungs = " or ".join(
-        f"{key} {value!r}"
-        for rung in check.see.any
-        for key, value in rung.model_dump(exclude_none=True).items()
-    )
+    rungs = " or ".join(_words(rung) for rung in check.see.any)
     return Outcome.NO_EFFECT, f"no {rungs} on the screen within {check.within:g} s"
+
+
+def _words(rung: Rung) -> str:
+    keys = rung.model_dump(exclude_none=True).items()
+    return " with ".join(f"{key} {value!r}" for key, value in keys)
 
 
 def looks_at_phone(check: Check | None) -> bool:
