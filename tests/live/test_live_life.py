@@ -93,7 +93,9 @@ def all_gone(processes: dict[int, str], before: dict[int, ProcessId | None]) -> 
 @pytest.mark.parametrize(
     "victim", ["owner", "unshare", "first", "sshd", "wire", "house"]
 )
-def test_nothing_is_left_when_any_of_its_processes_is_killed(start_owner, victim):
+def test_nothing_is_left_when_any_of_its_processes_is_killed(
+    start_owner, shipped_lab, victim
+):
     owner, first = start_owner(f"kill_{victim}", "import time; time.sleep(60)")
     inside = members(first)
     parent = parent_of(first)
@@ -113,6 +115,9 @@ def test_nothing_is_left_when_any_of_its_processes_is_killed(start_owner, victim
         named |= {"wire": forks[0], "house": forks[-1]}
     os.kill(named[victim], signal.SIGKILL)
     assert all_gone({**inside, parent: "unshare"}, before)
+    if victim == "owner":  # nobody but the lab itself can have removed it
+        lab = shipped_lab(f"kill_{victim}_{os.getpid()}")
+        assert not (live.folder(lab.lab) / "client_key").exists()
 
 
 def test_a_second_lab_of_another_name_runs_beside_the_first(live_lab, make_lab):

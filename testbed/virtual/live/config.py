@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,6 +10,14 @@ from typing import Self
 from testbed.model.lab import Lab, Virtual
 
 _FILE = "lab.json"
+_TRANSIENT = (
+    "state.json",
+    "router",
+    "client_key",
+    "router_host_key",
+    "authorized_keys",
+    "shadow",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +88,13 @@ def write_atomically(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
+
+
+def forget(state: Path) -> None:
+    """Remove keys and captures; the ground truth and the log stay for their readers."""
+    for name in _TRANSIENT:
+        path = state / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

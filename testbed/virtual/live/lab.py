@@ -24,12 +24,11 @@ from testbed.errors import LabError
 from testbed.model.lab import Lab
 from testbed.model.load import load_profiles
 from testbed.virtual.live import foreground, permission, processes, router
-from testbed.virtual.live.config import LiveConfig, write_atomically
+from testbed.virtual.live.config import LiveConfig, forget, write_atomically
 from testbed.virtual.live.processes import ProcessId, Spawned
 
 _READY_WITHIN_S = 30.0
 _PACKAGE_ROOT = Path(__file__).resolve().parents[3]
-_TRANSIENT = ("router", "client_key", "router_host_key", "authorized_keys", "shadow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,8 @@ def down(lab: Lab, *, clock: Clock | None = None) -> bool:
     if found is None:
         return False
     found.process.end(clock or SystemClock())
-    _forget(found.state)
+    _bury(found.state)
+    forget(found.state)
     return True
 
 
@@ -154,7 +154,8 @@ def borrowed(lab: Lab, lab_file: Path) -> Iterator[LabHandle]:
         yield handle
     finally:
         handle.process.end(SystemClock())
-        _forget(handle.state)
+        _bury(handle.state)
+        forget(handle.state)
 
 
 @contextlib.contextmanager
@@ -176,18 +177,6 @@ def _clear(state: Path) -> None:
         else:
             path.unlink()
     (state / "truth").mkdir(mode=0o700)
-
-
-def _forget(state: Path) -> None:
-    """Remove keys and captures; the ground truth and the log stay for their readers."""
-    _bury(state)
-    (state / "state.json").unlink(missing_ok=True)
-    for name in _TRANSIENT:
-        path = state / name
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _session(start_ns: int) -> int:

@@ -16,7 +16,7 @@ from typing import NoReturn
 from testbed.clock import SystemClock, wait_until
 from testbed.errors import LabError, TestbedError
 from testbed.virtual.live import kernel, network, router, topology, wan
-from testbed.virtual.live.config import LiveConfig, write_atomically
+from testbed.virtual.live.config import LiveConfig, forget, write_atomically
 
 _STARTED_WITHIN_S = 20.0
 _ENDED_WITHIN_S = 2.0
@@ -146,6 +146,7 @@ class _Watch:
 
     def __init__(self, config: LiveConfig, children: list[Child]) -> None:
         self._children = {child.pid: child for child in children}
+        self._state = config.state
         self._lifeline = 0 if config.lifeline else None
         self._end: int | None = None
 
@@ -169,6 +170,7 @@ class _Watch:
                         os.read(wake, 4096)
                 self._reap()
         self._let_house_finish()
+        forget(self._state)  # the owner may be gone
         return self._end
 
     def _stop(self, *_: object) -> None:
