@@ -27,7 +27,6 @@ from testbed.runner.site import Site
 RAW = "raw"
 _BURST = 3  # clock measurements at the start and at the end
 _TEND_S = 1.0
-_FETCH_S = 5.0
 _MAX_FAILURES = 5  # in a row; then the capture point counts as lost
 _NUMBER = re.compile(r"-(\d+)\.pcap(?:ng)?$")
 
@@ -99,7 +98,7 @@ class RollingCapture:
                 self._heartbeat()
             if self._is_due("clock", self._site.settings.clock_every_s):
                 self.measure()
-            if self._is_due("fetch", min(router.rotate, _FETCH_S)):
+            if self._is_due("fetch", self._site.settings.fetch_every_s):
                 self.fetch()
 
     def measure(self) -> None:

@@ -18,7 +18,7 @@ class EvidenceKeeper:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._turn = threading.Lock()
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, str]] = set()
 
     def wanted(self, trial: PlannedTrial, moment: str) -> bool:
         """Say whether evidence is to be kept: 'trigger', 'check' or 'failure'."""
@@ -29,8 +29,9 @@ class EvidenceKeeper:
                 return True
         if moment == "check":
             with self._turn:
-                first = trial.device not in self._seen
-            return first or not self._site.arbiter.is_wanted(PHONE)
+                first = (trial.device, trial.activity) not in self._seen
+            overlapping = self._site.settings.threads
+            return first or (overlapping and not self._site.arbiter.is_wanted(PHONE))
         return moment == "failure"
 
     def keep(self, trial: PlannedTrial, attempt: int, moment: str) -> None:
@@ -40,7 +41,7 @@ class EvidenceKeeper:
         cannot be written.
         """
         with self._turn:
-            self._seen.add(trial.device)
+            self._seen.add((trial.device, trial.activity))
         shown = self._site.phone.evidence()
         stem = f"{trial.trial}-{attempt}-{moment}"
         self._write(trial, attempt, moment, f"{stem}.png", shown.screenshot_png)

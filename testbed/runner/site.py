@@ -25,9 +25,11 @@ class Settings:
     max_attempts   attempts at a trial that fails
     settle_s       silence after the label window, before the trial ends
     clock_every_s  between two measurements of the clock offset
+    fetch_every_s  between two looks for finished capture files
     evidence       pictures of the phone: 'all' at trigger, check and failure; 'needed'
                    at failure, and at a check that saw nothing, was the first of its
-                   device, or came when nobody waited for the phone; 'none'
+                   activity, or came while others might have used the phone and nobody
+                   waited for it; 'none'
     threads        whether trials may overlap and the capture be tended beside them;
                    False under a virtual clock
     """
@@ -35,6 +37,7 @@ class Settings:
     max_attempts: int = 2
     settle_s: float = 0.2
     clock_every_s: float = 20.0
+    fetch_every_s: float = 5.0
     evidence: Literal["all", "needed", "none"] = "needed"
     threads: bool = True
 
