@@ -257,7 +257,7 @@ def _conduct(inputs: Inputs, place: Place, settings: Settings) -> Result:
         progress.say(f"{inputs.campaign}: {len(left)} trials, about {length}")
         stack.enter_context(interruptible(stop, SystemClock()))
         try:
-            return run_campaign(inputs, means, progress.ended)
+            return run_campaign(inputs, means, progress.ended, progress.say)
         except KeyboardInterrupt:
             # Threads may still wait for an instrument; the journal is safe as it is.
             print(_resume_hint(inputs.campaign, place), file=sys.stderr, flush=True)

@@ -119,11 +119,15 @@ class Result:
 
 
 def run_campaign(
-    inputs: Inputs, means: Means, ended: Callable[[Ended], None] = lambda _: None
+    inputs: Inputs,
+    means: Means,
+    ended: Callable[[Ended], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Result:
     """Run what is left of a campaign; the folder is complete but for what labels add.
 
     ended  called after each attempt
+    say    called with a sentence that people should see
 
     Raises LabError when the lab is not ready or was lost, JournalError when the record
     is not safe. Whatever happens, the journal can be resumed.
@@ -131,11 +135,11 @@ def run_campaign(
     folder = make_folder(means.captures, inputs.campaign)
     _check_space(folder, inputs.lab)
     if inputs.form != "live":  # a lab that was made for this campaign alone
-        return _Campaign(inputs, means, folder, lambda: None).run(ended)
+        return _Campaign(inputs, means, folder, lambda: None).run(ended, say)
     lease = Lease(means.store, inputs.lab.lab, means.clock)
     lease.acquire(inputs.campaign)
     try:
-        return _Campaign(inputs, means, folder, lease.renew).run(ended)
+        return _Campaign(inputs, means, folder, lease.renew).run(ended, say)
     finally:
         lease.release()
 
@@ -179,13 +183,13 @@ class _Campaign:
             settings=means.settings,
         )
 
-    def run(self, ended: Callable[[Ended], None]) -> Result:
+    def run(self, ended: Callable[[Ended], None], say: Callable[[str], None]) -> Result:
         state = self._planned()
         check_instruments(self._site, self._left(state))
         self._freeze(state)
         interrupted = False
         try:
-            self._work(ended)
+            self._work(ended, say)
         except StoppedError:
             interrupted = True
         finally:
@@ -267,7 +271,7 @@ class _Campaign:
             ),
         )
 
-    def _work(self, ended: Callable[[Ended], None]) -> None:
+    def _work(self, ended: Callable[[Ended], None], say: Callable[[str], None]) -> None:
         state = self._state()
         sessions = Sessions(
             self._journal, self._means.clock, state.sessions, self._inputs.versions
@@ -287,7 +291,9 @@ class _Campaign:
             with self._session(sessions, capture):
                 pass
         for number in range(_ROUNDS):
-            self._void_unproven()
+            n_void = self._void_unproven()
+            if n_void:
+                say(f"{n_void} trials are done again: their packets were not recorded")
             if state.sessions or number:
                 self._prepare_again()
             for index in sorted({t.session for t in self._left(self._state())}):
@@ -336,13 +342,12 @@ class _Campaign:
             origin_ns=min(s.started_ns for s in state.sessions.values()),
         )
 
-    def _void_unproven(self) -> None:
-        """Void every attempt whose packets are not proven to have been recorded."""
+    def _void_unproven(self) -> int:
+        """Void attempts whose packets are not proven recorded; return how many."""
         state = self._state()
-        if state.plan is None:
-            return
-        delta_s = {t.trial: t.delta_s for t in state.plan.trials}
-        for attempt, reason in unproven(state, self._seen(state), delta_s):
+        delta_s = {t.trial: t.delta_s for t in plan_of(state).trials}
+        found = unproven(state, self._seen(state), delta_s)
+        for attempt, reason in found:
             self._journal.write(
                 AttemptVoided(
                     trial=attempt.started.trial,
@@ -350,6 +355,7 @@ class _Campaign:
                     reason=reason,
                 )
             )
+        return len(found)
 
     def _void(self, trial: str, attempt: int, reason: str) -> None:
         self._journal.write(AttemptVoided(trial=trial, attempt=attempt, reason=reason))

@@ -85,12 +85,12 @@ def test_status_tells_coverage_to_people_and_machines(place):
 def test_ctrl_c_exits_with_130_and_resume_goes_on(place, monkeypatch):
     began = command.run_campaign
 
-    def interrupted(inputs, means, ended):
+    def interrupted(inputs, means, ended, say):
         def ask(one):
             ended(one)
             means.stop.request()
 
-        return began(inputs, means, ask)
+        return began(inputs, means, ask, say)
 
     monkeypatch.setattr(command, "run_campaign", interrupted)
     result, out = run_short(place)
