@@ -4,7 +4,6 @@ To resume is to run with a journal that is not empty: what is finished is folded
 what was half done is voided and done again as a new attempt.
 """
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from testbed.clock import Clock
-from testbed.errors import DriverError, JournalError, LabError
 from testbed.model.events import (
     AttemptVoided,
     CampaignClosed,
@@ -23,7 +21,6 @@ from testbed.model.events import (
 from testbed.model.lab import Lab
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
-from testbed.model.types import Channel
 from testbed.runner.activities import activities_csv, clocks_of, why_no_labels
 from testbed.runner.arbiter import Arbiter
 from testbed.runner.bench import Bench
@@ -31,6 +28,7 @@ from testbed.runner.capture import RAW, RollingCapture
 from testbed.runner.course import Course, Ended
 from testbed.runner.fold import (
     CampaignState,
+    busy_until_ns,
     fold,
     known_state,
     left_to_do,
@@ -49,11 +47,17 @@ from testbed.runner.folder import (
 )
 from testbed.runner.journal import Journal, JournalStore
 from testbed.runner.leases import Lease
+from testbed.runner.ready import (
+    app_versions,
+    check_instruments,
+    check_space,
+    render_sentences,
+)
 from testbed.runner.records import plan_text
 from testbed.runner.replan import with_preparations
 from testbed.runner.scheduler import one_by_one, side_by_side
 from testbed.runner.sessions import Sessions
-from testbed.runner.site import Settings, Site, check_instruments
+from testbed.runner.site import Settings, Site
 from testbed.runner.stop import Stop, StoppedError
 from testbed.runner.trial import Trials
 from testbed.runner.witness import Seen, Witness, unproven
@@ -133,7 +137,7 @@ def run_campaign(
     is not safe. Whatever happens, the journal can be resumed.
     """
     folder = make_folder(means.captures, inputs.campaign)
-    _check_space(folder, inputs.lab)
+    check_space(folder, inputs.lab)
     if inputs.form != "live":  # a lab that was made for this campaign alone
         return _Campaign(inputs, means, folder, lambda: None).run(ended, say)
     lease = Lease(means.store, inputs.lab.lab, means.clock)
@@ -250,12 +254,7 @@ class _Campaign:
 
     def _freeze(self, state: CampaignState) -> None:
         inputs, plan = self._inputs, plan_of(state)
-        try:
-            versions = self._app_versions(plan)
-            for sentence in self._sentences(plan):
-                self._site.voice.render(sentence)
-        except DriverError as exc:
-            raise LabError(f"the lab is not ready: {exc}") from exc
+        render_sentences(self._site, plan)
         write_inputs(
             self._folder,
             frozen_inputs(
@@ -265,7 +264,7 @@ class _Campaign:
                 scenario=inputs.scenario,
                 lab=inputs.lab,
                 profiles=inputs.profiles,
-                app_versions=versions,
+                app_versions=app_versions(self._site, plan),
                 versions=inputs.versions,
                 simulated=inputs.simulated,
             ),
@@ -278,7 +277,8 @@ class _Campaign:
         )
         capture = RollingCapture(self._site, state, self._heartbeat)
         capture.recover()
-        trials = Trials(self._site, sessions)
+        settle_s = self._means.settings.settle_s
+        trials = Trials(self._site, sessions, busy_until_ns(state, settle_s))
 
         def on_end(one: Ended) -> None:
             self._export.extend()
@@ -385,32 +385,3 @@ class _Campaign:
         )
         write_whole(self._folder / ACTIVITIES, text)
         return why_no_labels(state, clocks, self._inputs.lab.limits.clock_uncertainty)
-
-    def _app_versions(self, plan: Plan) -> dict[str, str]:
-        versions: dict[str, str] = {}
-        if self._means.bench.phone is None:
-            return versions
-        for device in sorted({t.device for t in plan.trials}):
-            app = self._inputs.profiles[device].app
-            if app is not None:
-                versions[device] = self._means.bench.phone.app_version(app.package)
-        return versions
-
-    def _sentences(self, plan: Plan) -> list[str]:
-        """Return all that will be said, to be rendered before the first act."""
-        found = set()
-        for trial in plan.trials:
-            if trial.channel is Channel.VOICE:
-                profile = self._inputs.profiles[trial.device]
-                voice = profile.activities[trial.activity].voice
-                found |= {voice.say} if voice is not None else set()
-        return sorted(found)
-
-
-def _check_space(folder: Path, lab: Lab) -> None:
-    free_mb = shutil.disk_usage(folder).free // 10**6
-    if free_mb < lab.limits.free_mb:
-        raise JournalError(
-            f"only {free_mb} MB are free at {folder} and limits.free_mb asks for "
-            f"{lab.limits.free_mb}; free some space"
-        )

@@ -178,6 +178,21 @@ def known_state(
     return known
 
 
+def busy_until_ns(state: CampaignState, settle_s: float) -> dict[str, int]:
+    """Return until when (ns, controller) each device may still react to a stimulus."""
+    delta_s = {t.trial: t.delta_s for t in plan_of(state).trials}
+    until: dict[str, int] = {}
+    for attempt in state.all_attempts():
+        if attempt.issued_ns is None:
+            continue
+        device, trial = attempt.started.device, attempt.started.trial
+        returned = attempt.returned
+        begin_ns = returned.instant_ns if returned is not None else attempt.issued_ns
+        end_ns = begin_ns + round((delta_s[trial] + settle_s) * 1e9)
+        until[device] = max(until.get(device, 0), end_ns)
+    return until
+
+
 def apply_outcome(known: dict[str, str], trial: PlannedTrial, outcome: Outcome) -> None:
     """Bring what is known of a device up to date with the end of one attempt.
 

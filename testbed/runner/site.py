@@ -8,7 +8,6 @@ from typing import Literal
 from testbed.clock import Clock
 from testbed.errors import LabError
 from testbed.model.lab import Lab
-from testbed.model.plan import PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Phone, Voice
 from testbed.model.types import Channel
@@ -98,21 +97,3 @@ class Site:
     def plug(self, device: str, channel: Channel) -> Plug:
         """Return the plug that acts on a device; raises LabError."""
         return self.bench.plugs[self.plug_name(device, channel)]
-
-
-def check_instruments(site: Site, trials: tuple[PlannedTrial, ...]) -> None:
-    """Raise LabError unless the lab has every instrument that the trials need."""
-    for device, activity, channel in sorted(
-        {(t.device, t.activity, t.channel) for t in trials}
-    ):
-        if device not in site.profiles:
-            raise LabError(f"the plan needs a profile of {device}; add it to devices/")
-        check = site.profiles[device].activities[activity].check_for(channel)
-        if channel is Channel.VOICE:
-            _ = site.voice
-        if channel is Channel.PHONE or (check is not None and check.see is not None):
-            _ = site.phone
-        if channel in (Channel.POWER, Channel.API):
-            site.plug(device, channel)
-        if check is not None and (check.power or check.power_w):
-            site.plug(device, channel)

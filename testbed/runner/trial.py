@@ -4,6 +4,7 @@ An instrument that fails ends the attempt as FAILED, one that says yes and does 
 as NO_EFFECT. Anything else, a bug or Ctrl-C, is journalled as ABORTED and goes on up.
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
@@ -44,14 +45,24 @@ class _Run:
 
 
 class Trials:
-    """Does attempts at trials; several threads may, one per device."""
+    """Does attempts at trials; several threads may, one per device.
 
-    def __init__(self, site: Site, sessions: Sessions) -> None:
+    busy_until_ns  device -> until when it may still react to an earlier controller
+    """
+
+    def __init__(
+        self, site: Site, sessions: Sessions, busy_until_ns: Mapping[str, int]
+    ) -> None:
         self._site = site
         self._sessions = sessions
         self._evidence = EvidenceKeeper(site)
         self._place = PhonePlace()
-        self._free_s: dict[str, float] = {}  # device -> end of its last label window
+        now_s, now_ns = site.clock.monotonic_s(), site.clock.now_ns()
+        # device -> end of its last label window
+        self._free_s = {
+            device: now_s + max(0, until_ns - now_ns) / 1e9
+            for device, until_ns in busy_until_ns.items()
+        }
 
     def run(self, trial: PlannedTrial, attempt: int, *, rank: float = 0.0) -> Outcome:
         """Do one attempt; return when the device rests again, or the attempt failed.

@@ -11,6 +11,7 @@ from testbed.model.events import (
     SessionStarted,
     StimulusIssued,
 )
+from testbed.model.types import Channel
 
 
 def labels(lab):
@@ -167,3 +168,18 @@ def test_devices_that_were_reset_are_brought_back_by_preparations(rig, kit):
     assert state.plan.trials[2].preparation
     assert all(state.outcome(t) in LABELLED for t in trials)
     assert len(state.attempts["0001"]) == 1
+
+
+def test_a_new_attempt_waits_until_the_voided_ones_window_is_over(rig, kit):
+    long = kit.planned(1, "speaker", "ask_time", Channel.VOICE, delta_s=60.0)
+    plan = kit.small_plan(trials=(long,))
+    whole = rig()
+    whole.run(plan)
+    n = [type(e).__name__ for e in whole.events()].index("StimulusReturned") + 1
+    lab = rig()
+    with pytest.raises(kit.Killed):
+        lab.run(plan, store=kit.DyingStore(lab.store, lab.world, n, after=True))
+    lab.resume(plan=plan)
+    first, second = lab.state().attempts["0001"]
+    gap_ns = second.returned.instant_ns - first.returned.instant_ns
+    assert gap_ns >= 60 * 10**9
