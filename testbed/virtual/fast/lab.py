@@ -22,7 +22,7 @@ from testbed.model.profile import DeviceProfile
 from testbed.virtual.fast.capture import FastCapture, SkewedClock
 from testbed.virtual.fast.phone import FastPhone
 from testbed.virtual.fast.plug import FastPlug
-from testbed.virtual.fast.recorder import Recorder
+from testbed.virtual.fast.recorder import Depth, Recorder
 from testbed.virtual.fast.truth import Truth
 from testbed.virtual.fast.voice import FastVoice
 from testbed.virtual.fast.wire import Network, Wire
@@ -103,12 +103,14 @@ def open_fast_lab(
     seed: int,
     truth: Path,
     start_ns: int,
+    depth: Depth = Depth.PACKETS,
 ) -> FastLab:
     """Open the fast form of the virtual lab that `lab` describes.
 
     seed      of everything that is drawn: same seed and same calls, same bytes
     truth     folder for the ground truth
     start_ns  where the virtual clock starts, ns UTC
+    depth     whether packets are written, or only what people did
 
     Raises LabError when `lab` is not a virtual one.
     """
@@ -117,7 +119,7 @@ def open_fast_lab(
             f"lab {lab.lab!r} is not virtual; give a lab.yaml with virtual: to run fast"
         )
     clock, ground = VirtualClock(start_ns), Truth(truth)
-    behind = _open_house(lab.virtual, profiles, seed, clock, ground)
+    behind = _open_house(lab.virtual, profiles, seed, clock, ground, depth)
     scene, recorder = behind.scene, behind.recorder
     rng = generator("phone", seed, start_ns)
     return FastLab(
@@ -158,11 +160,12 @@ def _open_house(
     seed: int,
     clock: VirtualClock,
     ground: Truth,
+    depth: Depth,
 ) -> _Behind:
     start_ns = clock.now_ns()
     house = House(seed, profiles, run=start_ns)
     wire = Wire(_network(virtual, profiles), generator("wire", seed, start_ns))
-    recorder = Recorder(house, wire, start_ns)
+    recorder = Recorder(house, wire, start_ns, depth)
     scene = Scene(
         house,
         clock,

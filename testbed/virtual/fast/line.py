@@ -62,7 +62,9 @@ class _Side:
     hole_b: dict[int, int] = field(default_factory=dict)
     last_ns: int = 0
     window: int = _FIRST_WINDOW
-    unacked: int = 0
+    unacked_b: int = 0
+    arrived_ns: int = -_NEVER
+    chatty: bool = False  # its receiver answers with data, so it waits with bare acks
     ack_ns: int = _NEVER
     cause: int = 0
 
@@ -199,7 +201,9 @@ class Line:
             )
         )
         if flags & ACK:
-            other.unacked, other.ack_ns = 0, _NEVER
+            other.unacked_b, other.ack_ns = 0, _NEVER
+        if event.length and event.time_ns - other.arrived_ns < _DELAYED_ACK_NS:
+            other.chatty = True
 
     def _arrive(self, event: _Segment, out: list[Packet]) -> None:
         side, _ = self._sides(event.up)
@@ -213,8 +217,12 @@ class Line:
         side.cause = event.cause
         if event.flags & (SYN | FIN) or event.length == 0:
             return  # answered by the handshake itself
-        side.unacked += 1
-        if had_hole or side.unacked >= 2:
+        side.arrived_ns = event.time_ns
+        side.unacked_b += event.length
+        # As Linux does: at once when the reader has drained a pushed segment and does
+        # not talk itself, and at least for every second full segment.
+        drained = bool(event.flags & PSH) and not side.chatty
+        if had_hole or drained or side.unacked_b > MSS_B:
             self._acknowledge(side, event.time_ns, out)
         elif side.ack_ns == _NEVER:
             side.ack_ns = event.time_ns + _DELAYED_ACK_NS
@@ -222,6 +230,7 @@ class Line:
     def _acknowledge_until(self, time_ns: int, out: list[Packet]) -> None:
         due = [s for s in (self._up, self._down) if s.ack_ns <= time_ns]
         for side in sorted(due, key=lambda s: s.ack_ns):
+            side.chatty = False  # waiting was in vain
             self._acknowledge(side, side.ack_ns, out)
 
     def _acknowledge(self, side: _Side, now_ns: int, out: list[Packet]) -> None:
@@ -237,7 +246,7 @@ class Line:
                 side.cause,
             )
         )
-        side.unacked, side.ack_ns = 0, _NEVER
+        side.unacked_b, side.ack_ns = 0, _NEVER
 
     def _sides(self, up: bool) -> tuple[_Side, _Side]:
         return (self._up, self._down) if up else (self._down, self._up)

@@ -6,6 +6,7 @@ are asked for.
 
 import heapq
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 
 from testbed.virtual.fast.frames import Packet
 from testbed.virtual.fast.wire import Wire
@@ -17,10 +18,20 @@ BEACON_CAUSE = -1
 _BEACON_PORT = 47777
 
 
+class Depth(StrEnum):
+    """How much of the house is written down."""
+
+    PACKETS = "packets"  # all that crosses the captured interface
+    ACTIVITIES = "activities"  # the log and the ground truth; of packets beacons only
+
+
 class Recorder:
     """Collects what is played, and gives it back as packets by time."""
 
-    def __init__(self, house: House, wire: Wire, start_ns: int) -> None:
+    def __init__(
+        self, house: House, wire: Wire, start_ns: int, depth: Depth = Depth.PACKETS
+    ) -> None:
+        self._depth = depth
         self.phone_network: Callable[[], str] = lambda: "lan"
         self._house = house
         self.devices = house.devices
@@ -36,7 +47,7 @@ class Recorder:
     ) -> None:
         """Play exchanges of an activity, their `at_s` counted from `start_ns`."""
         self.causes.append(cause)
-        for exchange in exchanges:
+        for exchange in exchanges if self._depth is Depth.PACKETS else ():
             self._wire.add(start_ns, exchange, cause.number)
 
     def silence(self, device: str, at_ns: int) -> None:
@@ -54,12 +65,14 @@ class Recorder:
         self._wire.wake(device, at_ns)
         number = self.causes[-1].number if self.causes else 0
         for exchange in self._house.boot(device):
-            self._wire.add(at_ns, exchange, number)
+            if self._depth is Depth.PACKETS:
+                self._wire.add(at_ns, exchange, number)
         self._begin_background(device, at_ns)
 
     def add(self, exchange: Exchange, at_ns: int) -> None:
         """Play an exchange that no activity caused."""
-        self._wire.add(at_ns, exchange)
+        if self._depth is Depth.PACKETS:
+            self._wire.add(at_ns, exchange)
 
     def send_beacon(self, payload: bytes, at_ns: int) -> None:
         """Let the controller send one beacon to the router."""
@@ -91,7 +104,8 @@ class Recorder:
 
     def _begin_background(self, name: str, start_ns: int) -> None:
         self._sources[name] = (start_ns, self._house.background(name))
-        self._draw_next(name)
+        if self._depth is Depth.PACKETS:
+            self._draw_next(name)
 
     def _draw_next(self, name: str) -> None:
         start_ns, source = self._sources[name]

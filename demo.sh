@@ -1,0 +1,40 @@
+#!/bin/sh
+# A real campaign in the virtual lab, and beside it (without a network, on the other core)
+# a training campaign and two weeks of users; then one report of all of them.
+set -eu
+cd "$(dirname "$0")"
+testbed=.venv/bin/testbed
+mkdir -p captures
+log=captures/.demo-fast.log
+
+$testbed check
+(
+    for week in week_resident week_intruder; do
+        nice -n 10 $testbed run "$week" --fast --depth activities
+    done
+    nice -n 10 $testbed run house --fast
+) >"$log" 2>&1 &
+fast=$!
+trap 'kill "$fast" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
+
+live=0
+$testbed run demo || live=$?
+[ "$live" -le 1 ] || exit "$live"
+if kill -0 "$fast" 2>/dev/null; then
+    echo "waiting for the training campaign; $log shows its progress"
+fi
+if ! wait "$fast"; then
+    tail -n 3 "$log" >&2
+    exit 1
+fi
+trap - EXIT
+
+latest() { find captures -maxdepth 1 -type d -name "$1-*" | sort | tail -n 1; }
+demo=$(latest demo)
+$testbed report "$demo" "$(latest house)" \
+    --behaviour "$(latest week_resident)" --behaviour "$(latest week_intruder)" \
+    --out "$demo/report"
+echo "campaign: $demo"
+echo "report:   $demo/report/index.html"
+exit "$live"
