@@ -12,6 +12,7 @@ from testbed.clock import Clock
 from testbed.model.events import Outcome
 from testbed.runner.course import Ended
 
+_QUIET_S = 1.0  # plain lines come no faster; what went wrong is always told
 _MARKS = {Outcome.NO_EFFECT: "no effect", Outcome.FAILED: "failed"}
 
 
@@ -19,7 +20,7 @@ class Progress:
     """Shows how far a campaign is.
 
     n_trials    trials to be done
-    expected_s  how long they should take, in seconds of the campaign's clock
+    expected_s  how long they should take; 0 where nobody can say
     """
 
     def __init__(self, n_trials: int, expected_s: float, clock: Clock) -> None:
@@ -27,6 +28,7 @@ class Progress:
         self._expected_s = expected_s
         self._clock = clock
         self._since_s = clock.monotonic_s()
+        self._last_s = float("-inf")
         self._done: set[str] = set()
         self._bar: Bar | None = None
         if sys.stderr.isatty():
@@ -74,6 +76,12 @@ class Progress:
             if one.outcome in _MARKS:
                 self.say(f"trial {trial.trial}: {what}: {_MARKS[one.outcome]}")
             return
+        now_s = self._clock.monotonic_s()
+        dull = one.outcome in (Outcome.CONFIRMED, Outcome.UNCHECKED)
+        last = len(self._done) == self._n
+        if dull and not last and now_s - self._last_s < _QUIET_S:
+            return
+        self._last_s = now_s
         self.say(
             f"{len(self._done)}/{self._n} trial {trial.trial}: {what}: {one.outcome}, "
             f"{left} left"
@@ -84,6 +92,8 @@ class Progress:
         share = len(self._done) / self._n if self._n else 1.0
         passed_s = self._clock.monotonic_s() - self._since_s
         seen_s = passed_s / share if share else self._expected_s
+        if not self._expected_s:
+            return max(0.0, seen_s - passed_s)
         total_s = (1 - share) * self._expected_s + share * seen_s
         return max(0.0, total_s * (1 - share))
 

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -44,6 +44,8 @@ JOURNAL = "journal.sqlite"
 FAST_START_NS = 1_767_571_200 * 10**9  # Monday 2026-01-05, midnight UTC
 FAST_HOUR_NS = 10 * 3600 * 10**9  # campaigns without habits begin at ten
 INTERRUPTED = 130
+PACKETS = "packets"
+ACTIVITIES = "activities"
 _FRESH = "TESTBED_LAB_FRESH"
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -67,10 +69,6 @@ def label(folder: Path) -> None:
     label_campaign(folder)
 
 
-# What is made of a campaign once it is recorded, before it is closed.
-after_campaign: list[Callable[[Path], None]] = [label]
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands of this topic."""
     app.command()(run)
@@ -86,6 +84,9 @@ def run(
     fast: Annotated[
         bool, typer.Option("--fast", help="Virtual lab without network, virtual time.")
     ] = False,
+    depth: Annotated[
+        str, typer.Option("--depth", help="With --fast: packets, or activities alone.")
+    ] = PACKETS,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Instead of the scenario's own.")
     ] = None,
@@ -93,6 +94,7 @@ def run(
     evidence: EvidenceOption = "needed",
 ) -> None:
     """Run a scenario from plan to labelled captures."""
+    _check_depth(depth, fast)
     the_lab, profiles, plan = make_plan(scenario, lab, devices, scenarios, seed)
     read = load_scenario(find_scenario(scenario, scenarios), profiles)
     form = "fast" if fast else "live"
@@ -106,9 +108,10 @@ def run(
         plan=plan,
         scenario=read.model_dump(mode="json", exclude_defaults=True),
         versions=versions(),
+        depth=depth,
     )
     place = Place.of(the_lab, out)
-    _finish(_conduct(inputs, place, _settings(evidence)), place)
+    _finish(_conduct(inputs, place, _settings(evidence)), place, depth)
 
 
 def resume(
@@ -134,8 +137,9 @@ def resume(
         plan=plan,
         scenario=frozen.get("scenario", {}),
         versions=versions(),
+        depth=str(frozen.get("depth", PACKETS)),
     )
-    _finish(_conduct(inputs, place, _settings(evidence)), place)
+    _finish(_conduct(inputs, place, _settings(evidence)), place, inputs.depth)
 
 
 def status(
@@ -226,6 +230,13 @@ def _settings(evidence: str) -> Settings:
             )
 
 
+def _check_depth(depth: str, fast: bool) -> None:
+    if depth not in (PACKETS, ACTIVITIES):
+        raise ConfigError(f"--depth: must be packets or activities, got {depth!r}")
+    if depth == ACTIVITIES and not fast:
+        raise ConfigError("--depth activities goes with --fast: a network has packets")
+
+
 def _run_inside(lab: Lab, lab_file: Path, form: str) -> None:
     """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
     if lab.virtual is None or form == "fast" or "TESTBED_IN_LAB" in os.environ:
@@ -291,6 +302,7 @@ def _fast_means(
     inputs: Inputs, place: Place, stop: Stop, settings: Settings, stack: ExitStack
 ) -> Means:
     from testbed.virtual.fast.lab import open_fast_lab
+    from testbed.virtual.fast.recorder import Depth
 
     truth = os.environ.get("TESTBED_TRUTH")
     folder = Path(truth) if truth else place.captures / ".truth" / inputs.campaign
@@ -301,6 +313,7 @@ def _fast_means(
             seed=inputs.plan.seed,
             truth=folder,
             start_ns=_fast_start_ns(inputs, place),
+            depth=Depth(inputs.depth),
         )
     )
     store = stack.enter_context(open_store(place.journal, lab.clock, durable=False))
@@ -338,16 +351,15 @@ def _fast_start_ns(inputs: Inputs, place: Place) -> int:
     return FAST_START_NS + (0 if _is_timed(inputs.plan) else FAST_HOUR_NS)
 
 
-def _finish(result: Result, place: Place) -> None:
+def _finish(result: Result, place: Place, depth: str) -> None:
     """Label and close, or say how to go on; leave with the right exit code."""
     if result.interrupted:
         print(_resume_hint(result.campaign, place), file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
     if result.no_labels:
         print(f"no labels: {result.no_labels}", file=sys.stderr)
-    else:
-        for hook in after_campaign:
-            hook(result.folder)
+    elif depth == PACKETS:
+        label(result.folder)
     with open_store(place.journal, SystemClock()) as store:
         close_campaign(result.folder, Journal(store, result.campaign))
     counts = ", ".join(

@@ -70,6 +70,7 @@ class Inputs:
     """All that a campaign is made from; frozen in `campaign.yaml`.
 
     form      'live' or 'fast'
+    depth     'packets'; 'activities' where the fast form writes no packets
     scenario  the scenario as plain values, for the record
     """
 
@@ -81,6 +82,7 @@ class Inputs:
     plan: Plan
     scenario: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    depth: str = "packets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +262,7 @@ class _Campaign:
             frozen_inputs(
                 campaign=inputs.campaign,
                 form=inputs.form,
+                depth=inputs.depth,
                 plan=plan,
                 scenario=inputs.scenario,
                 lab=inputs.lab,
