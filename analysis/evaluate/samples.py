@@ -1,13 +1,37 @@
-"""The label windows of one device as rows of features, ready to be split."""
+"""The label windows of one device as rows of features, ready to be split.
+
+samples = samples_of(folder, "arlo_q")
+"""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.dataset import load_activities, load_campaign
+from analysis.features.matrix import features_of
 from analysis.features.model import Float64, Int64
+from analysis.labelling import Overlap
+from analysis.packets import (
+    Cleaned,
+    clean,
+    find_raw,
+    load_packets,
+    read_tables,
+    write_packets,
+)
+from analysis.windows import IDLE_ACTIVITY, Windows, cut
 
 Strings = NDArray[np.str_]
+
+
+class By(StrEnum):
+    """What makes a class."""
+
+    ACTIVITY = "activity"  # the same whether by voice or by phone
+    ACTIVITY_AND_CHANNEL = "activity+channel"  # told apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +44,7 @@ class Samples:
     trial      (k,) str, identity of the trial, each once
     start_ns   (k,) int64, start of the label window, for the order of sessions only
     n_packets  (k,) int64, packets that the features were computed from
+    channel    (k,) str, how it was caused, '' for idle; a label only when asked for
     """
 
     device: str
@@ -30,6 +55,7 @@ class Samples:
     trial: Strings
     start_ns: Int64
     n_packets: Int64
+    channel: Strings
 
     def __len__(self) -> int:
         return int(self.activity.size)
@@ -39,3 +65,110 @@ class Samples:
         names, first = np.unique(self.session, return_index=True)
         order = np.argsort(self.start_ns[first], kind="stable")
         return tuple(str(n) for n in names[order])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The label windows of one device over its cleaned packets.
+
+    cleaned  the packets, with what cleaning took away;  windows  rows of its table
+    """
+
+    cleaned: Cleaned
+    windows: Windows
+
+
+def samples_of(
+    folder: Path,
+    device: str,
+    *,
+    by: By = By.ACTIVITY,
+    overlap: Overlap = Overlap.REFUSE,
+    n_idle: int = 0,
+    seed: int = 0,
+) -> Samples:
+    """Return one row of features per confirmed or unchecked trial of a device.
+
+    folder   a campaign folder; packet tables that are missing are made first
+    by       whether channels are told apart
+    overlap  what to do when two label windows overlap
+    n_idle   windows without an activity to draw with `seed`, labelled `idle`
+
+    Raises DatasetError when the folder cannot be read, LabelError when windows overlap.
+    """
+    made = cut_of(folder, device, overlap=overlap, n_idle=n_idle, seed=seed)
+    return samples_in(made, by=by)
+
+
+def cut_of(
+    folder: Path,
+    device: str,
+    *,
+    overlap: Overlap = Overlap.REFUSE,
+    n_idle: int = 0,
+    seed: int = 0,
+) -> Cut:
+    """Return cleaned packets and label windows of a device; see `samples_of`."""
+    load_campaign(folder).device(device)
+    make_tables(folder)
+    cleaned = clean(load_packets(folder, device))
+    windows = cut(
+        cleaned.table,
+        load_activities(folder),
+        device,
+        overlap=overlap,
+        n_idle=n_idle,
+        rng=np.random.default_rng(seed) if n_idle else None,
+    )
+    return Cut(cleaned=cleaned, windows=windows)
+
+
+def samples_in(made: Cut, *, by: By = By.ACTIVITY) -> Samples:
+    """Compute the features of windows that are already cut."""
+    windows = made.windows
+    names, x = features_of(made.cleaned.table, windows)
+    return Samples(
+        device=windows.device,
+        names=names,
+        x=x,
+        activity=labels_of(windows, by),
+        session=windows.session,
+        trial=_identities(windows),
+        start_ns=windows.start_ns,
+        n_packets=windows.n_packets,
+        channel=windows.channel,
+    )
+
+
+def labels_of(windows: Windows, by: By) -> Strings:
+    """Return the class of each window, (k,) str."""
+    if by is By.ACTIVITY:
+        return windows.activity
+    pairs = zip(windows.activity, windows.channel, strict=True)
+    return np.array([f"{a} by {c}" if c else str(a) for a, c in pairs], dtype=np.str_)
+
+
+def make_tables(folder: Path) -> None:
+    """Make the packet tables of a campaign when one is missing.
+
+    Raises DatasetError when there are no captures to make them of.
+    """
+    devices = load_campaign(folder).devices
+    kept = (folder / "packets" / f"device={device.name}" for device in devices)
+    if all(place.is_dir() for place in kept):
+        return
+    tables, _raw = read_tables(find_raw(folder), devices)
+    for table in tables.values():
+        write_packets(folder, table)
+
+
+def _identities(windows: Windows) -> Strings:
+    """Return a name per window that no other has, idle windows by their start."""
+    idle = windows.activity == IDLE_ACTIVITY
+    names = [
+        f"idle-{start}" if none else str(trial)
+        for none, trial, start in zip(
+            idle, windows.trial, windows.start_ns, strict=True
+        )
+    ]
+    return np.array(names, dtype=np.str_)

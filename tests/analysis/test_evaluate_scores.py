@@ -34,6 +34,7 @@ def trials(apart, n_sessions=8, repeats=5, seed=0):
         trial=np.array([f"{i:04d}" for i in range(n)]),
         start_ns=np.arange(n, dtype=np.int64),
         n_packets=np.full(n, 9),
+        channel=np.full(n, "phone"),
     )
 
 
@@ -111,6 +112,7 @@ def test_marks_of_a_session_help_the_leaky_split_only():
         trial=rows.trial,
         start_ns=rows.start_ns,
         n_packets=rows.n_packets,
+        channel=rows.channel,
     )
     results, _ = study(leaky, QUICK[:1], ["s0_folds", "s1"])
     assert results[0].accuracy > results[1].accuracy + 0.25

@@ -20,6 +20,7 @@ def samples(n_sessions=4, repeats=3, n_activities=3, seed=0, **changes):
         "trial": np.array([f"{i:04d}" for i in range(n)]),
         "start_ns": np.arange(n, dtype=np.int64) * 10**10,
         "n_packets": np.full(n, 9),
+        "channel": np.full(n, "phone"),
     }
     return Samples(**{**values, **changes})
 
