@@ -33,7 +33,7 @@ from testbed.virtual.phone.screens import AppScreens
 from testbed.virtual.wemo.relay import DeviceRelay, FeedingRelay, Relay
 
 _DAY_NS = 86_400 * 10**9
-_HEARING_S = 0.3  # how long after the last word a speaker has understood
+_HEARING_S = 0.36  # how long after the last word a speaker has understood
 _WAKE_WORDS = {"echo_dot": "alexa", "home_mini": "hey google"}
 
 
@@ -163,7 +163,8 @@ def _open_house(
     depth: Depth,
 ) -> _Behind:
     start_ns = clock.now_ns()
-    house = House(seed, profiles, run=start_ns)
+    # The lab file says which copies of the devices stand here, the seed what they do.
+    house = House(virtual.seed, profiles, run=f"{seed} {start_ns}")
     wire = Wire(_network(virtual, profiles), generator("wire", seed, start_ns))
     recorder = Recorder(house, wire, start_ns, depth)
     scene = Scene(

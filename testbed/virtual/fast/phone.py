@@ -1,6 +1,6 @@
 """The phone of the fast lab: the virtual phone's screens without adb in between."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from numpy.random import Generator
@@ -36,9 +36,16 @@ class FastPhone:
         self._clock = clock
         self._rng = rng
         self._delays = delays or Delays()
+        self._popups: tuple[Selector, ...] = ()
+        self._closed: list[str] = []  # pop-ups closed since the step began
+
+    def expect(self, interrupts: Sequence[Step]) -> None:
+        """Declare the pop-ups to close when they are in the way."""
+        self._popups = tuple(s.tap for s in interrupts if s.tap is not None)
 
     def perform(self, step: Step) -> Bracket:
         """Do one step; see `Phone.perform`."""
+        self._closed = []
         self._require_online(step.act)
         if step.tap is not None:
             return self._tap(step.tap, step.within)
@@ -103,7 +110,7 @@ class FastPhone:
             issue_ns=issue_ns,
             return_ns=return_ns,
             instant_ns=max(issue_ns, return_ns - _LEAD_NS),
-            detail={"rung": _words(rung), "point": f"{x},{y}"},
+            detail={"rung": _words(rung), "point": f"{x},{y}", **self._interrupts()},
         )
 
     def _wait(self, selector: Selector, within_s: float) -> Bracket:
@@ -125,10 +132,25 @@ class FastPhone:
             )
             if hit is not None:
                 found.append(hit)
+            else:
+                self._close_popup()
             return hit is not None
 
         wait_until(look, clock=self._clock, deadline_s=within_s)
         return found[0] if found else None
+
+    def _close_popup(self) -> None:
+        tree = self._screens.view_tree()
+        for selector in self._popups:
+            hit = find_rung(selector, tree, package=self._screens.package)
+            if hit is not None:
+                self._sleep(self._delays.tap)
+                self._screens.tap(*hit[1])
+                self._closed.append(_words(hit[0]))
+                return
+
+    def _interrupts(self) -> dict[str, str]:
+        return {"interrupt": "; ".join(self._closed)} if self._closed else {}
 
     def _timed(self, range_s: tuple[float, float], act: Callable[[], None]) -> Bracket:
         issue_ns = self._clock.now_ns()

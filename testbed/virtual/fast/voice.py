@@ -12,7 +12,8 @@ from testbed.virtual.room.sentences import parse
 from testbed.virtual.stage import Stage
 
 _ENGINE = "virtual"
-_SECONDS_PER_LETTER = 0.062  # espeak-ng at its normal speed
+# espeak-ng at its normal speed, fitted to nine sentences.
+_PAUSE_S, _SECONDS_PER_LETTER = 0.55, 0.047
 _START_S = (0.002, 0.012)
 
 
@@ -38,7 +39,7 @@ class FastVoice:
             wav=Path(f"{sha256}.wav"),
             sha256=sha256,
             engine=_ENGINE,
-            duration_s=0.4 + _SECONDS_PER_LETTER * len(text),
+            duration_s=_PAUSE_S + _SECONDS_PER_LETTER * len(text),
         )
 
     def play(self, utterance: Utterance) -> Bracket:

@@ -48,7 +48,7 @@ class House:
         seed: int,
         profiles: Mapping[str, DeviceProfile] | None = None,
         *,
-        run: int = 0,
+        run: str = "",
     ) -> None:
         self._run = run
         self._seed = seed

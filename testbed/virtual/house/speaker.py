@@ -76,7 +76,7 @@ def _take(unit: Unit, command: Command, rng: Generator) -> _Take:
     today = float(day.lognormal(0.0, 0.12))
     effort = float(rng.normal(0.0, 0.18))  # a slow speaker sends more of everything
     other = rng.random() < 0.14  # another wording, or a question back
-    answer_b = unit.sized(command.answer_b * today, rng, 0.35 if other else 0.065)
+    answer_b = unit.sized(command.answer_b * today, rng, 0.35 if other else 0.075)
     return _Take(
         records=max(8, round(command.records * float(rng.lognormal(effort, 0.09)))),
         burst_b=unit.sized(command.burst_b, rng, 0.12),

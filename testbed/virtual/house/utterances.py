@@ -61,9 +61,9 @@ NAMED: dict[str, Command] = {
         _fixed("set_alarm", 128, 39_000, 47_000, 27, 2.0),
         _fixed("tell_joke", 104, 37_500, 96_000, 25, 3.4),
         _fixed("play_music", 100, 40_000, 168_000, 36, 4.6),
-        _fixed("stop", 80, 10_600, 800, 6, 1.0),
-        _fixed("volume_up", 86, 10_900, 700, 6, 1.4),
-        _fixed("volume_down", 87, 11_000, 700, 6, 1.4),
+        _fixed("stop", 72, 10_600, 500, 4, 1.0),
+        _fixed("volume_up", 77, 11_000, 500, 4, 1.4),
+        _fixed("volume_down", 78, 11_100, 500, 4, 1.4),
         _fixed("ask_commute", 118, 40_000, 72_000, 26, 2.6),
     )
 }

@@ -172,4 +172,4 @@ def test_what_one_device_does_changes_nothing_for_another():
     alone, busy = House(3), House(3)
     next(iter(busy.background("echo_dot")))
     assert snapshot(alone) == snapshot(busy)
-    assert snapshot(alone) != snapshot(House(3, run=1))
+    assert snapshot(alone) != snapshot(House(3, run="2"))
