@@ -49,6 +49,12 @@ class Phone(Protocol):
         selector does not appear.
         """
 
+    def expect(self, interrupts: Sequence[Step]) -> None:
+        """Declare the pop-ups to close when they are in the way, in place of the last.
+
+        Each is a step with a tap. Closing one is said in `Bracket.detail`.
+        """
+
     def see(self, selector: Selector, within_s: float) -> bool:
         """Say whether the selector matches the screen within `within_s` seconds."""
 

@@ -49,7 +49,8 @@ def check_screen(
     """
     if check.see is None:
         return Outcome.CONFIRMED, ""
-    perform_all(site.phone, site.profiles[trial.device], check.steps)
+    site.phone.expect(site.profiles[trial.device].interrupts)
+    perform_all(site.phone, check.steps)
     if site.phone.see(check.see, check.within):
         return Outcome.CONFIRMED, ""
     if late_s > check.within:

@@ -7,16 +7,14 @@ comes before it only leads to the screen on which it makes sense.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from testbed.errors import DriverTimeoutError, LabError
+from testbed.errors import LabError
 from testbed.model.plan import PlannedTrial
-from testbed.model.profile import Activity, DeviceProfile
+from testbed.model.profile import Activity
 from testbed.model.protocols import Bracket, Phone, Voice
 from testbed.model.steps import Step
 from testbed.model.types import Channel, Network
 from testbed.runner.arbiter import PHONE, ROOM
 from testbed.runner.site import Site
-
-_LOOK_S = 0.2  # how long a pop-up gets to be there, when one is looked for
 
 
 def _nothing() -> None:
@@ -52,15 +50,13 @@ class PhonePlace:
         self._network = None
 
 
-def stimulus_for(
-    site: Site, place: PhonePlace, trial: PlannedTrial, attempt: int
-) -> Stimulus:
+def stimulus_for(site: Site, place: PhonePlace, trial: PlannedTrial) -> Stimulus:
     """Return the acts that cause the activity of `trial` once."""
     profile = site.profiles[trial.device]
     activity = profile.activities[trial.activity]
     match trial.channel:
         case Channel.PHONE:
-            return _on_phone(site, place, trial, attempt)
+            return _on_phone(site, place, trial)
         case Channel.VOICE:
             return _spoken(site, activity)
         case Channel.POWER | Channel.API:
@@ -80,9 +76,7 @@ def split_steps(
     return tuple(steps[:index]), steps[index], tuple(steps[index + 1 :])
 
 
-def _on_phone(
-    site: Site, place: PhonePlace, trial: PlannedTrial, attempt: int
-) -> Stimulus:
+def _on_phone(site: Site, place: PhonePlace, trial: PlannedTrial) -> Stimulus:
     profile = site.profiles[trial.device]
     described = profile.activities[trial.activity].phone
     if described is None:
@@ -92,13 +86,11 @@ def _on_phone(
 
     def prepare() -> None:
         place.move(phone, trial.network)
-        if attempt > 1:
-            close_interrupts(phone, profile)
-        perform_all(phone, profile, before)
+        phone.expect(profile.interrupts)
+        perform_all(phone, before)
 
     def finish() -> None:
-        for step in after:
-            phone.perform(step)
+        perform_all(phone, after)
 
     return Stimulus(
         holds=PHONE,
@@ -108,26 +100,10 @@ def _on_phone(
     )
 
 
-def perform_all(phone: Phone, profile: DeviceProfile, steps: Sequence[Step]) -> None:
-    """Do steps that only lead somewhere, closing known pop-ups that are in the way."""
+def perform_all(phone: Phone, steps: Sequence[Step]) -> None:
+    """Do steps that only lead somewhere."""
     for step in steps:
-        try:
-            phone.perform(step)
-        except DriverTimeoutError:
-            if not close_interrupts(phone, profile):
-                raise
-            phone.perform(step)
-
-
-def close_interrupts(phone: Phone, profile: DeviceProfile) -> bool:
-    """Close the pop-ups that the profile knows and the screen shows; say if any."""
-    closed = False
-    for step in profile.interrupts:
-        selector = step.tap or step.wait_for
-        if selector is not None and phone.see(selector, _LOOK_S):
-            phone.perform(step)
-            closed = True
-    return closed
+        phone.perform(step)
 
 
 def _spoken(site: Site, activity: Activity) -> Stimulus:

@@ -73,7 +73,7 @@ class Trials:
         was never begun) and JournalError when the record is not safe.
         """
         self._rest(trial)
-        stimulus = stimulus_for(self._site, self._place, trial, attempt)
+        stimulus = stimulus_for(self._site, self._place, trial)
         with ExitStack() as held:
             place = Priority(STIMULUS, rank)
             held.enter_context(self._site.arbiter.hold(stimulus.holds, place))

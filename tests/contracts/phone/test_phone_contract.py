@@ -177,3 +177,12 @@ def test_a_phone_that_was_away_works_again(bench, do):
     do(open_app=BULB)
     do(tap={"id": "btn_turn_on"})
     assert len(bench.stage.begun) == 1
+
+
+def test_a_declared_pop_up_is_closed_before_the_tap_and_said(bench, do, make_step):
+    bench.stage.faults.add("popup")
+    bench.phone.expect([make_step(tap={"text": "Not now"})])
+    do(open_app=BULB)
+    bracket = do(tap={"id": "btn_set_colour_red"})
+    assert "Not now" in bracket.detail["interrupt"]
+    assert [b.activity for b in bench.stage.begun] == ["set_colour"]
