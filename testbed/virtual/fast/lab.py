@@ -115,9 +115,7 @@ def open_fast_lab(
     Raises LabError when `lab` is not a virtual one.
     """
     if lab.virtual is None:
-        raise LabError(
-            f"lab {lab.lab!r} is not virtual; give a lab.yaml with virtual: to run fast"
-        )
+        raise LabError(f"lab {lab.lab!r} is not virtual; run it without --fast")
     clock, ground = VirtualClock(start_ns), Truth(truth)
     behind = _open_house(lab.virtual, profiles, seed, clock, ground, depth)
     scene, recorder = behind.scene, behind.recorder
