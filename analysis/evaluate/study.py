@@ -1,6 +1,6 @@
 """Score classifiers on the trials of one device, split by split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,8 @@ class Result:
     All scores pool the test rows of all folds. `interval` is None with fewer than two
     sessions. `null_accuracy` is the accuracy of the same classifier, learnt and tested
     on labels shuffled within sessions; `majority` that of always saying the commonest
-    activity. `matrix` is (c, c), rows true, columns predicted, as `activities`.
+    activity. `matrix` is (c, c), rows true, columns predicted, as `activities`; an
+    answer that is no activity, such as `unknown`, is the last of them.
     """
 
     device: str
@@ -80,21 +81,42 @@ def score(
     samples: Samples, classifier: Classifier, split: Split, *, seed: int
 ) -> Result:
     """Learn and test in every fold; the same input and seed give the same result."""
+
+    def predict(labels: Strings) -> Strings:
+        return _predict(samples, labels, classifier, split, seed)
+
+    return result_of(samples, classifier.name, split, predict, seed=seed)
+
+
+def result_of(
+    samples: Samples,
+    name: str,
+    split: Split,
+    predict: Callable[[Strings], Strings],
+    *,
+    seed: int,
+) -> Result:
+    """Score anything that predicts the test rows of a split, and the same on a null.
+
+    predict  labels of all samples -> predictions for the test rows of all folds, fold
+             after fold, made from labels of training rows only
+    """
     test = np.concatenate([fold.test for fold in split.folds])
     truth, session = samples.activity[test], samples.session[test]
-    said = _predict(samples, samples.activity, classifier, split, seed)
+    said = predict(samples.activity)
     used = np.union1d(split.folds[0].train, split.folds[0].test)
     null = samples.activity.copy()
     null[used] = shuffled_within(null[used], samples.session[used], seed)
-    null_said = _predict(samples, null, classifier, split, seed)
+    null_said = predict(null)
     activities = tuple(str(a) for a in np.unique(samples.activity[used]))
+    activities += tuple(str(a) for a in np.setdiff1d(said, activities))
     matrix = confusion(truth, said, activities)
     scores = by_activity(matrix, activities)
     tested = [s for s in scores if s.support]
     right = (truth == said).astype(np.int64)
     return Result(
         device=samples.device,
-        classifier=classifier.name,
+        classifier=name,
         split=split,
         seed=seed,
         accuracy=float(right.mean()),

@@ -1,0 +1,89 @@
+"""Score the payload matcher on devices that speak in plain text."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from analysis.dataset import load_campaign
+from analysis.evaluate.samples import By, Samples, Strings, cut_of, samples_in
+from analysis.evaluate.splits import SPLITS, Split, SplitRefusedError
+from analysis.evaluate.study import Refusal, Result, result_of
+from analysis.labelling import Overlap
+from analysis.packets import find_raw
+from analysis.payload import (
+    Captures,
+    PayloadMatcher,
+    Vocabulary,
+    messages_of,
+    vocabulary,
+)
+
+NAME, TITLE = "payload", "Payload"
+
+
+def payload_results(
+    folder: Path,
+    devices: Sequence[str],
+    splits: Sequence[str] = ("s1",),
+    seed: int = 0,
+    *,
+    by: By = By.ACTIVITY,
+    overlap: Overlap = Overlap.REFUSE,
+) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
+    """Score the payload matcher on the given devices, split by split.
+
+    Devices whose profile does not say `plaintext: true` are passed over in silence, so
+    that all devices of a campaign may be given. The results have the shape of those of
+    `study`, with `classifier` = "payload" (`NAME`; in tables `TITLE`), and the splits
+    are the same, so that both can stand in one table:
+
+        results, refusals = study(samples_of(folder, device), classifiers, splits)
+        more, refused = payload_results(folder, [device], splits, seed)
+
+    Reads the raw captures. Raises DatasetError when they are not there.
+    """
+    plain = {d.name for d in load_campaign(folder).devices if d.plaintext}
+    wanted = [device for device in devices if device in plain]
+    results: list[Result] = []
+    refusals: list[Refusal] = []
+    if not wanted:
+        return (), ()
+    captures = Captures(find_raw(folder))
+    for device in wanted:
+        made = cut_of(folder, device, overlap=overlap)
+        samples = samples_in(made, by=by)
+        messages = messages_of(captures, made.cleaned.table, made.windows)
+        scored, refused = payload_study(samples, vocabulary(messages), splits, seed)
+        results += scored
+        refusals += refused
+    return tuple(results), tuple(refusals)
+
+
+def payload_study(
+    samples: Samples, known: Vocabulary, splits: Sequence[str], seed: int
+) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
+    """Score the matcher on one device; row i of `known` is row i of the samples."""
+    results: list[Result] = []
+    refusals: list[Refusal] = []
+    for name in splits:
+        try:
+            split = SPLITS[name].split(samples, seed)
+        except SplitRefusedError as exc:
+            refusals.append(Refusal(device=samples.device, split=name, reason=str(exc)))
+            continue
+        results.append(_score(samples, known, split, seed))
+    return tuple(results), tuple(refusals)
+
+
+def _score(samples: Samples, known: Vocabulary, split: Split, seed: int) -> Result:
+    def predict(labels: Strings) -> Strings:
+        said = []
+        for fold in split.folds:
+            learnt = PayloadMatcher(known).fit(
+                fold.train, labels[fold.train], samples.session[fold.train]
+            )
+            said.append(learnt.predict(fold.test))
+        return np.concatenate(said)
+
+    return result_of(samples, NAME, split, predict, seed=seed)
