@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -45,6 +46,9 @@ class End(asyncio.Protocol):
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
             sock = transport.get_extra_info("socket")
+            # As devices do, and as the fast form does: a record is not held back for
+            # the next one. asyncio sets it only for sockets of a named protocol.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._began(places.next_sequence(sock))
         if self._tls is None:
             self._establish()
