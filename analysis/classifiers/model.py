@@ -33,10 +33,13 @@ class Estimator(Protocol):
 class Classifier:
     """A way to name the activity of a window.
 
-    name   what people ask for;  title  what tables show
-    make   seed -> a fresh estimator; the same seed gives the same answers
+    name      what people ask for, or `short`;  title  what tables show
+    settings  what a reader of the table must know of it
+    make      seed -> a fresh estimator; the same seed gives the same answers
     """
 
     name: str
     title: str
     make: Callable[[int], Estimator]
+    short: str = ""
+    settings: str = ""

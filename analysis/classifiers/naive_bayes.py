@@ -17,4 +17,12 @@ def _make(seed: int) -> Estimator:
     return pipeline
 
 
-CLASSIFIERS = (Classifier(name="naive_bayes", title="Naive Bayes", make=_make),)
+CLASSIFIERS = (
+    Classifier(
+        name="naive_bayes",
+        title="Naive Bayes",
+        make=_make,
+        short="nb",
+        settings="Gaussian, scaled features",
+    ),
+)

@@ -40,4 +40,12 @@ def _make(seed: int) -> Estimator:
     return Nearest()
 
 
-CLASSIFIERS = (Classifier(name="nearest", title="kNN", make=_make),)
+CLASSIFIERS = (
+    Classifier(
+        name="nearest",
+        title="kNN",
+        make=_make,
+        short="knn",
+        settings=f"{_NEIGHBOURS} neighbours, scaled features",
+    ),
+)

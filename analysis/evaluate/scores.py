@@ -1,6 +1,8 @@
 """From predictions to scores: accuracy, precision, recall, F1, how sure they are."""
 
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 
@@ -24,7 +26,7 @@ class ActivityScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A 95 % cluster-bootstrap interval over sessions."""
+    """A 95 % interval of an accuracy; see `session_interval`."""
 
     low: float
     high: float
@@ -60,7 +62,11 @@ def by_activity(
 
 
 def session_interval(right: Int64, session: Strings, seed: int) -> Interval | None:
-    """Bootstrap the accuracy over whole sessions; None for fewer than two sessions.
+    """Return the interval of an accuracy; None for fewer than two sessions.
+
+    It reaches as far as a bootstrap over whole sessions does, and never less far than
+    Wilson's interval over trials: a bootstrap over two sessions, or over trials that
+    were all right, would claim to be certain.
 
     right  (n,) 1 where the prediction was right, else 0;  session  (n,) str
     """
@@ -73,7 +79,16 @@ def session_interval(right: Int64, session: Strings, seed: int) -> Interval | No
     accuracy = hits[draws].sum(axis=1) / size[draws].sum(axis=1)
     tail = (1 - _LEVEL) / 2
     low, high = np.quantile(accuracy, [tail, 1 - tail])
-    return Interval(low=float(low), high=float(high))
+    trials = wilson(float(right.mean()), right.size)
+    return Interval(low=min(float(low), trials.low), high=max(float(high), trials.high))
+
+
+def wilson(share: float, n: int) -> Interval:
+    """Return Wilson's score interval (1927) of a share of n independent trials."""
+    z = NormalDist().inv_cdf(0.5 + _LEVEL / 2)
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(low=max(0.0, middle - reach), high=min(1.0, middle + reach))
 
 
 def shuffled_within(activity: Strings, session: Strings, seed: int) -> Strings:

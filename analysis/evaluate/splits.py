@@ -70,6 +70,8 @@ class SplitPlan:
 
         The same samples and seed give the same split, whatever the machine.
         """
+        if not len(samples):
+            raise SplitRefusedError("no trial has a label")
         may_use, note = self.eligible(samples)
         rows = np.flatnonzero(may_use)
         if np.unique(samples.activity[rows]).size < 2:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
 import analysis.classifiers
@@ -11,6 +12,7 @@ from analysis.evaluate.scores import (
     confusion,
     session_interval,
     shuffled_within,
+    wilson,
 )
 from analysis.evaluate.study import study
 from analysis.registry import discover
@@ -58,9 +60,24 @@ def test_the_interval_of_like_sessions_is_narrow_and_of_unlike_ones_wide():
     unlike = np.repeat([1, 0], 100)
     narrow = session_interval(alike, session, 0)
     wide = session_interval(unlike, session, 0)
-    assert narrow.low == narrow.high == pytest.approx(0.5)
+    assert (narrow.low, narrow.high) == (
+        pytest.approx((0.4314, 0.5686), abs=1e-4)  # of 200 independent trials
+    )
     assert wide.low < 0.3
     assert wide.high > 0.7
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (5, 5), (80, 80), (27, 30)])
+def test_the_interval_over_trials_is_that_of_scipy(hits, n):
+    want = stats.binomtest(hits, n).proportion_ci(method="wilson")
+    got = wilson(hits / n, n)
+    assert (got.low, got.high) == pytest.approx((want.low, want.high))
+
+
+def test_two_sessions_without_a_mistake_are_not_certain():
+    got = session_interval(np.ones(30, dtype=int), np.repeat(["a", "b"], 15), 0)
+    assert got.low == pytest.approx(0.886, abs=1e-3)
+    assert got.high == pytest.approx(1.0)
 
 
 def test_one_session_has_no_interval():

@@ -1,0 +1,79 @@
+"""The features of a campaign as one table, for other tools."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+import analysis.features
+from analysis.dataset import load_campaign
+from analysis.evaluate.samples import By, cut_of, samples_in
+from analysis.features.model import Family
+from analysis.labelling import Overlap
+from analysis.registry import discover
+
+_FROM_WINDOW = ("attempt", "network", "user", "unit", "home", "firmware")
+
+
+def feature_table(
+    folder: Path,
+    devices: Sequence[str],
+    *,
+    by: By = By.ACTIVITY,
+    overlap: Overlap = Overlap.REFUSE,
+    n_idle: int = 0,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Return one row per label window: where it comes from, then its features.
+
+    Raises DatasetError when the folder cannot be read, LabelError when windows overlap.
+    """
+    campaign = load_campaign(folder)
+    parts = []
+    for device in devices:
+        made = cut_of(folder, device, overlap=overlap, n_idle=n_idle, seed=seed)
+        samples = samples_in(made, by=by)
+        origin = {
+            "campaign": campaign.name,
+            "simulated": campaign.simulated,
+            "form": campaign.form,
+            "device": device,
+        }
+        columns = {
+            "session": samples.session,
+            "trial": samples.trial,
+            "activity": samples.activity,
+            "channel": samples.channel,
+            **{name: getattr(made.windows, name) for name in _FROM_WINDOW},
+            "start_ns": samples.start_ns,
+            "end_ns": made.windows.end_ns,
+            "n_packets": samples.n_packets,
+            **{name: samples.x[:, i] for i, name in enumerate(samples.names)},
+        }
+        frame = pl.DataFrame([_series(name, v) for name, v in columns.items()])
+        parts.append(
+            frame.select(*(pl.lit(v).alias(n) for n, v in origin.items()), "*")
+        )
+    return pl.concat(parts)
+
+
+def _series(name: str, values: np.ndarray) -> pl.Series:
+    kind = pl.String if values.dtype.kind == "U" else None
+    return pl.Series(name, values.tolist() if kind else values, dtype=kind)
+
+
+def write_features(table: pl.DataFrame, path: Path) -> None:
+    """Write the table as Parquet; the schema's metadata hold the unit of each feature.
+
+    The file appears whole or not at all.
+    """
+    families: list[Family] = list(discover(analysis.features, "FEATURES").values())
+    units = {f.name: f.unit for family in families for f in family.features}
+    arrow = table.to_arrow()
+    about = {b"testbed": json.dumps({"units": units}).encode()}
+    part = path.with_name(f"{path.name}.part")
+    pq.write_table(arrow.replace_schema_metadata(about), part, compression="zstd")
+    part.replace(path)

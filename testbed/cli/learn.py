@@ -1,0 +1,242 @@
+"""`features`, `evaluate`: from a campaign to feature tables and accuracies."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.evaluate.campaign import DeviceStudy, StudyPlan
+    from analysis.evaluate.study import Result
+
+T = TypeVar("T")
+
+# tables are never cut to a narrow terminal: a number that is not shown cannot be read
+_WIDTH = 200
+
+CampaignFolder = Annotated[Path, typer.Argument(help="Campaign folder.")]
+DeviceNames = Annotated[
+    list[str] | None,
+    typer.Option("--device", help="Only this device; may be repeated."),
+]
+Label = Annotated[
+    str,
+    typer.Option("--by", help="What makes a class: activity, or activity+channel."),
+]
+OverlapPolicy = Annotated[
+    str, typer.Option("--overlap", help="Overlapping windows: refuse, cut or drop.")
+]
+Idle = Annotated[
+    int,
+    typer.Option(
+        "--idle", min=0, help="Draw so many windows of a device without an activity."
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is random.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(features)
+    app.command()(evaluate)
+
+
+def features(
+    folder: CampaignFolder,
+    out: Annotated[Path, typer.Option("--out", help="Parquet file to write.")],
+    device: DeviceNames = None,
+    by: Label = "activity",
+    overlap: OverlapPolicy = "refuse",
+    idle: Idle = 0,
+    seed: Seed = 0,
+) -> None:
+    """Write one row of features per label window, for other tools."""
+    from analysis.evaluate.campaign import devices_of
+    from analysis.evaluate.table import feature_table, write_features
+
+    table = feature_table(
+        folder,
+        devices_of(folder, device or ()),
+        **_options(by, overlap),
+        n_idle=idle,
+        seed=seed,
+    )
+    write_features(table, out)
+    print(f"{out}: {table.height} windows, {table.width} columns")
+
+
+def evaluate(
+    folder: CampaignFolder,
+    device: DeviceNames = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="s0, s1 or s2; may be repeated; by default all."),
+    ] = None,
+    classifier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--classifier",
+            help="rf, knn, nb or payload; may be repeated; by default all.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    by: Label = "activity",
+    overlap: OverlapPolicy = "refuse",
+    idle: Idle = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, for machines.")
+    ] = False,
+) -> None:
+    """Score classifiers on a campaign, as Table 1 of the paper, split by split."""
+    from analysis.dataset import load_campaign
+    from analysis.evaluate.campaign import devices_of, plan_of, studies
+
+    plan = plan_of(
+        classifier or (),
+        split or (),
+        seed=seed,
+        n_idle=idle,
+        **_options(by, overlap),
+    )
+    devices = devices_of(folder, device or ())
+    found = list(_tracked(studies(folder, devices, plan), len(devices)))
+    campaign = load_campaign(folder)
+    about = {
+        "campaign": campaign.name,
+        "simulated": campaign.simulated,
+        "form": campaign.form,
+        "seed": seed,
+        "by": by,
+    }
+    if as_json:
+        print(json.dumps(about | _for_machines(found, plan), indent=2))
+        return
+    kind = "simulated" if campaign.simulated else "captured"
+    print(f"campaign {campaign.name}: {kind}, {campaign.form}; seed {seed}")
+    for name in plan.splits:
+        _print_split(name, found, plan)
+    _print_notes(found, plan)
+
+
+def _options(by: str, overlap: str) -> dict[str, Any]:
+    from analysis.evaluate.samples import By
+    from analysis.labelling import Overlap
+
+    try:
+        label = By(by)
+    except ValueError as exc:
+        reason = f"must be activity or activity+channel, got {by!r}"
+        raise ConfigError(f"--by: {reason}") from exc
+    try:
+        return {"by": label, "overlap": Overlap(overlap)}
+    except ValueError as exc:
+        reason = f"must be refuse, cut or drop, got {overlap!r}"
+        raise ConfigError(f"--overlap: {reason}") from exc
+
+
+def _tracked(steps: Iterator[T], total: int) -> Iterator[T]:
+    """Show a bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return steps
+    console = Console(stderr=True)
+    return iter(
+        track(steps, "scoring devices", total=total, console=console, transient=True)
+    )
+
+
+def _for_machines(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str, Any]:
+    from analysis.evaluate.campaign import record_of
+
+    return {
+        "settings": {c.name: c.settings for c in plan.classifiers},
+        "results": [record_of(r) for study in found for r in study.results],
+        "refusals": [
+            {"device": r.device, "split": r.split, "reason": r.reason}
+            for study in found
+            for r in study.refusals
+        ],
+        "cleaning": [
+            {"device": s.device, "packets": s.n_packets, **s.removed} for s in found
+        ],
+    }
+
+
+def _titles(plan: "StudyPlan") -> dict[str, str]:
+    from analysis.evaluate.payloads import NAME, TITLE
+
+    titles = {c.name: c.title for c in plan.classifiers}
+    return titles | ({NAME: TITLE} if plan.with_payload else {})
+
+
+def _print_split(name: str, found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
+    """Print one table: a row per device, a column per classifier, as in the paper."""
+    from analysis.evaluate.splits import SPLITS
+
+    split = SPLITS[name]
+    print(f"\n{split.title}{' (LEAKY)' if split.leaky else ''}: {split.description}")
+    titles = _titles(plan)
+    table = Table(box=None, pad_edge=False, header_style=None)
+    for title in ("device", *titles.values(), "null", "majority", "trials", "sessions"):
+        table.add_column(title, no_wrap=True, justify="left")
+    asides = []
+    for study in found:
+        scored = {r.classifier: r for r in study.results if r.split.name == name}
+        if scored:
+            table.add_row(*_row(study.device, scored, list(titles)))
+            notes = {r.split.note for r in scored.values() if r.split.note}
+            asides += [f"{study.device}: left out: {note}" for note in sorted(notes)]
+        asides += [
+            f"{study.device}: refused: {r.reason}"
+            for r in study.refusals
+            if r.split == name
+        ]
+    if table.row_count:
+        Console(width=_WIDTH, highlight=False).print(table)
+    for line in asides:
+        print(line)
+
+
+def _row(device: str, scored: "dict[str, Result]", names: list[str]) -> list[str]:
+    one = next(iter(scored.values()))
+    null = max(result.null_accuracy for result in scored.values())
+    return [
+        device,
+        *(_cell(scored.get(name)) for name in names),
+        f"{null:.3f}",
+        f"{one.majority:.3f}",
+        str(one.n_trials),
+        str(one.n_sessions),
+    ]
+
+
+def _cell(result: "Result | None") -> str:
+    if result is None:
+        return "-"
+    if result.interval is None:
+        return f"{result.accuracy:.3f}"
+    low, high = result.interval.low, result.interval.high
+    return f"{result.accuracy:.3f} {low:.2f}–{high:.2f}"
+
+
+def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
+    removed = sum(sum(study.removed.values()) for study in found)
+    packets = sum(study.n_packets for study in found)
+    print("\naccuracy over the test windows of all folds; 95 % interval over sessions,")
+    print("never narrower than over trials (none for a single session)")
+    print(
+        "null      the best of the classifiers when labels are shuffled in each session"
+    )
+    print("majority  always naming the commonest activity")
+    for each in plan.classifiers:
+        print(f"{each.title}: {each.settings}")
+    if plan.with_payload:
+        print("Payload: devices in plain text only; 'unknown' counts as wrong")
+    print(f"cleaning: {removed} of {packets} packets removed (errors, retransmissions)")
