@@ -1,0 +1,112 @@
+"""The chapter about one campaign."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from analysis.report import words
+from analysis.report.blocks import Chapter, Gallery, Note, Section
+from analysis.report.facts import cleaning, last_attempts, recorded
+from analysis.report.receipt import captures_of, receipt, uncertainty_ns
+from analysis.report.recording import Recording, Share, shares_of
+from analysis.report.scores import measure, recognition
+from analysis.report.timeline import draw_timeline
+
+_NO_PACKETS = (
+    "This campaign holds no packets: only its activities were recorded. There is no "
+    "traffic to draw and nothing to learn from."
+)
+
+
+def campaign_chapter(
+    recording: Recording, key: str, seed: int, say: Callable[[str], None]
+) -> Chapter:
+    """Return the chapter; learns from the packets when there are some."""
+    sections = [recorded(recording), receipt(recording)]
+    shares = shares_of(recording)
+    if shares:
+        say(f"{recording.campaign.name}: drawing traffic")
+        sections += [_traffic(shares), cleaning(shares)]
+        say(f"{recording.campaign.name}: recognising activities")
+        sections.append(recognition(measure(shares, seed, say)))
+    else:
+        note = Note(text=_NO_PACKETS)
+        sections.append(
+            Section(key="traffic", title="Traffic", lead="", blocks=(note,))
+        )
+    return Chapter(
+        key=key,
+        title=words.plain(recording.title),
+        origin=recording.origin,
+        lead=_lead(recording.about),
+        tiles=_tiles(recording, shares),
+        facts=_facts(recording),
+        sections=tuple(sections),
+    )
+
+
+def _traffic(shares: tuple[Share, ...]) -> Section:
+    drawn = [draw_timeline(share.table, share.cut.windows) for share in shares]
+    pictures = tuple(picture for picture in drawn if picture is not None)
+    silent = [s.device for s, p in zip(shares, drawn, strict=True) if p is None]
+    notes = (
+        (Note(text=f"Without a label window: {words.listed(silent, 12)}."),)
+        if silent
+        else ()
+    )
+    galleries = (Gallery(pictures=pictures, wide=True),) if pictures else ()
+    return Section(
+        key="traffic",
+        title="Traffic and label windows",
+        lead="What each device sent (up) and received (down), and the label windows "
+        "over it. Long campaigns are shown by an excerpt, and the caption says so.",
+        blocks=(*galleries, *notes),
+    )
+
+
+def _lead(about: Mapping[str, Any]) -> str:
+    scenario = about.get("scenario")
+    text = scenario.get("description") if isinstance(scenario, dict) else None
+    return " ".join(str(text).split()) if text else ""
+
+
+def _tiles(
+    recording: Recording, shares: tuple[Share, ...]
+) -> tuple[tuple[str, str], ...]:
+    log = recording.log
+    tiles = [
+        (words.count(last_attempts(recording).height), "trials"),
+        (words.count(len(log.labelled())), "label windows"),
+        (words.count(log.frame["session"].n_unique()), "sessions"),
+        (words.count(len(recording.campaign.devices)), "devices"),
+    ]
+    if shares:
+        n = sum(len(share.table) for share in shares)
+        tiles.append((words.count(n), "packets of devices"))
+    captures = captures_of(recording.receipt)
+    dropped = [c.get("dropped") for c in captures]
+    known = [n for n in dropped if isinstance(n, int)]
+    if known and len(known) == len(dropped):
+        tiles.append((words.count(sum(known)), "packets dropped"))
+    bounds = uncertainty_ns(recording)
+    if bounds is not None:
+        tiles.append((words.milliseconds(bounds[0]), "clock’s error, median"))
+    return tuple(tiles)
+
+
+def _facts(recording: Recording) -> tuple[tuple[str, str], ...]:
+    about, stamps = recording.about, recording.log.frame["t_ns"].drop_nulls().to_list()
+    versions = about.get("versions")
+    versions = versions if isinstance(versions, dict) else {}
+    named = [f"{name} {version}" for name, version in versions.items()]
+    facts = [
+        ("campaign", recording.campaign.name),
+        ("origin", recording.origin),
+        ("form", recording.campaign.form),
+        ("seed", str(about["seed"]) if about.get("seed") is not None else "–"),
+    ]
+    if stamps:
+        first, last = words.stamp(min(stamps)), words.stamp(max(stamps))
+        facts.append(("activities", f"{first} to {last} UTC"))
+    if named:
+        facts.append(("versions", words.listed(named, 9)))
+    return tuple(facts)

@@ -1,0 +1,59 @@
+"""How numbers are written for people: counts, shares, sizes, stamps."""
+
+from datetime import UTC, datetime
+
+
+def count(number: int) -> str:
+    """Return a whole number with a comma per thousand."""
+    return f"{number:,}"
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part of a whole in per cent, or a dash when there is no whole."""
+    if whole == 0:
+        return "–"
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "< 0.1 %"
+    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+
+
+def score(value: float) -> str:
+    """Return a score between 0 and 1 with two digits."""
+    return f"{value:.2f}"
+
+
+def size(size_b: int) -> str:
+    """Return bytes in kB or MB."""
+    if size_b < 1_000_000:
+        return f"{size_b / 1e3:.1f} kB"
+    return f"{size_b / 1e6:.1f} MB"
+
+
+def milliseconds(span_ns: float) -> str:
+    """Return a short span in ms, with digits that mean something."""
+    span_ms = span_ns / 1e6
+    return f"{span_ms:.0f} ms" if span_ms >= 100 else f"{span_ms:.2g} ms"
+
+
+def seconds(span_ns: float) -> str:
+    """Return a signed span in s to the tenth of a millisecond."""
+    return f"{span_ns / 1e9:+.4f} s"
+
+
+def stamp(at_ns: int | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return ns UTC as text, or a dash when there is no stamp."""
+    if at_ns is None:
+        return "–"
+    return datetime.fromtimestamp(at_ns // 10**9, UTC).strftime(form)
+
+
+def plain(name: str) -> str:
+    """Return a name of the project as people say it."""
+    return name.replace("_", " ")
+
+
+def listed(names: list[str], shown: int = 6) -> str:
+    """Return names with commas; what does not fit is counted."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
