@@ -27,10 +27,15 @@ _FAMILIES = {"s0": ("s0_folds", "s0_holdout")}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyPlan:
-    """What to score. Names are checked by `plan_of`."""
+    """What to score. Names are checked by `plan_of`.
+
+    with_payload  whether payloads of devices in plain text are matched
+    any_payload   whether they are on devices that do not say so, such as imported ones
+    """
 
     classifiers: tuple[Classifier, ...]
     with_payload: bool
+    any_payload: bool
     splits: tuple[str, ...]
     seed: int = 0
     by: By = By.ACTIVITY
@@ -64,8 +69,10 @@ def plan_of(
 ) -> StudyPlan:
     """Turn names into a plan; without names, everything there is.
 
-    classifiers  names or short names, and 'payload';  splits  names, or 's0' for both
-                 random ones;  options  the other fields of `StudyPlan`
+    classifiers  names or short names; 'payload', when it is named, is scored on devices
+                 that do not say that they speak in plain text as well
+    splits       names, or 's0' for both random ones
+    options      the other fields of `StudyPlan`
 
     Raises AnalysisError with the nearest name for one that does not exist.
     """
@@ -85,6 +92,7 @@ def plan_of(
     return StudyPlan(
         classifiers=tuple(c for c in chosen if c is not None),
         with_payload=PAYLOAD in asked,
+        any_payload=PAYLOAD in classifiers,
         splits=tuple(dict.fromkeys(wanted)),
         **options,
     )
@@ -107,8 +115,9 @@ def studies(
     DatasetError when the folder cannot be read, LabelError when windows overlap.
     """
     campaign = load_campaign(folder)
-    plain = {d.name for d in campaign.devices if d.plaintext and plan.with_payload}
-    captures = Captures(find_raw(folder)) if plain & set(devices) else None
+    plain = {d.name for d in campaign.devices if d.plaintext or plan.any_payload}
+    plain &= set(devices) if plan.with_payload else set()
+    captures = Captures(find_raw(folder)) if plain else None
     for device in devices:
         made = cut_of(
             folder, device, overlap=plan.overlap, n_idle=plan.n_idle, seed=plan.seed
@@ -154,6 +163,8 @@ def record_of(result: Result) -> dict[str, Any]:
         "recall": result.recall,
         "f1": result.f1,
         "null_accuracy": result.null_accuracy,
+        "confounded": result.confounded,
+        "answered": result.answered,
         "majority": result.majority,
         "n_trials": result.n_trials,
         "n_sessions": result.n_sessions,

@@ -30,20 +30,22 @@ def payload_results(
     *,
     by: By = By.ACTIVITY,
     overlap: Overlap = Overlap.REFUSE,
+    any_device: bool = False,
 ) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
     """Score the payload matcher on the given devices, split by split.
 
     Devices whose profile does not say `plaintext: true` are passed over in silence, so
-    that all devices of a campaign may be given. The results have the shape of those of
-    `study`, with `classifier` = "payload" (`NAME`; in tables `TITLE`), and the splits
-    are the same, so that both can stand in one table:
+    that all devices of a campaign may be given, unless `any_device` is set. The results
+    have the shape of those of `study`, with `classifier` = "payload" (`NAME`; in tables
+    `TITLE`), and the splits are the same, so that both can stand in one table:
 
         results, refusals = study(samples_of(folder, device), classifiers, splits)
         more, refused = payload_results(folder, [device], splits, seed)
 
     Reads the raw captures. Raises DatasetError when they are not there.
     """
-    plain = {d.name for d in load_campaign(folder).devices if d.plaintext}
+    known = load_campaign(folder).devices
+    plain = {d.name for d in known if d.plaintext or any_device}
     wanted = [device for device in devices if device in plain]
     results: list[Result] = []
     refusals: list[Refusal] = []

@@ -120,7 +120,7 @@ def _repeated(minimum: int) -> Callable[[Samples], tuple[np.ndarray, str]]:
         names, count = np.unique(samples.activity, return_counts=True)
         rare = names[count < minimum]
         return ~np.isin(samples.activity, rare), _left_out(
-            rare, f"fewer than {minimum} repeats"
+            rare, names, f"fewer than {minimum} repeats"
         )
 
     return eligible
@@ -132,7 +132,9 @@ def _in_two_sessions(samples: Samples) -> tuple[np.ndarray, str]:
     names = np.unique(samples.activity)
     seen = [np.unique(samples.session[samples.activity == n]).size for n in names]
     rare = names[np.array(seen) < 2]
-    return ~np.isin(samples.activity, rare), _left_out(rare, "seen in one session only")
+    return ~np.isin(samples.activity, rare), _left_out(
+        rare, names, "seen in one session only"
+    )
 
 
 def _before_and_after(samples: Samples) -> tuple[np.ndarray, str]:
@@ -140,15 +142,19 @@ def _before_and_after(samples: Samples) -> tuple[np.ndarray, str]:
         return np.zeros(len(samples), dtype=bool), "one session only: no later session"
     late = _is_late(samples)
     both = np.intersect1d(samples.activity[late], samples.activity[~late])
-    rare = np.setdiff1d(samples.activity, both)
-    return ~np.isin(samples.activity, rare), _left_out(rare, "not in early and late")
+    names = np.unique(samples.activity)
+    rare = np.setdiff1d(names, both)
+    note = _left_out(rare, names, "not in both early and late sessions")
+    return ~np.isin(samples.activity, rare), note
 
 
-def _left_out(names: Strings, why: str) -> str:
-    if not names.size:
+def _left_out(rare: Strings, names: Strings, why: str) -> str:
+    if not rare.size:
         return ""
-    shown = ", ".join(str(n) for n in names[:4])
-    more = f" and {names.size - 4} more" if names.size > 4 else ""
+    if rare.size == names.size:
+        return f"{why}: every activity"
+    shown = ", ".join(str(n) for n in rare[:4])
+    more = f" and {rare.size - 4} more" if rare.size > 4 else ""
     return f"{why}: {shown}{more}"
 
 

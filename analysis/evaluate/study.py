@@ -25,9 +25,12 @@ class Result:
 
     All scores pool the test rows of all folds. `interval` is None with fewer than two
     sessions. `null_accuracy` is the accuracy of the same classifier, learnt and tested
-    on labels shuffled within sessions; `majority` that of always saying the commonest
-    activity. `matrix` is (c, c), rows true, columns predicted, as `activities`; an
-    answer that is no activity, such as `unknown`, is the last of them.
+    on labels shuffled within sessions; where each session holds one activity only there
+    is nothing to shuffle, and `confounded` says so: what was learnt may be the session.
+    `majority` is the accuracy of always saying the commonest activity. `answered` is
+    the share of test rows that were given an activity at all: the payload matcher may
+    say `unknown`, which counts as wrong. `matrix` is (c, c), rows true, columns
+    predicted, as `activities`, of which an answer like `unknown` is the last.
     """
 
     device: str
@@ -40,6 +43,8 @@ class Result:
     f1: float
     interval: Interval | None
     null_accuracy: float
+    confounded: bool
+    answered: float
     majority: float
     n_trials: int
     n_sessions: int
@@ -108,7 +113,8 @@ def result_of(
     null = samples.activity.copy()
     null[used] = shuffled_within(null[used], samples.session[used], seed)
     null_said = predict(null)
-    activities = tuple(str(a) for a in np.unique(samples.activity[used]))
+    names = np.unique(samples.activity[used])
+    activities = tuple(str(a) for a in names)
     activities += tuple(str(a) for a in np.setdiff1d(said, activities))
     matrix = confusion(truth, said, activities)
     scores = by_activity(matrix, activities)
@@ -125,6 +131,8 @@ def result_of(
         f1=float(np.mean([s.f1 for s in tested])),
         interval=session_interval(right, session, seed),
         null_accuracy=float((null_said == null[test]).mean()),
+        confounded=_one_each(null[used], samples.session[used]),
+        answered=float(np.isin(said, names).mean()),
         majority=float(np.unique(truth, return_counts=True)[1].max() / truth.size),
         n_trials=int(truth.size),
         n_sessions=int(np.unique(session).size),
@@ -132,6 +140,12 @@ def result_of(
         scores=scores,
         matrix=matrix,
     )
+
+
+def _one_each(activity: Strings, session: Strings) -> bool:
+    """Say whether each session holds one activity only."""
+    pairs = set(zip(session.tolist(), activity.tolist(), strict=True))
+    return len(pairs) == np.unique(session).size
 
 
 def _predict(

@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 # tables are never cut to a narrow terminal: a number that is not shown cannot be read
 _WIDTH = 200
+_CONFOUNDED = (
+    "each session holds one activity only: what is recognised may be the session, and "
+    "there is no null"
+)
 
 CampaignFolder = Annotated[Path, typer.Argument(help="Campaign folder.")]
 DeviceNames = Annotated[
@@ -84,7 +88,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             "--classifier",
-            help="rf, knn, nb or payload; may be repeated; by default all.",
+            help="rf, knn, nb or payload; may be repeated; by default all. Payload by "
+            "default on devices whose profile says plaintext, when named on every one.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -191,8 +196,7 @@ def _print_split(name: str, found: "Sequence[DeviceStudy]", plan: "StudyPlan") -
         scored = {r.classifier: r for r in study.results if r.split.name == name}
         if scored:
             table.add_row(*_row(study.device, scored, list(titles)))
-            notes = {r.split.note for r in scored.values() if r.split.note}
-            asides += [f"{study.device}: left out: {note}" for note in sorted(notes)]
+            asides += [f"{study.device}: {each}" for each in _asides(scored)]
         asides += [
             f"{study.device}: refused: {r.reason}"
             for r in study.refusals
@@ -204,13 +208,29 @@ def _print_split(name: str, found: "Sequence[DeviceStudy]", plan: "StudyPlan") -
         print(line)
 
 
+def _asides(scored: "dict[str, Result]") -> Iterator[str]:
+    """Say what the numbers of a row do not."""
+    for note in sorted({r.split.note for r in scored.values() if r.split.note}):
+        yield f"left out: {note}"
+    if any(r.confounded for r in scored.values()):
+        yield _CONFOUNDED
+    for result in scored.values():
+        if result.answered < 1:
+            n_answered = round(result.answered * result.n_trials)
+            n_right = round(result.accuracy * result.n_trials)
+            yield (
+                f"{result.classifier} answers {n_answered} of {result.n_trials} "
+                f"windows, {n_right} of them right; the others have no known message"
+            )
+
+
 def _row(device: str, scored: "dict[str, Result]", names: list[str]) -> list[str]:
     one = next(iter(scored.values()))
     null = max(result.null_accuracy for result in scored.values())
     return [
         device,
         *(_cell(scored.get(name)) for name in names),
-        f"{null:.3f}",
+        "-" if one.confounded else f"{null:.3f}",
         f"{one.majority:.3f}",
         str(one.n_trials),
         str(one.n_sessions),
@@ -238,5 +258,6 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
     for each in plan.classifiers:
         print(f"{each.title}: {each.settings}")
     if plan.with_payload:
-        print("Payload: devices in plain text only; 'unknown' counts as wrong")
+        which = "" if plan.any_payload else "devices in plain text only; "
+        print(f"Payload: {which}no known message counts as wrong")
     print(f"cleaning: {removed} of {packets} packets removed (errors, retransmissions)")

@@ -82,8 +82,8 @@ def test_only_the_random_splits_are_called_leaky():
     [
         ("s1", samples(n_sessions=1), "one session only"),
         ("s2", samples(n_sessions=1), "one session only"),
-        ("s0_folds", samples(n_sessions=1), "fewer than 5 repeats: activity_0"),
-        ("s0_holdout", samples(1, repeats=1), "fewer than 2 repeats: activity_0"),
+        ("s0_folds", samples(n_sessions=1), "fewer than 5 repeats: every activity"),
+        ("s0_holdout", samples(1, repeats=1), "fewer than 2 repeats: every activity"),
         ("s0_holdout", samples(1, 2, 8), "16 trials are too few to test 8 activities"),
         ("s1", samples(n_activities=1), "only one activity"),
     ],
