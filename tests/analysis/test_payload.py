@@ -1,0 +1,359 @@
+"""Payloads: the cipher, what is text, what is masked, and which activity it names."""
+
+import csv
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.dataset import COLUMNS
+from analysis.evaluate.payloads import payload_results
+from analysis.evaluate.samples import cut_of
+from analysis.packets import find_raw
+from analysis.payload import (
+    UNKNOWN,
+    Captures,
+    PayloadMatcher,
+    decode_kasa,
+    distances,
+    masked,
+    messages_of,
+    plain_text,
+    vocabulary,
+)
+from analysis.pcap.writer import open_capture
+
+PLUG, PHONE = "50:c7:bf:00:00:19", "02:00:00:00:00:20"
+START_NS = 1_780_000_000 * 10**9
+ON = '{"system":{"set_relay_state":{"state":1}}}'
+OFF = '{"system":{"set_relay_state":{"state":0}}}'
+DONE = '{"system":{"set_relay_state":{"err_code":0}}}'
+
+
+def encode_kasa(text, *, framed=True):
+    key, out = 171, bytearray()
+    for byte in text.encode():
+        key ^= byte
+        out.append(key)
+    return (struct.pack(">I", len(out)) if framed else b"") + bytes(out)
+
+
+def checksum(data):
+    words = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while words >> 16:
+        words = (words & 0xFFFF) + (words >> 16)
+    return ~words & 0xFFFF
+
+
+def frame(payload, *, outbound, port=9999, seq=1, udp=False, tagged=False, phone=40000):
+    """Make a frame between phone and plug; what the plug sends is outbound."""
+    ends = [(PHONE, "10.77.0.20", phone), (PLUG, "10.77.0.19", port)]
+    src, dst = reversed(ends) if outbound else ends
+    ports = struct.pack(">HH", src[2], dst[2])
+    if udp:
+        above = ports + struct.pack(">HH", 8 + len(payload), 0) + payload
+    else:
+        above = ports + struct.pack(">IIBBHHH", seq, 1, 5 << 4, 24, 64, 0, 0) + payload
+    ip = struct.pack(
+        ">BBHHHBBH", 0x45, 0, 20 + len(above), 1, 0, 64, 17 if udp else 6, 0
+    )
+    ip += b"".join(bytes(map(int, end[1].split("."))) for end in (src, dst))
+    ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+    macs = bytes.fromhex((dst[0] + src[0]).replace(":", ""))
+    tag = struct.pack(">HH", 0x8100, 7) if tagged else b""
+    whole = macs + tag + struct.pack(">H", 0x0800) + ip + above
+    return whole.ljust(60, b"A")  # Ethernet pads short frames
+
+
+def row(number, at_s, activity, session):
+    t_ns = START_NS + round(at_s * 1e9)
+    return dict.fromkeys(COLUMNS, "") | {
+        "campaign": "c",
+        "session": session,
+        "trial": f"{number:04d}",
+        "attempt": 1,
+        "device": "plug",
+        "activity": activity,
+        "channel": "phone",
+        "t_ns": t_ns,
+        "delta_ns": 8 * 10**9,
+        "outcome": "confirmed",
+        "simulated": "true",
+    }
+
+
+def campaign(folder, packets, rows, *, plaintext=True):
+    """Write a campaign folder of (seconds, frame) and (seconds, activity, session)."""
+    (folder / "raw").mkdir(parents=True)
+    with open_capture(folder / "raw" / "lan-00001.pcapng") as capture:
+        for at_s, data in packets:
+            capture.packet(START_NS + round(at_s * 1e9), data)
+    device = {"device": "plug", "mac": PLUG, "plaintext": plaintext}
+    about = {"campaign": "c", "simulated": True, "form": "fast", "devices": [device]}
+    (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
+    with (folder / "activities.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, tuple(COLUMNS))
+        writer.writeheader()
+        writer.writerows(row(i, *each) for i, each in enumerate(rows))
+    return folder
+
+
+def said_in(folder):
+    made = cut_of(folder, "plug")
+    captures = Captures(find_raw(folder))
+    return messages_of(captures, made.cleaned.table, made.windows)
+
+
+def trials(n_sessions=3, repeats=6):
+    """Make packets and rows of a plug that is switched on and off."""
+    packets, rows = [], []
+    rng = np.random.default_rng(4)
+    for i in range(n_sessions * repeats):
+        at_s, state = 30.0 * i, i % 2
+        sysinfo = {"relay_state": state, "on_time": int(rng.integers(10, 10**6))}
+        answer = json.dumps({"system": {"get_sysinfo": sysinfo}})
+        turns = [(OFF, ON)[state], DONE, '{"system":{"get_sysinfo":{}}}', answer]
+        packets += [
+            (
+                at_s + 0.1 * (k + 1) + 0.05 * rng.random(),
+                frame(
+                    encode_kasa(text),
+                    outbound=bool(k % 2),
+                    seq=k * 5000,
+                    phone=4000 + i,
+                ),
+            )
+            for k, text in enumerate(turns)
+        ]
+        rows.append((at_s, ("turn_off", "turn_on")[state], f"s{i // repeats}"))
+    return packets, rows
+
+
+@given(text=st.text(st.characters(max_codepoint=255), max_size=300))
+@settings(derandomize=True, deadline=None)
+def test_the_cipher_is_undone_byte_by_byte(text):
+    assert decode_kasa(encode_kasa(text, framed=False), framed=False) == text.encode()
+    if text:
+        both = encode_kasa(text) + encode_kasa(text)
+        assert decode_kasa(both, framed=True) == 2 * text.encode()
+
+
+def test_the_cipher_is_that_of_real_plugs():
+    get_sysinfo = bytes.fromhex(
+        "d0f281f88bff9af7d5ef94b6d1b4c09fec95e68fe187e8caf08bf68bf6"
+    )
+    assert decode_kasa(get_sysinfo, framed=False) == b'{"system":{"get_sysinfo":{}}}'
+
+
+@given(texts=st.lists(st.text("01{}state", max_size=9), min_size=1, max_size=5))
+@settings(derandomize=True, deadline=None)
+def test_distances_are_those_of_a_slow_twin(texts):
+    def edits(a, b):
+        line = list(range(len(b) + 1))
+        for i, x in enumerate(a, 1):
+            before, line[0] = line[0], i
+            for j, y in enumerate(b, 1):
+                step = min(line[j] + 1, line[j - 1] + 1, before + (x != y))
+                before, line[j] = line[j], step
+        return line[-1]
+
+    got = distances(texts)
+    for i, a in enumerate(texts):
+        for j, b in enumerate(texts):
+            assert got[i, j] == pytest.approx(edits(a, b) / max(len(a), len(b), 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ('"on_time":56401,"rssi":-55', '"on_time":#,"rssi":#'),
+        ('"state":1', '"state":1'),
+        ("50:C7:BF:8D:31:19 10.77.0.18:49153", "# #:#"),
+        ("uuid:7200445068572d1c9b04", "uuid:#"),
+        ("2fac1234-b1f8-4cae-89bd-123456789abc", "#"),
+        (
+            "<BinaryState>1|1798813025|8</BinaryState>",
+            "<BinaryState>1|#|8</BinaryState>",
+        ),
+        ("facade decade", "facade decade"),
+    ],
+)
+def test_what_differs_from_time_to_time_is_masked(text, want):
+    assert masked(text) == want
+
+
+def test_text_between_binary_fields_is_found_without_their_stray_characters():
+    framed = (
+        b'\x00\x00U\xaa\x00\x00\x00f{"dps":{"1":true},"t":17940}cA\xfb\x00\x00\xaaU'
+    )
+    assert plain_text(framed) == '{"dps":{"1":true},"t":17940}'
+
+
+def test_random_bytes_are_no_text():
+    rng = np.random.default_rng(0)
+    found = [plain_text(rng.bytes(n)) for n in range(40, 1440)]
+    assert not any(found)
+
+
+def test_messages_are_decoded_masked_and_told_apart_by_direction(tmp_path):
+    packets, rows = trials(n_sessions=1, repeats=2)
+    said = said_in(campaign(tmp_path / "c", packets, rows))
+    want = '>{"system": {"get_sysinfo": {"relay_state": 0, "on_time": #}}}'
+    assert said[0] == (f"<{OFF}", f">{DONE}", '<{"system":{"get_sysinfo":{}}}', want)
+    assert said[1][0] == f"<{ON}"
+
+
+@pytest.mark.parametrize("at", [1, 4, 5, 40])
+def test_a_message_in_two_segments_is_one(tmp_path, at):
+    data = encode_kasa(ON)
+    packets = [
+        (1.0, frame(data[:at], outbound=False)),
+        (1.1, frame(b"", outbound=True)),
+        (1.2, frame(data[at:], outbound=False, seq=1 + at)),
+    ]
+    said = said_in(campaign(tmp_path / "c", packets, [(0, "turn_on", "s")]))
+    assert said == ((f"<{ON}",),)
+
+
+def test_retransmissions_padding_and_tags_add_nothing(tmp_path):
+    packets = [
+        (1.0, frame(encode_kasa(ON), outbound=False, tagged=True)),
+        (1.1, frame(encode_kasa(ON), outbound=False, tagged=True)),
+        (1.2, frame(b"\x17\x03", outbound=True, port=443)),  # padded with letters
+    ]
+    said = said_in(campaign(tmp_path / "c", packets, [(0, "turn_on", "s")]))
+    assert said == ((f"<{ON}",),)
+
+
+def test_datagrams_are_a_message_each_and_have_no_length_in_front(tmp_path):
+    packets = [
+        (1.0, frame(encode_kasa(ON, framed=False), outbound=False, udp=True)),
+        (1.1, frame(encode_kasa(OFF, framed=False), outbound=False, udp=True)),
+    ]
+    said = said_in(campaign(tmp_path / "c", packets, [(0, "turn_on", "s")]))
+    assert said == ((f"<{ON}", f"<{OFF}"),)
+
+
+def matcher(windows, activity, session, rows):
+    known = vocabulary(windows)
+    learnt = PayloadMatcher(known)
+    return learnt.fit(np.array(rows), np.array(activity)[rows], np.array(session)[rows])
+
+
+def test_the_nearest_message_decides_and_one_digit_is_enough():
+    windows = [(ON,), (OFF,), (ON,), (OFF,), (ON + " ",), (OFF + " ",)]
+    activity = ["on", "off"] * 3
+    learnt = matcher(windows, activity, list("aabbcc"), [0, 1, 2, 3])
+    assert list(learnt.predict(np.array([4, 5]))) == ["on", "off"]
+
+
+def test_what_is_in_every_window_does_not_hide_what_is_not():
+    noise = "NOTIFY * HTTP/# " * 40
+    windows = [
+        (ON, DONE),
+        (OFF, DONE, noise),
+        (ON, DONE),
+        (OFF, DONE),
+        (ON, DONE, noise),
+    ]
+    learnt = matcher(
+        windows, ["on", "off", "on", "off", "on"], list("abbba"), [0, 1, 2, 3]
+    )
+    assert list(learnt.predict(np.array([4]))) == ["on"]
+
+
+def test_a_window_of_strange_or_no_messages_is_unknown():
+    windows = [(ON,), (OFF,), ("GET /something/else HTTP/#",), ()]
+    learnt = matcher(windows, ["on", "off", "on", "off"], list("abab"), [0, 1])
+    assert list(learnt.predict(np.array([2, 3]))) == [UNKNOWN, UNKNOWN]
+
+
+def test_the_radius_is_the_99th_percentile_of_distances_to_other_sessions():
+    words = ["abcdefghij", "abcdefghiX", "abcdefgXYZ"]
+    learnt = matcher([(w,) for w in words], ["on"] * 3, list("abc"), [0, 1, 2])
+    assert learnt.radius == pytest.approx(np.percentile([0.1, 0.1, 0.3], 99))
+    alone = matcher([(w,) for w in words], ["on"] * 3, list("aaa"), [0, 1, 2])
+    assert alone.radius == 0.05
+
+
+def test_messages_of_test_windows_are_not_learnt():
+    windows = [(ON,), (OFF,), ("never seen in training",)]
+    learnt = matcher(windows, ["on", "off", "on"], list("aab"), [0, 1])
+    for _ in range(2):
+        assert list(learnt.predict(np.array([2, 0]))) == [UNKNOWN, "on"]
+
+
+def test_a_plug_that_speaks_plainly_is_understood_in_new_sessions(tmp_path):
+    folder = campaign(tmp_path / "c", *trials())
+    results, refusals = payload_results(folder, ["plug"], ["s1", "s2"], 0)
+    assert [(r.classifier, r.split.name, r.accuracy) for r in results] == [
+        ("payload", "s1", 1.0),
+        ("payload", "s2", 1.0),
+    ]
+    assert refusals == ()
+    assert results[0].null_accuracy < 0.8
+    assert results[0].answered == 1
+
+
+def test_other_devices_are_passed_over_unless_asked_for(tmp_path):
+    folder = campaign(tmp_path / "c", *trials(), plaintext=False)
+    assert payload_results(folder, ["plug"]) == ((), ())
+    assert payload_results(folder, ["plug"], any_device=True)[0][0].accuracy == 1
+
+
+def test_an_impossible_split_is_refused_in_words(tmp_path):
+    folder = campaign(tmp_path / "c", *trials(n_sessions=1))
+    results, (refusal,) = payload_results(folder, ["plug"], ["s1"], 0)
+    assert results == ()
+    assert refusal.reason == "one session only: no session is new"
+
+
+def test_encrypted_windows_are_answered_with_unknown_and_count_as_wrong(tmp_path):
+    packets, rows = trials()
+    rng = np.random.default_rng(1)
+    dark = [
+        (at_s, frame(b"\x17\x03\x03" + rng.bytes(200), outbound=True, port=443))
+        if at_s < 200
+        else (at_s, data)
+        for at_s, data in packets
+    ]
+    (result,), _ = payload_results(campaign(tmp_path / "c", dark, rows), ["plug"])
+    assert result.activities == ("turn_off", "turn_on", UNKNOWN)
+    assert result.matrix[:, 2].sum() == 7
+    assert result.answered == pytest.approx(11 / 18)
+    assert result.accuracy <= result.answered
+
+
+# From the published captures of a Kasa plug, see docs/importing.md
+REAL = """\
+activity,start_epoch,session
+turn_on,1687621918,no_firewall
+turn_off,1687621978,no_firewall
+turn_on,1691328478,base_firewall
+turn_off,1691328538,base_firewall
+"""
+
+
+def test_a_real_plug_is_understood_in_another_capture(tmp_path):
+    public = os.environ.get("TESTBED_PUBLIC_DATA")
+    if not public:
+        pytest.skip("TESTBED_PUBLIC_DATA is not set: no public captures here")
+    plug = Path(public) / "openwrt-scenarios" / "tplink-plug"
+    (tmp_path / "plug.csv").write_text(REAL)
+    captures = [
+        str(plug / f / "wlan2.4.pcap") for f in ("no-firewall", "base-firewall")
+    ]
+    command = [sys.executable, "-m", "testbed", "import", "pcap", *captures]
+    command += ["--activities", "plug.csv", "--device", "plug=50:c7:bf:ed:0a:54"]
+    command += ["--constant", "device=plug", "--delta", "8 s", "--out", "."]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    (result,), _ = payload_results(tmp_path / "plug", ["plug"], any_device=True)
+    assert (result.n_trials, result.accuracy) == (4, 1.0)
