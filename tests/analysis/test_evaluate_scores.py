@@ -111,7 +111,7 @@ def test_shuffled_labels_score_at_chance_where_true_ones_score_high(name):
 
 
 def test_marks_of_a_session_help_the_leaky_split_only():
-    """A session that fixes the activity is a leak; S1 must not profit from it."""
+    """Marks by which sessions are known again must not help under S1."""
     rows = trials(apart=0.0)
     rng = np.random.default_rng(2)
     x = rows.x.copy()
@@ -132,7 +132,9 @@ def test_marks_of_a_session_help_the_leaky_split_only():
         channel=rows.channel,
     )
     results, _ = study(leaky, QUICK[:1], ["s0_folds", "s1"])
-    assert results[0].accuracy > results[1].accuracy + 0.25
+    assert results[0].accuracy > 0.55
+    assert results[1].accuracy < 0.37
+    assert results[0].null_accuracy > 0.45  # the null sees the marks too
 
 
 def test_same_seed_same_result():

@@ -1,0 +1,273 @@
+"""From a campaign folder to samples, tables and what the commands print of them."""
+
+import csv
+import json
+import struct
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from analysis.dataset import COLUMNS
+from analysis.errors import AnalysisError, DatasetError, LabelError
+from analysis.evaluate.campaign import devices_of, plan_of, record_of, studies
+from analysis.evaluate.samples import By, samples_of
+from analysis.evaluate.table import feature_table, write_features
+from analysis.pcap.writer import open_capture
+from testbed.cli import build
+
+S = 10**9
+START_NS = 1_780_000_000 * S
+DAY_S = 86_400
+MACS = {"camera": "02:00:00:00:00:11", "speaker": "02:00:00:00:00:13"}
+CLOUD = bytes.fromhex("020000000001")
+BURSTS = {"stream": (40, 1300), "snapshot": (12, 700), "settings": (6, 180)}
+
+
+def frame(mac, size_b, *, outbound):
+    """Make an Ethernet frame of a kind that has no checksums to be wrong."""
+    ends = (CLOUD, bytes.fromhex(mac.replace(":", "")))
+    dst, src = ends if outbound else reversed(ends)
+    return dst + src + struct.pack(">H", 0x88B5) + bytes(size_b - 14)
+
+
+def recorded(device, n_sessions, repeats, rng):
+    """Return packets and rows of one device, a session a day."""
+    packets, rows = [], []
+    for session in range(n_sessions):
+        order = rng.permutation(np.repeat(list(BURSTS), repeats))
+        for k, activity in enumerate(order):
+            at_s = session * DAY_S + 30 * k + (3 if device == "speaker" else 0)
+            n, size_b = BURSTS[str(activity)]
+            for offset_s in np.sort(rng.uniform(0.05, 7, n)):
+                length_b = int(np.clip(rng.normal(size_b, 60), 60, 1514))
+                outbound = bool(rng.random() < 0.7)
+                data = frame(MACS[device], length_b, outbound=outbound)
+                packets.append((at_s + offset_s, data))
+            channel = ("phone", "voice")[k % 2]
+            rows.append((at_s, device, str(activity), f"day-{session}", channel))
+    return packets, rows
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("campaign") / "week", n_sessions=4, repeats=5)
+
+
+def make(folder, n_sessions, repeats, *, devices=("camera", "speaker")):
+    rng = np.random.default_rng(6)
+    made = [recorded(device, n_sessions, repeats, rng) for device in devices]
+    packets = sorted((p for part, _ in made for p in part), key=lambda p: p[0])
+    (folder / "raw").mkdir(parents=True)
+    with open_capture(folder / "raw" / "lan-00001.pcapng") as capture:
+        for at_s, data in packets:
+            capture.packet(START_NS + round(at_s * S), data)
+    about = {
+        "campaign": "week",
+        "simulated": True,
+        "form": "fast",
+        "devices": [{"device": d, "mac": MACS[d]} for d in MACS],
+    }
+    (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
+    with (folder / "activities.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, tuple(COLUMNS))
+        writer.writeheader()
+        for number, row in enumerate(r for _, rows in made for r in rows):
+            writer.writerow(described(number, *row))
+    return folder
+
+
+def described(number, at_s, device, activity, session, channel):
+    return dict.fromkeys(COLUMNS, "") | {
+        "campaign": "week",
+        "session": session,
+        "trial": f"{number:04d}",
+        "attempt": 1,
+        "device": device,
+        "activity": activity,
+        "channel": channel,
+        "t_ns": START_NS + at_s * S,
+        "delta_ns": 8 * S,
+        "outcome": "confirmed",
+        "simulated": "true",
+    }
+
+
+def command(*arguments):
+    return CliRunner().invoke(build(), [str(a) for a in arguments])
+
+
+def test_samples_are_the_trials_of_one_device_in_order_of_time(folder):
+    samples = samples_of(folder, "camera")
+    assert len(samples) == 60
+    assert set(samples.activity) == set(BURSTS)
+    assert samples.sessions() == ("day-0", "day-1", "day-2", "day-3")
+    assert (np.diff(samples.start_ns) > 0).all()
+    packets = samples.x[:, samples.names.index("both_packets")]
+    assert list(packets) == [BURSTS[a][0] for a in samples.activity]
+    assert list(samples.n_packets) == list(packets)
+    assert len(set(samples.trial)) == 60
+
+
+def test_one_activity_over_two_channels_is_one_label_unless_asked_otherwise(folder):
+    samples = samples_of(folder, "camera", by=By.ACTIVITY_AND_CHANNEL)
+    together = {f"{a} by {c}" for a in BURSTS for c in ("phone", "voice")}
+    assert set(samples.activity) == together
+    assert set(samples_of(folder, "camera").channel) == {"phone", "voice"}
+
+
+def test_idle_windows_have_a_class_and_an_identity_of_their_own(folder):
+    samples = samples_of(folder, "camera", n_idle=20, seed=1)
+    idle = samples.activity == "idle"
+    assert idle.sum() == 20
+    assert samples.n_packets[idle].sum() == 0
+    assert len(set(samples.trial)) == 80
+    again = samples_of(folder, "camera", n_idle=20, seed=1)
+    assert np.array_equal(samples.start_ns, again.start_ns)
+
+
+def test_a_folder_without_packet_tables_gets_them(tmp_path):
+    made = make(tmp_path / "week", 1, 2)
+    samples_of(made, "speaker")
+    assert sorted(p.name for p in (made / "packets").iterdir()) == [
+        "device=camera",
+        "device=speaker",
+    ]
+
+
+def test_an_unknown_device_is_refused_with_those_there_are(folder):
+    with pytest.raises(DatasetError, match="no device 'toaster'; it has camera, speak"):
+        samples_of(folder, "toaster")
+    with pytest.raises(DatasetError, match="toaster"):
+        devices_of(folder, ["toaster"])
+
+
+def test_windows_that_overlap_are_refused(tmp_path):
+    made = make(tmp_path / "week", 1, 2)
+    path = made / "activities.csv"
+    path.write_text(path.read_text().replace(",8000000000,", ",40000000000,"))
+    with pytest.raises(LabelError, match="overlap"):
+        samples_of(made, "camera")
+
+
+@pytest.mark.parametrize(
+    ("names", "splits", "message"),
+    [
+        (["random_florist"], [], "did you mean 'random_forest'"),
+        (["rf"], ["s7"], "is not a split"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_nearest(names, splits, message):
+    with pytest.raises(AnalysisError, match=message):
+        plan_of(names, splits)
+
+
+def test_a_plan_without_names_holds_everything_in_the_order_of_the_paper():
+    plan = plan_of()
+    names = [c.name for c in plan.classifiers]
+    assert names[:3] == ["random_forest", "nearest", "naive_bayes"]
+    assert plan.with_payload
+    assert not plan.any_payload
+    assert plan.splits == ("s0_folds", "s0_holdout", "s1", "s2")
+    assert plan_of(["rf"], ["s0"]).splits == ("s0_folds", "s0_holdout")
+
+
+def test_devices_are_scored_one_by_one_and_the_numbers_are_json(folder):
+    plan = plan_of(["knn", "nb"], ["s1"])
+    found = list(studies(folder, devices_of(folder), plan))
+    assert [study.device for study in found] == ["camera", "speaker"]
+    for study in found:
+        assert [r.classifier for r in study.results] == ["nearest", "naive_bayes"]
+        assert all(r.accuracy > 0.9 for r in study.results)
+        records = json.loads(json.dumps([record_of(r) for r in study.results]))
+        assert records[0]["n_sessions"] == 4
+        assert sum(map(sum, records[0]["confusion"])) == 60
+        assert study.removed == {"errors": 0, "retransmissions": 0}
+
+
+def test_a_device_without_trials_is_refused_in_words(tmp_path):
+    made = make(tmp_path / "week", 2, 2, devices=("camera",))
+    (study,) = studies(made, ["speaker"], plan_of(["nb"], ["s1"]))
+    assert [r.reason for r in study.refusals] == ["no trial has a label"]
+
+
+def test_sessions_of_one_activity_each_are_called_confounded(tmp_path):
+    made = make(tmp_path / "week", 4, 5)
+    with (made / "activities.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (made / "activities.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, tuple(COLUMNS))
+        writer.writeheader()
+        writer.writerows(row | {"session": row["activity"]} for row in rows)
+    (study,) = studies(made, ["camera"], plan_of(["nb"], ["s0_folds", "s1"]))
+    (result,) = study.results
+    assert result.confounded
+    assert result.null_accuracy == result.accuracy
+    reason = "seen in one session only: every activity"
+    assert [r.reason for r in study.refusals] == [reason]
+    shown = command("evaluate", made, "--classifier", "nb", "--split", "s0")
+    assert "what is recognised may be the session" in shown.output
+
+
+def test_the_feature_table_is_the_samples_with_their_origin(folder, tmp_path):
+    table = feature_table(folder, ["camera", "speaker"])
+    samples = samples_of(folder, "speaker")
+    rows = table.filter(pl.col("device") == "speaker")
+    assert np.array_equal(rows.select(samples.names).to_numpy(), samples.x)
+    assert rows["activity"].to_list() == list(samples.activity)
+    assert table["simulated"].all()
+    write_features(table, tmp_path / "features.parquet")
+    assert pl.read_parquet(tmp_path / "features.parquet").equals(table)
+    assert [p.name for p in tmp_path.iterdir()] == ["features.parquet"]
+
+
+def test_evaluate_prints_a_row_per_device_and_calls_the_leaky_splits_leaky(folder):
+    shown = command("evaluate", folder, "--classifier", "nb", "--classifier", "knn")
+    assert shown.exit_code == 0
+    lines = shown.output.splitlines()
+    assert "campaign week: simulated, fast; seed 0" in lines
+    assert sum("(LEAKY)" in line for line in lines) == 2
+    assert sum(line.startswith("camera") for line in lines) == 4
+    heads = {line.split()[1] for line in lines if line.startswith("device ")}
+    assert heads == {"Naive"}
+    assert "never narrower than over trials" in shown.output
+    assert "kNN: 5 neighbours, scaled features" in lines
+
+
+def test_evaluate_says_why_a_split_is_refused(tmp_path):
+    made = make(tmp_path / "week", 1, 5)
+    shown = command("evaluate", made, "--classifier", "nb", "--split", "s1")
+    assert "camera: refused: one session only: no session is new" in shown.output
+    assert shown.exit_code == 0
+
+
+def test_evaluate_for_machines_is_json_with_results_and_refusals(folder):
+    asked = ("evaluate", folder, "--classifier", "nb", "--split", "s2", "--json")
+    shown = command(*asked, "--device", "camera", "--seed", 5)
+    found = json.loads(shown.output)
+    assert (found["campaign"], found["simulated"], found["seed"]) == ("week", True, 5)
+    (result,) = found["results"]
+    assert (result["device"], result["split"], result["leaky"]) == (
+        "camera",
+        "s2",
+        False,
+    )
+    assert found["refusals"] == []
+
+
+def test_features_writes_a_file_that_says_its_units(folder, tmp_path):
+    out = tmp_path / "features.parquet"
+    shown = command("features", folder, "--device", "camera", "--out", out)
+    assert shown.exit_code == 0
+    assert f"{out}: 60 windows" in shown.output
+    about = pl.read_parquet_metadata(out)
+    assert json.loads(about["testbed"])["units"]["in_size_mean_b"] == "b"
+
+
+@pytest.mark.parametrize("option", ["--by", "--overlap"])
+def test_a_senseless_option_is_a_configuration_error(folder, option):
+    shown = command("evaluate", folder, option, "colour")
+    assert getattr(shown.exception, "exit_code", None) == 2
+    assert "must be" in str(shown.exception)
