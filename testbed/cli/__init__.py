@@ -17,7 +17,7 @@ from analysis.pcap.errors import CaptureError
 from testbed.cli.problems import explain
 from testbed.errors import TestbedError
 
-TOPICS = ("plan", "lab", "run", "data", "learn")
+TOPICS = ("plan", "lab", "run", "data", "learn", "report")
 
 
 def build() -> typer.Typer:
