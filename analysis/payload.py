@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.errors import AnalysisError
 from analysis.packets import PacketTable
 from analysis.pcap.reader import Frames, read_frames
 from analysis.windows import Windows
@@ -40,10 +41,15 @@ _VARIABLE = re.compile(
     r"|-?\d+(?:\.\d+)+|-?\d{2,}|-\d"
 )
 _LONGEST = 2000  # characters of a message; the edit distance grows with the square
+_MOST = 2000  # distinct messages; to compare all with all takes some 20 s
 _PERCENT = 99.0
 # Where training messages are all alike their distances are 0; one field may still vary.
 _SMALLEST_RADIUS = 0.05
 _PRIOR = 0.5  # windows added with and without each message (Jeffreys)
+
+
+class TooMuchTextError(AnalysisError):
+    """A device says too many different things for distances between all of them."""
 
 
 class Captures:
@@ -140,8 +146,16 @@ class Vocabulary:
 
 
 def vocabulary(messages: Sequence[Sequence[str]]) -> Vocabulary:
-    """Deduplicate the messages of k windows and measure their distances, once."""
+    """Deduplicate the messages of k windows and measure their distances, once.
+
+    Raises TooMuchTextError for more than 2,000 distinct messages.
+    """
     texts = tuple(sorted({text for window in messages for text in window}))
+    if len(texts) > _MOST:
+        raise TooMuchTextError(
+            f"{len(texts)} different messages in plain text are too many to compare "
+            f"all with all (more than {_MOST})"
+        )
     number = {text: i for i, text in enumerate(texts)}
     present = np.zeros((len(messages), len(texts)), dtype=bool)
     for i, window in enumerate(messages):

@@ -11,13 +11,12 @@ import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.dataset import load_campaign
 from analysis.evaluate.payloads import NAME as PAYLOAD
-from analysis.evaluate.payloads import payload_study
+from analysis.evaluate.payloads import open_captures, payloads_in
 from analysis.evaluate.samples import By, Cut, cut_of, samples_in
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
 from analysis.labelling import Overlap
-from analysis.packets import find_raw
-from analysis.payload import Captures, Vocabulary, messages_of, vocabulary
+from analysis.payload import Captures
 from analysis.registry import discover, find
 
 _TABLE_1 = ("random_forest", "nearest", "naive_bayes")  # the columns of the paper
@@ -47,12 +46,15 @@ class StudyPlan:
 class DeviceStudy:
     """All scores of one device.
 
+    n_windows  label windows;  n_empty  those of them without a packet
     n_packets  before cleaning;  removed  rule -> packets that it removed
     """
 
     device: str
     results: tuple[Result, ...]
     refusals: tuple[Refusal, ...]
+    n_windows: int
+    n_empty: int
     n_packets: int
     removed: Mapping[str, int]
 
@@ -117,33 +119,30 @@ def studies(
     campaign = load_campaign(folder)
     plain = {d.name for d in campaign.devices if d.plaintext or plan.any_payload}
     plain &= set(devices) if plan.with_payload else set()
-    captures = Captures(find_raw(folder)) if plain else None
+    captures = open_captures(folder) if plain else ""
     for device in devices:
         made = cut_of(
             folder, device, overlap=plan.overlap, n_idle=plan.n_idle, seed=plan.seed
         )
-        said = captures if device in plain else None
-        yield _study(made, plan, None if said is None else _vocabulary(said, made))
+        yield _study(made, plan, captures if device in plain else None)
 
 
-def _study(made: Cut, plan: StudyPlan, known: Vocabulary | None) -> DeviceStudy:
+def _study(made: Cut, plan: StudyPlan, captures: Captures | str | None) -> DeviceStudy:
     samples = samples_in(made, by=plan.by)
     results, refusals = study(samples, plan.classifiers, plan.splits, seed=plan.seed)
-    if known is not None:
-        more, refused = payload_study(samples, known, plan.splits, plan.seed)
+    if captures is not None:
+        more, refused = payloads_in(captures, made, samples, plan.splits, plan.seed)
         results += more
         refusals += tuple(r for r in refused if r not in refusals)
     return DeviceStudy(
         device=samples.device,
         results=results,
         refusals=refusals,
+        n_windows=len(samples),
+        n_empty=int((samples.n_packets == 0).sum()),
         n_packets=made.cleaned.n_before,
         removed=made.cleaned.removed,
     )
-
-
-def _vocabulary(captures: Captures, made: Cut) -> Vocabulary:
-    return vocabulary(messages_of(captures, made.cleaned.table, made.windows))
 
 
 def record_of(result: Result) -> dict[str, Any]:

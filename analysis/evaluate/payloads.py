@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from analysis.dataset import load_campaign
-from analysis.evaluate.samples import By, Samples, Strings, cut_of, samples_in
+from analysis.errors import DatasetError
+from analysis.evaluate.samples import By, Cut, Samples, Strings, cut_of, samples_in
 from analysis.evaluate.splits import SPLITS, Split, SplitRefusedError
 from analysis.evaluate.study import Refusal, Result, result_of
 from analysis.labelling import Overlap
@@ -14,6 +15,7 @@ from analysis.packets import find_raw
 from analysis.payload import (
     Captures,
     PayloadMatcher,
+    TooMuchTextError,
     Vocabulary,
     messages_of,
     vocabulary,
@@ -42,24 +44,54 @@ def payload_results(
         results, refusals = study(samples_of(folder, device), classifiers, splits)
         more, refused = payload_results(folder, [device], splits, seed)
 
-    Reads the raw captures. Raises DatasetError when they are not there.
+    Reads the raw captures; where there are none, every split is refused in words.
     """
     known = load_campaign(folder).devices
     plain = {d.name for d in known if d.plaintext or any_device}
     wanted = [device for device in devices if device in plain]
     results: list[Result] = []
     refusals: list[Refusal] = []
-    if not wanted:
-        return (), ()
-    captures = Captures(find_raw(folder))
+    captures = open_captures(folder) if wanted else ""
     for device in wanted:
         made = cut_of(folder, device, overlap=overlap)
-        samples = samples_in(made, by=by)
-        messages = messages_of(captures, made.cleaned.table, made.windows)
-        scored, refused = payload_study(samples, vocabulary(messages), splits, seed)
+        scored, refused = payloads_in(
+            captures, made, samples_in(made, by=by), splits, seed
+        )
         results += scored
         refusals += refused
     return tuple(results), tuple(refusals)
+
+
+def open_captures(folder: Path) -> Captures | str:
+    """Open the raw captures of a campaign; a sentence where there are none."""
+    try:
+        return Captures(find_raw(folder))
+    except DatasetError as exc:
+        return str(exc)
+
+
+def payloads_in(
+    captures: Captures | str,
+    made: Cut,
+    samples: Samples,
+    splits: Sequence[str],
+    seed: int,
+) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
+    """Score the matcher on one device, or refuse each split in words.
+
+    captures  raw captures, or why there are none;  samples  those of `made`
+    """
+    reason = captures if isinstance(captures, str) else ""
+    if not isinstance(captures, str):
+        messages = messages_of(captures, made.cleaned.table, made.windows)
+        try:
+            return payload_study(samples, vocabulary(messages), splits, seed)
+        except TooMuchTextError as exc:
+            reason = str(exc)
+    return (), tuple(
+        Refusal(device=samples.device, split=name, reason=f"{NAME}: {reason}")
+        for name in splits
+    )
 
 
 def payload_study(

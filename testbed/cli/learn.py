@@ -168,8 +168,15 @@ def _for_machines(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str
             for study in found
             for r in study.refusals
         ],
-        "cleaning": [
-            {"device": s.device, "packets": s.n_packets, **s.removed} for s in found
+        "devices": [
+            {
+                "device": s.device,
+                "windows": s.n_windows,
+                "empty_windows": s.n_empty,
+                "packets": s.n_packets,
+                "removed": dict(s.removed),
+            }
+            for s in found
         ],
     }
 
@@ -260,4 +267,10 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
     if plan.with_payload:
         which = "" if plan.any_payload else "devices in plain text only; "
         print(f"Payload: {which}no known message counts as wrong")
+    for study in found:
+        if study.n_empty:
+            print(
+                f"{study.device}: {study.n_empty} of {study.n_windows} windows hold no "
+                "packet"
+            )
     print(f"cleaning: {removed} of {packets} packets removed (errors, retransmissions)")

@@ -193,6 +193,16 @@ def test_a_device_without_trials_is_refused_in_words(tmp_path):
     assert [r.reason for r in study.refusals] == ["no trial has a label"]
 
 
+def test_windows_without_a_packet_are_counted_and_told(tmp_path):
+    made = make(tmp_path / "week", 2, 5)
+    path = made / "activities.csv"
+    first = START_NS + 0 * S
+    text = path.read_text().replace(f",{first},", f",{first - DAY_S * S},", 1)
+    path.write_text(text)
+    shown = command("evaluate", made, "--classifier", "nb", "--split", "s1")
+    assert "camera: 1 of 30 windows hold no packet" in shown.output
+
+
 def test_sessions_of_one_activity_each_are_called_confounded(tmp_path):
     made = make(tmp_path / "week", 4, 5)
     with (made / "activities.csv").open(newline="") as file:

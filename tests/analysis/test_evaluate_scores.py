@@ -14,7 +14,8 @@ from analysis.evaluate.scores import (
     shuffled_within,
     wilson,
 )
-from analysis.evaluate.study import study
+from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.study import result_of, study
 from analysis.registry import discover
 
 CLASSIFIERS = discover(analysis.classifiers, "CLASSIFIERS")
@@ -135,6 +136,14 @@ def test_marks_of_a_session_help_the_leaky_split_only():
     assert results[0].accuracy > 0.55
     assert results[1].accuracy < 0.37
     assert results[0].null_accuracy > 0.45  # the null sees the marks too
+
+
+def test_the_null_is_scored_against_the_labels_that_it_was_learnt_on():
+    rows = trials(apart=1.0)
+    split = SPLITS["s1"].split(rows, 0)
+    test = np.concatenate([fold.test for fold in split.folds])
+    result = result_of(rows, "oracle", split, lambda labels: labels[test], seed=0)
+    assert (result.accuracy, result.null_accuracy) == (1.0, 1.0)
 
 
 def test_same_seed_same_result():

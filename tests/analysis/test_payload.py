@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -270,6 +271,13 @@ def test_what_is_in_every_window_does_not_hide_what_is_not():
     assert list(learnt.predict(np.array([4]))) == ["on"]
 
 
+def test_what_a_window_lacks_counts_too():
+    ask, state = "get_sysinfo", "relay_state"
+    windows = [(ask, state), (ON, ask, state), (ask, state)] * 2
+    learnt = matcher(windows, ["read", "on", "read"] * 2, list("aaabbb"), [0, 1, 3, 4])
+    assert list(learnt.predict(np.array([2]))) == ["read"]
+
+
 def test_a_window_of_strange_or_no_messages_is_unknown():
     windows = [(ON,), (OFF,), ("GET /something/else HTTP/#",), ()]
     learnt = matcher(windows, ["on", "off", "on", "off"], list("abab"), [0, 1])
@@ -301,6 +309,37 @@ def test_a_plug_that_speaks_plainly_is_understood_in_new_sessions(tmp_path):
     assert refusals == ()
     assert results[0].null_accuracy < 0.8
     assert results[0].answered == 1
+
+
+def test_the_matcher_learns_from_training_sessions_only(tmp_path, monkeypatch):
+    seen = []
+
+    class Spy(PayloadMatcher):
+        def fit(self, rows, activity, session):
+            seen.append(set(session))
+            return super().fit(rows, activity, session)
+
+    monkeypatch.setattr("analysis.evaluate.payloads.PayloadMatcher", Spy)
+    payload_results(campaign(tmp_path / "c", *trials()), ["plug"], ["s2"])
+    assert seen == [{"s0", "s1"}] * 2  # for the accuracy and for its null
+
+
+def test_without_raw_captures_payloads_are_refused_in_words(tmp_path):
+    folder = campaign(tmp_path / "c", *trials())
+    cut_of(folder, "plug")
+    shutil.rmtree(folder / "raw")
+    results, (refusal,) = payload_results(folder, ["plug"], ["s1"])
+    assert results == ()
+    assert refusal.reason.startswith("payload: ")
+    assert "holds no capture" in refusal.reason
+
+
+def test_a_device_that_says_too_many_things_is_refused_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.payload._MOST", 3)
+    folder = campaign(tmp_path / "c", *trials())
+    results, (refusal,) = payload_results(folder, ["plug"], ["s1"])
+    assert results == ()
+    assert "different messages in plain text are too many" in refusal.reason
 
 
 def test_other_devices_are_passed_over_unless_asked_for(tmp_path):
