@@ -16,8 +16,8 @@
 # Files in TB_DIR: lease (the controller writes something new into it to say that it
 # lives), stop (its presence asks for the end), live/ (being written), done/ (finished,
 # the controller removes them), index (one line per finished file: name size sha256),
-# log (what the tool said), pid, status (how it ended; its presence says that all files
-# are finished and no process is left).
+# log (what the tool said), pid and tool (processes: this one and the tool), status (how
+# it ended; its presence says that all files are finished and no process is left).
 set -u
 umask 077
 LC_ALL=C
@@ -104,8 +104,11 @@ check() {
 }
 
 running() {
-    find_owner "$TB_DIR" && echo "running=$owner"
-    return 0
+    find_owner "$TB_DIR" || return 0
+    echo "running=$owner"
+    tool=
+    [ -e "$TB_DIR/tool" ] && read -r tool <"$TB_DIR/tool"
+    case "$found " in *" ${tool:-none} "*) echo "recording=$tool" ;; esac
 }
 
 # Move a finished file into done/ under its number, and index it.
@@ -164,6 +167,7 @@ launch() {
     esac
     "$@" </dev/null >>out 2>>log 3<&- &
     tool=$!
+    echo "$tool" >tool
 }
 
 # Our process group but for this shell, in $members: the tool and what it started.
@@ -235,7 +239,7 @@ run() {
     cd "$TB_DIR" || exit 1
     mkdir -p live done
     touch index
-    rm -f stop status
+    rm -f stop status tool
     : >out
     : >log
     exec 3<out
@@ -269,7 +273,7 @@ run() {
     [ "$reason" = stop ] || by=$reason
     printf 'stopped_by=%s\nexit=%s\n' "$by" "$code" >status.new
     mv status.new status
-    rm -f pid
+    rm -f pid tool
 }
 
 # Ask the supervisor of folder $1 to end its capture; then end what is still there.

@@ -88,6 +88,14 @@ class SshRouter:
             self._supervisor.reap()
             raise
 
+    def is_recording(self) -> bool:
+        """Say whether the capture still records.
+
+        False once its tool or its supervisor has ended for whatever reason, and before
+        any start.
+        """
+        return self._supervisor.is_recording("look after the capture")
+
     def finished_files(self) -> Sequence[CaptureFile]:
         """List files of the running capture that are complete and not yet removed."""
         return self._supervisor.finished("list finished files")

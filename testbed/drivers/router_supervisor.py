@@ -83,6 +83,14 @@ class Supervisor:
         answer = self._script("running", request, self.path(request), answer_s=20.0)
         return "running" in router_reports.parse_pairs(answer.out)
 
+    def is_recording(self, request: str) -> bool:
+        """Say whether the tool of the capture lives and its supervisor with it."""
+        if not self._folder or self.exists(request, "status"):
+            return False
+        answer = self._script("running", request, self._folder, answer_s=20.0)
+        facts = router_reports.parse_pairs(answer.out)
+        return {"running", "recording"} <= facts.keys()
+
     def beat(self, request: str) -> None:
         """Write something new into the lease."""
         self._beats += 1

@@ -158,6 +158,12 @@ class CapturePoint(Protocol):
         missing tool, missing privilege or too little space, each with the remedy.
         """
 
+    def is_recording(self) -> bool:
+        """Say whether the capture still records.
+
+        False once its tool has ended for whatever reason, and before any start.
+        """
+
     def finished_files(self) -> Sequence[CaptureFile]:
         """List files of the running capture that are complete and not yet removed."""
 

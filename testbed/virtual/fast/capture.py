@@ -98,6 +98,10 @@ class FastCapture:
             poke()
         self._clock.sleep(_POKE_S)
 
+    def is_recording(self) -> bool:
+        """Say whether a capture was started and not stopped."""
+        return self._writing is not None
+
     def finished_files(self) -> Sequence[CaptureFile]:
         """List files of the running capture that are complete and not yet removed."""
         if self._writing is not None:

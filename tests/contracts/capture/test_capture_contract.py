@@ -54,3 +54,16 @@ def test_tshark_reads_what_was_captured(opened, sender, tmp_path, tool):
         [*command, "-e", "frame.time_epoch"], capture_output=True, text=True, check=True
     )
     assert len(shown.stdout.splitlines()) == 20
+
+
+@every_tool
+def test_says_that_it_records_from_start_to_stop_and_no_longer(opened, sender, tool):
+    router = opened(tool=tool, rotate=1.0)
+    assert not router.is_recording()
+    router.start_capture(f"says-{tool}", sender.poke)
+    for _ in range(3):
+        sender.send(50, gap_s=0.007)
+        assert router.is_recording()
+    router.stop_capture()
+    assert not router.is_recording()
+    assert router.finished_files()

@@ -225,8 +225,11 @@ def test_a_killed_tool_ends_the_capture_and_leaves_no_orphan(
     sender.send(50)
     CLOCK.sleep(1.3)
     (pid,) = pids(victim)
+    assert router.is_recording()
     os.kill(pid, signal.SIGKILL)
+    assert within(lambda: not router.is_recording(), 2.0)
     assert within(lambda: not router_host.processes())
+    assert not router.is_recording()
     assert router.stop_capture().stopped_by == "gone"
     assert labels(fetch_all(router, tmp_path)) == list(range(50))
 
@@ -239,7 +242,9 @@ def test_a_killed_supervisor_is_noticed_and_its_tool_is_ended(
     sender.send(50)
     CLOCK.sleep(1.3)
     (pid,) = pids(str(router_host.captures / "beheaded/supervisor.sh"))
+    assert router.is_recording()
     os.kill(pid, signal.SIGKILL)
+    assert not router.is_recording()
     assert router.stop_capture().stopped_by == "gone"
     assert router_host.processes() == []
     router.start_capture("beheaded", sender.poke)

@@ -209,10 +209,13 @@ def test_the_next_session_is_on_another_day_and_behaves_otherwise(opened):
 
 def test_a_lab_opened_again_goes_on_with_its_files_and_its_truth(opened, profiles, act):
     first, truth = opened()
+    assert not first.capture_point.is_recording()
     first.capture_point.start_capture("again", _poke(first))
+    assert first.capture_point.is_recording()
     act(first, profiles["koogeek_plug"], "turn_on", "phone")
     first.clock.sleep(60.0)
     first.capture_point.stop_capture()
+    assert not first.capture_point.is_recording()
     second, _ = opened(truth=truth)
     second.capture_point.start_capture("again", _poke(second))
     act(second, profiles["koogeek_plug"], "turn_on", "phone")
