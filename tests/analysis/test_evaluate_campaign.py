@@ -238,7 +238,8 @@ def test_evaluate_prints_a_row_per_device_and_calls_the_leaky_splits_leaky(folde
     assert shown.exit_code == 0
     lines = shown.output.splitlines()
     assert "campaign week: simulated, fast; seed 0" in lines
-    assert sum("(LEAKY)" in line for line in lines) == 2
+    leaky = [line.split()[0] for line in lines if "(LEAKY)" in line]
+    assert leaky == ["S0", "S0"]
     assert sum(line.startswith("camera") for line in lines) == 4
     heads = {line.split()[1] for line in lines if line.startswith("device ")}
     assert heads == {"Naive"}

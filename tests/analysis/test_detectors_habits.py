@@ -1,0 +1,78 @@
+"""Habits: hours with events, and what the paper's K-means makes of them."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.detectors.habits import habit
+from analysis.detectors.kmeans_paper import KMeansPaper
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def stamp(day, hour, minute=0):
+    at = MONDAY + timedelta(days=day, hours=hour, minutes=minute)
+    return (at - EPOCH) // timedelta(microseconds=1) * 1000
+
+
+stamps = st.lists(
+    st.builds(stamp, st.integers(0, 9), st.integers(0, 23), st.integers(0, 59)),
+    max_size=60,
+)
+
+
+@given(time_ns=stamps)
+@settings(derandomize=True, deadline=None)
+def test_hours_are_counted_as_a_slow_twin_counts_them(time_ns):
+    dates = [EPOCH + timedelta(microseconds=t // 1000) for t in time_ns]
+    want = Counter(((d - EPOCH).days, d.hour) for d in dates)
+    got = habit(np.array(time_ns, dtype=np.int64))
+    found = zip(got.day, got.hour, got.count, strict=True)
+    assert {(d, h): n for d, h, n in found} == dict(want)
+    assert got.points().tolist() == [[h, n] for (_, h), n in sorted(want.items())]
+
+
+def test_the_last_nanosecond_of_an_hour_is_in_that_hour():
+    end = stamp(0, 8) - 1
+    assert habit(np.array([end])).hour.tolist() == [7]
+
+
+def evenings():
+    """Three weeks of one to three events at seven and at eight in the evening."""
+    return np.array([[19 + i % 2, 1 + i % 3] for i in range(42)], dtype=float)
+
+
+def whole_days():
+    return np.array([[6 + i % 16, 1 + i % 5] for i in range(80)], dtype=float)
+
+
+@pytest.mark.parametrize("known", [evenings(), whole_days()], ids=["few", "many"])
+def test_every_hour_of_the_owner_is_inside(known):
+    score = KMeansPaper(0).fit(known).score(known)
+    assert 0.5 < score.max() <= 1
+
+
+@pytest.mark.parametrize("strange", [[3, 1], [19, 9], [12, 2]])
+def test_hours_and_frequencies_that_the_owner_never_had_raise_an_alarm(strange):
+    detection = KMeansPaper(0).fit(evenings())
+    assert detection.score(np.array([strange], dtype=float))[0] > 1
+
+
+def test_strangeness_grows_with_distance():
+    detection = KMeansPaper(0).fit(evenings())
+    bursts = np.array([[19.0, n] for n in (4, 8, 16, 32)])
+    assert (np.diff(detection.score(bursts)) > 0).all()
+
+
+def test_midnight_tears_the_night_apart_as_in_the_paper():
+    """A known weakness of the method, kept: 23:30 and 00:30 are neighbours."""
+    night = np.array([[23.0, 1 + i % 2] for i in range(20)])
+    detection = KMeansPaper(0).fit(night)
+    after, before = detection.score(np.array([[0.0, 1.0], [22.0, 1.0]]))
+    assert after > 10
+    assert before < 2
