@@ -109,13 +109,9 @@ def result_of(
     test = np.concatenate([fold.test for fold in split.folds])
     truth, session = samples.activity[test], samples.session[test]
     said = predict(samples.activity)
-    used = np.union1d(split.folds[0].train, split.folds[0].test)
-    null = samples.activity.copy()
-    null[used] = shuffled_within(null[used], samples.session[used], seed)
-    null_said = predict(null)
-    names = np.unique(samples.activity[used])
-    activities = tuple(str(a) for a in names)
-    activities += tuple(str(a) for a in np.setdiff1d(said, activities))
+    null = _null_labels(samples, split, seed)
+    names = np.unique(samples.activity[_used(split)])
+    activities = tuple(str(a) for a in (*names, *np.setdiff1d(said, names)))
     matrix = confusion(truth, said, activities)
     scores = by_activity(matrix, activities)
     tested = [s for s in scores if s.support]
@@ -130,8 +126,8 @@ def result_of(
         recall=float(np.mean([s.recall for s in tested])),
         f1=float(np.mean([s.f1 for s in tested])),
         interval=session_interval(right, session, seed),
-        null_accuracy=float((null_said == null[test]).mean()),
-        confounded=_one_each(null[used], samples.session[used]),
+        null_accuracy=float((predict(null) == null[test]).mean()),
+        confounded=_one_each(samples, split),
         answered=float(np.isin(said, names).mean()),
         majority=float(np.unique(truth, return_counts=True)[1].max() / truth.size),
         n_trials=int(truth.size),
@@ -142,8 +138,21 @@ def result_of(
     )
 
 
-def _one_each(activity: Strings, session: Strings) -> bool:
+def _used(split: Split) -> Int64:
+    """Return the rows that the split uses: the same in every fold."""
+    return np.union1d(split.folds[0].train, split.folds[0].test)
+
+
+def _null_labels(samples: Samples, split: Split, seed: int) -> Strings:
+    used, labels = _used(split), samples.activity.copy()
+    labels[used] = shuffled_within(labels[used], samples.session[used], seed)
+    return labels
+
+
+def _one_each(samples: Samples, split: Split) -> bool:
     """Say whether each session holds one activity only."""
+    used = _used(split)
+    session, activity = samples.session[used], samples.activity[used]
     pairs = set(zip(session.tolist(), activity.tolist(), strict=True))
     return len(pairs) == np.unique(session).size
 

@@ -46,6 +46,20 @@ Idle = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is random.")]
 
+SplitNames = Annotated[
+    list[str] | None,
+    typer.Option("--split", help="s0, s1 or s2; may be repeated; by default all."),
+]
+ClassifierNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classifier",
+        help="rf, knn, nb or payload; may be repeated; by default all. Payload by "
+        "default on devices whose profile says plaintext, when named on every one.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this topic."""
@@ -80,25 +94,13 @@ def features(
 def evaluate(
     folder: CampaignFolder,
     device: DeviceNames = None,
-    split: Annotated[
-        list[str] | None,
-        typer.Option("--split", help="s0, s1 or s2; may be repeated; by default all."),
-    ] = None,
-    classifier: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--classifier",
-            help="rf, knn, nb or payload; may be repeated; by default all. Payload by "
-            "default on devices whose profile says plaintext, when named on every one.",
-        ),
-    ] = None,
+    split: SplitNames = None,
+    classifier: ClassifierNames = None,
     seed: Seed = 0,
     by: Label = "activity",
     overlap: OverlapPolicy = "refuse",
     idle: Idle = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, for machines.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score classifiers on a campaign, as Table 1 of the paper, split by split."""
     from analysis.dataset import load_campaign
