@@ -18,7 +18,7 @@ from analysis.report.drawing import (
     house_style,
     new_figure,
 )
-from analysis.report.tables import Table
+from analysis.report.tables import Table, file_stem
 
 
 def draw_hours(watch: Watch) -> Picture:
@@ -58,7 +58,7 @@ def draw_hours(watch: Watch) -> Picture:
         svg = as_svg(figure)
     what = f"{watch.device}: {words.plain(watch.activity)}"
     return Picture(
-        name=f"behaviour_{watch.device}_{watch.activity}",
+        name=file_stem(f"behaviour_{watch.device}_{watch.activity}"),
         title=f"{what}, from logged activities",
         alt=f"{what}: hour of day against events in that hour; {len(benign)} benign "
         f"and {len(anomalous)} anomalous hours, {len(watch.detector.centres)} centres",
@@ -131,7 +131,7 @@ def _table(watch: Watch) -> Table:
             for hour, n, s in zip(hours.hour, hours.count, scores, strict=True)
         ]
     return Table(
-        name=f"behaviour_{watch.device}_{watch.activity}",
+        name=file_stem(f"behaviour_{watch.device}_{watch.activity}"),
         columns=("kind", "day", "hour", "events", "score", "alarm"),
         rows=tuple(rows),
     )

@@ -18,7 +18,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One cell; `below` is small print under the text.
+    """One cell; `below` is small print under the text, in one or more lines.
 
     shade  0..1, how strongly the cell is coloured;  strong  the best of its kind
     """
@@ -75,6 +75,7 @@ class Gallery:
     """
 
     kind: ClassVar[str] = "gallery"
+    title: str = ""
     pictures: tuple[Picture, ...]
     wide: bool = False
 

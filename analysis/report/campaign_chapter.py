@@ -8,7 +8,7 @@ from analysis.report.blocks import Chapter, Gallery, Note, Section
 from analysis.report.facts import cleaning, last_attempts, recorded
 from analysis.report.receipt import captures_of, receipt, uncertainty_ns
 from analysis.report.recording import Recording, Share, shares_of
-from analysis.report.scores import measure, recognition
+from analysis.report.scores import measure, payloads_of, recognition
 from analysis.report.timeline import draw_timeline
 
 _NO_PACKETS = (
@@ -27,7 +27,10 @@ def campaign_chapter(
         say(f"{recording.campaign.name}: drawing traffic")
         sections += [_traffic(shares), cleaning(shares)]
         say(f"{recording.campaign.name}: recognising activities")
-        sections.append(recognition(measure(shares, seed, say)))
+        plain = {d.name for d in recording.campaign.devices if d.plaintext}
+        raw = recording.raw if plain else ()
+        scores = measure(shares, seed, say, payloads=payloads_of(shares, plain, raw))
+        sections.append(recognition(scores))
     else:
         note = Note(text=_NO_PACKETS)
         sections.append(
@@ -57,8 +60,9 @@ def _traffic(shares: tuple[Share, ...]) -> Section:
     return Section(
         key="traffic",
         title="Traffic and label windows",
-        lead="What each device sent (up) and received (down), and the label windows "
-        "over it. Long campaigns are shown by an excerpt, and the caption says so.",
+        lead="Bytes per second that each device sent (up) and received (down), on a "
+        "log scale, and the label windows over them. Long campaigns are shown by an "
+        "excerpt, and the caption says so.",
         blocks=(*galleries, *notes),
     )
 

@@ -60,6 +60,7 @@ _STYLE = {
     "ytick.major.size": 0,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.fonttype": "none",  # text stays text and takes the font of the page
     "svg.hashsalt": "report",  # ids that do not change from run to run
 }

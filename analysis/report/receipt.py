@@ -74,12 +74,12 @@ def _captures(captures: tuple[Mapping[str, Any], ...]) -> Grid:
         rows.append(row)
         shown.append(
             (
-                *items(name, session, str(capture.get("tool", "–"))),
+                *items(name, session),
                 Item(text=words.count(len(files)), below=words.size(size_b)),
                 _counted(received),
                 _counted(dropped),
                 _counted(_int(capture, "n_beacons")),
-                *items(words.stamp(first), words.stamp(last)),
+                *(_moment(at_ns) for at_ns in (first, last)),
                 Item(text=words.seconds(middle) if middle is not None else "–"),
                 Item(text=words.milliseconds(max(errors)) if errors else "–"),
             )
@@ -89,7 +89,6 @@ def _captures(captures: tuple[Mapping[str, Any], ...]) -> Grid:
         columns=columns(
             "capture",
             "session",
-            "tool",
             "files",
             "packets received",
             "dropped",
@@ -98,7 +97,7 @@ def _captures(captures: tuple[Mapping[str, Any], ...]) -> Grid:
             "last beacon (UTC)",
             "clock offset, median",
             "worst error",
-            texts=3,
+            texts=2,
         ),
         rows=tuple(shown),
         data=Table(
@@ -119,9 +118,22 @@ def _captures(captures: tuple[Mapping[str, Any], ...]) -> Grid:
             ),
             rows=tuple(rows),
         ),
-        note="The offset is that of the router's clock against the controller's, "
-        "measured over SSH; beacons are stamped by the capture itself.",
+        note=f"Recorded with {_tools(captures)}. The offset is that of the router's "
+        "clock against the controller's, measured over SSH; beacons are stamped by "
+        "the capture itself.",
     )
+
+
+def _moment(at_ns: int | None) -> Item:
+    if at_ns is None:
+        return Item(text="–")
+    return Item(
+        text=words.stamp(at_ns, "%H:%M:%S"), below=words.stamp(at_ns, "%Y-%m-%d")
+    )
+
+
+def _tools(captures: tuple[Mapping[str, Any], ...]) -> str:
+    return words.listed(sorted({str(c.get("tool", "?")) for c in captures}))
 
 
 def _files(captures: tuple[Mapping[str, Any], ...]) -> Grid:

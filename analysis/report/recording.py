@@ -30,6 +30,7 @@ class Recording:
 
     about    campaign.yaml as it stands;  receipt  raw/receipt.json, empty without one
     packets  device -> its packets; empty when the campaign has no packets at all
+    raw      the captures themselves; empty where only packet tables are left
     """
 
     campaign: Campaign
@@ -37,6 +38,7 @@ class Recording:
     about: Mapping[str, Any]
     receipt: Mapping[str, Any]
     packets: Mapping[str, PacketTable]
+    raw: tuple[Path, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -94,6 +96,7 @@ def read_recording(folder: Path) -> Recording:
         about=read_about(folder),
         receipt=_receipt(folder / "raw" / "receipt.json"),
         packets=_packets(campaign),
+        raw=_raw(folder),
     )
 
 
@@ -111,10 +114,18 @@ def _packets(campaign: Campaign) -> Mapping[str, PacketTable]:
     folder, names = campaign.folder, [device.name for device in campaign.devices]
     if names and all((folder / "packets" / f"device={n}").is_dir() for n in names):
         return {name: load_packets(folder, name) for name in names}
-    if not list((folder / "raw").glob("*.pcap*")):
+    captures = _raw(folder)
+    if not captures:
         return {}  # the fast lab can record activities alone
-    tables, _raw = read_tables(find_raw(folder), campaign.devices)
+    tables, _files = read_tables(captures, campaign.devices)
     return tables
+
+
+def _raw(folder: Path) -> tuple[Path, ...]:
+    try:
+        return find_raw(folder)
+    except DatasetError:
+        return ()
 
 
 def shares_of(recording: Recording) -> tuple[Share, ...]:
@@ -159,8 +170,9 @@ def keys_of(names: Sequence[str]) -> tuple[str, ...]:
     """Return a name for files and anchors for each campaign, each once."""
     found: list[str] = []
     for name in names:
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "campaign"
-        key, number = stem, 2
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-").lower()
+        stem, number = stem or "campaign", 2
+        key = stem
         while key in found:
             key, number = f"{stem}-{number}", number + 1
         found.append(key)

@@ -1,15 +1,18 @@
 """How well activities are recognised: Table 1 and Figure 2 of the paper, and more."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
+from analysis.evaluate.payloads import payload_study
 from analysis.evaluate.samples import samples_in
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
+from analysis.payload import Captures, Vocabulary, messages_of, vocabulary
 from analysis.registry import discover
 from analysis.report import words
 from analysis.report.blocks import (
@@ -20,6 +23,7 @@ from analysis.report.blocks import (
     Item,
     Note,
     Section,
+    columns,
 )
 from analysis.report.recording import Share
 from analysis.report.score_charts import draw_confusion, draw_precision_recall
@@ -38,11 +42,12 @@ _HEADS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Every result and refusal of one campaign."""
+    """Every result and refusal of one campaign; `payload` are the matcher's."""
 
     results: tuple[Result, ...]
     refusals: tuple[Refusal, ...]
     classifiers: tuple[Classifier, ...]
+    payload: tuple[Result, ...] = ()
 
     def of(self, device: str, split: str, classifier: str) -> Result | None:
         """Return one result, or None when the split was refused."""
@@ -61,21 +66,53 @@ class Scores:
         return tuple(r for r in self.results if r.split.name == split)
 
 
-def measure(shares: Sequence[Share], seed: int, say: Callable[[str], None]) -> Scores:
+def payloads_of(
+    shares: Sequence[Share], plain: Collection[str], raw: Sequence[Path]
+) -> Mapping[str, Vocabulary]:
+    """Return what devices that speak in plain text said in their windows.
+
+    plain  names of such devices;  raw  the captures; without them nothing was heard
+    """
+    if not raw:
+        return {}
+    captures = Captures(raw)
+    return {
+        share.device: vocabulary(
+            messages_of(captures, share.cut.cleaned.table, share.cut.windows)
+        )
+        for share in shares
+        if share.device in plain and len(share.cut.windows)
+    }
+
+
+def measure(
+    shares: Sequence[Share],
+    seed: int,
+    say: Callable[[str], None],
+    payloads: Mapping[str, Vocabulary],
+) -> Scores:
     """Learn and test the paper's three classifiers under three splits per device."""
     found = discover(analysis.classifiers, "CLASSIFIERS")
     classifiers = tuple(found[name] for name in _ORDER if name in found)
     results: list[Result] = []
     refusals: list[Refusal] = []
+    payload: list[Result] = []
     for share in shares:
         if not len(share.cut.windows):
             continue
         say(f"  learning from {share.device}, {len(share.cut.windows)} trials")
-        made, refused = study(samples_in(share.cut), classifiers, _SPLITS, seed=seed)
+        samples = samples_in(share.cut)
+        made, refused = study(samples, classifiers, _SPLITS, seed=seed)
         results += made
         refusals += refused
+        if share.device in payloads:
+            said = payloads[share.device]
+            payload += payload_study(samples, said, _SPLITS, seed)[0]
     return Scores(
-        results=tuple(results), refusals=tuple(refusals), classifiers=classifiers
+        results=tuple(results),
+        refusals=tuple(refusals),
+        classifiers=classifiers,
+        payload=tuple(payload),
     )
 
 
@@ -91,13 +128,16 @@ def recognition(scores: Scores) -> Section:
         )
     blocks: list[Block] = [_accuracy(scores)]
     blocks += _refused(scores)
+    if scores.payload:
+        blocks.append(_payload(scores.payload))
     titles = {c.name: c.title for c in scores.classifiers}
     shown = scores.under(split)
     pair = draw_precision_recall(shown, titles, "precision_recall", _HEADS[split])
     blocks.append(Gallery(pictures=(pair,), wide=True))
     best = [_best(shown, d) for d in dict.fromkeys(r.device for r in shown)]
-    matrices = [draw_confusion(r, titles[r.classifier], _HEADS[split]) for r in best]
-    blocks.append(Gallery(pictures=tuple(matrices)))
+    matrices = [draw_confusion(r, titles[r.classifier]) for r in best]
+    head = f"Confusion matrices of the best classifier: {_HEADS[split]}"
+    blocks.append(Gallery(title=head, pictures=tuple(matrices)))
     return Section(
         key="recognition",
         title="Recognising activities",
@@ -137,7 +177,7 @@ def _refused(scores: Scores) -> list[Block]:
 def _accuracy(scores: Scores) -> Grid:
     devices = list(dict.fromkeys(r.device for r in scores.results))
     heads = [Column(title="device", number=False)]
-    heads += [Column(title=t) for t in ("trials", "sessions")]
+    heads.append(Column(title="trials"))
     for split in _SPLITS:
         heads += [
             Column(title=_SHORT.get(c.name, c.title), group=_HEADS[split])
@@ -150,10 +190,28 @@ def _accuracy(scores: Scores) -> Grid:
         title="Accuracy, in the shape of the paper’s Table 1",
         columns=tuple(heads),
         rows=tuple(rows),
-        data=_accuracy_data(scores),
-        note="Small print: 95 % interval (bootstrap over sessions), then ∅, the "
-        "accuracy on labels shuffled within sessions, which is what chance "
-        "gives. Bold: the best of the three.",
+        data=_accuracy_data("accuracy", scores.results, scores.refusals),
+        note="Small print: the 95 % interval (bootstrap over sessions) and ∅, the "
+        "accuracy of the same classifier on labels shuffled within sessions, which "
+        "is what chance gives. Bold: the best of the three. Last row: the mean over "
+        "devices.",
+    )
+
+
+def _payload(results: Sequence[Result]) -> Grid:
+    by_place = {(r.device, r.split.name): r for r in results}
+    rows = []
+    for device in dict.fromkeys(r.device for r in results):
+        cells = [_accuracy_item(by_place.get((device, s)), 2.0) for s in _SPLITS]
+        mine = [r for r in results if r.device == device]
+        rows.append((Item(text=device), _sizes(mine), *cells))
+    return Grid(
+        title="Devices that speak in plain text: accuracy of the payload matcher",
+        columns=columns("device", "trials", *_HEADS.values()),
+        rows=tuple(rows),
+        data=_accuracy_data("payload", results),
+        note="Levenshtein distance between payloads, for devices whose packets say "
+        "little by size and time.",
     )
 
 
@@ -161,8 +219,7 @@ def _device_row(scores: Scores, device: str) -> tuple[Item, ...]:
     mine = [r for r in scores.results if r.device == device]
     row = [
         Item(text=device),
-        Item(text=words.count(max(r.n_trials for r in mine))),
-        Item(text=words.count(max(r.n_sessions for r in mine))),
+        _sizes(mine),
     ]
     for split in _SPLITS:
         found = [scores.of(device, split, c.name) for c in scores.classifiers]
@@ -174,11 +231,19 @@ def _device_row(scores: Scores, device: str) -> tuple[Item, ...]:
     return tuple(row)
 
 
+def _sizes(results: Sequence[Result]) -> Item:
+    n, sessions = (
+        max(getattr(r, what) for r in results) for what in ("n_trials", "n_sessions")
+    )
+    below = f"{sessions} session{'s' if sessions > 1 else ''}"
+    return Item(text=words.count(n), below=below)
+
+
 def _accuracy_item(result: Result | None, best: float) -> Item:
     if result is None:
         return Item(text="–")
     interval = result.interval
-    between = f"{interval.low:.2f}–{interval.high:.2f} " if interval else ""
+    between = f"{interval.low:.2f}–{interval.high:.2f}\n" if interval else ""
     return Item(
         text=words.score(result.accuracy),
         below=f"{between}∅ {result.null_accuracy:.2f}",
@@ -188,7 +253,7 @@ def _accuracy_item(result: Result | None, best: float) -> Item:
 
 
 def _mean_row(scores: Scores) -> tuple[Item, ...]:
-    row = [Item(text="mean of devices", strong=True), Item(text=""), Item(text="")]
+    row = [Item(text="mean", strong=True), Item(text="")]
     for split in _SPLITS:
         found = scores.under(split)
         for classifier in scores.classifiers:
@@ -198,9 +263,11 @@ def _mean_row(scores: Scores) -> tuple[Item, ...]:
     return tuple(row)
 
 
-def _accuracy_data(scores: Scores) -> Table:
+def _accuracy_data(
+    name: str, results: Sequence[Result], refusals: Sequence[Refusal] = ()
+) -> Table:
     return Table(
-        name="accuracy",
+        name=name,
         columns=(
             "device",
             "split",
@@ -238,10 +305,10 @@ def _accuracy_data(scores: Scores) -> Table:
                 r.split.digest,
                 r.split.note,
             )
-            for r in scores.results
+            for r in results
         )
         + tuple(
             (f.device, f.split, SPLITS[f.split].leaky, "", *[None] * 11, f.reason)
-            for f in scores.refusals
+            for f in refusals
         ),
     )

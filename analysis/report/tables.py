@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,15 @@ class Table:
     def records(self) -> list[dict[str, Cell]]:
         """Return one dict per row."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def file_stem(text: str) -> str:
+    """Return a name of a file for any text; what cannot stand in one is replaced."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
+    if safe == text:
+        return safe
+    # two texts that differ only in what was replaced stay two files
+    return f"{safe}-{zlib.crc32(text.encode()):08x}"
 
 
 def write_table(table: Table, folder: Path) -> tuple[Path, Path]:

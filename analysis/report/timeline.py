@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from analysis.features.model import Float64, Int64
 from analysis.packets import PacketTable
@@ -26,6 +26,7 @@ _EXCERPT_NS = 600 * 10**9  # ten minutes: more windows would not be legible
 _MARGIN_NS = 8 * 10**9
 _BINS = 600
 _BIN_WIDTHS_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120)
 _LINEAR_B = 200.0  # below this rate, the vertical scale is linear
 
 
@@ -60,7 +61,7 @@ def draw_timeline(table: PacketTable, windows: Windows) -> Picture | None:
     shown, total = excerpt.rows.size, len(windows)
     begin = words.stamp(excerpt.start_ns)
     what = (
-        f"all {total} label windows"
+        ("1 label window" if total == 1 else f"all {total} label windows")
         if excerpt.whole
         else f"an excerpt: the densest ten minutes, {shown} of {total} label windows"
     )
@@ -124,28 +125,29 @@ def _draw_bytes(axes: Axes, excerpt: _Excerpt) -> None:
     top = 2.5 * max(excerpt.out_b.max(), excerpt.in_b.max(), 1000.0)
     axes.set_ylim(-top, top)
     powers = range(3, int(np.floor(np.log10(top))) + 1)
-    axes.set_yticks([s * 10.0**p for s in (-1, 1) for p in powers])
+    ticks = [s * 10.0**p for s in (-1, 1) for p in powers]
+    axes.set_yticks(sorted([0.0, *ticks]))
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _rate(abs(v))))
-    axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 1.5, 2, 3, 6, 10]))
+    span_s = float(excerpt.edges_s[-1])
+    tick_s = next((t for t in _TICKS_S if span_s / t <= 12), span_s / 10)
+    axes.xaxis.set_major_locator(MultipleLocator(tick_s))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _clock(v)))
     axes.set_xlim(0, excerpt.edges_s[-1])
     axes.set_xlabel("minutes : seconds", loc="right")
-    axes.set_ylabel("bytes per second (log)")
     axes.grid(axis="y")
-    for y, text, colour, side in (
-        (0.97, "sent", INK, "top"),
-        (0.03, "received", STEEL, "bottom"),
-    ):
+    for y, text, colour in ((0.75, "sent", INK), (0.25, "received", STEEL)):
         axes.text(
-            0.004,
+            -0.062,
             y,
             text,
             color=colour,
             fontweight="bold",
+            fontsize=8.5,
+            rotation=90,
             transform=axes.transAxes,
-            va=side,
-            zorder=5,
+            ha="right",
+            va="center",
         )
 
 

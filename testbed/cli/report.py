@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli.places import keep_manifest_true
+
 Campaigns = Annotated[list[Path], typer.Argument(help="Campaign folders.")]
 Behaviour = Annotated[
     list[Path] | None,
@@ -35,6 +37,8 @@ def report(
 
     target = out or campaigns[0] / "report"
     path = write_report(campaigns, target, behaviour or (), seed=seed, say=_say)
+    for folder in campaigns:
+        keep_manifest_true(folder)
     print(path)
 
 

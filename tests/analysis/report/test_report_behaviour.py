@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+from analysis.dataset import load_activities, load_campaign
+from analysis.report import write_report
+from analysis.report.behaviour import Diary, malicious_users, watch_all
+from analysis.report.recording import read_about
+
+OWNER = {"name": "owner"}
+THIEF = {"name": "thief", "malicious": True}
+HABIT = [
+    ("owner", day, hour, minute)
+    for day in range(5)
+    for hour in (8, 19)
+    for minute in range(day % 2 + 1)
+]
+NIGHT = [("thief", day, 3, 10 * i) for day in (2, 3) for i in range(4)]
+
+
+def diary(folder):
+    return Diary(
+        campaign=load_campaign(folder),
+        about=read_about(folder),
+        log=load_activities(folder),
+    )
+
+
+@pytest.fixture
+def quiet_week(make):
+    return diary(make.diary("quiet", HABIT, [OWNER]))
+
+
+def test_the_scenario_says_who_is_malicious(make, quiet_week):
+    other = diary(make.diary("other", HABIT + NIGHT, [OWNER, THIEF]))
+    assert malicious_users([quiet_week, other]) == {"thief"}
+
+
+def test_without_users_in_a_scenario_those_of_the_first_log_are_benign(make):
+    first = diary(make.diary("first", HABIT, None))
+    second = diary(make.diary("second", HABIT + NIGHT, None))
+    assert malicious_users([first, second]) == {"thief"}
+
+
+def test_copies_of_training_hours_are_no_test(make, quiet_week):
+    other = diary(make.diary("other", HABIT + NIGHT, [OWNER, THIEF]))
+    (watch,) = watch_all([quiet_week, other], seed=0)
+    assert len(watch.train) == 10
+    assert (watch.n_copies, len(watch.fresh)) == (10, 0)
+    assert len(watch.malicious) == 2
+    assert watch.alarms(watch.malicious).all()
+
+
+def test_new_benign_hours_are_judged_as_they_are(make, quiet_week):
+    new = [("owner", 5, 8, 0), ("owner", 6, 13, 0)]
+    other = diary(make.diary("other", new + NIGHT, [OWNER, THIEF]))
+    (watch,) = watch_all([quiet_week, other], seed=0)
+    assert watch.n_copies == 0
+    assert watch.alarms(watch.fresh).tolist() == [False, True]
+
+
+def test_an_hour_in_which_a_stranger_acts_counts_everybodys_events(make, quiet_week):
+    mixed = [("owner", 6, 8, 0), ("thief", 6, 8, 5), ("thief", 6, 8, 9)]
+    other = diary(make.diary("other", mixed, [OWNER, THIEF]))
+    (watch,) = watch_all([quiet_week, other], seed=0)
+    assert watch.malicious.points().tolist() == [[8.0, 3.0]]
+    assert not len(watch.fresh)
+
+
+def test_a_log_alone_learns_from_its_early_days(make):
+    log = diary(make.diary("alone", HABIT + NIGHT, [OWNER, THIEF]))
+    (watch,) = watch_all([log], seed=0)
+    assert watch.train.hour.max() < watch.fresh.hour.min()
+    assert len(watch.train) + len(watch.fresh) == 10
+    assert watch.alarms(watch.malicious).all()
+
+
+def test_a_day_out_of_the_ordinary_alarms_when_it_is_left_out(make):
+    odd = diary(make.diary("odd", [*HABIT, ("owner", 5, 13, 30)], [OWNER]))
+    (watch,) = watch_all([odd], seed=0)
+    assert watch.train_alarms[-1]
+    assert not watch.alarms(watch.train).any()
+
+
+def test_too_few_hours_teach_nothing_and_the_table_says_so(make, quiet, tmp_path):
+    folder = make.diary("short", HABIT[:2], [OWNER])
+    page = write_report([], tmp_path / "out", [folder], say=quiet)
+    assert "too few hours to learn from" in page.read_text()
+
+
+def test_the_chapter_says_that_it_is_from_logs_and_counts(make, quiet, tmp_path):
+    one = make.diary("one", HABIT, [OWNER])
+    two = make.diary("two", HABIT + NIGHT, [OWNER, THIEF])
+    page = write_report([], tmp_path / "out", [one, two], say=quiet)
+    text = page.read_text()
+    assert "from logged activities" in text
+    assert "10 benign hours of the tested logs are copies" in text
+    data = page.parent / "data" / "behaviour"
+    (row,) = json.loads((data / "behaviour.json").read_text())
+    assert (row["malicious_hours"], row["malicious_noticed"]) == (2, 2)
+    points = json.loads((data / "behaviour_cam_stream.json").read_text())
+    assert sum(point["kind"] == "malicious" for point in points) == 2
+
+
+def test_logs_of_two_origins_are_two_chapters(make, quiet, tmp_path):
+    fast = make.diary("fast", HABIT, [OWNER])
+    real = make.diary("real", HABIT, [OWNER])
+    text = (real / "campaign.yaml").read_text()
+    (real / "campaign.yaml").write_text(
+        text.replace("simulated: true", "simulated: no")
+    )
+    page = write_report([], tmp_path / "out", [fast, real], say=quiet)
+    names = {p.name for p in (page.parent / "data").iterdir()}
+    assert names == {"behaviour", "behaviour-2"}

@@ -1,0 +1,131 @@
+import csv
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from analysis.report import write_report
+
+EVIL = "<script>alert('model')</script>"
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.places, self.ids = [], [], set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href"):
+                self.places.append(value)
+            if name == "id":
+                self.ids.add(value)
+
+
+def read(page):
+    links = Links()
+    links.feed(page.read_text(encoding="utf-8"))
+    return links
+
+
+def table(page, campaign, name):
+    with (page.parent / "data" / campaign / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_page_needs_nothing_from_elsewhere(make, quiet, tmp_path):
+    page = write_report([make.trained()], tmp_path / "out", say=quiet)
+    links = read(page)
+    assert "script" not in links.tags
+    assert "link" not in links.tags
+    assert "url(" not in page.read_text(encoding="utf-8")
+    for place in links.places:
+        if place.startswith("#"):
+            assert place[1:] in links.ids
+        elif not place.startswith("data:image/svg+xml;base64,"):
+            assert (page.parent / place).is_file(), place
+
+
+def test_what_a_campaign_says_is_text_and_never_markup(make, quiet, tmp_path):
+    rows = [make.row(1, make.monday_ns, activity=EVIL, channel="<b>")]
+    folder = make.folder(
+        "house",
+        rows,
+        profiles={"lamp": {"vendor": "<img src=x>", "model": EVIL}},
+        scenario={"scenario": "<i>x</i>", "description": EVIL},
+        versions={"<u>": "<s>"},
+    )
+    make.traffic(folder, rows)
+    page = write_report([folder], tmp_path / "out", say=quiet)
+    links = read(page)
+    assert not {"script", "i", "u", "s"} & set(links.tags)
+    assert "&lt;b&gt; (lan)" in page.read_text(encoding="utf-8")
+    assert "x" not in links.places
+    assert EVIL in table(page, "house", "devices")[0]["model"]
+
+
+def test_a_user_activity_cannot_choose_where_its_files_land(make, quiet, tmp_path):
+    rows = [
+        make.row(
+            n, make.monday_ns + n * 3600 * 10**9, activity="../../out", user="owner"
+        )
+        for n in range(8)
+    ]
+    folder = make.folder("week", rows)
+    page = write_report([], tmp_path / "a/b/out", [folder], say=quiet)
+    found = list((tmp_path / "a").rglob("behaviour_*.svg"))
+    assert len(found) == 1
+    assert found[0].parent == page.parent / "pictures" / "behaviour"
+
+
+def test_the_same_input_and_seed_give_the_same_bytes(make, quiet, tmp_path):
+    folder = make.trained()
+    runs = []
+    for name in ("one", "two"):
+        page = write_report([folder], tmp_path / name, say=quiet)
+        files = sorted(p for p in page.parent.rglob("*") if p.is_file())
+        runs.append({p.relative_to(page.parent): p.read_bytes() for p in files})
+    assert len(runs[0]) > 10
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize(
+    ("simulated", "form", "origin"),
+    [
+        (False, "live", "captured"),
+        (False, "imported", "captured"),
+        (True, "live", "simulated, live form"),
+        (True, "fast", "simulated, fast form"),
+    ],
+)
+def test_every_table_says_where_its_data_come_from(
+    make, quiet, tmp_path, simulated, form, origin
+):
+    folder = make.trained(sessions=1, repeats=5, simulated=simulated, form=form)
+    text = write_report([folder], tmp_path / "out", say=quiet).read_text()
+    heads = text.count("<h4>") + text.count("<figcaption>")
+    assert heads > 5
+    assert text.count(f'<span class="tag">{origin}</span>') == heads
+
+
+def test_two_campaigns_are_two_chapters_with_their_own_files(make, quiet, tmp_path):
+    live = make.trained("one/house", repeats=1, form="live")
+    fast = make.trained("two/house", repeats=1, form="fast")
+    page = write_report([live, fast], tmp_path / "out", say=quiet)
+    assert {p.name for p in (page.parent / "data").iterdir()} == {"house", "house-2"}
+    assert {"house", "house-2"} <= read(page).ids
+
+
+def test_csv_and_json_hold_the_same_records(make, quiet, tmp_path):
+    page = write_report([make.trained()], tmp_path / "out", say=quiet)
+    for path in (page.parent / "data").rglob("*.csv"):
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        records = json.loads(path.with_suffix(".json").read_text())
+        assert len(rows) == len(records)
+        shown = [
+            {k: "" if v is None else str(v) for k, v in record.items()}
+            for record in records
+        ]
+        assert rows == shown
