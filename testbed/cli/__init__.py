@@ -8,7 +8,8 @@ not safe, 130 interrupted. Errors go to stderr as one sentence with the remedy.
 import importlib
 import logging
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -51,17 +52,19 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command and leave with its exit code."""
-    app = build()
-    if "--debug" in sys.argv:
-        app()
     try:
-        app()
+        build()()
     except (TestbedError, AnalysisError, CaptureError) as exc:
-        print(f"testbed: {exc}", file=sys.stderr)
-        sys.exit(getattr(exc, "exit_code", 2))
+        _leave(str(exc), exc.exit_code)
     except KeyboardInterrupt:
-        print("testbed: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _leave("interrupted", 130)
     except OSError as exc:
-        print(f"testbed: {explain(exc)}", file=sys.stderr)
-        sys.exit(4)
+        _leave(explain(exc), 4)
+
+
+def _leave(sentence: str, code: int) -> NoReturn:
+    """Say what happened in one sentence; with --debug, how it came to it as well."""
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        traceback.print_exc()
+    print(f"testbed: {sentence}", file=sys.stderr)
+    sys.exit(code)

@@ -1,16 +1,19 @@
 """`packets`, `label`, `import pcap`: from captures to tables and labels."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from testbed.cli.places import keep_manifest_true
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.labelling import LabelReport, Overlap
+    from analysis.packets import PacketTable
 
 CAPTURES = Path("captures")
 
@@ -76,34 +79,54 @@ def register(app: typer.Typer) -> None:
 
 def packets(folder: CampaignFolder, as_json: AsJson = False) -> None:
     """Decode the raw captures into one packet table per device, as Parquet."""
-    from analysis.dataset import load_campaign
-    from analysis.packets import clean, find_raw, read_tables, write_packets
-
-    campaign = load_campaign(folder)
-    tables, raw = read_tables(find_raw(folder), campaign.devices)
-    rows = []
-    for table in tables.values():
-        path = write_packets(folder, table)
-        removed = clean(table).removed
-        rows.append(
-            {
-                "device": table.device,
-                "packets": len(table),
-                "flows": int(table.flow.max(initial=-1)) + 1,
-                **removed,
-                "file": str(path),
-            }
-        )
+    tables, truncated = tabulate(folder)
+    keep_manifest_true(folder)
+    rows = [_row(table, path) for table, path in tables]
     if as_json:
-        print(json.dumps({"campaign": campaign.name, "devices": rows}, indent=2))
+        print(json.dumps({"campaign": folder.name, "devices": rows}, indent=2))
         return
     for row in rows:
         print(
             f"{row['device']}: {row['packets']} packets, {row['flows']} flows, "
             f"{row['errors']} errors, {row['retransmissions']} retransmissions"
         )
-    for path, at in raw.truncated:
+    for path, at in truncated:
         print(f"{path}: ends inside a packet at byte {at}; read up to there")
+
+
+def tabulate(
+    folder: Path,
+) -> tuple[list[tuple["PacketTable", Path]], Sequence[tuple[Path, int]]]:
+    """Write the packet tables of a campaign.
+
+    Returns each table with its file, and the captures that end inside a packet.
+    """
+    from analysis.dataset import load_campaign
+    from analysis.packets import find_raw, read_tables, write_packets
+
+    tables, raw = read_tables(find_raw(folder), load_campaign(folder).devices)
+    written = [(table, write_packets(folder, table)) for table in tables.values()]
+    return written, raw.truncated
+
+
+def label_whole(folder: Path) -> None:
+    """Write packet tables and labelled captures of a campaign that was just made."""
+    from analysis.labelling import label_campaign
+
+    tabulate(folder)
+    label_campaign(folder)
+
+
+def _row(table: "PacketTable", path: Path) -> dict[str, object]:
+    from analysis.packets import clean
+
+    return {
+        "device": table.device,
+        "packets": len(table),
+        "flows": int(table.flow.max(initial=-1)) + 1,
+        **clean(table).removed,
+        "file": str(path),
+    }
 
 
 def label(
@@ -118,6 +141,7 @@ def label(
     from analysis.labelling import label_campaign
 
     report = label_campaign(folder, overlap=_policy(overlap), widen=widen)
+    keep_manifest_true(folder)
     if as_json:
         print(json.dumps(asdict(report), indent=2))
         return

@@ -54,8 +54,8 @@ ClassifierNames = Annotated[
     list[str] | None,
     typer.Option(
         "--classifier",
-        help="rf, knn, nb or payload; may be repeated; by default all. Payload by "
-        "default on devices whose profile says plaintext, when named on every one.",
+        help="rf, knn, nb or payload; may be repeated; by default all. Payload is for "
+        "devices whose profile says plaintext, and for imported ones.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
@@ -267,8 +267,7 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
     for each in plan.classifiers:
         print(f"{each.title}: {each.settings}")
     if plan.with_payload:
-        which = "" if plan.any_payload else "devices in plain text only; "
-        print(f"Payload: {which}no known message counts as wrong")
+        print("Payload: devices in plain text only; no known message counts as wrong")
     for study in found:
         if study.n_empty:
             print(

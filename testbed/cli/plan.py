@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from testbed.cli.templates import template_folder
+from testbed.drivers.registry import find_driver
 from testbed.errors import ConfigError
 from testbed.model.estimate import Estimate, estimate
 from testbed.model.lab import Lab
@@ -72,6 +73,8 @@ def check(
 ) -> None:
     """Read the lab file, all profiles and all scenarios; list every fault at once."""
     found = check_all(lab, devices, scenarios)
+    if found.lab is not None:
+        require_drivers(found.lab, lab)
     if as_json:
         faults = [asdict(fault) for fault in found.faults]
         print(json.dumps({"ok": not faults, "faults": faults}, indent=2))
@@ -127,12 +130,29 @@ def make_plan(
 ) -> tuple[Lab, dict[str, DeviceProfile], Plan]:
     """Load what a plan needs and unroll it; raises ConfigError with all faults."""
     lab = load_lab(lab_file)
+    require_drivers(lab, lab_file)
     profiles = load_profiles(devices)
     loaded = load_scenario(find_scenario(scenario, scenarios), profiles)
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
     fed = frozenset(p.feeds for p in lab.plugs.values() if p.feeds)
     return lab, profiles, unroll(loaded, profiles, fed)
+
+
+def require_drivers(lab: Lab, lab_file: Path) -> None:
+    """Raise ConfigError where the lab names a driver that does not exist."""
+    named = {"router": ("router", lab.router.driver)}
+    if lab.phone is not None:
+        named["phone"] = ("phone", lab.phone.driver)
+    if lab.voice is not None:
+        named["voice"] = ("voice", lab.voice.driver)
+    for name, plug in lab.plugs.items():
+        named[f"plugs.{name}"] = ("plug", plug.driver)
+    for place, (kind, driver) in named.items():
+        try:
+            find_driver(kind, driver)
+        except ConfigError as exc:
+            raise ConfigError(f"{lab_file}: {place}.driver: {exc}") from exc
 
 
 def _as_json(plan: Plan, expected: Estimate) -> dict[str, object]:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from testbed.cli.data import label_whole
+from testbed.cli.places import OutFolder, Place, latest_campaign
 from testbed.cli.plan import (
     DEVICES,
     LAB,
@@ -25,11 +27,11 @@ from testbed.cli.plan import (
 )
 from testbed.cli.progress import Progress, duration
 from testbed.clock import SystemClock
-from testbed.errors import ConfigError
+from testbed.errors import ConfigError, DriverError, LabError
 from testbed.model.estimate import estimate
-from testbed.model.events import Outcome
+from testbed.model.events import LABELLED, Outcome
 from testbed.model.lab import Lab
-from testbed.model.load import find_scenario, load_lab, load_scenario
+from testbed.model.load import find_scenario, load_scenario
 from testbed.model.plan import Plan
 from testbed.runner.bench import Bench, open_bench
 from testbed.runner.campaign import Inputs, Means, Result, close_campaign, run_campaign
@@ -40,7 +42,6 @@ from testbed.runner.site import Settings
 from testbed.runner.status import Status, status_of
 from testbed.runner.stop import Stop, interruptible
 
-JOURNAL = "journal.sqlite"
 FAST_START_NS = 1_767_571_200 * 10**9  # Monday 2026-01-05, midnight UTC
 FAST_HOUR_NS = 10 * 3600 * 10**9  # campaigns without habits begin at ten
 INTERRUPTED = 130
@@ -49,24 +50,9 @@ ACTIVITIES = "activities"
 _FRESH = "TESTBED_LAB_FRESH"
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-OutFolder = Annotated[
-    Path | None, typer.Option("--out", help="Folder of campaigns and their journal.")
-]
 EvidenceOption = Annotated[
     str, typer.Option("--evidence", help="Pictures of the phone: all, needed or none.")
 ]
-
-
-def label(folder: Path) -> None:
-    """Decode the raw captures into packet tables, and write labelled captures."""
-    from analysis.dataset import load_campaign
-    from analysis.labelling import label_campaign
-    from analysis.packets import find_raw, read_tables, write_packets
-
-    tables, _ = read_tables(find_raw(folder), load_campaign(folder).devices)
-    for table in tables.values():
-        write_packets(folder, table)
-    label_campaign(folder)
 
 
 def register(app: typer.Typer) -> None:
@@ -152,12 +138,7 @@ def status(
 ) -> None:
     """Show what a campaign has come to: outcomes, coverage, time left."""
     if campaign is None:
-        place = Place.of(load_lab(lab), out)
-        with open_store(place.journal, SystemClock()) as store:
-            known = store.campaigns()
-        if not known:
-            raise ConfigError("the journal holds no campaign yet; run a scenario")
-        campaign = str(place.captures / known[-1])
+        campaign = latest_campaign(lab, out)
     place, folder = Place.of_campaign(campaign, lab, out)
     with open_store(place.journal, SystemClock()) as store:
         state = fold(Journal(store, folder.name).read())
@@ -169,44 +150,6 @@ def status(
         print(json.dumps(found.plain(), indent=2))
     else:
         _print_status(found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where campaigns and their journal are."""
-
-    captures: Path
-    journal: str
-
-    @classmethod
-    def of(cls, lab: Lab, out: Path | None) -> "Place":
-        """Return the place that the lab file names, or `out` with a journal inside."""
-        if out is not None:
-            return cls(captures=out, journal=str(out / JOURNAL))
-        return cls(captures=Path(lab.captures), journal=lab.journal)
-
-    @classmethod
-    def of_campaign(
-        cls, campaign: str, lab_file: Path, out: Path | None
-    ) -> tuple["Place", Path]:
-        """Return where a campaign is, and its folder; raises ConfigError."""
-        folder = Path(campaign)
-        if not folder.is_dir():
-            place = cls.of(load_lab(lab_file), out)
-            folder = place.captures / campaign
-            if not folder.is_dir():
-                known = sorted(p.parent.name for p in place.captures.glob("*/*.yaml"))
-                there = f"; there are: {', '.join(known)}" if known else ""
-                raise ConfigError(
-                    f"{campaign!r} is not a campaign in {place.captures}{there}"
-                )
-            return place, folder
-        folder = folder.resolve()
-        beside = folder.parent / JOURNAL
-        if beside.exists():
-            return cls(captures=folder.parent, journal=str(beside)), folder
-        frozen, _ = load_frozen(folder)
-        return cls(captures=folder.parent, journal=frozen.journal), folder
 
 
 def versions() -> dict[str, str]:
@@ -286,7 +229,10 @@ def _means(
         # Ours wakes up with Ctrl-C; the drivers' keeps their waits as they are.
         clock = SystemClock(stop.wake)
         store = stack.enter_context(open_store(place.journal, SystemClock()))
-        bench = stack.enter_context(open_bench(inputs.lab, SystemClock()))
+        try:
+            bench = stack.enter_context(open_bench(inputs.lab, SystemClock()))
+        except DriverError as exc:  # no trial was started
+            raise LabError(f"the lab is not ready: {exc}") from exc
         yield Means(
             bench=bench,
             store=store,
@@ -359,7 +305,7 @@ def _finish(result: Result, place: Place, depth: str) -> None:
     if result.no_labels:
         print(f"no labels: {result.no_labels}", file=sys.stderr)
     elif depth == PACKETS:
-        label(result.folder)
+        label_whole(result.folder)
     with open_store(place.journal, SystemClock()) as store:
         close_campaign(result.folder, Journal(store, result.campaign))
     counts = ", ".join(
@@ -367,8 +313,9 @@ def _finish(result: Result, place: Place, depth: str) -> None:
     )
     print(f"{result.campaign}: {counts}")
     print(f"campaign: {result.folder}")
-    failed = result.count(Outcome.FAILED) + result.count(Outcome.ABORTED)
-    if failed or result.no_labels:
+    # A lab in which nothing happens must not end as if all had gone well.
+    wrong = sum(result.count(o) for o in Outcome if o not in LABELLED)
+    if wrong or result.no_labels:
         raise typer.Exit(1)
 
 

@@ -31,6 +31,7 @@ Profiles = Mapping[str, DeviceProfile | None]
 def check_lab(document: Document, profiles: Profiles | None = None) -> None:
     """Note faults of a lab file; against the profiles too where they are given."""
     lab = document.value
+    _check_journal(document, lab)
     _check_voice(document, lab)
     _check_router(document, lab)
     for name, plug in _entries(lab, "plugs"):
@@ -113,6 +114,14 @@ def hours_of(text: str) -> range:
     if not hours or hours.stop > 24:
         raise ValueError("must lie in 0-24 and not be empty")
     return hours
+
+
+def _check_journal(document: Document, lab: object) -> None:
+    journal = _text(lab, "journal") or ""
+    login = journal.partition("://")[2].rpartition("@")[0]
+    if ":" in login and not login.partition(":")[2].startswith("${"):
+        remedy = "put it into ~/.pgpass, or write ${VARIABLE} in its place"
+        document.fault(("journal",), f"must not hold a password; {remedy}")
 
 
 def _check_voice(document: Document, lab: object) -> None:

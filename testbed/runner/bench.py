@@ -115,6 +115,14 @@ def expanded(section: Section) -> Section:
     return type(section).model_validate(_expand(values))
 
 
+def expand(text: str) -> str:
+    """Return a text of lab.yaml with each ${VAR} replaced.
+
+    Raises ConfigError that names a variable which is not set.
+    """
+    return _VARIABLE.sub(_variable, text)
+
+
 def _registry() -> Opener:
     from testbed.drivers.registry import open_driver  # drivers are found when needed
 
@@ -123,7 +131,7 @@ def _registry() -> Opener:
 
 def _expand(value: object) -> object:
     if isinstance(value, str):
-        return _VARIABLE.sub(_variable, value)
+        return expand(value)
     if isinstance(value, dict):
         return {key: _expand(one) for key, one in value.items()}
     if isinstance(value, tuple):

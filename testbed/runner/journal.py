@@ -188,11 +188,17 @@ def open_store(
     """
     text = str(where)
     url = text if "://" in text else f"sqlite:///{_made(Path(text))}"
-    with _translated(f"open {text}"):
+    with _translated(f"open {_without_password(text)}"):
         engine = sa.create_engine(url)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _sqlite_pragmas(durable))
         return JournalStore(engine, clock)
+
+
+def _without_password(text: str) -> str:
+    scheme, colon, rest = text.partition("://")
+    login, at, place = rest.rpartition("@")
+    return f"{scheme}{colon}{login.partition(':')[0]}{at}{place}" if at else text
 
 
 def _made(path: Path) -> Path:
@@ -236,6 +242,11 @@ def _translated(request: str) -> Iterator[None]:
     """Turn the errors of the database into one sentence."""
     try:
         yield
+    except ModuleNotFoundError as exc:
+        remedy = "install the extra: pip install 'smarthome-testbed[postgres]'"
+        raise JournalError(
+            f"journal: {request}: {exc.name} is missing; {remedy}"
+        ) from exc
     except SQLAlchemyError as exc:
         cause = str(exc.orig if isinstance(exc, DBAPIError) else exc)
         low = cause.lower()

@@ -87,3 +87,16 @@ def test_the_files_that_ship_have_no_fault():
     found = check_all(ROOT / "lab.yaml", ROOT / "devices", ROOT / "scenarios")
     assert found.faults == ()
     assert len(found.profiles) == 9
+
+
+def test_a_password_in_the_journal_url_is_refused(tmp_path):
+    text = (ROOT / "lab.yaml").read_text()
+    path = tmp_path / "lab.yaml"
+    url = "postgresql://me:s3cret@host/testbed"
+    path.write_text(text.replace("captures/journal.sqlite", url))
+    with pytest.raises(FaultyFilesError, match="must not hold a password"):
+        load_lab(path)
+    path.write_text(
+        text.replace("captures/journal.sqlite", url.replace("s3cret", "${PASSWORD}"))
+    )
+    assert "${PASSWORD}" in load_lab(path).journal
