@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from analysis.errors import AnalysisError
 from analysis.packets import PacketTable
 from analysis.pcap.reader import Frames, read_frames
-from analysis.windows import Windows
+from analysis.windows import IDLE_ACTIVITY, Windows
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -195,11 +195,16 @@ class PayloadMatcher:
         return self
 
     def predict(self, rows: Int64) -> Labels:
-        """Return (k,) str: the activity of each window, or UNKNOWN."""
+        """Return (k,) str: the activity of each window, or UNKNOWN.
+
+        Where `idle` was learnt, a window without a message is idle.
+        """
         return np.array([self._name(row) for row in rows], dtype=np.str_)
 
     def _name(self, row: int) -> str:
         said = np.flatnonzero(self._all.present[row])
+        if not said.size and IDLE_ACTIVITY in self.classes_:
+            return IDLE_ACTIVITY
         if not said.size or not self._known.size:
             return UNKNOWN
         apart = self._all.apart[np.ix_(said, self._known)]

@@ -11,7 +11,7 @@ import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.dataset import load_campaign
 from analysis.evaluate.payloads import NAME as PAYLOAD
-from analysis.evaluate.payloads import open_captures, payloads_in
+from analysis.evaluate.payloads import open_captures, payloads_in, plain_devices
 from analysis.evaluate.samples import By, Cut, cut_of, samples_in
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
@@ -29,12 +29,10 @@ class StudyPlan:
     """What to score. Names are checked by `plan_of`.
 
     with_payload  whether payloads of devices in plain text are matched
-    any_payload   whether they are on devices that do not say so, such as imported ones
     """
 
     classifiers: tuple[Classifier, ...]
     with_payload: bool
-    any_payload: bool
     splits: tuple[str, ...]
     seed: int = 0
     by: By = By.ACTIVITY
@@ -71,8 +69,7 @@ def plan_of(
 ) -> StudyPlan:
     """Turn names into a plan; without names, everything there is.
 
-    classifiers  names or short names; 'payload', when it is named, is scored on devices
-                 that do not say that they speak in plain text as well
+    classifiers  names or short names, and 'payload'
     splits       names, or 's0' for both random ones
     options      the other fields of `StudyPlan`
 
@@ -94,7 +91,6 @@ def plan_of(
     return StudyPlan(
         classifiers=tuple(c for c in chosen if c is not None),
         with_payload=PAYLOAD in asked,
-        any_payload=PAYLOAD in classifiers,
         splits=tuple(dict.fromkeys(wanted)),
         **options,
     )
@@ -113,12 +109,11 @@ def studies(
 ) -> Iterator[DeviceStudy]:
     """Score device after device; packet tables that are missing are made first.
 
-    The payload matcher is scored on the devices that speak in plain text. Raises
+    The payload matcher is scored on the devices that may speak in plain text. Raises
     DatasetError when the folder cannot be read, LabelError when windows overlap.
     """
     campaign = load_campaign(folder)
-    plain = {d.name for d in campaign.devices if d.plaintext or plan.any_payload}
-    plain &= set(devices) if plan.with_payload else set()
+    plain = plain_devices(campaign, devices) if plan.with_payload else ()
     captures = open_captures(folder) if plain else ""
     for device in devices:
         made = cut_of(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.dataset import load_campaign
+from analysis.dataset import Campaign, load_campaign
 from analysis.errors import DatasetError
 from analysis.evaluate.samples import By, Cut, Samples, Strings, cut_of, samples_in
 from analysis.evaluate.splits import SPLITS, Split, SplitRefusedError
@@ -32,23 +32,20 @@ def payload_results(
     *,
     by: By = By.ACTIVITY,
     overlap: Overlap = Overlap.REFUSE,
-    any_device: bool = False,
 ) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
     """Score the payload matcher on the given devices, split by split.
 
-    Devices whose profile does not say `plaintext: true` are passed over in silence, so
-    that all devices of a campaign may be given, unless `any_device` is set. The results
-    have the shape of those of `study`, with `classifier` = "payload" (`NAME`; in tables
-    `TITLE`), and the splits are the same, so that both can stand in one table:
+    Devices that do not speak in plain text are passed over in silence, so that all
+    devices of a campaign may be given. The results have the shape of those of `study`,
+    with `classifier` = "payload" (`NAME`; in tables `TITLE`), and the splits are the
+    same, so that both can stand in one table:
 
         results, refusals = study(samples_of(folder, device), classifiers, splits)
         more, refused = payload_results(folder, [device], splits, seed)
 
     Reads the raw captures; where there are none, every split is refused in words.
     """
-    known = load_campaign(folder).devices
-    plain = {d.name for d in known if d.plaintext or any_device}
-    wanted = [device for device in devices if device in plain]
+    wanted = plain_devices(load_campaign(folder), devices)
     results: list[Result] = []
     refusals: list[Refusal] = []
     captures = open_captures(folder) if wanted else ""
@@ -60,6 +57,16 @@ def payload_results(
         results += scored
         refusals += refused
     return tuple(results), tuple(refusals)
+
+
+def plain_devices(campaign: Campaign, devices: Sequence[str]) -> tuple[str, ...]:
+    """Return the devices that may speak in plain text, in the order given.
+
+    A profile says `plaintext`; imported campaigns have none, so that there all may.
+    """
+    silent = campaign.form != "imported"
+    kept = {d.name for d in campaign.devices if d.plaintext or not silent}
+    return tuple(name for name in devices if name in kept)
 
 
 def open_captures(folder: Path) -> Captures | str:
@@ -79,11 +86,15 @@ def payloads_in(
 ) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
     """Score the matcher on one device, or refuse each split in words.
 
+    A device without any message in plain text has neither results nor refusals.
+
     captures  raw captures, or why there are none;  samples  those of `made`
     """
     reason = captures if isinstance(captures, str) else ""
     if not isinstance(captures, str):
         messages = messages_of(captures, made.cleaned.table, made.windows)
+        if not any(messages):
+            return (), ()
         try:
             return payload_study(samples, vocabulary(messages), splits, seed)
         except TooMuchTextError as exc:

@@ -74,6 +74,7 @@ def write_features(table: pl.DataFrame, path: Path) -> None:
     units = {f.name: f.unit for family in families for f in family.features}
     arrow = table.to_arrow()
     about = {b"testbed": json.dumps({"units": units}).encode()}
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     pq.write_table(arrow.replace_schema_metadata(about), part, compression="zstd")
     part.replace(path)

@@ -169,7 +169,6 @@ def test_a_plan_without_names_holds_everything_in_the_order_of_the_paper():
     names = [c.name for c in plan.classifiers]
     assert names[:3] == ["random_forest", "nearest", "naive_bayes"]
     assert plan.with_payload
-    assert not plan.any_payload
     assert plan.splits == ("s0_folds", "s0_holdout", "s1", "s2")
     assert plan_of(["rf"], ["s0"]).splits == ("s0_folds", "s0_holdout")
 

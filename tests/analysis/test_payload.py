@@ -91,14 +91,14 @@ def row(number, at_s, activity, session):
     }
 
 
-def campaign(folder, packets, rows, *, plaintext=True):
+def campaign(folder, packets, rows, *, plaintext=True, form="fast"):
     """Write a campaign folder of (seconds, frame) and (seconds, activity, session)."""
     (folder / "raw").mkdir(parents=True)
     with open_capture(folder / "raw" / "lan-00001.pcapng") as capture:
         for at_s, data in packets:
             capture.packet(START_NS + round(at_s * 1e9), data)
     device = {"device": "plug", "mac": PLUG, "plaintext": plaintext}
-    about = {"campaign": "c", "simulated": True, "form": "fast", "devices": [device]}
+    about = {"campaign": "c", "simulated": True, "form": form, "devices": [device]}
     (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
     with (folder / "activities.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, tuple(COLUMNS))
@@ -284,6 +284,12 @@ def test_a_window_of_strange_or_no_messages_is_unknown():
     assert list(learnt.predict(np.array([2, 3]))) == [UNKNOWN, UNKNOWN]
 
 
+def test_silence_is_idle_where_idle_was_learnt():
+    windows = [(ON,), (), (ON,), ()]
+    learnt = matcher(windows, ["on", "idle"] * 2, list("aabb"), [0, 1])
+    assert list(learnt.predict(np.array([2, 3]))) == ["on", "idle"]
+
+
 def test_the_radius_is_the_99th_percentile_of_distances_to_other_sessions():
     words = ["abcdefghij", "abcdefghiX", "abcdefgXYZ"]
     learnt = matcher([(w,) for w in words], ["on"] * 3, list("abc"), [0, 1, 2])
@@ -342,10 +348,23 @@ def test_a_device_that_says_too_many_things_is_refused_in_words(tmp_path, monkey
     assert "different messages in plain text are too many" in refusal.reason
 
 
-def test_other_devices_are_passed_over_unless_asked_for(tmp_path):
-    folder = campaign(tmp_path / "c", *trials(), plaintext=False)
-    assert payload_results(folder, ["plug"]) == ((), ())
-    assert payload_results(folder, ["plug"], any_device=True)[0][0].accuracy == 1
+def test_devices_whose_profile_says_no_are_passed_over_imported_ones_are_tried(
+    tmp_path,
+):
+    other = campaign(tmp_path / "c", *trials(), plaintext=False)
+    assert payload_results(other, ["plug"]) == ((), ())
+    imported = campaign(tmp_path / "d", *trials(), plaintext=False, form="imported")
+    assert payload_results(imported, ["plug"])[0][0].accuracy == 1
+
+
+def test_a_device_without_any_text_is_passed_over(tmp_path):
+    _packets, rows = trials()
+    rng = np.random.default_rng(1)
+    dark = [
+        (at_s + 1 + rng.random(), frame(rng.bytes(200), outbound=True, port=443))
+        for at_s, _activity, _session in rows
+    ]
+    assert payload_results(campaign(tmp_path / "c", dark, rows), ["plug"]) == ((), ())
 
 
 def test_an_impossible_split_is_refused_in_words(tmp_path):
@@ -394,5 +413,5 @@ def test_a_real_plug_is_understood_in_another_capture(tmp_path):
     command += ["--activities", "plug.csv", "--device", "plug=50:c7:bf:ed:0a:54"]
     command += ["--constant", "device=plug", "--delta", "8 s", "--out", "."]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    (result,), _ = payload_results(tmp_path / "plug", ["plug"], any_device=True)
+    (result,), _ = payload_results(tmp_path / "plug", ["plug"])
     assert (result.n_trials, result.accuracy) == (4, 1.0)
