@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from testbed.cli.templates import template_folder
-from testbed.drivers.registry import find_driver
+from testbed.drivers.registry import Kind, find_driver
 from testbed.errors import ConfigError
 from testbed.model.estimate import Estimate, estimate
 from testbed.model.lab import Lab
@@ -141,7 +141,7 @@ def make_plan(
 
 def require_drivers(lab: Lab, lab_file: Path) -> None:
     """Raise ConfigError where the lab names a driver that does not exist."""
-    named = {"router": ("router", lab.router.driver)}
+    named: dict[str, tuple[Kind, str]] = {"router": ("router", lab.router.driver)}
     if lab.phone is not None:
         named["phone"] = ("phone", lab.phone.driver)
     if lab.voice is not None:
