@@ -1,6 +1,6 @@
 #!/bin/sh
 # Keep one rolling capture on a router, for a controller that may vanish at any time.
-# POSIX sh, safe for busybox; needs /proc, df, mv, wc and sha256sum or openssl.
+# POSIX sh, safe for busybox; needs /proc, df, ls, mv, tail, wc and sha256sum or openssl.
 #
 #   capture_supervisor.sh check    say what this router offers, as key=value lines
 #   capture_supervisor.sh run      capture until told to stop; start it detached
@@ -9,13 +9,15 @@
 #
 # Settings are variables of the environment:
 #   TB_FOLDER TB_INTERFACE TB_TOOL      where captures live, what to record, with what
+#   TB_LAB                              only what carries this mark is ours to reap
 #   TB_DIR TB_POINT TB_FILTER           folder of this capture, name of its files, BPF
 #   TB_ROTATE_S TB_ROTATE_MB            a new file after so many seconds or megabytes
 #   TB_LEASE_S TB_FREE_KB TB_PATIENCE_S give up after, floor of space, wait after INT
 #
 # Files in TB_DIR: lease (the controller writes something new into it to say that it
 # lives), stop (its presence asks for the end), live/ (being written), done/ (finished,
-# the controller removes them), index (one line per finished file: name size sha256),
+# the controller removes them), index (one line per finished file: name size sha256; a
+# later line of a name stands for an earlier one), lab (which lab it belongs to),
 # log (what the tool said), pid and tool (processes: this one and the tool), status (how
 # it ended; its presence says that all files are finished and no process is left).
 set -u
@@ -86,6 +88,14 @@ find_owner() {
     case "$found " in *" $owner "*) return 0 ;; *) return 1 ;; esac
 }
 
+# Whether $1 is a folder that nobody else can put anything into: our scripts run from
+# there. (Not `test -O`, which some shells lack.)
+private() {
+    # shellcheck disable=SC2046 # the fields are to be split
+    set -- $(ls -ldn "$1" 2>/dev/null)
+    case ${1-} in d???------*) [ "${3-}" = "$(id -u)" ] ;; *) return 1 ;; esac
+}
+
 check() {
     path=$(command -v "$TB_TOOL") && echo "tool=$path"
     [ -n "$path" ] && echo "version=$("$TB_TOOL" --version 2>/dev/null | head -n 1)"
@@ -99,6 +109,7 @@ check() {
     [ -n "$(digest /proc/version)" ] && echo "digest=yes"
     mkdir -p -m 700 "$TB_FOLDER" 2>/dev/null
     [ -w "$TB_FOLDER" ] && echo "writable=yes"
+    private "$TB_FOLDER" && echo "private=yes"
     echo "free_kb=$(free_kb "$TB_FOLDER")"
     running
 }
@@ -111,7 +122,35 @@ running() {
     case "$found " in *" ${tool:-none} "*) echo "recording=$tool" ;; esac
 }
 
-# Move a finished file into done/ under its number, and index it.
+# Take note of the number in the file name $1, so that none is given twice.
+count_in() {
+    number=${1%.*}
+    number=${number##*-}
+    number=${number#"${number%%[!0]*}"} # leading zeros would make it octal
+    case $number in
+    '' | *[!0-9]*) ;;
+    *) [ "$number" -gt "$count" ] && count=$number ;;
+    esac
+}
+
+# Append file $1 to the index under the name $2.
+note() {
+    echo "$2 $(($(wc -c <"$1"))) $(digest "$1")" >>index
+}
+
+# Whether the index tells of the file named $1 with its size $2.
+noted() {
+    fits=1
+    while read -r name size sum; do
+        [ "$name" = "$1" ] || continue
+        fits=1
+        [ "$size" = "$2" ] && [ "${#sum}" = 64 ] && fits=0
+    done <index
+    return $fits
+}
+
+# Index a finished file under its number, then move it into done/: what is there is
+# whole and listed, even when the power goes between two of these lines.
 finish() {
     [ -e "$1" ] || return 0
     if ! [ -s "$1" ]; then
@@ -119,9 +158,25 @@ finish() {
         return 0
     fi
     count=$((count + 1))
-    name=$(printf '%s-%05d.%s' "$TB_POINT" "$count" "$suffix")
-    mv "$1" "done/$name" || return 0
-    echo "$name $(($(wc -c <"done/$name"))) $(digest "done/$name")" >>index
+    target=$(printf '%s-%05d.%s' "$TB_POINT" "$count" "$suffix")
+    note "$1" "$target"
+    mv "$1" "done/$target"
+}
+
+# Go on from what an earlier run left, however it ended.
+adopt() {
+    count=0
+    [ -z "$(tail -c 1 index)" ] || echo >>index # its last line was cut off
+    while read -r name _; do count_in "$name"; done <index
+    for left in done/*; do
+        if ! [ -s "$left" ]; then
+            rm -f "$left"
+            continue
+        fi
+        count_in "$left"
+        noted "${left##*/}" "$(($(wc -c <"$left")))" || note "$left" "${left##*/}"
+    done
+    for left in live/*; do finish "$left"; done
 }
 
 # The tool prints the name of each file that it is done with (tcpdump by way of -z).
@@ -243,10 +298,9 @@ run() {
     : >out
     : >log
     exec 3<out
-    count=$(($(wc -l <index)))
     suffix=pcapng
     [ "$TB_TOOL" = tcpdump ] && suffix=pcap
-    for left in live/*; do finish "$left"; done
+    adopt
     look_at $$
     own_group=$group
     outer=0
@@ -302,7 +356,9 @@ reap_one() {
 
 reap() {
     for folder in "$TB_FOLDER"/*/; do
-        [ -e "${folder}supervisor.sh" ] && reap_one "${folder%/}"
+        lab=
+        [ -e "${folder}lab" ] && read -r lab <"${folder}lab"
+        [ "$lab" = "$TB_LAB" ] && reap_one "${folder%/}"
     done
     return 0
 }

@@ -34,15 +34,18 @@ def parse_pairs(text: str) -> dict[str, str]:
 
 
 def parse_index(text: str) -> tuple[CaptureFile, ...]:
-    """Return the files of an index; a last line without its end is still in writing."""
-    files = []
+    """Return the files of an index; a last line without its end is still in writing.
+
+    The last line of a name counts: a file is noted again when a power cut spoiled it.
+    """
+    files = {}
     for line in text.splitlines(keepends=True):
         match = re.fullmatch(r"(\S+) (\d+) ([0-9a-f]{64})\n", line)
         if match:
-            files.append(
-                CaptureFile(name=match[1], size_b=int(match[2]), sha256=match[3])
+            files[match[1]] = CaptureFile(
+                name=match[1], size_b=int(match[2]), sha256=match[3]
             )
-    return tuple(files)
+    return tuple(files.values())
 
 
 def parse_counts(tool: str, log: str) -> Counts:

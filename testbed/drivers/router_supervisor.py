@@ -4,12 +4,16 @@ One folder per capture on the router holds all that the two sides tell each othe
 outlives both, so that the next controller finds what the last one left.
 """
 
+import hashlib
 import math
+import os
+import platform
 import posixpath
 import shlex
 import stat
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.drivers import router_reports
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from testbed.drivers.router_link import Answer, SshLink
 
 _HEAD_B = 65536
+_MACHINE_ID = Path("/etc/machine-id")
 _INSTALL = {
     "tshark": ("apt install tshark", "opkg install tshark"),
     "dumpcap": ("apt install wireshark-common", "opkg install dumpcap"),
@@ -43,6 +48,7 @@ class Supervisor:
         self._at = at
         self._instrument = instrument
         self._patience_s = patience_s
+        self._mark = _mark(at)
         self._folder = ""
         self._beats = 0
 
@@ -64,8 +70,12 @@ class Supervisor:
             _make_folder(sftp, folder)
             for leftover in ("stop", "status", "log", "out"):
                 remove(sftp, posixpath.join(folder, leftover))
-            with sftp.open(script, "wb") as file:
-                file.write(_script_text())
+            for path, data in (
+                (posixpath.join(folder, "lab"), f"{self._mark}\n".encode()),
+                (script, _script_text()),
+            ):
+                with sftp.open(path, "wb") as file:
+                    file.write(data)
 
         self._link.files(request, upload)
         self._folder = folder
@@ -98,7 +108,7 @@ class Supervisor:
         self.write(request, "lease", text)
 
     def reap(self) -> Sequence[str]:
-        """End what serves any capture folder of this lab; return what was ended."""
+        """End what serves any capture of this lab; return what was ended."""
         answer = self._script(
             "reap", "reap", self._folder, answer_s=self._patience_s + 60.0
         )
@@ -172,7 +182,6 @@ class Supervisor:
         at = self._at
         on_openwrt = facts.get("system") == "openwrt"
         interfaces = facts.get("interfaces", "").split()
-        free_kb = int(facts.get("free_kb") or 0)
         if "tool" not in facts:
             return (
                 f"{at.tool} is not installed; run `{_INSTALL[at.tool][on_openwrt]}` on "
@@ -185,6 +194,13 @@ class Supervisor:
             )
         if facts.get("writable") != "yes":
             return f"user {at.user!r} cannot write to {at.folder}; see router.folder"
+        if facts.get("private") != "yes":
+            return (
+                f"{at.folder} is not a folder of user {at.user!r} alone, and others "
+                "could put programs there; `chmod 700` it if it belongs to that user, "
+                "or name another one as router.folder in lab.yaml"
+            )
+        free_kb = int(facts.get("free_kb") or 0)
         if free_kb < at.free_mb * 1000:
             return (
                 f"{at.folder} has {free_kb // 1000} MB free, less than the floor of "
@@ -194,8 +210,8 @@ class Supervisor:
             return "it has neither sha256sum nor openssl; install one of them there"
         if "running" in facts:
             return (
-                f"a capture of this name runs already (process {facts['running']}); "
-                "another controller uses it, or reap it first"
+                f"a capture of this name runs already (process {facts['running']}) for "
+                f"another controller; it ends {at.lease:g} s after that one is gone"
             )
         return ""
 
@@ -203,6 +219,7 @@ class Supervisor:
         at = self._at
         settings = {
             "TB_FOLDER": at.folder,
+            "TB_LAB": self._mark,
             "TB_DIR": folder,
             "TB_INTERFACE": at.interface,
             "TB_TOOL": at.tool,
@@ -232,6 +249,19 @@ class Supervisor:
                 f"its shell ended with code {answer.code} and said: {said}",
             )
         return answer
+
+
+def _mark(at: RouterAt) -> str:
+    """Return what tells the captures of this controller's lab from those of others.
+
+    Labs may share a router and its folder; a lab that comes back has the same mark.
+    """
+    try:
+        machine = _MACHINE_ID.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        machine = ""
+    facts = (machine or platform.node(), os.getuid(), at.interface, at.point, at.beacon)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def remove(sftp: "paramiko.SFTPClient", path: str) -> None:

@@ -52,10 +52,12 @@ def bind(source: Path | str, target: Path | str) -> None:
     _must(result, f"bind {source} on {target}")
 
 
-def mount_memory(target: Path | str, size_b: int | None = None) -> None:
+def mount_memory(
+    target: Path | str, size_b: int | None = None, mode: int = 0o755
+) -> None:
     """Mount an empty file system in memory on `target`."""
     flags = ctypes.c_ulong(0)
-    options = "mode=0755" + (f",size={size_b}" if size_b else "")
+    options = f"mode={mode:04o}" + (f",size={size_b}" if size_b else "")
     result = _libc.mount(
         b"none", os.fsencode(target), b"tmpfs", flags, options.encode()
     )

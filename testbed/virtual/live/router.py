@@ -57,9 +57,9 @@ def prepare(config: LiveConfig) -> None:
     key = (state / f"{CLIENT_KEY}.pub").read_text(encoding="ascii")
     (state / "authorized_keys").write_text(key, encoding="ascii")
     for name in ("captures", "home", "bin"):
-        (state / "router" / name).mkdir(parents=True, exist_ok=True)
+        (state / "router" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(fault.kind == "router_disk_full" for fault in config.virtual.faults):
-        kernel.mount_memory(state / "router" / "captures", topology.DISK_B)
+        kernel.mount_memory(state / "router" / "captures", topology.DISK_B, 0o700)
     home = state / "router" / "home"
     text = _CONFIG.format(
         address=topology.MGMT_ROUTER,

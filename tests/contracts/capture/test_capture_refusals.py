@@ -180,6 +180,29 @@ def test_a_folder_that_cannot_be_made_is_refused(opened):
     assert "cannot write" in refusal(lambda: router.start_capture("none", None))
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o1777, "link", "other"])
+def test_a_folder_where_others_could_put_programs_is_refused(
+    opened, router_host, tmp_path, mode
+):
+    folder = tmp_path / "captures"
+    (tmp_path / "real").mkdir(mode=0o700)
+    if mode == "link":
+        folder.symlink_to(tmp_path / "real")
+    else:
+        folder.mkdir(mode=0o700)
+        if mode == "other":
+            if os.geteuid() != 0:
+                pytest.skip("only root can give a folder away")
+            os.chown(folder, 65010, 65010)
+        else:
+            folder.chmod(mode)
+    router = opened(tool="dumpcap", folder=str(folder))
+    text = refusal(lambda: router.start_capture("none", None))
+    assert f"{folder} is not a folder of user" in text
+    assert "router.folder in lab.yaml" in text
+    assert list(folder.iterdir()) == []
+
+
 def test_a_tool_without_privilege_is_refused_with_setcap(bare_host, opened):
     program(
         Path(bare_host.programs),

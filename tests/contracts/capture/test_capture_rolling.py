@@ -249,3 +249,89 @@ def test_a_killed_supervisor_is_noticed_and_its_tool_is_ended(
     assert router_host.processes() == []
     router.start_capture("beheaded", sender.poke)
     assert labels(fetch_all(router, tmp_path)) == list(range(50))
+
+
+def recorded(router, sender, name: str, folder: Path) -> Path:
+    """Record 20 labels under a name, fetch nothing, return the folder on the router."""
+    router.start_capture(name, sender.poke)
+    sender.send(20)
+    router.stop_capture()
+    return folder / name
+
+
+@pytest.mark.parametrize("index", ["", "lan-000", "lan-00001.pcapng 12 \n"])
+def test_a_file_that_a_power_cut_left_out_of_the_index_is_listed_after_it(
+    opened, sender, tmp_path, router_host, index
+):
+    router = opened(tool="dumpcap")
+    name = f"cut-index-{len(index)}"
+    there = recorded(router, sender, name, router_host.captures)
+    kept = (there / "done/lan-00001.pcapng").read_bytes()
+    (there / "index").write_text(index, encoding="utf-8")
+    router.start_capture(name, sender.poke)
+    sender.send(20)
+    router.stop_capture()
+    files = fetch_all(router, tmp_path)
+    assert [f.name for f in files] == ["lan-00001.pcapng", "lan-00002.pcapng"]
+    assert files[0].read_bytes() == kept
+    assert labels(files) == [*range(20), *range(20)]
+
+
+def test_a_file_that_a_power_cut_kept_from_being_moved_is_listed_after_it(
+    opened, sender, tmp_path, router_host
+):
+    router = opened(tool="dumpcap")
+    there = recorded(router, sender, "cut-move", router_host.captures)
+    (there / "done/lan-00001.pcapng").rename(there / "live/lan_00001_2026.pcapng")
+    router.start_capture("cut-move", sender.poke)
+    sender.send(20)
+    router.stop_capture()
+    files = fetch_all(router, tmp_path)
+    assert [f.name for f in files] == ["lan-00002.pcapng", "lan-00003.pcapng"]
+    assert labels(files) == [*range(20), *range(20)]
+
+
+def test_numbers_go_on_after_the_highest_even_without_an_index(
+    opened, sender, tmp_path, router_host
+):
+    router = opened(tool="dumpcap")
+    there = recorded(router, sender, "cut-count", router_host.captures)
+    (there / "done/lan-00001.pcapng").rename(there / "done/lan-00009.pcapng")
+    (there / "index").unlink()
+    router.start_capture("cut-count", sender.poke)
+    router.stop_capture()
+    names = [f.name for f in fetch_all(router, tmp_path)]
+    assert names == ["lan-00009.pcapng", "lan-00010.pcapng"]
+
+
+def test_what_a_power_cut_emptied_is_not_listed(opened, sender, router_host):
+    router = opened(tool="dumpcap")
+    there = recorded(router, sender, "cut-data", router_host.captures)
+    (there / "done/lan-00001.pcapng").write_bytes(b"")
+    router.start_capture("cut-data", sender.poke)
+    router.stop_capture()
+    assert [f.name for f in router.finished_files()] == ["lan-00002.pcapng"]
+
+
+def test_each_file_is_indexed_before_it_is_moved(opened, sender, router_host):
+    router = opened(tool="dumpcap")
+    there = router_host.captures / "order"
+    router.start_capture("order", sender.poke)
+    (there / "done").rename(there / "elsewhere")  # now no file can be moved
+    router.stop_capture()
+    index = (there / "index").read_text(encoding="utf-8")
+    assert index.startswith("lan-00001.pcapng ")
+    (there / "elsewhere").rename(there / "done")
+    router.start_capture("order", sender.poke)
+    router.stop_capture()
+    assert len(router.finished_files()) == 2
+
+
+def test_reaping_spares_the_captures_of_another_lab_on_the_same_router(opened, sender):
+    ours, theirs = opened(tool="dumpcap"), opened(tool="dumpcap", point="upstairs")
+    ours.start_capture("ours", sender.poke)
+    theirs.start_capture("theirs", sender.poke)
+    (what,) = theirs.reap()
+    assert what.startswith("theirs: processes")
+    assert ours.is_recording()
+    assert not theirs.is_recording()
