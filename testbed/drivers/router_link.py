@@ -5,7 +5,6 @@ Two things that paramiko leaves to its caller: a connection whose cable was pull
 four families, which are translated here, once, into `DriverError`.
 """
 
-import logging
 import os
 import socket
 import threading
@@ -34,9 +33,6 @@ UNANSWERED_MS = 4000
 ANSWER_S = 20.0
 
 _LOST = (EOFError, TimeoutError, ConnectionError, paramiko.SSHException)
-
-# paramiko prints the tracebacks of its thread; the same errors reach us as exceptions
-logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 Result = TypeVar("Result")
 

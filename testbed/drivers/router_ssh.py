@@ -7,19 +7,26 @@ started, is drained before it is stopped, and a file leaves the router only afte
 copy was checked.
 """
 
+import errno
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from testbed.clock import Clock, wait_until
 from testbed.drivers import router_reports
 from testbed.drivers.registry import Driver
 from testbed.drivers.router_clock import ClockHelper
 from testbed.drivers.router_supervisor import Supervisor, remove
-from testbed.errors import DriverGarbledError, DriverRefusedError, DriverTimeoutError
+from testbed.errors import (
+    DriverGarbledError,
+    DriverRefusedError,
+    DriverTimeoutError,
+    JournalError,
+)
 from testbed.model.lab import RouterAt
 from testbed.model.protocols import CaptureEnd, CaptureFile, ClockSample
 
@@ -104,13 +111,17 @@ class SshRouter:
         """Copy one finished file, check size and sha256, then remove it there.
 
         `target` appears whole or not at all. One that is there already with the right
-        content is left as it is; one with other content is never overwritten.
+        content is left as it is; one with other content is never overwritten. The lease
+        is renewed while a long file comes over.
+        Raises JournalError when this machine cannot keep the copy.
         """
         request = f"fetch {file.name}"
         remote = self._supervisor.path(request, "done", file.name)
-        if not target.exists():
+        with _kept_here(target):
+            there = _sha256(target) if target.exists() else None
+        if there is None:
             self._copy(request, file, remote, target)
-        elif _sha256(target) != file.sha256:
+        elif there != file.sha256:
             reason = f"{target} exists with other content; move it away first"
             raise DriverRefusedError(INSTRUMENT, request, reason)
         self._link.files(request, lambda sftp: remove(sftp, remote))
@@ -217,18 +228,20 @@ class SshRouter:
         return (text.strip().splitlines() or ["nothing"])[-1]
 
     def _copy(self, request: str, file: CaptureFile, remote: str, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
 
         def act(sftp: "paramiko.SFTPClient") -> None:
-            with part.open("wb") as local:
-                sftp.getfo(remote, local)
-                local.flush()
-                os.fsync(local.fileno())
+            with closing(_LocalCopy(part)) as local:
+                sink = cast("IO[bytes]", local)  # paramiko only writes
+                sftp.getfo(remote, sink, callback=self._beats())
+                local.finish()
 
+        with _kept_here(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._link.transfer(request, act)
-            got_b, got = part.stat().st_size, _sha256(part)
+            with _kept_here(target):
+                got_b, got = part.stat().st_size, _sha256(part)
             if (got_b, got) != (file.size_b, file.sha256):
                 raise DriverGarbledError(
                     INSTRUMENT,
@@ -237,9 +250,46 @@ class SshRouter:
                     f"said {file.size_b} bytes and {file.sha256[:12]}...; the file is "
                     "still there, fetch it again",
                 )
-            part.replace(target)
+            with _kept_here(target):
+                part.replace(target)
         finally:
-            part.unlink(missing_ok=True)
+            with _kept_here(target):
+                part.unlink(missing_ok=True)
+
+    def _beats(self) -> Callable[[int, int], None]:
+        """Return what renews the lease now and then while bytes come over."""
+        every_s = self._at.lease / 4
+        due_s = self._clock.monotonic_s() + every_s
+
+        def came(_got_b: int, _of_b: int) -> None:
+            nonlocal due_s
+            if self._clock.monotonic_s() >= due_s:
+                self.renew_lease()
+                due_s = self._clock.monotonic_s() + every_s
+
+        return came
+
+
+class _LocalCopy:
+    """A file of ours whose faults are not taken for the router's."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _kept_here(path):
+            self._file = path.open("wb")
+
+    def write(self, data: bytes) -> int:
+        with _kept_here(self._path):
+            return self._file.write(data)
+
+    def finish(self) -> None:
+        with _kept_here(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        with _kept_here(self._path):
+            self._file.close()
 
 
 def open_router(at: RouterAt, clock: Clock) -> SshRouter:
@@ -253,6 +303,19 @@ def open_router(at: RouterAt, clock: Clock) -> SshRouter:
     link = SshLink(at, INSTRUMENT)
     link.connect()
     return SshRouter(link, at, clock)
+
+
+@contextmanager
+def _kept_here(path: Path) -> Iterator[None]:
+    """Turn what this machine refuses about a copy into JournalError."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason = "the disk is full; free some space and resume"
+        else:
+            reason = (exc.strerror or str(exc)).lower()
+        raise JournalError(f"{path} cannot be written: {reason}") from exc
 
 
 def _sha256(path: Path) -> str:

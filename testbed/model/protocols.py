@@ -1,7 +1,8 @@
 """The promises that instruments keep, real ones and virtual ones alike.
 
 Each method says what is true when it returns. Every method has a finite deadline and
-raises nothing but `testbed.errors.DriverError`. Stamps are int ns UTC on the clock of
+raises nothing but `testbed.errors.DriverError`, and JournalError where this machine
+cannot keep what an instrument gave. Stamps are int ns UTC on the clock of
 the controller. `tests/contracts/` holds one suite per protocol; the drivers and the
 virtual lab pass the same one.
 """
