@@ -24,6 +24,7 @@ set -u
 umask 077
 LC_ALL=C
 export LC_ALL
+: "${TB_LAB:=}"
 
 # Free space at $1, in kB.
 free_kb() {

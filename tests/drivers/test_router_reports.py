@@ -58,7 +58,16 @@ def test_an_index_line_counts_once_it_is_whole():
     assert (file.name, file.size_b, file.sha256) == ("lan-00001.pcapng", 372, SHA)
     for end in range(len(whole)):
         assert parse_index(whole[:end]) == ()
-    assert len(parse_index(whole + "lan-00002.pcapng 9 \n" + whole)) == 2
+    other = whole.replace("lan-00001", "lan-00003")
+    assert len(parse_index(whole + "lan-00002.pcapng 9 \n" + other)) == 2
+
+
+def test_the_last_line_of_a_name_counts():
+    text = f"a.pcap 1 {SHA}\nb.pcap 2 {SHA}\na.pcap 3 {SHA}\n"
+    assert [(f.name, f.size_b) for f in parse_index(text)] == [
+        ("a.pcap", 3),
+        ("b.pcap", 2),
+    ]
 
 
 def test_pairs_are_what_stands_around_the_first_equals_sign():
