@@ -18,6 +18,19 @@ from analysis.report.blocks import (
 from analysis.report.recording import origin_of
 from analysis.report.tables import Cell, Table
 
+_COLUMNS = (
+    "device",
+    "activity",
+    "training_hours",
+    "training_events",
+    "false_alarms_day_left_out",
+    "new_benign_hours",
+    "false_alarms_new",
+    "copied_benign_hours",
+    "malicious_hours",
+    "malicious_noticed",
+)
+
 
 def behaviour_chapter(diaries: Sequence[Diary], key: str, seed: int) -> Chapter:
     """Return the chapter about campaigns of one origin that have users.
@@ -91,70 +104,57 @@ def _copies(watches: Sequence[Watch]) -> tuple[Note, ...]:
 
 
 def _grid(watches: Sequence[Watch]) -> Grid:
-    rows: list[tuple[Cell, ...]] = []
-    shown = []
-    for w in watches:
-        found, fresh = w.alarms(w.malicious), w.alarms(w.fresh)
-        rows.append(
-            (
-                w.device,
-                w.activity,
-                len(w.train),
-                int(w.train.count.sum()),
-                int(w.train_alarms.sum()) if w.detector else None,
-                len(w.fresh),
-                int(fresh.sum()) if w.detector else None,
-                w.n_copies,
-                len(w.malicious),
-                int(found.sum()) if w.detector else None,
-            )
-        )
-        if w.detector is None:
-            outcome: tuple[Item, ...] = (
-                Item(text="too few hours to learn from", span=3),
-            )
-        else:
-            outcome = (
-                _of(int(w.train_alarms.sum()), len(w.train)),
-                _of(int(fresh.sum()), len(w.fresh)),
-                _of(int(found.sum()), len(w.malicious)),
-            )
-        shown.append(
-            (
-                Item(text=w.device),
-                Item(text=words.plain(w.activity)),
-                Item(text=words.count(len(w.train))),
-                Item(text=words.count(int(w.train.count.sum()))),
-                *outcome,
-            )
-        )
-    heads = ("device", "activity", "training hours", "events")
     return Grid(
         title="Alarms of the K-means detector",
         columns=columns(
-            *heads,
+            "device",
+            "activity",
+            "training hours",
+            "events",
             "false alarms, day left out",
             "false alarms, new benign hours",
             "malicious hours noticed",
             texts=2,
         ),
-        rows=tuple(shown),
+        rows=tuple(_row(watch) for watch in watches),
         data=Table(
             name="behaviour",
-            columns=(
-                "device",
-                "activity",
-                "training_hours",
-                "training_events",
-                "false_alarms_day_left_out",
-                "new_benign_hours",
-                "false_alarms_new",
-                "copied_benign_hours",
-                "malicious_hours",
-                "malicious_noticed",
-            ),
-            rows=tuple(rows),
+            columns=_COLUMNS,
+            rows=tuple(_record(watch) for watch in watches),
         ),
+    )
+
+
+def _record(watch: Watch) -> tuple[Cell, ...]:
+    learnt = watch.detector is not None
+    return (
+        watch.device,
+        watch.activity,
+        len(watch.train),
+        int(watch.train.count.sum()),
+        int(watch.train_alarms.sum()) if learnt else None,
+        len(watch.fresh),
+        int(watch.alarms(watch.fresh).sum()) if learnt else None,
+        watch.n_copies,
+        len(watch.malicious),
+        int(watch.alarms(watch.malicious).sum()) if learnt else None,
+    )
+
+
+def _row(watch: Watch) -> tuple[Item, ...]:
+    head = (
+        Item(text=watch.device),
+        Item(text=words.plain(watch.activity)),
+        Item(text=words.count(len(watch.train))),
+        Item(text=words.count(int(watch.train.count.sum()))),
+    )
+    if watch.detector is None:
+        return (*head, Item(text="too few hours to learn from", span=3))
+    return (
+        *head,
+        _of(int(watch.train_alarms.sum()), len(watch.train)),
+        _of(int(watch.alarms(watch.fresh).sum()), len(watch.fresh)),
+        _of(int(watch.alarms(watch.malicious).sum()), len(watch.malicious)),
     )
 
 

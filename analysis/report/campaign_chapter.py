@@ -23,6 +23,7 @@ def campaign_chapter(
     """Return the chapter; learns from the packets when there are some."""
     sections = [recorded(recording), receipt(recording)]
     shares = shares_of(recording)
+    tiles = _tiles(recording, shares)
     if shares:
         say(f"{recording.campaign.name}: drawing traffic")
         sections += [_traffic(shares), cleaning(shares)]
@@ -31,6 +32,8 @@ def campaign_chapter(
         raw = recording.raw if plain else ()
         scores = measure(shares, seed, say, payloads=payloads_of(shares, plain, raw))
         sections.append(recognition(scores))
+        headline = scores.headline()
+        tiles += (headline,) if headline else ()
     else:
         note = Note(text=_NO_PACKETS)
         sections.append(
@@ -41,7 +44,7 @@ def campaign_chapter(
         title=words.plain(recording.title),
         origin=recording.origin,
         lead=_lead(recording.about),
-        tiles=_tiles(recording, shares),
+        tiles=tiles,
         facts=_facts(recording),
         sections=tuple(sections),
     )

@@ -19,6 +19,17 @@ from analysis.report.blocks import (
 from analysis.report.recording import Recording, Share
 from analysis.report.tables import Cell, Table
 
+_CLEANING = (
+    "device",
+    "packets",
+    "errors_removed",
+    "retransmissions_removed",
+    "kept",
+    "in_a_label_window",
+    "windows",
+    "empty_windows",
+)
+
 
 def recorded(recording: Recording) -> Section:
     """Return devices, outcomes, and what was covered."""
@@ -147,47 +158,14 @@ def _coverage(last: pl.DataFrame) -> Grid:
 
 def cleaning(shares: Sequence[Share]) -> Section:
     """Return what cleaning removed and how much traffic has a label."""
-    rows: list[tuple[Cell, ...]] = []
-    shown = []
-    for share in shares:
-        n, removed = len(share.table), share.cut.cleaned.removed
-        kept = len(share.cut.cleaned.table)
-        wrong, again = removed["errors"], removed["retransmissions"]
-        k = len(share.cut.windows)
-        rows.append(
-            (share.device, n, wrong, again, kept, share.n_labelled, k, share.n_empty)
-        )
-        cells = (
-            Item(text=words.count(n)),
-            _removed(wrong, n),
-            _removed(again, n),
-            Item(text=words.count(kept)),
-            Item(
-                text=words.share(share.n_labelled, n),
-                below=words.count(share.n_labelled),
-            ),
-            Item(text=words.count(k)),
-            _number(share.n_empty),
-        )
-        shown.append((Item(text=share.device), *cells))
-    heads = (
-        "device",
-        "packets",
-        "errors removed",
-        "retransmissions removed",
-        "kept",
-        "in a label window",
-        "windows",
-        "empty windows",
-    )
     grid = Grid(
         title="Packets per device",
-        columns=columns(*heads),
-        rows=tuple(shown),
+        columns=columns(*(words.plain(head) for head in _CLEANING)),
+        rows=tuple(_cleaning_row(share) for share in shares),
         data=Table(
             name="cleaning",
-            columns=tuple(head.replace(" ", "_") for head in heads),
-            rows=tuple(rows),
+            columns=_CLEANING,
+            rows=tuple(_cleaning_record(share) for share in shares),
         ),
     )
     notes = sorted({share.note for share in shares if share.note})
@@ -198,6 +176,36 @@ def cleaning(shares: Sequence[Share]) -> Section:
         lead="Packets with wrong checksums, malformed packets and retransmissions are "
         "removed before learning, as in the paper, and counted here.",
         blocks=(*blocks, grid),
+    )
+
+
+def _cleaning_record(share: Share) -> tuple[Cell, ...]:
+    removed = share.cut.cleaned.removed
+    return (
+        share.device,
+        len(share.table),
+        removed["errors"],
+        removed["retransmissions"],
+        len(share.cut.cleaned.table),
+        share.n_labelled,
+        len(share.cut.windows),
+        share.n_empty,
+    )
+
+
+def _cleaning_row(share: Share) -> tuple[Item, ...]:
+    n, removed = len(share.table), share.cut.cleaned.removed
+    return (
+        Item(text=share.device),
+        Item(text=words.count(n)),
+        _removed(removed["errors"], n),
+        _removed(removed["retransmissions"], n),
+        Item(text=words.count(len(share.cut.cleaned.table))),
+        Item(
+            text=words.share(share.n_labelled, n), below=words.count(share.n_labelled)
+        ),
+        Item(text=words.count(len(share.cut.windows))),
+        _number(share.n_empty),
     )
 
 

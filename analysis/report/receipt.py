@@ -12,6 +12,21 @@ from analysis.report.tables import Cell, Table
 
 _SHOWN = 60  # files on the page; the CSV has all
 
+_CAPTURES = (
+    "capture",
+    "session",
+    "tool",
+    "files",
+    "size_b",
+    "received",
+    "dropped",
+    "beacons",
+    "first_beacon_ns",
+    "last_beacon_ns",
+    "clock_offset_median_ns",
+    "clock_error_worst_ns",
+)
+
 
 def receipt(recording: Recording) -> Section:
     """Return the section about the capture; a sentence when there is no receipt."""
@@ -56,34 +71,6 @@ def _quality(recording: Recording) -> str:
 
 
 def _captures(captures: tuple[Mapping[str, Any], ...]) -> Grid:
-    rows, shown = [], []
-    for capture in captures:
-        files, clock = _list(capture, "files"), _list(capture, "clock")
-        size_b = sum(_int(file, "size_b") or 0 for file in files)
-        offsets = [
-            offset for c in clock if (offset := _int(c, "offset_ns")) is not None
-        ]
-        errors = [error for c in clock if (error := _int(c, "error_ns")) is not None]
-        middle = float(np.median(offsets)) if offsets else None
-        first, last = (_beacon(capture, f"{w}_beacon") for w in ("first", "last"))
-        name, session = str(capture.get("capture", "")), str(capture.get("session", ""))
-        received, dropped = _int(capture, "received"), _int(capture, "dropped")
-        row: tuple[Cell, ...] = (name, session, str(capture.get("tool", "")))
-        row += (len(files), size_b, received, dropped, _int(capture, "n_beacons"))
-        row += (first, last, middle, max(errors) if errors else None)
-        rows.append(row)
-        shown.append(
-            (
-                *items(name, session),
-                Item(text=words.count(len(files)), below=words.size(size_b)),
-                _counted(received),
-                _counted(dropped),
-                _counted(_int(capture, "n_beacons")),
-                *(_moment(at_ns) for at_ns in (first, last)),
-                Item(text=words.seconds(middle) if middle is not None else "–"),
-                Item(text=words.milliseconds(max(errors)) if errors else "–"),
-            )
-        )
     return Grid(
         title="Captures",
         columns=columns(
@@ -99,29 +86,58 @@ def _captures(captures: tuple[Mapping[str, Any], ...]) -> Grid:
             "worst error",
             texts=2,
         ),
-        rows=tuple(shown),
+        rows=tuple(_capture_row(capture) for capture in captures),
         data=Table(
             name="captures",
-            columns=(
-                "capture",
-                "session",
-                "tool",
-                "files",
-                "size_b",
-                "received",
-                "dropped",
-                "beacons",
-                "first_beacon_ns",
-                "last_beacon_ns",
-                "clock_offset_median_ns",
-                "clock_error_worst_ns",
-            ),
-            rows=tuple(rows),
+            columns=_CAPTURES,
+            rows=tuple(_capture_record(capture) for capture in captures),
         ),
         note=f"Recorded with {_tools(captures)}. The offset is that of the router's "
         "clock against the controller's, measured over SSH; beacons are stamped by "
         "the capture itself.",
     )
+
+
+def _capture_record(capture: Mapping[str, Any]) -> tuple[Cell, ...]:
+    files = _list(capture, "files")
+    offset_ns, error_ns = _clock(capture)
+    return (
+        str(capture.get("capture", "")),
+        str(capture.get("session", "")),
+        str(capture.get("tool", "")),
+        len(files),
+        sum(_int(file, "size_b") or 0 for file in files),
+        _int(capture, "received"),
+        _int(capture, "dropped"),
+        _int(capture, "n_beacons"),
+        _beacon(capture, "first_beacon"),
+        _beacon(capture, "last_beacon"),
+        offset_ns,
+        error_ns,
+    )
+
+
+def _capture_row(capture: Mapping[str, Any]) -> tuple[Item, ...]:
+    files = _list(capture, "files")
+    size_b = sum(_int(file, "size_b") or 0 for file in files)
+    offset_ns, error_ns = _clock(capture)
+    return (
+        *items(str(capture.get("capture", "")), str(capture.get("session", ""))),
+        Item(text=words.count(len(files)), below=words.size(size_b)),
+        *(_counted(_int(capture, key)) for key in ("received", "dropped", "n_beacons")),
+        *(_moment(_beacon(capture, f"{end}_beacon")) for end in ("first", "last")),
+        Item(text="–" if offset_ns is None else words.seconds(offset_ns)),
+        Item(text="–" if error_ns is None else words.milliseconds(error_ns)),
+    )
+
+
+def _clock(capture: Mapping[str, Any]) -> tuple[float | None, int | None]:
+    """Return the median offset and the worst error in ns, None where unknown."""
+    clock = _list(capture, "clock")
+    offsets = [ns for c in clock if (ns := _int(c, "offset_ns")) is not None]
+    errors = [ns for c in clock if (ns := _int(c, "error_ns")) is not None]
+    offset_ns = float(np.median(offsets)) if offsets else None
+    return offset_ns, max(errors, default=None)
 
 
 def _moment(at_ns: int | None) -> Item:

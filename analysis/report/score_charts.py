@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis.evaluate.study import Result
+from analysis.features.model import Int64
+from analysis.report import words
 from analysis.report.drawing import (
     BLUE,
     GREEN,
@@ -110,37 +112,15 @@ def _apart(number: int, of: int) -> float:
 def draw_confusion(result: Result, classifier: str) -> Picture:
     """Draw counts over shares: rows are true activities, columns predicted ones."""
     matrix, names = result.matrix, [a.replace("_", " ") for a in result.activities]
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     n, name = len(names), f"confusion_{result.device}"
     with house_style():
         figure = new_figure(1.65 + 0.3 * n, 1.3 + 0.27 * n)
         axes = figure.subplots()
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
-        for row, column in np.argwhere(matrix > 0):
-            axes.text(
-                column,
-                row,
-                str(matrix[row, column]),
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if share[row, column] > 0.6 else INK,
-            )
-        axes.set_xticks(
-            range(n), names, rotation=40, ha="right", rotation_mode="anchor"
-        )
-        axes.set_yticks(range(n), names)
-        axes.set_xticks(np.arange(n - 1) + 0.5, minor=True)
-        axes.set_yticks(np.arange(n - 1) + 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=1.5)
-        bare(axes)
-        axes.tick_params(which="minor", length=0)
-        axes.set_xlabel("predicted", color=MUTED)
-        axes.set_ylabel("true", color=MUTED)
+        _draw_matrix(axes, matrix, names)
         svg = as_svg(figure)
     return Picture(
         name=name,
-        title=f"{result.device}: {classifier}, {result.accuracy:.2f}",
+        title=f"{result.device}: {classifier}, {words.score(result.accuracy)}",
         alt=f"confusion matrix of {result.device}: {result.accuracy:.2f} of "
         f"{result.n_trials} trials on the diagonal",
         svg=svg,
@@ -153,3 +133,27 @@ def draw_confusion(result: Result, classifier: str) -> Picture:
             ),
         ),
     )
+
+
+def _draw_matrix(axes: Axes, matrix: Int64, names: Sequence[str]) -> None:
+    share, n = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), len(names)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
+    for row, column in np.argwhere(matrix > 0):
+        axes.text(
+            column,
+            row,
+            str(matrix[row, column]),
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if share[row, column] > 0.6 else INK,
+        )
+    axes.set_xticks(range(n), names, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(n), names)
+    axes.set_xticks(np.arange(n - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(n - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    bare(axes)
+    axes.tick_params(which="minor", length=0)
+    axes.set_xlabel("predicted", color=MUTED)
+    axes.set_ylabel("true", color=MUTED)

@@ -27,7 +27,7 @@ from analysis.report.blocks import (
 )
 from analysis.report.recording import Share
 from analysis.report.score_charts import draw_confusion, draw_precision_recall
-from analysis.report.tables import Table
+from analysis.report.tables import Cell, Table
 
 _SPLITS = ("s0_folds", "s1", "s2")
 _SHOWN_SPLITS = ("s1", "s0_folds")  # the first that some device allows
@@ -38,6 +38,25 @@ _HEADS = {
     "s1": "S1 by session",
     "s2": "S2 chronological",
 }
+
+_ACCURACY = (
+    "device",
+    "split",
+    "leaky",
+    "classifier",
+    "accuracy",
+    "low",
+    "high",
+    "null_accuracy",
+    "majority",
+    "precision",
+    "recall",
+    "f1",
+    "n_trials",
+    "n_sessions",
+    "split_hash",
+    "note",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +79,20 @@ class Scores:
         """Return the split of the pictures; None when all are refused."""
         found = {r.split.name for r in self.results}
         return next((name for name in _SHOWN_SPLITS if name in found), None)
+
+    def headline(self) -> tuple[str, str] | None:
+        """Return the best mean accuracy under the shown split, and what it is of."""
+        split = self.shown_split()
+        if split is None:
+            return None
+        mean = {
+            c.title: float(np.mean([r.accuracy for r in found]))
+            for c in self.classifiers
+            if (found := [r for r in self.under(split) if r.classifier == c.name])
+        }
+        best = max(mean, key=lambda title: mean[title])
+        where = _HEADS[split].split(",")[0]
+        return words.score(mean[best]), f"mean accuracy, {best}, {where}"
 
     def under(self, split: str) -> tuple[Result, ...]:
         """Return the results of one split."""
@@ -266,49 +299,31 @@ def _mean_row(scores: Scores) -> tuple[Item, ...]:
 def _accuracy_data(
     name: str, results: Sequence[Result], refusals: Sequence[Refusal] = ()
 ) -> Table:
-    return Table(
-        name=name,
-        columns=(
-            "device",
-            "split",
-            "leaky",
-            "classifier",
-            "accuracy",
-            "low",
-            "high",
-            "null_accuracy",
-            "majority",
-            "precision",
-            "recall",
-            "f1",
-            "n_trials",
-            "n_sessions",
-            "split_hash",
-            "note",
-        ),
-        rows=tuple(
-            (
-                r.device,
-                r.split.name,
-                r.split.leaky,
-                r.classifier,
-                r.accuracy,
-                r.interval.low if r.interval else None,
-                r.interval.high if r.interval else None,
-                r.null_accuracy,
-                r.majority,
-                r.precision,
-                r.recall,
-                r.f1,
-                r.n_trials,
-                r.n_sessions,
-                r.split.digest,
-                r.split.note,
-            )
-            for r in results
-        )
-        + tuple(
-            (f.device, f.split, SPLITS[f.split].leaky, "", *[None] * 11, f.reason)
-            for f in refusals
-        ),
+    empty = [None] * (len(_ACCURACY) - 5)
+    refused = tuple(
+        (f.device, f.split, SPLITS[f.split].leaky, "", *empty, f.reason)
+        for f in refusals
+    )
+    rows = tuple(_accuracy_record(result) for result in results)
+    return Table(name=name, columns=_ACCURACY, rows=rows + refused)
+
+
+def _accuracy_record(r: Result) -> tuple[Cell, ...]:
+    return (
+        r.device,
+        r.split.name,
+        r.split.leaky,
+        r.classifier,
+        r.accuracy,
+        r.interval.low if r.interval else None,
+        r.interval.high if r.interval else None,
+        r.null_accuracy,
+        r.majority,
+        r.precision,
+        r.recall,
+        r.f1,
+        r.n_trials,
+        r.n_sessions,
+        r.split.digest,
+        r.split.note,
     )

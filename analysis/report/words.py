@@ -19,8 +19,8 @@ def share(part: int, whole: int) -> str:
 
 
 def score(value: float) -> str:
-    """Return a score between 0 and 1 with two digits."""
-    return f"{value:.2f}"
+    """Return a score between 0 and 1 with three digits, as the paper does."""
+    return f"{value:.3f}"
 
 
 def size(size_b: int) -> str:

@@ -32,26 +32,31 @@ def write_report(
     damaged.
     """
     chapters: list[Chapter] = []
+    diaries = [_diary(folder) for folder in behaviour]
     for folder, key in zip(folders, keys_of([f.name for f in folders]), strict=True):
         say(f"{folder.name}: reading")
         chapters.append(campaign_chapter(read_recording(folder), key, seed, say))
-    if behaviour:
+    if diaries:
         say("behaviour: learning from activity logs")
-        chapters += _behaviour(behaviour, seed)
+        chapters += _behaviour(diaries, seed)
     say("writing the page")
     return write_page(chapters, out)
 
 
-def _behaviour(folders: Sequence[Path], seed: int) -> list[Chapter]:
+def _diary(folder: Path) -> Diary:
+    return Diary(
+        campaign=load_campaign(folder),
+        about=read_about(folder),
+        log=load_activities(folder),
+    )
+
+
+def _behaviour(diaries: Sequence[Diary], seed: int) -> list[Chapter]:
     by_origin: dict[str, list[Diary]] = {}
-    for folder in folders:
-        campaign = load_campaign(folder)
-        diary = Diary(
-            campaign=campaign, about=read_about(folder), log=load_activities(folder)
-        )
-        by_origin.setdefault(origin_of(campaign), []).append(diary)
+    for diary in diaries:
+        by_origin.setdefault(origin_of(diary.campaign), []).append(diary)
     keys = ("behaviour", *(f"behaviour-{i}" for i in range(2, len(by_origin) + 1)))
     return [
-        behaviour_chapter(diaries, key, seed)
-        for key, diaries in zip(keys, by_origin.values(), strict=True)
+        behaviour_chapter(group, key, seed)
+        for key, group in zip(keys, by_origin.values(), strict=True)
     ]

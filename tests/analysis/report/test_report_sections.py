@@ -148,6 +148,19 @@ def test_the_timeline_loses_no_byte_of_its_excerpt(dense):
     assert inside.sum() == np.count_nonzero(inside) > 0
 
 
+def test_an_excerpt_never_reaches_over_two_sessions(make):
+    starts = {0: "s1", 60: "s1", 120: "s2", 180: "s2", 240: "s2"}
+    rows = [
+        make.row(n, make.monday_ns + s * 10**9, session=name)
+        for n, (s, name) in enumerate(starts.items())
+    ]
+    folder = make.folder("house", rows)
+    make.traffic(folder, rows)
+    (share,) = shares_of(read_recording(folder))
+    picture = draw_timeline(share.table, share.cut.windows)
+    assert picture.data.rows[0][0] == make.monday_ns + (120 - 8) * 10**9
+
+
 def test_a_device_without_a_window_has_no_timeline(dense):
     windows = dense.cut.windows
     none = windows.take(np.zeros(len(windows), dtype=bool))
