@@ -1,4 +1,4 @@
-"""Which module knows the traffic of which device."""
+"""Which module knows the traffic of which device, and by which word it wakes."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,6 +10,8 @@ from testbed.virtual.house.unit import Unit
 from testbed.virtual.traffic import Exchange
 
 Script = Callable[[Unit, Act, Generator], tuple[Exchange, ...]]
+
+WAKE_WORDS = {"echo_dot": "alexa", "home_mini": "hey google"}
 
 _SCRIPTS: Mapping[str, Script] = {
     "arlo_q": camera.script,

@@ -144,15 +144,6 @@ def kasa_encrypt(text: bytes) -> bytes:
     return bytes(out)
 
 
-def kasa_decrypt(message: bytes) -> bytes:
-    """Return the text of a TP-Link message with its 4-byte length."""
-    key, out = 171, bytearray()
-    for byte in message[4:]:
-        out.append(key ^ byte)
-        key = byte
-    return bytes(out)
-
-
 def kasa(action: str, on: bool, rng: Generator) -> tuple[Turn, ...]:
     """Return what an app says to the HS110: JSON under the autokey, TCP 9999."""
     if action == "read_state":

@@ -7,6 +7,7 @@ from numpy.random import Generator
 from testbed.virtual.traffic import Exchange, Message, Transport
 
 DATAGRAM_B = 1350  # QUIC's usual payload of one datagram
+_FRAME_B = 1472  # more in one datagram would be sent in fragments, as nobody does
 
 
 class Talk:
@@ -65,6 +66,8 @@ class Talk:
         self, upstream: bool, size_b: int, after_s: float, payload: bytes
     ) -> Self:
         self._now_s += after_s
+        if self._transport is Transport.UDP:
+            size_b = min(size_b, _FRAME_B)
         self._messages.append(
             Message(
                 at_s=self._now_s,

@@ -44,11 +44,6 @@ class Heard:
     hypothesis: Hypothesis
     decode_s: float
 
-    @property
-    def is_false_activation(self) -> bool:
-        """Say whether a speaker woke up and then did not act."""
-        return self.verdict in ("incomplete", "unsure")
-
 
 Record = Callable[[Heard], None]
 
