@@ -1,5 +1,6 @@
 """One lab for all live tests of a session, and commands inside it."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -42,6 +43,31 @@ class Inside:
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    @contextlib.contextmanager
+    def fault(self, kind: str) -> Iterator[None]:
+        """Let a fault last as long as the context."""
+        path = self.handle.state / "faults" / kind
+        path.touch()
+        try:
+            yield
+        finally:
+            path.unlink()
+
+    @contextlib.contextmanager
+    def background(self, argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a command on the lab's controller, whose output is a pipe."""
+        process = subprocess.Popen(
+            self._entering(argv),
+            env=self.handle.environment(),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def start(self, argv: list[str]) -> subprocess.Popen[bytes]:
         """Start a command on the lab's controller, with a pipe as its input."""
@@ -111,12 +137,26 @@ def live_lab() -> Iterator[Inside]:
     lab = named(f"test_{os.getpid()}")
     with live.borrowed(lab, LAB_FILE) as handle:
         yield Inside(handle)
-    shutil.rmtree(handle.state)
+    shutil.rmtree(handle.state, ignore_errors=True)
 
 
 @pytest.fixture
 def make_lab():
     """Return a maker of labs that are taken down after the test."""
+    with maker() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_lab_for_module():
+    """Return a maker of labs that are taken down after the tests of a module."""
+    with maker() as make:
+        yield make
+
+
+@contextlib.contextmanager
+def maker():
+    """Give a maker of labs; take them down in the end."""
     need_lab()
     made: list[Lab] = []
 
@@ -129,7 +169,7 @@ def make_lab():
     for lab in made:
         state = live.folder(lab.lab)
         live.down(lab)
-        shutil.rmtree(state)
+        shutil.rmtree(state, ignore_errors=True)
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pytest
 from testbed.clock import VirtualClock
 from testbed.model.lab import Fault
 from testbed.virtual.fast import tls as fast_tls
+from testbed.virtual.faults import FaultScript
 from testbed.virtual.house.hosts import CLOUD
 from testbed.virtual.live import names, topology
 from testbed.virtual.live.certificates import Authority
-from testbed.virtual.live.livestage import FaultScript
 from testbed.virtual.live.wan import Wire
 
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
@@ -79,7 +79,9 @@ def handshake(client_context, server_context, host):
 def test_a_fault_is_active_between_its_times_for_its_target():
     clock = VirtualClock(0)
     faults = [Fault(kind="deaf_speaker", target="echo_dot", at=5.0, until=9.0)]
-    script = FaultScript(faults, clock, 0)
+    script = FaultScript(faults, clock)
+    clock.sleep(60.0)  # the lab takes its time to come up
+    script.begin()
     seen = []
     for _ in range(5):
         pair = (script("deaf_speaker", "echo_dot"), script("deaf_speaker", "home_mini"))
@@ -87,6 +89,26 @@ def test_a_fault_is_active_between_its_times_for_its_target():
         clock.sleep(3.0)
     assert [a for a, _ in seen] == [None, None, "", None, None]
     assert {b for _, b in seen} == {None}
+
+
+def test_before_the_lab_is_up_only_faults_without_a_time_are_active():
+    faults = [Fault(kind="popup"), Fault(kind="tts_down", at=0.1)]
+    clock = VirtualClock(0)
+    script = FaultScript(faults, clock)
+    clock.sleep(1.0)
+    assert (script("popup", "phone"), script("tts_down", "voice")) == ("", None)
+
+
+def test_a_fault_set_by_hand_lasts_as_long_as_its_file(tmp_path):
+    script = FaultScript((), VirtualClock(0), tmp_path)
+    assert script("deaf_speaker", "echo_dot") is None
+    (tmp_path / "deaf_speaker.echo_dot").write_text("")
+    (tmp_path / "popup").write_text("rate\n")
+    assert script("deaf_speaker", "echo_dot") == ""
+    assert script("deaf_speaker", "home_mini") is None
+    assert script("popup", "phone") == "rate"
+    (tmp_path / "deaf_speaker.echo_dot").unlink()
+    assert script("deaf_speaker", "echo_dot") is None
 
 
 def test_addresses_and_names_of_interfaces_are_given_once():

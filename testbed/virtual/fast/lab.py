@@ -17,7 +17,7 @@ from typing import Self
 
 from testbed.clock import VirtualClock
 from testbed.errors import LabError
-from testbed.model.lab import Fault, Lab, Virtual
+from testbed.model.lab import Lab, Virtual
 from testbed.model.profile import DeviceProfile
 from testbed.virtual.fast.capture import FastCapture, SkewedClock
 from testbed.virtual.fast.phone import FastPhone
@@ -26,7 +26,9 @@ from testbed.virtual.fast.recorder import Depth, Recorder
 from testbed.virtual.fast.truth import Truth
 from testbed.virtual.fast.voice import FastVoice
 from testbed.virtual.fast.wire import Network, Wire
+from testbed.virtual.faults import FaultScript
 from testbed.virtual.house import House, Scene
+from testbed.virtual.house.catalogue import WAKE_WORDS
 from testbed.virtual.house.payloads import plug_visit
 from testbed.virtual.house.unit import generator
 from testbed.virtual.phone.screens import AppScreens
@@ -34,7 +36,6 @@ from testbed.virtual.wemo.relay import DeviceRelay, FeedingRelay, Relay
 
 _DAY_NS = 86_400 * 10**9
 _HEARING_S = 0.36  # how long after the last word a speaker has understood
-_WAKE_WORDS = {"echo_dot": "alexa", "home_mini": "hey google"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def open_fast_lab(
     rng = generator("phone", seed, start_ns)
     return FastLab(
         phone=FastPhone(behind.screens, scene, clock, rng),
-        voice=FastVoice(scene, clock, generator("voice", seed, start_ns), _WAKE_WORDS),
+        voice=FastVoice(scene, clock, generator("voice", seed, start_ns), WAKE_WORDS),
         plugs=_plugs(lab, scene, clock, recorder, seed),
         capture_point=FastCapture(
             lab.router,
@@ -165,11 +166,13 @@ def _open_house(
     house = House(virtual.seed, profiles, run=f"{seed} {start_ns}")
     wire = Wire(_network(virtual, profiles), generator("wire", seed, start_ns))
     recorder = Recorder(house, wire, start_ns, depth)
+    faults = FaultScript(virtual.faults, clock)
+    faults.begin()
     scene = Scene(
         house,
         clock,
         recorder,
-        fault=_faults(virtual.faults, clock),
+        fault=faults,
         hearing_s=_HEARING_S,
         first_number=ground.next_number,
     )
@@ -216,23 +219,6 @@ def _visit(
         recorder.add(plug_visit(node, call, on), clock.now_ns())
 
     return visit
-
-
-def _faults(
-    faults: tuple[Fault, ...], clock: VirtualClock
-) -> Callable[[str, str], str | None]:
-    start_s = clock.monotonic_s()
-
-    def active(kind: str, target: str) -> str | None:
-        up_s = clock.monotonic_s() - start_s
-        for fault in faults:
-            if fault.kind == kind and fault.target in (None, target):
-                ended = fault.until is not None and up_s >= fault.until
-                if fault.at <= up_s and not ended:
-                    return fault.value
-        return None
-
-    return active
 
 
 def _day(stamp_ns: int) -> datetime.date:

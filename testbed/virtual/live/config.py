@@ -10,6 +10,7 @@ from typing import Self
 from testbed.model.lab import Lab, Virtual
 
 _FILE = "lab.json"
+FAULTS = "faults"  # folder of the faults that somebody set by hand
 _TRANSIENT = (
     "state.json",
     "router",

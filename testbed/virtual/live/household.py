@@ -8,16 +8,17 @@ from collections.abc import Callable
 
 from testbed.clock import SystemClock
 from testbed.model.load import load_profiles
+from testbed.virtual.faults import FaultScript
 from testbed.virtual.house import House
 from testbed.virtual.house.hosts import ROUTER
 from testbed.virtual.live import kernel, names, places, topology
 from testbed.virtual.live.certificates import Authority
-from testbed.virtual.live.config import LiveConfig
+from testbed.virtual.live.config import FAULTS, LiveConfig
 from testbed.virtual.live.datagrams import PostOffice
 from testbed.virtual.live.ground import GroundTruth
 from testbed.virtual.live.instruments import Instruments
 from testbed.virtual.live.links import Switchboard
-from testbed.virtual.live.livestage import FaultScript, LiveStage
+from testbed.virtual.live.livestage import LiveStage
 from testbed.virtual.live.mishaps import Mishaps
 from testbed.virtual.live.player import LivePlayer
 
@@ -55,7 +56,7 @@ async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
     names.serve_names(post)
     post.listen(ROUTER, _BEACON_PORT, topology.LAN_ROUTER)
     player = LivePlayer(house, board, post, clock=clock, seed=_filler_seed(config))
-    script = FaultScript(virtual.faults, clock, config.start_ns)
+    script = FaultScript(virtual.faults, clock, config.state / FAULTS)
     stage = LiveStage(house, clock, player, ground, script)
     instruments = Instruments(
         config, stage, clock=clock, profiles=profiles, board=board, ground=ground
@@ -64,6 +65,7 @@ async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
     mishaps = Mishaps(script, config.state / "router" / "captures")
     mishaps.start()
     player.start()
+    script.begin()
     ready()
     await _until_told(ended, ground)
     await mishaps.close()

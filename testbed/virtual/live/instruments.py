@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from testbed.clock import Clock
 from testbed.errors import LabError
 from testbed.model.profile import DeviceProfile
+from testbed.virtual.house.catalogue import WAKE_WORDS
 from testbed.virtual.house.hosts import NODES, PHONE, PLUGS, Node
 from testbed.virtual.live import names, places, topology
 from testbed.virtual.live.config import LiveConfig
@@ -25,7 +26,6 @@ PCM_PORT = 4711
 WEMO_PORT = 49153
 HTTPS_PORT = 443
 _FIRMWARE = "2.00.11408"
-_WAKE_WORDS = {"echo_dot": "alexa", "home_mini": "hey google"}
 
 
 class Instruments:
@@ -84,7 +84,7 @@ class Instruments:
             places.listener(topology.ROOM, topology.MGMT_ROOM, PCM_PORT),
             clock=self._clock,
             seed=self._config.virtual.seed,
-            speakers=_WAKE_WORDS,
+            speakers=WAKE_WORDS,
         )
         self._running.push_async_callback(room.close)
 

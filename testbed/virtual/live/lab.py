@@ -24,7 +24,7 @@ from testbed.errors import LabError
 from testbed.model.lab import Lab
 from testbed.model.load import load_profiles
 from testbed.virtual.live import foreground, permission, processes, router
-from testbed.virtual.live.config import LiveConfig, forget, write_atomically
+from testbed.virtual.live.config import FAULTS, LiveConfig, forget, write_atomically
 from testbed.virtual.live.processes import ProcessId, Spawned
 
 _READY_WITHIN_S = 30.0
@@ -176,7 +176,8 @@ def _clear(state: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-    (state / "truth").mkdir(mode=0o700)
+    for name in ("truth", FAULTS):
+        (state / name).mkdir(mode=0o700)
 
 
 def _session(start_ns: int) -> int:

@@ -1,37 +1,13 @@
-"""The stage of the live lab: the house's scene, the script of faults, the truth."""
+"""The stage of the live lab: the house's scene, the truth."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from testbed.clock import Clock
-from testbed.model.lab import Fault
+from testbed.virtual.faults import FaultScript
 from testbed.virtual.house import Cause, House, Player, Scene
 from testbed.virtual.live.ground import GroundTruth
 from testbed.virtual.traffic import Exchange
-
-
-class FaultScript:
-    """Which faults are active; times count from `start_ns`."""
-
-    def __init__(self, faults: Sequence[Fault], clock: Clock, start_ns: int) -> None:
-        self._faults = tuple(faults)
-        self._clock = clock
-        self._start_ns = start_ns
-
-    def names(self, kind: str) -> bool:
-        """Say whether a fault of this kind is scripted at any time."""
-        return any(fault.kind == kind for fault in self._faults)
-
-    def __call__(self, kind: str, target: str) -> str | None:
-        """Return the value of an active fault of this kind and target, else None."""
-        elapsed_s = (self._clock.now_ns() - self._start_ns) / 1e9
-        for fault in self._faults:
-            if fault.kind != kind or fault.target not in (None, target):
-                continue
-            over = fault.until is not None and elapsed_s >= fault.until
-            if fault.at <= elapsed_s and not over:
-                return fault.value
-        return None
 
 
 class _Noting:

@@ -11,9 +11,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from testbed.virtual.faults import FaultScript
 from testbed.virtual.house.hosts import ROUTER
 from testbed.virtual.live import kernel, topology
-from testbed.virtual.live.livestage import FaultScript
 
 _POLL_S = 0.1
 _ROOM_LEFT_B = 1 << 20
@@ -31,9 +31,8 @@ class Mishaps:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to watch the script, if it names any of these."""
-        if any(self._script.names(kind) for kind in self._kinds()):
-            self._task = asyncio.get_running_loop().create_task(self._watch())
+        """Begin to watch the script."""
+        self._task = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
         """End what is active."""
@@ -64,7 +63,12 @@ class Mishaps:
             kernel.set_link(_CONTROLLERS_LINK, up=not faulty)
 
     def _disk(self, faulty: bool) -> None:
-        """Shrink the file system of the captures to what is used, or widen it."""
+        """Shrink the file system of the captures to what is used, or widen it.
+
+        They have one of their own only where the lab file scripts this fault.
+        """
+        if not os.path.ismount(self._captures):
+            return
         usage = os.statvfs(self._captures)
         used_b = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
         size_b = used_b + _ROOM_LEFT_B if faulty else topology.DISK_B

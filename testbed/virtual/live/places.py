@@ -91,18 +91,6 @@ def multicaster(name: str, group: str, port: int) -> socket.socket:
     return sock
 
 
-def group_member(name: str, group: str, port: int) -> socket.socket:
-    """Return a UDP socket at a node that hears a multicast group."""
-    with at(name):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("", port))
-        member = socket.inet_aton(group) + socket.inet_aton(address(name))
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
-    sock.setblocking(False)
-    return sock
-
-
 def _bound(sock: socket.socket, ip: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
