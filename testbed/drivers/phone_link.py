@@ -34,6 +34,7 @@ _Answer = TypeVar("_Answer")
 
 # AndroidViewClient's way to say what adb refused: ERROR: b'FAIL' b'000edevice offline'
 _ADB_FAIL = re.compile(r"b'FAIL' b'[0-9a-f]{4}(.*?)'")
+_ADB_SILENT = re.compile(r"ERROR: b'' b''")  # adb hung up with the phone
 READY_S = 8.0
 _OPEN_S = 15.0  # for AndroidViewClient's questions at the start, about 15 shells
 _GRACE_S = 0.5  # the sockets keep the deadline; a thread that does not is left behind
@@ -147,6 +148,8 @@ class PhoneLink:
         said = " ".join(str(exc).split()) or type(exc).__name__
         if refusal := _ADB_FAIL.search(said):
             said = f"adb says {refusal[1]}; check its cable or its Wi-Fi"
+        elif _ADB_SILENT.search(said):
+            said = "the phone is offline; check its cable or network"
         return DriverRefusedError(name, request, said)
 
     def _plug(self, request: str) -> None:
