@@ -94,9 +94,12 @@ def _text(text: str) -> str:
 
 def _whole(text: str) -> int:
     try:
-        return int(text)
+        value = int(text)
     except ValueError:
         raise ValueError("must be a whole number") from None
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("must fit into 64 bits")
+    return value
 
 
 def _stamp(text: str) -> int | None:

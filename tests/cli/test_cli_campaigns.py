@@ -1,5 +1,6 @@
 """Commands on campaigns that exist: journals, manifests, exit codes."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from testbed.model.load import load_profiles
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = """\
@@ -61,6 +64,25 @@ def test_a_campaign_in_which_something_had_no_effect_leaves_with_1(testbed, plac
     done = testbed("run", "short.yaml", "--fast")
     assert done.returncode == 1, done.stderr
     assert "1 no_effect" in done.stdout
+
+
+def test_every_activity_of_every_profile_can_be_caused_by_each_channel(testbed, place):
+    shutil.copytree(ROOT / "scenarios", place / "scenarios")
+    done = testbed("run", "demo", "--fast")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (place / "captures").glob("demo-*")
+    with (folder / "activities.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    done_cells = {(r["device"], r["activity"], r["channel"]) for r in rows}
+    profiles = load_profiles(ROOT / "devices")
+    cells = {
+        (name, activity, str(channel))
+        for name, profile in profiles.items()
+        for activity, spec in profile.activities.items()
+        for channel in spec.channels
+    }
+    assert done_cells == cells
+    assert {r["outcome"] for r in rows} == {"confirmed"}
 
 
 def test_what_is_added_to_a_closed_campaign_is_in_its_manifest(testbed, place):

@@ -36,6 +36,7 @@ def test_a_campaign_and_its_log_are_typed(folder):
             "line 2: delta_ns: must be a",
         ),
         (",5000000000,confirmed", ",,confirmed", "line 2: delta_ns: is empty, but the"),
+        (",5000000000,", ",99999999999999999999,", "line 2: delta_ns: must fit into"),
         ("confirmed,true", "perhaps,true", "line 2: outcome: must be one of confirmed"),
         ("confirmed,true", "confirmed,yes", "line 2: simulated: must be true or false"),
         ("confirmed,true", "confirmed", "line 2: ends before column 'simulated'"),
