@@ -22,7 +22,9 @@ def test_a_phone_that_is_away_is_said_in_a_sentence(monkeypatch, said, reason):
     def fail(_session):
         raise RuntimeError(said)
 
-    link = PhoneLink("SERIAL", AdbServer(1), network=False, clock=VirtualClock(0))
+    clock = VirtualClock(0)
+    server = AdbServer(5099, clock=clock, usb=False)  # never started
+    link = PhoneLink("SERIAL", server, network=False, clock=clock)
     monkeypatch.setattr(link, "_plug", lambda _request: None)
     monkeypatch.setattr("testbed.drivers.phone_link.open_session", lambda *_: fail(0))
     with pytest.raises(DriverRefusedError) as caught:

@@ -34,6 +34,7 @@ def own_file(lab_file, tmp_path):
     values = yaml.safe_load(lab_file.read_text()) | {"lab": f"cli_{os.getpid()}"}
     path = tmp_path / "lab.yaml"
     path.write_text(yaml.safe_dump(values))
+    shutil.copytree(lab_file.parent / "devices", tmp_path / "devices")
     yield path
     lab = topic.load_lab(path)
     live.down(lab)
@@ -55,7 +56,9 @@ def test_up_then_shell_then_down(command, own_file):
 def test_a_shell_without_a_lab_up_brings_one_up_for_its_duration(command, own_file):
     shell = command("shell", "--lab", str(own_file), "--", "true")
     assert shell.exit_code == 0
-    assert live.find(topic.load_lab(own_file)) is None
+    lab = topic.load_lab(own_file)
+    assert not list(live.folder(lab.lab).iterdir())  # asking has made the folder
+    assert live.find(lab) is None
 
 
 def test_a_real_lab_has_no_virtual_one(command, own_file):

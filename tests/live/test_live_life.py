@@ -15,6 +15,7 @@ import pytest
 from testbed.clock import SystemClock, wait_until
 from testbed.errors import LabError
 from testbed.model.lab import Lab
+from testbed.model.load import load_profiles
 from testbed.virtual.live import lab as live
 from testbed.virtual.live import permission
 from testbed.virtual.live.processes import ProcessId
@@ -150,6 +151,66 @@ def test_after_down_the_truth_stays_and_the_keys_do_not(make_lab, shipped_lab):
     assert not (state / "router").exists()
     assert live.find(shipped_lab(inside.handle.name)) is None
     assert not live.down(shipped_lab(inside.handle.name))
+    assert not state.exists()
+
+
+def changed(profiles, device, **values):
+    return {**profiles, device: profiles[device].model_copy(update=values)}
+
+
+def test_a_lab_plays_the_profiles_it_is_given_and_leaves_nothing(
+    shipped_lab, lab_file, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TESTBED_TRUTH", str(tmp_path / "kept" / "truth"))
+    profiles = load_profiles(lab_file.parent / "devices")
+    mine = changed(profiles, "arlo_q", mac="02:00:00:00:be:ef")
+    lab = shipped_lab(f"given_{os.getpid()}")
+    with live.borrowed(lab, tmp_path / "lab.yaml", mine) as handle:
+        shown = tmp_path / "shown"
+        command = f"ip netns exec arlo_q ip -o link >{shown}"
+        assert handle.run(["sh", "-c", command]) == 0
+    assert "02:00:00:00:be:ef" in shown.read_text()
+    assert not handle.state.exists()
+    assert (tmp_path / "kept" / "truth" / "activities.csv").exists()
+
+
+def test_a_lab_without_device_profiles_is_refused(shipped_lab, tmp_path):
+    lab = shipped_lab(f"bare_{os.getpid()}")
+    with pytest.raises(LabError, match="there are no device profiles in") as caught:
+        live.up(lab, tmp_path / "lab.yaml", tied=True)
+    shutil.rmtree(live.folder(lab.lab))
+    assert str(tmp_path / "devices") in str(caught.value)
+
+
+def test_a_lab_that_is_up_with_another_configuration_is_not_borrowed(
+    live_lab, shipped_lab, lab_file
+):
+    name = live_lab.handle.name
+    profiles = load_profiles(lab_file.parent / "devices")
+    some = {"arlo_q": profiles["arlo_q"]}
+    with live.borrowed(shipped_lab(name), lab_file, some) as handle:
+        assert handle == live_lab.handle
+    elsewhere = shipped_lab(name).model_copy(update={"captures": "elsewhere"})
+    with live.borrowed(elsewhere, lab_file, profiles) as handle:
+        assert handle == live_lab.handle
+    for lab, played, what in (
+        (shipped_lab(name, seed=8), None, "lab file (virtual)"),
+        (
+            shipped_lab(name),
+            changed(profiles, "arlo_q", firmware="9"),
+            "devices (arlo_q)",
+        ),
+        (shipped_lab(name), {"toaster": profiles["arlo_q"]}, "devices (toaster)"),
+    ):
+        with (
+            pytest.raises(LabError) as caught,
+            live.borrowed(lab, lab_file, played),
+        ):
+            pass
+        assert str(caught.value) == (
+            f"lab {name} is up with another {what}; run testbed lab down first"
+        )
+    assert live_lab.handle.process.alive()
 
 
 def test_the_exit_code_of_a_command_inside_is_handed_on(start_owner):

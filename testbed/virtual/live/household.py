@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable
 
 from testbed.clock import SystemClock
-from testbed.model.load import load_profiles
 from testbed.virtual.faults import FaultScript
 from testbed.virtual.house import House
 from testbed.virtual.house.hosts import ROUTER
@@ -45,8 +44,7 @@ async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
         offset_s=virtual.router_clock.offset,
         drift_ppm=virtual.router_clock.drift_ppm,
     )
-    profiles = load_profiles(config.devices) if config.devices else {}
-    house = House(virtual.seed, profiles)
+    house = House(virtual.seed, config.profiles)
     house.start_session(config.session)
     now = dt.datetime.fromtimestamp(clock.now_ns() / 1e9, tz=dt.UTC)
     authority = Authority(config.state / "ca.pem", now)
@@ -59,7 +57,7 @@ async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
     script = FaultScript(virtual.faults, clock, config.state / FAULTS)
     stage = LiveStage(house, clock, player, ground, script)
     instruments = Instruments(
-        config, stage, clock=clock, profiles=profiles, board=board, ground=ground
+        config, stage, clock=clock, profiles=config.profiles, board=board, ground=ground
     )
     await instruments.start()
     mishaps = Mishaps(script, config.state / "router" / "captures")

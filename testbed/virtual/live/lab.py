@@ -23,8 +23,15 @@ from testbed.clock import Clock, SystemClock, wait_until
 from testbed.errors import LabError
 from testbed.model.lab import Lab
 from testbed.model.load import load_profiles
+from testbed.model.profile import DeviceProfile
 from testbed.virtual.live import foreground, permission, processes, router
-from testbed.virtual.live.config import FAULTS, LiveConfig, forget, write_atomically
+from testbed.virtual.live.config import (
+    FAULTS,
+    LiveConfig,
+    difference,
+    forget,
+    write_atomically,
+)
 from testbed.virtual.live.processes import ProcessId, Spawned
 
 _READY_WITHIN_S = 30.0
@@ -66,7 +73,7 @@ class LabHandle:
 
     @property
     def truth(self) -> Path:
-        """Folder of the ground truth; it outlives the lab until the next one."""
+        """Folder of the ground truth; it outlives a `down` until the next one."""
         return self.state / "truth"
 
 
@@ -100,29 +107,35 @@ def find(lab: Lab) -> LabHandle | None:
 
 
 def up(
-    lab: Lab, lab_file: Path, *, clock: Clock | None = None, tied: bool = False
+    lab: Lab,
+    lab_file: Path,
+    profiles: Mapping[str, DeviceProfile] | None = None,
+    *,
+    clock: Clock | None = None,
+    tied: bool = False,
 ) -> LabHandle:
     """Bring a lab up; return once its router and devices work.
 
-    tied  end the lab when this process ends
+    profiles  the devices that it plays; None means those in `devices/` beside the file
+    tied      end the lab when this process ends
 
-    Raises LabError when it is up already, when this machine does not permit it (with
-    the one command that helps), or with the cause when it does not start.
+    Raises LabError when it is up already, when it would have no devices, when this
+    machine does not permit it (with the one command that helps), or with the cause when
+    it does not start.
     """
     clock = clock or SystemClock()
     state = folder(lab.lab)
     with _alone(state, lab.lab):
         if find(lab) is not None:
             raise LabError(f"lab {lab.lab} is up already; testbed lab down ends it")
+        played = _beside(lab_file) if profiles is None else profiles
         permission.check()
         _clear(state)
-        devices = lab_file.resolve().parent / "devices"
         start_ns = clock.now_ns()
         config = LiveConfig(
             state=state,
             lab=lab,
-            macs=_macs(devices),
-            devices=devices if devices.is_dir() else None,
+            profiles=played,
             lifeline=tied,
             start_ns=start_ns,
             session=_session(start_ns),
@@ -132,9 +145,13 @@ def up(
 
 
 def down(lab: Lab, *, clock: Clock | None = None) -> bool:
-    """End the lab with all its processes; return whether it was up."""
+    """End the lab with all its processes; return whether it was up.
+
+    Its ground truth stays for its readers until the next `up` or `down`.
+    """
     found = find(lab)
     if found is None:
+        _remove(lab)
         return False
     found.process.end(clock or SystemClock())
     _bury(found.state)
@@ -143,19 +160,55 @@ def down(lab: Lab, *, clock: Clock | None = None) -> bool:
 
 
 @contextlib.contextmanager
-def borrowed(lab: Lab, lab_file: Path) -> Iterator[LabHandle]:
-    """Use the lab that is up, else one for as long as the context lasts."""
+def borrowed(
+    lab: Lab, lab_file: Path, profiles: Mapping[str, DeviceProfile] | None = None
+) -> Iterator[LabHandle]:
+    """Use the lab that is up, else one for as long as the context lasts.
+
+    profiles  as for `up`; None takes whatever devices a lab that is up plays
+
+    Nothing stays of a lab that was made, unless TESTBED_TRUTH names a folder that is
+    not there yet: its ground truth goes there.
+    Raises LabError when the lab that is up is not the one described, and as `up` does.
+    """
     found = find(lab)
     if found is not None:
+        require_same(found.state, lab, profiles)
         yield found
         return
-    handle = up(lab, lab_file, tied=True)
+    handle = up(lab, lab_file, profiles, tied=True)
     try:
         yield handle
     finally:
         handle.process.end(SystemClock())
         _bury(handle.state)
-        forget(handle.state)
+        _hand_over(handle.truth)
+        _remove(lab)
+
+
+def require_same(
+    state: Path, lab: Lab, profiles: Mapping[str, DeviceProfile] | None
+) -> None:
+    """Raise LabError when the lab of a state folder is not the one described."""
+    if what := difference(state, lab, profiles):
+        raise LabError(
+            f"lab {lab.lab} is up with another {what}; run testbed lab down first"
+        )
+
+
+def _hand_over(truth: Path) -> None:
+    wanted = os.environ.get("TESTBED_TRUTH")
+    if wanted and truth.is_dir() and not Path(wanted).exists():
+        Path(wanted).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(truth, wanted)
+
+
+def _remove(lab: Lab) -> None:
+    """Remove what a lab left behind, unless somebody has brought it up again."""
+    state = folder(lab.lab)
+    with contextlib.suppress(LabError), _alone(state, lab.lab):
+        if find(lab) is None:
+            shutil.rmtree(state, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -186,10 +239,15 @@ def _session(start_ns: int) -> int:
     return int(given) if given.isdecimal() else start_ns // 10**9
 
 
-def _macs(devices: Path) -> dict[str, str]:
-    if not devices.is_dir():
-        return {}
-    return {name: profile.mac for name, profile in load_profiles(devices).items()}
+def _beside(lab_file: Path) -> dict[str, DeviceProfile]:
+    devices = lab_file.resolve().parent / "devices"
+    profiles = load_profiles(devices) if devices.is_dir() else {}
+    if not profiles:
+        raise LabError(
+            f"there are no device profiles in {devices}; a virtual lab plays the "
+            "devices that are described beside its lab file"
+        )
+    return profiles
 
 
 def _start(config: LiveConfig, clock: Clock) -> LabHandle:
