@@ -1,6 +1,7 @@
 # The front door: `make demo` and `make test` set up all they need.
 PY := .venv/bin/python
-TESTBED := .venv/bin/testbed
+# Most tests wait for a real tool: more of them at a time than there are cores.
+JOBS ?= 3
 
 .PHONY: setup demo test lint bench docs help
 
@@ -11,7 +12,7 @@ demo: setup ## a real campaign in the virtual lab, then its report
 	@./demo.sh
 
 test: setup ## all tests, the live virtual lab among them
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile
 
 lint: setup ## ruff, formatting, types, floors
 	@.venv/bin/ruff check .
