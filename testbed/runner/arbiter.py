@@ -7,7 +7,6 @@ the device with the most work left, so that no long queue is left over at the en
 
 import itertools
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +37,6 @@ class Arbiter:
         self._held: set[str] = set()
         self._queues: dict[str, list[tuple[Priority, int]]] = {}
         self._numbers = itertools.count()
-        self.n_grants: Counter[str] = Counter()
 
     @contextmanager
     def hold(self, name: str, priority: Priority) -> Iterator[None]:
@@ -67,7 +65,6 @@ class Arbiter:
                     self._changed.wait(_POLL_S)
                 self._stop.check()
                 self._held.add(name)
-                self.n_grants[name] += 1
             finally:
                 queue.remove(ticket)
                 self._changed.notify_all()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.clock import Clock
+from testbed.errors import TestbedError
 from testbed.model.events import (
     AttemptVoided,
     CampaignClosed,
@@ -54,10 +55,11 @@ from testbed.runner.ready import (
     render_sentences,
 )
 from testbed.runner.records import plan_text
-from testbed.runner.replan import with_preparations
+from testbed.runner.replan import Replanner
 from testbed.runner.scheduler import one_by_one, side_by_side
 from testbed.runner.sessions import Sessions
 from testbed.runner.site import Settings, Site
+from testbed.runner.states import fixed
 from testbed.runner.stop import Stop, StoppedError
 from testbed.runner.trial import Trials
 from testbed.runner.witness import Seen, Witness, unproven
@@ -93,7 +95,7 @@ class Means:
     between   called before each session with its index in the plan, while nothing is
               captured; a lab under a virtual clock moves to another day
     fresh     whether the devices are in their initial state, as in a virtual lab that
-              was just made
+              was just made; else nothing is known of what can change
     """
 
     bench: Bench
@@ -121,7 +123,11 @@ class Result:
 
     def count(self, outcome: Outcome) -> int:
         """Return how many trials have an outcome."""
-        return sum(self.state.outcome(t) is outcome for t in self.state.attempts)
+        return sum(
+            self.state.outcome(trial) is outcome
+            for trial, attempts in self.state.attempts.items()
+            if not attempts[-1].did_its_work
+        )
 
 
 def run_campaign(
@@ -174,7 +180,6 @@ class _Campaign:
         self._folder = folder
         self._heartbeat = heartbeat
         self._journal = Journal(means.store, inputs.campaign)
-        self._since_ns = means.clock.now_ns()  # attempts from then on are of this run
         self._export = Export(folder, self._journal)
         self._witness = Witness(folder / RAW, inputs.campaign)
         self._site = Site(
@@ -188,6 +193,10 @@ class _Campaign:
             folder=folder,
             settings=means.settings,
         )
+        self._replanner = Replanner(self._site)
+        self._n_before: dict[str, int] = {}  # trial -> attempts of earlier runs
+        self._start: dict[str, dict[str, str]] = {}  # device -> state before this run
+        self._said: set[str] = set()
 
     def run(self, ended: Callable[[Ended], None], say: Callable[[str], None]) -> Result:
         state = self._planned()
@@ -240,19 +249,30 @@ class _Campaign:
             )
         )
 
+    def _look_back(self, state: CampaignState) -> None:
+        """Find out what is known of the devices before anything is done in this run."""
+        devices = {t.device for t in plan_of(state).trials}
+        self._n_before = {trial: len(done) for trial, done in state.attempts.items()}
+        if self._means.fresh:
+            profiles = self._inputs.profiles
+            self._start = {d: dict(profiles[d].initial) for d in devices}
+            return
+        kept = {d: fixed(self._replanner.profile(d)) for d in devices}
+        done = state.all_attempts()
+        self._start = known_state(plan_of(state).trials, done, kept)
+
     def _known(self, state: CampaignState) -> dict[str, dict[str, str]]:
-        initial = {d: dict(p.initial) for d, p in self._inputs.profiles.items()}
-        since_ns = self._since_ns if self._means.fresh else 0
-        return known_state(plan_of(state).trials, state, initial, since_ns)
+        own = [
+            a
+            for a in state.all_attempts()
+            if a.started.attempt > self._n_before.get(a.started.trial, 0)
+        ]
+        return known_state(plan_of(state).trials, own, self._start)
 
     def _prepare_again(self) -> None:
         """Plan how devices get back to where the trials that are left need them."""
         state = self._state()
-        plan = plan_of(state)
-        left, known = self._left(state), self._known(state)
-        wider = with_preparations(plan, left, known, self._inputs.profiles)
-        if wider is not plan:
-            self._write_plan(wider)
+        self._replanner.ahead(self._left(state), self._known(state))
 
     def _freeze(self, state: CampaignState) -> None:
         inputs, plan = self._inputs, plan_of(state)
@@ -282,6 +302,7 @@ class _Campaign:
         capture.recover()
         settle_s = self._means.settings.settle_s
         trials = Trials(self._site, sessions, busy_until_ns(state, settle_s))
+        self._look_back(state)
 
         def on_end(one: Ended) -> None:
             self._export.extend()
@@ -294,16 +315,16 @@ class _Campaign:
             with self._session(sessions, capture):
                 pass
         for number in range(_ROUNDS):
-            n_void = self._void_unproven()
+            n_void = self._void_unproven(say)
             if n_void:
                 say(f"{n_void} trials are done again: their packets were not recorded")
-            if state.sessions or number:
+            if number or state.sessions or not self._means.fresh:
                 self._prepare_again()
             for index in sorted({t.session for t in self._left(self._state())}):
                 self._means.between(index)
                 with self._session(sessions, capture):
                     self._trials_of(index, trials, on_end)
-        self._void_unproven()
+        self._void_unproven(say)
 
     @contextmanager
     def _session(self, sessions: Sessions, capture: RollingCapture) -> Iterator[None]:
@@ -320,6 +341,9 @@ class _Campaign:
         except (StoppedError, KeyboardInterrupt):
             reason = stop.reason
             raise
+        except TestbedError as exc:
+            reason = str(exc)
+            raise
         finally:
             sessions.end(reason)
 
@@ -333,6 +357,7 @@ class _Campaign:
             state,
             self._known(state),
             max_attempts=self._means.settings.max_attempts,
+            prepare=self._replanner.before,
             ended=ended,
         )
         overlapping = plan.interleave and self._means.settings.threads
@@ -345,11 +370,16 @@ class _Campaign:
             origin_ns=min(s.started_ns for s in state.sessions.values()),
         )
 
-    def _void_unproven(self) -> int:
+    def _void_unproven(self, say: Callable[[str], None]) -> int:
         """Void attempts whose packets are not proven recorded; return how many."""
         state = self._state()
         delta_s = {t.trial: t.delta_s for t in plan_of(state).trials}
-        found = unproven(state, self._seen(state), delta_s)
+        seen = self._seen(state)
+        unreadable = self._witness.unreadable
+        for name in sorted(unreadable.keys() - self._said):
+            say(f"{name} cannot be read, so it proves nothing: {unreadable[name]}")
+        self._said |= unreadable.keys()
+        found = unproven(state, seen, delta_s, unreadable)
         for attempt, reason in found:
             self._journal.write(
                 AttemptVoided(
@@ -375,7 +405,7 @@ class _Campaign:
         """Write what follows from journal and captures; return why not to label."""
         state = self._state()
         seen = self._seen(state)
-        write_receipt(self._folder, state, seen)
+        write_receipt(self._folder, state, seen, self._witness.unreadable)
         self._export.rewrite()
         clocks = clocks_of(state, seen)
         devices = {d["device"]: d for d in load_inputs(self._folder)["devices"]}

@@ -1,13 +1,16 @@
 """From planned trials to attempts: does a trial make sense, and is it done again."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from testbed.model.events import Outcome
 from testbed.model.plan import PlannedTrial
-from testbed.runner.fold import NOT_TRIED, CampaignState, apply_outcome
+from testbed.runner.fold import NOT_TRIED, CampaignState
+from testbed.runner.states import LOST, apply_outcome, unmet, unsure
 from testbed.runner.trial import Trials
+
+Prepare = Callable[[PlannedTrial, dict[str, str]], Sequence[PlannedTrial]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +25,10 @@ class Ended:
 class Course:
     """Takes trials to their end, as often as they need; safe for several threads.
 
-    known   device -> what is known of its state
-    ended   called after each attempt, in the thread that did it
+    known    device -> what is known of its state
+    prepare  plans what brings a device to where a trial needs it; it may add what
+             plugs tell to what is known
+    ended    called after each attempt, in the thread that did it
     """
 
     def __init__(
@@ -33,11 +38,13 @@ class Course:
         known: Mapping[str, dict[str, str]],
         *,
         max_attempts: int,
+        prepare: Prepare,
         ended: Callable[[Ended], None],
     ) -> None:
         self._trials = trials
         self._known = {device: dict(state) for device, state in known.items()}
         self._max_attempts = max_attempts
+        self._prepare = prepare
         self._ended = ended
         self._report = threading.Lock()
         self._failed = {
@@ -49,32 +56,56 @@ class Course:
     def do(self, trial: PlannedTrial, *, rank: float = 0.0) -> None:
         """Do attempts at a trial until it is finished.
 
-        Raises StoppedError when a stop was requested.
+        Where it is not known whether the device is as the trial needs it, preparations
+        bring it there first. Raises StoppedError when a stop was requested.
         """
         failed = self._failed.get(trial.trial, 0)
         attempt = self._next.get(trial.trial, 1)
         known = self._known.setdefault(trial.device, {})
         while True:
-            reason = unmet(trial, known)
+            trusted = self._make_sure(trial, known, rank)
+            reason = "" if trusted else why_not(trial, known)
             if reason:
-                outcome = self._trials.refuse(trial, attempt, reason)
+                done = self._trials.refuse(trial, attempt, reason)
             else:
-                outcome = self._trials.run(trial, attempt, rank=rank)
-            apply_outcome(known, trial, outcome)
+                done = self._trials.run(trial, attempt, rank=rank)
+            apply_outcome(known, trial.gives, done.outcome, issued=done.issued)
             with self._report:
-                self._ended(Ended(trial=trial, attempt=attempt, outcome=outcome))
-            failed += outcome is Outcome.FAILED
+                one = Ended(trial=trial, attempt=attempt, outcome=done.outcome)
+                self._ended(one)
+            again = done.outcome is Outcome.FAILED
+            failed += again
             attempt += 1
-            if reason or outcome is not Outcome.FAILED or failed >= self._max_attempts:
+            if reason or not again or failed >= self._max_attempts:
                 return
 
+    def _make_sure(
+        self, trial: PlannedTrial, known: dict[str, str], rank: float
+    ) -> bool:
+        """Prepare a trial of unsure needs; say whether it is tried without them.
 
-def unmet(trial: PlannedTrial, known: Mapping[str, str]) -> str:
-    """Return why the precondition of a trial is known not to hold, or ''."""
-    for key, value in trial.needs.items():
-        if known.get(key, value) != value:
-            return (
-                f"{NOT_TRIED}{trial.device} must have {key}={value} and is known to "
-                f"have {key}={known[key]}; an earlier trial did not bring it there"
-            )
+        It is when nothing leads to what it needs, and nothing was ever known of it:
+        then the lab is trusted to be as the profile says. A state that an attempt of
+        ours made unsure is not trusted.
+        """
+        if trial.preparation or not unsure(trial.needs, known):
+            return False
+        untouched = all(known.get(key) != LOST for key in trial.needs)
+        way = self._prepare(trial, known)
+        for step in way:
+            self.do(step, rank=rank)
+        return not way and untouched and unsure(trial.needs, known)
+
+
+def why_not(trial: PlannedTrial, known: Mapping[str, str]) -> str:
+    """Return why a trial makes no sense in what is known of its device, or ''."""
+    for key, value in unmet(trial.needs, known).items():
+        found = known.get(key, LOST)
+        state = f"may not have {key}={value}"
+        if found != LOST:
+            state = f"is known to have {key}={found}"
+        return (
+            f"{NOT_TRIED}{trial.device} must have {key}={value} and {state}; no "
+            "earlier trial brought it there"
+        )
     return ""

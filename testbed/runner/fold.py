@@ -4,21 +4,19 @@ Nothing but the journal is asked, so that resume, status and the activity log se
 same campaign that the runner saw, whenever it stopped.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from testbed.errors import JournalError
 from testbed.model.events import (
     LABELLED,
     AttemptVoided,
-    BeaconSent,
     CampaignClosed,
     CampaignPlanned,
     CaptureFileFetched,
     CaptureStarted,
     CaptureStopped,
     ClockMeasured,
-    EvidenceKept,
     Outcome,
     SessionEnded,
     SessionStarted,
@@ -30,8 +28,10 @@ from testbed.model.events import (
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.runner.journal import Recorded
 from testbed.runner.records import plan_from
+from testbed.runner.states import apply_outcome
 
 NOT_TRIED = "not tried: "  # begins the detail of a trial that made no sense
+NO_LABEL = "no label: "  # begins the reason to void a preparation that did its work
 _REPEATED = frozenset({Outcome.FAILED, Outcome.ABORTED})
 
 
@@ -44,8 +44,6 @@ class Attempt:
     issued_ns: int | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     returned: StimulusReturned | None = None
-    beacons: list[BeaconSent] = field(default_factory=list)
-    evidence: list[EvidenceKept] = field(default_factory=list)
     voided: str | None = None
     outcome: Outcome | None = None
     detail: str = ""
@@ -57,6 +55,11 @@ class Attempt:
         if self.voided is not None and self.outcome is not None:
             return Outcome.ABORTED
         return self.outcome
+
+    @property
+    def did_its_work(self) -> bool:
+        """Say whether it is a preparation that succeeded and must be no label."""
+        return self.voided is not None and self.voided.startswith(NO_LABEL)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,7 +91,6 @@ class CampaignState:
 
     planned: CampaignPlanned | None = None
     plan: Plan | None = None
-    planned_ns: int = 0
     last_ns: int = 0
     sessions: dict[str, SessionFold] = field(default_factory=dict)
     captures: dict[str, CaptureFold] = field(default_factory=dict)
@@ -119,9 +121,9 @@ class CampaignState:
         outcome = self.outcome(trial)
         if outcome not in _REPEATED:
             return outcome is not None
-        if outcome is Outcome.ABORTED:
-            return False
         done = self.attempts[trial]
+        if outcome is Outcome.ABORTED:
+            return done[-1].did_its_work
         if done[-1].detail.startswith(NOT_TRIED):
             return True
         return sum(a.final is Outcome.FAILED for a in done) >= max_attempts
@@ -136,6 +138,7 @@ def fold(rows: Iterable[Recorded]) -> CampaignState:
     state = CampaignState()
     for row in rows:
         state.last_ns = row.at_ns
+        state.closed = None  # until it is closed again
         _add_to_campaign(state, row)
         _add_to_attempt(state, row)
     return state
@@ -159,22 +162,24 @@ def left_to_do(state: CampaignState, max_attempts: int) -> tuple[PlannedTrial, .
 
 def known_state(
     trials: Sequence[PlannedTrial],
-    state: CampaignState,
-    initial: dict[str, dict[str, str]],
-    since_ns: int = 0,
+    attempts: Iterable[Attempt],
+    before: Mapping[str, Mapping[str, str]],
 ) -> dict[str, dict[str, str]]:
-    """Return what is known of each device's state after the trials that were done.
+    """Return what is known of each device's state after some attempts.
 
-    initial   device -> its state at `since_ns`; attempts before that do not count
+    attempts  in the order of their starts
+    before    device -> what was known of its state before them
     """
-    known = {device: dict(values) for device, values in initial.items()}
+    known = {device: dict(values) for device, values in before.items()}
     planned = {t.trial: t for t in trials}
-    for attempt in state.all_attempts():
-        trial = planned.get(attempt.started.trial)
-        if attempt.started_ns < since_ns or attempt.final is None:
-            continue
-        if trial is not None:
-            apply_outcome(known.setdefault(trial.device, {}), trial, attempt.final)
+    for attempt in attempts:
+        trial = planned[attempt.started.trial]
+        apply_outcome(
+            known.setdefault(trial.device, {}),
+            trial.gives,
+            attempt.outcome,
+            issued=attempt.issued_ns is not None,
+        )
     return known
 
 
@@ -193,24 +198,11 @@ def busy_until_ns(state: CampaignState, settle_s: float) -> dict[str, int]:
     return until
 
 
-def apply_outcome(known: dict[str, str], trial: PlannedTrial, outcome: Outcome) -> None:
-    """Bring what is known of a device up to date with the end of one attempt.
-
-    A trial that came to nothing leaves what was known; a state that was never known is
-    then known not to have been reached.
-    """
-    for key, value in trial.gives.items():
-        if outcome in LABELLED:
-            known[key] = value
-        else:
-            known.setdefault(key, f"not {value}")
-
-
 def _add_to_campaign(state: CampaignState, row: Recorded) -> None:
     match row.event:
         case CampaignPlanned() as event:
             if state.planned is None:
-                state.planned, state.planned_ns = event, row.at_ns
+                state.planned = event
             state.plan = plan_from(event.plan_json)
         case SessionStarted(session=session):
             state.sessions[session] = SessionFold(session=session, started_ns=row.at_ns)
@@ -242,24 +234,15 @@ def _add_to_attempt(state: CampaignState, row: Recorded) -> None:
         return
     if not isinstance(
         event,
-        BeaconSent
-        | StimulusIssued
-        | StimulusReturned
-        | EvidenceKept
-        | AttemptVoided
-        | TrialEnded,
+        StimulusIssued | StimulusReturned | AttemptVoided | TrialEnded,
     ):
         return
     attempt = _attempt(state, event.trial, event.attempt)
     match event:
-        case BeaconSent():
-            attempt.beacons.append(event)
         case StimulusIssued(parameters=parameters):
             attempt.issued_ns, attempt.parameters = row.at_ns, dict(parameters)
         case StimulusReturned():
             attempt.returned = event
-        case EvidenceKept():
-            attempt.evidence.append(event)
         case AttemptVoided(reason=reason):
             attempt.voided = reason
         case TrialEnded(outcome=outcome, detail=detail):

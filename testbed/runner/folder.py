@@ -148,12 +148,19 @@ class Export:
 
 
 def write_receipt(
-    folder: Path, state: CampaignState, seen: Mapping[str, Iterable[Seen]]
+    folder: Path,
+    state: CampaignState,
+    seen: Mapping[str, Iterable[Seen]],
+    unreadable: Mapping[str, str],
 ) -> None:
-    """Write `raw/receipt.json`: what was captured, and how that is known."""
-    receipt = {
-        "captures": [_receipt(state, name, seen[name]) for name in state.captures]
-    }
+    """Write `raw/receipt.json`: what was captured, and how that is known.
+
+    unreadable  file -> why nothing in it can be read
+    """
+    captures = [
+        _receipt(state, name, seen[name], unreadable) for name in state.captures
+    ]
+    receipt = {"captures": captures}
     write_whole(folder / RECEIPT, json.dumps(receipt, indent=2) + "\n")
 
 
@@ -202,7 +209,10 @@ def _device(profile: DeviceProfile, app_version: str) -> dict[str, Any]:
 
 
 def _receipt(
-    state: CampaignState, name: str, beacons: Iterable[Seen]
+    state: CampaignState,
+    name: str,
+    beacons: Iterable[Seen],
+    unreadable: Mapping[str, str],
 ) -> dict[str, Any]:
     capture = state.captures[name]
     end = capture.end
@@ -225,6 +235,9 @@ def _receipt(
             {"name": f.name, "size_b": f.size_b, "sha256": f.sha256}
             for f in capture.files
         ],
+        "unreadable": {
+            f.name: unreadable[f.name] for f in capture.files if f.name in unreadable
+        },
         "clock": [asdict(s) for s in state.clock if s.session == capture.session],
     }
 

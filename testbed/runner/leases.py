@@ -23,10 +23,16 @@ TTL_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a lab, since his last heartbeat (ns UTC on his clock)."""
+    """Who holds a lab: his last heartbeat (ns UTC on his clock), and for how long."""
 
     name: str
     heartbeat_ns: int
+    ttl_ns: int
+
+    def is_at(self, campaign: str, now_ns: int) -> bool:
+        """Say whether this is the controller of a campaign, and it is alive."""
+        fresh = now_ns <= self.heartbeat_ns + self.ttl_ns
+        return fresh and self.name.startswith(f"{campaign} on ")
 
 
 class Lease:
@@ -82,12 +88,7 @@ class Lease:
 
     def holder(self) -> Holder | None:
         """Return who holds the lab, or None."""
-        query = sa.select(lease_table.c.holder, lease_table.c.heartbeat_ns).where(
-            lease_table.c.lab == self._lab
-        )
-        with self._store.reading() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else Holder(name=row[0], heartbeat_ns=row[1])
+        return holder_of(self._store, self._lab)
 
     def _insert(self, row: dict[str, str | int]) -> bool:
         try:
@@ -136,3 +137,16 @@ class Lease:
     def _own(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
         columns = lease_table.c
         return columns.lab == self._lab, columns.token == self._token
+
+
+def holder_of(store: JournalStore, lab: str) -> Holder | None:
+    """Return who holds a lab, or None; raises JournalError."""
+    columns = lease_table.c
+    query = sa.select(columns.holder, columns.heartbeat_ns, columns.ttl_ns).where(
+        columns.lab == lab
+    )
+    with store.reading() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return Holder(name=row.holder, heartbeat_ns=row.heartbeat_ns, ttl_ns=row.ttl_ns)

@@ -29,6 +29,7 @@ class Settings:
                    at failure, and at a check that saw nothing, was the first of its
                    activity, or came while others might have used the phone and nobody
                    waited for it; 'none'
+    tick_s         between two looks at what is due beside the trials
     threads        whether trials may overlap and the capture be tended beside them;
                    False under a virtual clock
     """
@@ -38,6 +39,7 @@ class Settings:
     clock_every_s: float = 20.0
     fetch_every_s: float = 5.0
     evidence: Literal["all", "needed", "none"] = "needed"
+    tick_s: float = 1.0
     threads: bool = True
 
 

@@ -77,17 +77,22 @@ def status_of(
     profiles: dict[str, DeviceProfile],
     *,
     max_attempts: int,
+    is_held: bool = False,
 ) -> Status:
-    """Return the status of a campaign; raises JournalError when it has no plan."""
+    """Return the status of a campaign; raises JournalError when it has no plan.
+
+    is_held  whether a living controller holds the lab for this campaign, as
+             `leases.holder_of(...)` and `Holder.is_at(...)` tell
+    """
     left = left_to_do(state, max_attempts)
     plan = plan_of(state)
     expected = estimate(replace(plan, trials=left), profiles).duration_s if left else 0
-    final = {t.trial: state.outcome(t.trial) for t in plan.trials}
+    final = {t.trial: _shown(state, t.trial) for t in plan.trials}
     outcomes = Counter(o.value for o in final.values() if o is not None)
     return Status(
         campaign=campaign,
         scenario=plan.scenario,
-        state=_word(state, len(left)),
+        state=_word(state, len(left), is_held=is_held),
         simulated=state.planned is not None and state.planned.simulated,
         n_trials=len(plan.trials),
         n_done=len(plan.trials) - len(left),
@@ -97,15 +102,20 @@ def status_of(
     )
 
 
-def _word(state: CampaignState, n_left: int) -> str:
+def _shown(state: CampaignState, trial: str) -> Outcome | None:
+    done = state.attempts.get(trial, [])
+    return None if done and done[-1].did_its_work else state.outcome(trial)
+
+
+def _word(state: CampaignState, n_left: int, *, is_held: bool) -> str:
+    if is_held:
+        return "running"
     if state.closed is not None:
         return "closed"
     if not state.sessions:
         return "planned"
     last = list(state.sessions.values())[-1]
-    if last.reason is None:
-        return "running"
-    return "interrupted" if n_left else "done"
+    return "interrupted" if n_left or last.reason is None else "done"
 
 
 def _cells(state: CampaignState, final: dict[str, Outcome | None]) -> tuple[Cell, ...]:

@@ -5,7 +5,7 @@ comes before it only leads to the screen on which it makes sense.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from testbed.errors import LabError
 from testbed.model.plan import PlannedTrial
@@ -113,14 +113,8 @@ def _spoken(site: Site, activity: Activity) -> Stimulus:
     voice = site.voice
 
     def trigger() -> Bracket:
-        utterance = voice.render(sentence)  # from the cache: it was just rendered
-        bracket = voice.play(utterance)
-        detail = {
-            "engine": utterance.engine,
-            "sha256": utterance.sha256,
-            "text": utterance.text,
-        }
-        return replace(bracket, detail=detail | bracket.detail)
+        # from the cache: it was just rendered
+        return voice.play(voice.render(sentence))
 
     return Stimulus(
         holds=ROOM, prepare=lambda: _rendered(voice, sentence), trigger=trigger

@@ -24,7 +24,6 @@ class Stop:
 
     def __init__(self) -> None:
         self.wake = threading.Event()
-        self._now = threading.Event()
         self.reason = "interrupted"
 
     @property
@@ -32,18 +31,11 @@ class Stop:
         """Say whether the campaign shall stop at the next safe point."""
         return self.wake.is_set()
 
-    @property
-    def now(self) -> bool:
-        """Say whether it shall stop at once."""
-        return self._now.is_set()
-
     def request(self, reason: str = "interrupted") -> None:
-        """Ask to stop; the second request means at once."""
-        if self.requested:
-            self._now.set()
-            return
-        self.reason = reason
-        self.wake.set()
+        """Ask to stop; the first reason stays."""
+        if not self.requested:
+            self.reason = reason
+            self.wake.set()
 
     def sleep(self, clock: Clock, duration_s: float) -> None:
         """Sleep; raises StoppedError as soon as a stop is requested."""

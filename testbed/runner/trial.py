@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from analysis.pcap.beacons import Beacon, encode
 from testbed.errors import DriverError, DriverNoEffectError
 from testbed.model.events import (
+    LABELLED,
+    AttemptVoided,
     BeaconSent,
     Outcome,
     StimulusIssued,
@@ -28,12 +30,22 @@ from testbed.runner.checks import (
     looks_at_phone,
 )
 from testbed.runner.evidence import EvidenceKeeper
+from testbed.runner.fold import NO_LABEL
+from testbed.runner.replan import is_blind
 from testbed.runner.sessions import Sessions
 from testbed.runner.site import Site
 from testbed.runner.stimulus import PhonePlace, Stimulus, stimulus_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What an attempt came to. issued: whether the stimulus was about to leave."""
+
+    outcome: Outcome
+    issued: bool
+
+
+@dataclass(slots=True, kw_only=True)
 class _Run:
     """One attempt in flight; `held` is what it holds until its check is done."""
 
@@ -42,6 +54,7 @@ class _Run:
     stimulus: Stimulus
     held: ExitStack
     rank: float
+    issued: bool = False
 
 
 class Trials:
@@ -64,7 +77,7 @@ class Trials:
             for device, until_ns in busy_until_ns.items()
         }
 
-    def run(self, trial: PlannedTrial, attempt: int, *, rank: float = 0.0) -> Outcome:
+    def run(self, trial: PlannedTrial, attempt: int, *, rank: float = 0.0) -> Done:
         """Do one attempt; return when the device rests again, or the attempt failed.
 
         rank  place among those who wait for an instrument; smaller goes first
@@ -87,18 +100,18 @@ class Trials:
                 )
             )
 
-    def refuse(self, trial: PlannedTrial, attempt: int, reason: str) -> Outcome:
+    def refuse(self, trial: PlannedTrial, attempt: int, reason: str) -> Done:
         """Record that a trial was not tried because it would make no sense."""
         self._start(trial, attempt)
         self._end(trial, attempt, Outcome.FAILED, reason)
-        return Outcome.FAILED
+        return Done(outcome=Outcome.FAILED, issued=False)
 
     def _rest(self, trial: PlannedTrial) -> None:
         clock = self._site.clock
         free_s = self._free_s.get(trial.device, clock.monotonic_s())
         self._site.stop.sleep(clock, free_s + trial.rest_s - clock.monotonic_s())
 
-    def _attempt(self, run: _Run) -> Outcome:
+    def _attempt(self, run: _Run) -> Done:
         outcome, detail = Outcome.ABORTED, ""
         self._start(run.trial, run.attempt)
         try:
@@ -115,7 +128,7 @@ class Trials:
             self._keep_failure(run)
         finally:
             self._end(run.trial, run.attempt, outcome, detail)
-        return outcome
+        return Done(outcome=outcome, issued=run.issued)
 
     def _stimulate_and_check(self, run: _Run) -> Verdict:
         trial, clock = run.trial, self._site.clock
@@ -124,6 +137,7 @@ class Trials:
             self._keep(run, "trigger")
         self._beacon(run, "before")
         self._site.stop.check()
+        run.issued = True
         self._site.journal.write(
             StimulusIssued(
                 trial=trial.trial, attempt=run.attempt, parameters=trial.parameters
@@ -227,6 +241,11 @@ class Trials:
         if outcome is Outcome.ABORTED and not detail:
             stopped = self._site.stop.requested
             detail = self._site.stop.reason if stopped else "the testbed itself failed"
+        if outcome in LABELLED and is_blind(trial, self._site.profiles[trial.device]):
+            reason = f"{NO_LABEL}{trial.device} may have been in that state already"
+            self._site.journal.write(
+                AttemptVoided(trial=trial.trial, attempt=attempt, reason=reason)
+            )
         self._site.journal.write(
             TrialEnded(
                 trial=trial.trial, attempt=attempt, outcome=outcome, detail=detail

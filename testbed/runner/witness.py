@@ -1,7 +1,8 @@
 """What the captures themselves say: which beacons are in them, and what that proves.
 
-A trial is proven recorded when one of its beacons is in a capture, and a later beacon,
-from after its label window, is in the same capture: nothing died in between.
+A trial is proven recorded when the beacon before its stimulus is in a capture, and a
+later beacon, from after its label window, is in the same capture: nothing died in
+between.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +28,10 @@ class Seen:
 
 
 class Witness:
-    """Reads the beacons of one campaign; a file is read once."""
+    """Reads the beacons of one campaign; a file is read once.
+
+    unreadable  file -> why its beacons are not known
+    """
 
     def __init__(self, raw: Path, campaign: str) -> None:
         self._raw = raw
@@ -59,11 +63,13 @@ def unproven(
     state: CampaignState,
     seen: Mapping[str, Iterable[Seen]],
     delta_s: Mapping[str, float],
+    unreadable: Mapping[str, str],
 ) -> list[tuple[Attempt, str]]:
     """Return the attempts with an outcome that nothing proves recorded, with reasons.
 
-    seen     capture -> its beacons
-    delta_s  trial -> length of its label window
+    seen        capture -> its beacons
+    delta_s     trial -> length of its label window
+    unreadable  file of a capture -> why it says nothing
     """
     last_ns: dict[str, int] = {}
     places: dict[tuple[str, int], set[str]] = {}
@@ -71,7 +77,8 @@ def unproven(
         for one in beacons:
             beacon = one.beacon
             last_ns[capture] = max(last_ns.get(capture, 0), beacon.sent_ns)
-            places.setdefault((beacon.trial, beacon.attempt), set()).add(capture)
+            if beacon.phase == "before":
+                places.setdefault((beacon.trial, beacon.attempt), set()).add(capture)
     wrong = []
     for attempt in state.all_attempts():
         if attempt.final not in _PROVEN or attempt.returned is None:
@@ -80,7 +87,25 @@ def unproven(
         captures = places.get((started.trial, started.attempt), set())
         end_ns = attempt.returned.instant_ns + round(delta_s[started.trial] * 1e9)
         if not captures:
-            wrong.append((attempt, "its beacons are not in the capture"))
+            reason = "its beacons are not in the capture"
         elif all(last_ns[c] < end_ns for c in captures):
-            wrong.append((attempt, "the capture ended before its label window did"))
+            reason = "the capture ended before its label window did"
+        else:
+            continue
+        damaged = _damaged(state, attempt, unreadable)
+        wrong.append((attempt, f"{reason}{damaged}"))
     return wrong
+
+
+def _damaged(
+    state: CampaignState, attempt: Attempt, unreadable: Mapping[str, str]
+) -> str:
+    """Return which unreadable files might have proven an attempt, or ''."""
+    running = [
+        c
+        for c in state.captures.values()
+        if c.started_ns <= attempt.started_ns
+        and (c.ended_ns is None or attempt.started_ns <= c.ended_ns)
+    ]
+    names = [f.name for c in running for f in c.files if f.name in unreadable]
+    return "".join(f"; {name} cannot be read: {unreadable[name]}" for name in names)

@@ -235,18 +235,24 @@ class ScriptedCapture:
         self.packets = []
         self.lost = False  # True: packets are no longer recorded
         self.reaped = 0
+        self.died = False
+        self.names = []  # one entry for each time that a capture was started
 
     def see_packet(self, payload):
         if self.world.killed:
             raise Killed
-        if self.running and not self.lost:
+        if self.running and not self.lost and not self.died:
             at_ns = self.world.router_ns(self.world.clock.now_ns() + 200_000)
             self.packets.append((at_ns, payload))
 
     def start_capture(self, name, poke):
         self.world.act("capture start")
-        self.running = True
+        self.running, self.died = True, False
+        self.names.append(name)
         poke()
+
+    def is_recording(self):
+        return self.running and not self.died
 
     def rotate(self):
         self.n += 1
@@ -276,14 +282,15 @@ class ScriptedCapture:
 
     def stop_capture(self):
         self.world.act("capture stop")
+        if self.running:
+            self.rotate()
         self.running = False
-        self.rotate()
         return CaptureEnd(
             tool="tshark",
             version="4",
             received=10,
             dropped=0,
-            stopped_by="INT",
+            stopped_by="gone" if self.died else "INT",
             log="",
         )
 
@@ -468,11 +475,11 @@ class Rig:
         self.settings = Settings(**({"threads": False} | settings))
         self.store = open_store(folder / "journal.sqlite", clock, durable=False)
         self.stop = Stop()
-        self.fresh = False
+        self.campaign = "small-1"
 
-    def run(self, plan=None, *, store=None, ended=lambda _: None, campaign="small-1"):
+    def run(self, plan=None, *, store=None, ended=lambda _: None, fresh=True):
         inputs = Inputs(
-            campaign=campaign,
+            campaign=self.campaign,
             form="fast",
             simulated=True,
             lab=self.lab,
@@ -486,21 +493,21 @@ class Rig:
             stop=self.stop,
             captures=self.folder,
             settings=self.settings,
-            fresh=self.fresh,
+            fresh=fresh,
         )
         return run_campaign(inputs, means, ended)
 
-    def resume(self, **more):
+    def resume(self, *, fresh=False, **more):
         """Run again as a new process would: nothing is left but journal and router."""
         self.stop = Stop()
         self.world.killed = False
-        return self.run(**more)
+        return self.run(fresh=fresh, **more)
 
-    def events(self, campaign="small-1"):
-        return [r.event for r in Journal(self.store, campaign).read()]
+    def events(self):
+        return [r.event for r in Journal(self.store, self.campaign).read()]
 
-    def state(self, campaign="small-1"):
-        return fold(Journal(self.store, campaign).read())
+    def state(self):
+        return fold(Journal(self.store, self.campaign).read())
 
 
 @pytest.fixture

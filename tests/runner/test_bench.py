@@ -95,5 +95,6 @@ def test_an_api_trial_needs_the_plug_that_is_the_device(rig, kit):
     with pytest.raises(LabError, match="with is_device: wemo"):
         lab.run()
     trials = tuple(t for t in kit.small_plan().trials if t.channel is not Channel.API)
-    result = lab.run(replace(kit.small_plan(), trials=trials), campaign="small-2")
+    lab.campaign = "small-2"
+    result = lab.run(replace(kit.small_plan(), trials=trials))
     assert result.count(kit.Outcome.CONFIRMED) == 3

@@ -9,6 +9,7 @@ from testbed.errors import DriverNoEffectError, DriverTimeoutError, LabError
 from testbed.model.events import (
     BeaconSent,
     CampaignPlanned,
+    EvidenceKept,
     Outcome,
     StimulusIssued,
     StimulusReturned,
@@ -119,7 +120,9 @@ def test_a_failed_attempt_is_done_again_as_a_new_one(rig):
     attempts = lab.state().attempts["0003"]
     assert [a.outcome for a in attempts] == [Outcome.FAILED, Outcome.CONFIRMED]
     assert "no answer" in attempts[0].detail
-    assert [e.moment for e in attempts[0].evidence] == ["failure", "failure"]
+    kept = [e for e in lab.events() if isinstance(e, EvidenceKept)]
+    moments = [e.moment for e in kept if (e.trial, e.attempt) == ("0003", 1)]
+    assert moments == ["failure", "failure"]
 
 
 def test_a_trial_that_fails_twice_stays_failed(rig):

@@ -158,9 +158,8 @@ def test_devices_that_were_reset_are_brought_back_by_preparations(rig, kit):
     )
     with pytest.raises(kit.Killed):
         lab.run(store=kit.DyingStore(lab.store, lab.world, n, after=True))
-    lab.fresh = True  # the lamp is without power again
-    lab.world.power.clear()
-    lab.resume()
+    lab.world.power.clear()  # the lamp is without power again
+    lab.resume(fresh=True)
     state = lab.state()
     trials = [t.trial for t in state.plan.trials]
     assert trials == ["0001", "0002", "0003p1", "0003", "0004", "0005", "0006"]
