@@ -10,7 +10,7 @@ live lab; use them from one thread.
 """
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -19,9 +19,10 @@ from testbed.clock import VirtualClock
 from testbed.errors import LabError
 from testbed.model.lab import Lab, Virtual
 from testbed.model.profile import DeviceProfile
+from testbed.virtual.fast.calls import plug_call
 from testbed.virtual.fast.capture import FastCapture, SkewedClock
 from testbed.virtual.fast.phone import FastPhone
-from testbed.virtual.fast.plug import FastPlug
+from testbed.virtual.fast.plug import Call, FastPlug
 from testbed.virtual.fast.recorder import Depth, Recorder
 from testbed.virtual.fast.truth import Truth
 from testbed.virtual.fast.voice import FastVoice
@@ -29,7 +30,6 @@ from testbed.virtual.fast.wire import Network, Wire
 from testbed.virtual.faults import FaultScript
 from testbed.virtual.house import House, Scene
 from testbed.virtual.house.catalogue import WAKE_WORDS
-from testbed.virtual.house.payloads import plug_visit
 from testbed.virtual.house.unit import generator
 from testbed.virtual.phone.screens import AppScreens
 from testbed.virtual.wemo.relay import DeviceRelay, FeedingRelay, Relay
@@ -204,21 +204,26 @@ def _plugs(
             relay = FeedingRelay(scene, clock, plug=name, feeds=at.feeds)
             node = name
         rng = generator("plug", seed, clock.now_ns(), name)
-        plugs[name] = FastPlug(name, relay, clock, rng, _visit(node, recorder, clock))
+        plugs[name] = FastPlug(
+            name, relay, clock, rng, _caller(node, recorder, clock, seed)
+        )
     return plugs
 
 
-def _visit(
-    node: str, recorder: Recorder, clock: VirtualClock
-) -> Callable[[str, bool], None]:
-    own = node in recorder.devices  # its activity plays the call that switches
+def _caller(node: str, recorder: Recorder, clock: VirtualClock, seed: int) -> Call:
+    rng = generator("calls", seed, clock.now_ns(), node)
 
-    def visit(call: str, on: bool) -> None:
-        if own and call == "set":
-            return
-        recorder.add(plug_visit(node, call, on), clock.now_ns())
+    def call(action: str, value: str, given: str) -> None:
+        now_ns = clock.now_ns()
+        exchange = plug_call(node, action, value, rng, given=given)
+        cause = 0
+        for latest in recorder.causes[-1:] if action == "SetBinaryState" else ():
+            # The activity of a device that is itself a plug is this very call.
+            if (latest.device, latest.instant_ns) == (node, now_ns):
+                cause = latest.number
+        recorder.add(exchange, now_ns, cause)
 
-    return visit
+    return call
 
 
 def _day(stamp_ns: int) -> datetime.date:

@@ -1,4 +1,9 @@
-"""The plugs of the fast lab: the virtual WeMo's relays without UPnP in between."""
+"""The plugs of the fast lab: the virtual WeMo's relays without UPnP in between.
+
+What crosses the LAN is what the real driver and pywemo make of a request: before each
+one the driver asks whether the plug is there, and an Insight is asked for its readings
+whenever it is asked for its state.
+"""
 
 from collections.abc import Callable
 
@@ -7,37 +12,41 @@ from numpy.random import Generator
 from testbed.clock import Clock
 from testbed.errors import DriverNoEffectError
 from testbed.model.protocols import Bracket
-from testbed.virtual.wemo.relay import Meter, Relay
+from testbed.virtual.wemo.relay import Meter, Relay, insight_params
 
 _ANSWER_S = (0.012, 0.045)  # one SOAP call
-Visit = Callable[[str, bool], None]
+Call = Callable[[str, str, str], None]
 
 
 class FastPlug:
     """A `PowerSwitch` and `PowerMeter`.
 
-    visit  called with 'set' or 'get' and the state, for each call that crosses the LAN
+    call  called with action, the plug's answer, and XML of the arguments, for each call
+          that crosses the LAN
     """
 
     def __init__(
-        self, name: str, relay: Relay, clock: Clock, rng: Generator, visit: Visit
+        self, name: str, relay: Relay, clock: Clock, rng: Generator, call: Call
     ) -> None:
         self._name = name
         self._relay = relay
         self._clock = clock
         self._rng = rng
-        self._visit = visit
+        self._call = call
         self._meter = Meter(relay, rng)
 
     def set_power(self, on: bool) -> Bracket:
         """Switch mains; return once the plug itself reports the new state."""
+        self._ask()
         issue_ns = self._clock.now_ns()
-        self._visit("set", on)
         self._sleep()
-        self._relay.switch(on)
+        taken = self._relay.switch(on)
+        wanted = str(int(on))
+        given = f"<BinaryState>{wanted}</BinaryState>"
+        self._call("SetBinaryState", wanted if taken else "Error", given)
         self._sleep()
         answer_ns = self._clock.now_ns()
-        if self.read_power() is not on:
+        if self._ask() is not on:
             state = "off" if on else "on"
             raise DriverNoEffectError(
                 self._name,
@@ -52,18 +61,32 @@ class FastPlug:
 
     def read_power(self) -> bool:
         """Say whether the plug reports mains as on."""
-        self._visit("get", self._relay.reported())
-        self._sleep()
-        return self._relay.reported()
+        self._ask()
+        return self._ask()
 
     def read_power_w(self) -> float:
         """Return the active power in watts."""
-        self._visit("get", self._relay.reported())
-        self._sleep()
-        return self._meter.read_mw() / 1000.0
+        self._ask()
+        return self._read() / 1000.0
 
     def close(self) -> None:
         """Leave."""
+
+    def _ask(self) -> bool:
+        """Return the state that the plug reports."""
+        self._read()
+        on = self._relay.reported()
+        self._call("GetBinaryState", str(int(on)), "")
+        self._sleep()
+        return on
+
+    def _read(self) -> int:
+        """Return the meter's reading in mW."""
+        power_mw = self._meter.read_mw()
+        params = insight_params(self._relay, power_mw, self._clock.now_ns())
+        self._call("GetInsightParams", params, "")
+        self._sleep()
+        return power_mw
 
     def _sleep(self) -> None:
         self._clock.sleep(float(self._rng.uniform(*_ANSWER_S)))

@@ -69,10 +69,10 @@ class Recorder:
                 self._wire.add(at_ns, exchange, number)
         self._begin_background(device, at_ns)
 
-    def add(self, exchange: Exchange, at_ns: int) -> None:
-        """Play an exchange that no activity caused."""
+    def add(self, exchange: Exchange, at_ns: int, cause: int = 0) -> None:
+        """Play one exchange; 0 for one that no activity caused."""
         if self._depth is Depth.PACKETS:
-            self._wire.add(at_ns, exchange)
+            self._wire.add(at_ns, exchange, cause)
 
     def send_beacon(self, payload: bytes, at_ns: int) -> None:
         """Let the controller send one beacon to the router."""

@@ -8,7 +8,7 @@ lab plays them over sockets, the fast lab writes them into a capture.
     house.boot("arlo_q")                     # -> exchanges after power comes on
     house.background("arlo_q")               # -> endless (at_s, exchange), by time
     house.react("arlo_q", "stream_video", channel="phone", network="lan",
-                parameters={}, lan_control=True)     # -> Reaction or None
+                parameters={})    # -> Reaction or None
 
 `Scene(house, clock, player, fault=...)` is the `Stage` of both labs: it holds the
 devices' state, draws their delays and tells a `Player` what to play.

@@ -85,13 +85,11 @@ class House:
         network: str | None,
         parameters: Mapping[str, str],
         state: Mapping[str, str],
-        lan_control: bool = True,
     ) -> Reaction | None:
         """Return what follows from an activity, or None when the device is dead.
 
-        `state` is the device's state before. With `lan_control` false, requests of the
-        controller or the phone to the device's own LAN API are left out (a live lab
-        has made them for real).
+        `state` is the device's state before. The controller's own calls to a device's
+        LAN API are not among the exchanges: the controller makes them.
         """
         if state.get("power") == "off" and activity != "power_on":
             return None
@@ -105,8 +103,6 @@ class House:
         )
         effect = effects.effect(act, rng)
         exchanges = catalogue.script(self.unit(device), act, rng)
-        if not lan_control:
-            exchanges = tuple(e for e in exchanges if e.server != device)
         return Reaction(
             device=device,
             activity=activity,

@@ -11,9 +11,7 @@ from collections.abc import Mapping
 
 from numpy.random import Generator
 
-from testbed.virtual.house.hosts import CONTROLLER, address
 from testbed.virtual.house.talk import Talk
-from testbed.virtual.house.unit import generator
 from testbed.virtual.traffic import Exchange, Transport
 
 WEMO_PORT, TUYA_PORT, HTTP_PORT, KASA_PORT = 49153, 6668, 80, 9999
@@ -199,16 +197,3 @@ def conversation(
         talk.down(len(answer), after_s=max(0.004, wait_s), payload=answer)
         talk.wait(float(rng.uniform(0.02, 0.09)))
     return talk.done()
-
-
-def plug_visit(node: str, call: str, on: bool) -> Exchange:
-    """Return one SOAP call of the controller to an instrument plug.
-
-    call  'set' or 'get'
-    """
-    rng = generator("visit", node, call, on)
-    action = "read_state" if call == "get" else "turn_on"
-    turns = wemo(action, on, address(node), rng)
-    return conversation(
-        CONTROLLER, node, WEMO_PORT, turns, rng, at_s=0.0, answer_s=0.01
-    )

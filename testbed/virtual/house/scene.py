@@ -50,7 +50,6 @@ class Scene:
     """The devices under test as the virtual instruments see them (a `Stage`).
 
     first_number  number of the first cause
-    live       whether the controller's own calls to a device's LAN API are real
     hearing_s  how long a speaker takes to understand, when `begin` is called at the
                last word (a live room really takes it)
     """
@@ -62,7 +61,6 @@ class Scene:
         player: Player,
         *,
         fault: FaultOf = no_faults,
-        live: bool = False,
         hearing_s: float = 0.0,
         first_number: int = 1,
     ) -> None:
@@ -70,7 +68,6 @@ class Scene:
         self._clock = clock
         self._player = player
         self._fault = fault
-        self._live = live
         self._hearing_ns = round(hearing_s * 1e9)
         self._lock = threading.RLock()
         self._states = {name: house.initial(name) for name in house.devices}
@@ -100,7 +97,6 @@ class Scene:
                 network=network,
                 parameters=parameters,
                 state=state,
-                lan_control=not (self._live and channel == "api"),
             )
             if reaction is None:
                 state["status"] = "Device offline"

@@ -48,7 +48,7 @@ class LiveStage(Scene):
     ) -> None:
         self._noting = _Noting(player, ground)
         self._one = threading.Lock()
-        super().__init__(house, clock, self._noting, fault=faults, live=True)
+        super().__init__(house, clock, self._noting, fault=faults)
 
     def latest(self, device: str, channel: str) -> int:
         """Return the number of the last activity over a channel, 0 for none."""

@@ -7,6 +7,12 @@ from xml.sax.saxutils import escape
 BASICEVENT = "urn:Belkin:service:basicevent:1"
 INSIGHT = "urn:Belkin:service:insight:1"
 
+HEADERS = {
+    "CONTENT-TYPE": 'text/xml; charset="utf-8"',
+    "SERVER": "Unspecified, UPnP/1.0, Unspecified",
+    "X-User-Agent": "redsonic",
+}
+
 # service -> action -> (arguments in, arguments out)
 Actions = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 SERVICES: Mapping[str, tuple[str, Actions]] = {

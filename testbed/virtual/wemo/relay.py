@@ -16,6 +16,7 @@ from testbed.virtual.stage import Stage
 # Watts of a small camera or a TV in use, and the noise of a plug's meter: guesses.
 LOAD_W = (18.0, 65.0)
 NOISE_SHARE = 0.03
+SIGNAL = "80"  # of the Wi-Fi
 SETTLE_S = 3.0  # a device's own effect delay is shorter
 
 
@@ -191,3 +192,28 @@ class Meter:
             return 0
         noise = float(self._rng.normal(0.0, NOISE_SHARE))
         return max(1000, round(self._load_w * (1.0 + noise) * 1000))
+
+
+def insight_params(relay: Relay, power_mw: int, now_ns: int) -> str:
+    """Return the eleven fields of an Insight: state, seconds, mW, mW minutes.
+
+    state|lastchange|onfor|ontoday|ontotal|period|wifi|mW|today|total|threshold
+    """
+    on = relay.reported()
+    changed_s = relay.changed_ns() // 10**9
+    on_for_s = now_ns // 10**9 - changed_s if on else 0
+    energy_mw_min = power_mw * on_for_s / 60.0  # since the last change
+    fields = (
+        int(on),
+        changed_s,
+        on_for_s,
+        on_for_s,
+        on_for_s,
+        1209600,
+        SIGNAL,
+        power_mw,
+        round(energy_mw_min),
+        f"{energy_mw_min:.6f}",
+        8000,
+    )
+    return "|".join(str(field) for field in fields)

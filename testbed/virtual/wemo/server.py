@@ -13,6 +13,7 @@ from testbed.clock import Clock
 from testbed.virtual.plain_http import Answer, Request, answer_bytes, read_request
 from testbed.virtual.stage import Stage
 from testbed.virtual.wemo.description import (
+    HEADERS,
     SERVICES,
     Identity,
     answer_xml,
@@ -21,16 +22,17 @@ from testbed.virtual.wemo.description import (
     setup_xml,
 )
 from testbed.virtual.wemo.events import Connect, Events, connect_tcp
-from testbed.virtual.wemo.relay import DeviceRelay, FeedingRelay, Meter, Relay
+from testbed.virtual.wemo.relay import (
+    SIGNAL,
+    DeviceRelay,
+    FeedingRelay,
+    Meter,
+    Relay,
+    insight_params,
+)
 
 _SOAP_ACTION = re.compile(r'^"?([^"#]+)#(\w+)"?$')
 _WANTED = re.compile(r"<BinaryState>\s*([01])\s*</BinaryState>")
-_SIGNAL = "80"
-_SERVER = {
-    "CONTENT-TYPE": 'text/xml; charset="utf-8"',
-    "SERVER": "Unspecified, UPnP/1.0, Unspecified",
-    "X-User-Agent": "redsonic",
-}
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +86,7 @@ class Wemo:
             peer = str(writer.get_extra_info("peername")[0])
             request = await read_request(reader, peer)
             answer = Answer(status=400) if request is None else self._answer(request)
-            headers = {**_SERVER, **answer.headers}
+            headers = {**HEADERS, **answer.headers}
             writer.write(answer_bytes(replace(answer, headers=headers)))
             await writer.drain()
         except (OSError, TimeoutError) as exc:
@@ -150,7 +152,7 @@ class Wemo:
             case "GetFriendlyName":
                 return self._identity.name
             case "GetSignalStrength":
-                return _SIGNAL
+                return SIGNAL
             case _:
                 return self._insight_params()
 
@@ -158,29 +160,8 @@ class Wemo:
         return "1" if self._relay.reported() else "0"
 
     def _insight_params(self) -> str:
-        """Return the eleven fields of an Insight: state, seconds, mW, mW minutes.
-
-        state|lastchange|onfor|ontoday|ontotal|period|wifi|mW|today|total|threshold
-        """
-        changed_s = self._relay.changed_ns() // 10**9
-        on = self._relay.reported()
-        on_for_s = self._clock.now_ns() // 10**9 - changed_s if on else 0
         power_mw = self._meter.read_mw()
-        energy_mw_min = power_mw * on_for_s / 60.0  # since the last change
-        fields = (
-            self._binary_state(),
-            changed_s,
-            on_for_s,
-            on_for_s,
-            on_for_s,
-            1209600,
-            _SIGNAL,
-            power_mw,
-            round(energy_mw_min),
-            f"{energy_mw_min:.6f}",
-            8000,
-        )
-        return "|".join(str(field) for field in fields)
+        return insight_params(self._relay, power_mw, self._clock.now_ns())
 
 
 def make_wemo(

@@ -225,3 +225,34 @@ def test_a_lab_opened_again_goes_on_with_its_files_and_its_truth(opened, profile
     assert names == ["lan-00002.pcapng"]
     rows = (truth / "activities.csv").read_text(encoding="utf-8").splitlines()
     assert [row.split(",")[0] for row in rows] == ["id", "1", "2"]
+
+
+def test_the_calls_to_a_plug_are_as_many_and_as_long_as_those_of_pywemo(
+    opened, profiles, act, fetched
+):
+    lab, _ = opened(loss="0")
+    lab.capture_point.start_capture("calls", _poke(lab))
+    act(lab, profiles["wemo_insight"], "turn_on", "api")
+    lab.clock.sleep(5.0)
+    (path,) = fetched(lab)
+    asked = "ip.src == 10.77.0.5 && ip.dst == 10.77.0.16 && tcp.len > 0"
+    found = _tshark(path, "-Y", asked, "-T", "fields", "-e", "tcp.len")
+    # Head and body as captured from pywemo 2.1: readings, state; switch; both again.
+    state = ["231", "279", "235", "278"]
+    assert found == [*state, "235", "306", *state]
+    told = "ip.src == 10.77.0.16 && ip.dst == 10.77.0.5 && tcp.len > 0"
+    assert len(_tshark(path, "-Y", told)) == 5
+
+
+def test_of_the_calls_to_a_plug_under_test_only_the_one_that_switches_is_its_activity(
+    opened, profiles, act, fetched
+):
+    lab, truth = opened(loss="0")
+    lab.capture_point.start_capture("calls", _poke(lab))
+    act(lab, profiles["wemo_insight"], "turn_on", "api")
+    lab.clock.sleep(5.0)
+    (path,) = fetched(lab)
+    with (truth / "packets.csv").open(encoding="utf-8") as file:
+        causes = [row["cause"] for row in csv.DictReader(file)]
+    calls = _tshark(path, "-Y", "http.request", "-T", "fields", "-e", "frame.number")
+    assert [causes[int(n) - 1] for n in calls] == ["0", "0", "1", "0", "0"]

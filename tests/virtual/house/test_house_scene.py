@@ -125,20 +125,20 @@ def test_who_hears_late_does_not_play_the_past(scene, player, clock):
     assert first_ns >= clock.now_ns()
 
 
-def test_a_live_lab_plays_no_call_that_the_controller_really_makes(clock):
-    servers = {}
-    for live in (False, True):
-        player = Player()
-        Scene(House(3), clock, player, live=live).begin(
-            "wemo_insight",
-            "turn_on",
-            channel="api",
-            network=None,
-            parameters={},
-            instant_ns=clock.now_ns(),
-        )
-        servers[live] = {e.server for e in player.played[0][1]}
-    assert servers[False] - servers[True] == {"wemo_insight"}
+@pytest.mark.parametrize(("channel", "n_calls"), [("phone", 1), ("api", 0)])
+def test_the_house_plays_no_call_that_the_controller_makes(
+    scene, player, clock, channel, n_calls
+):
+    scene.begin(
+        "wemo_insight",
+        "turn_on",
+        channel=channel,
+        network="lan" if channel == "phone" else None,
+        parameters={},
+        instant_ns=clock.now_ns(),
+    )
+    _, exchanges, _ = player.played[0]
+    assert sum(e.server == "wemo_insight" for e in exchanges) == n_calls
 
 
 def test_on_mobile_data_the_phone_is_not_heard_on_the_lan():
