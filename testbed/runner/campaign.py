@@ -194,8 +194,9 @@ class _Campaign:
             settings=means.settings,
         )
         self._replanner = Replanner(self._site)
-        self._n_before: dict[str, int] = {}  # trial -> attempts of earlier runs
-        self._start: dict[str, dict[str, str]] = {}  # device -> state before this run
+        # device -> its state at the last look, and how many attempts were done by then
+        self._start: dict[str, dict[str, str]] = {}
+        self._n_before: dict[str, int] = {}
         self._said: set[str] = set()
 
     def run(self, ended: Callable[[Ended], None], say: Callable[[str], None]) -> Result:
@@ -252,7 +253,7 @@ class _Campaign:
     def _look_back(self, state: CampaignState) -> None:
         """Find out what is known of the devices before anything is done in this run."""
         devices = {t.device for t in plan_of(state).trials}
-        self._n_before = {trial: len(done) for trial, done in state.attempts.items()}
+        self._n_before = _n_attempts(state)
         if self._means.fresh:
             profiles = self._inputs.profiles
             self._start = {d: dict(profiles[d].initial) for d in devices}
@@ -272,7 +273,9 @@ class _Campaign:
     def _prepare_again(self) -> None:
         """Plan how devices get back to where the trials that are left need them."""
         state = self._state()
-        self._replanner.ahead(self._left(state), self._known(state))
+        known = self._known(state)
+        self._replanner.ahead(self._left(state), known)
+        self._start, self._n_before = known, _n_attempts(state)  # plugs were asked
 
     def _freeze(self, state: CampaignState) -> None:
         inputs, plan = self._inputs, plan_of(state)
@@ -418,3 +421,7 @@ class _Campaign:
         )
         write_whole(self._folder / ACTIVITIES, text)
         return why_no_labels(state, clocks, self._inputs.lab.limits.clock_uncertainty)
+
+
+def _n_attempts(state: CampaignState) -> dict[str, int]:
+    return {trial: len(done) for trial, done in state.attempts.items()}

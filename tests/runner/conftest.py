@@ -386,6 +386,55 @@ PROFILES = {
             },
         },
     },
+    "bulb": {
+        "vendor": "V",
+        "model": "M",
+        "category": "light",
+        "mac": "02:00:00:00:00:04",
+        "app": {"package": "com.bulb"},
+        "initial": {"switch": "off"},
+        "activities": {
+            "turn_on": {
+                "delta": "5 s",
+                "needs": {"switch": "off"},
+                "gives": {"switch": "on"},
+                "phone": {
+                    "steps": [{"open_app": "com.bulb"}, {"tap": {"text": "On"}}],
+                    "check": {"see": {"text": "On"}, "within": "3 s"},
+                },
+            },
+            "turn_off": {
+                "delta": "5 s",
+                "needs": {"switch": "on"},
+                "gives": {"switch": "off"},
+                "phone": {
+                    "steps": [{"open_app": "com.bulb"}, {"tap": {"text": "Off"}}],
+                    "check": {"see": {"text": "Off"}, "within": "3 s"},
+                },
+            },
+        },
+    },
+    "relay": {
+        "vendor": "V",
+        "model": "M",
+        "category": "plug",
+        "mac": "02:00:00:00:00:05",
+        "initial": {"switch": "off"},
+        "activities": {
+            "turn_on": {
+                "delta": "3 s",
+                "needs": {"switch": "off"},
+                "gives": {"switch": "on"},
+                "api": {"set": "on", "check": {"power": "on"}},
+            },
+            "turn_off": {
+                "delta": "3 s",
+                "needs": {"switch": "on"},
+                "gives": {"switch": "off"},
+                "api": {"set": "off", "check": {"power": "off"}},
+            },
+        },
+    },
     "wemo": {
         "vendor": "V",
         "model": "M",
@@ -408,6 +457,7 @@ LAB = {
     "plugs": {
         "plug_lamp": {"host": "h", "udn": "u", "feeds": "lamp"},
         "plug_dut": {"host": "h", "udn": "u", "is_device": "wemo"},
+        "plug_relay": {"host": "h", "udn": "u", "is_device": "relay"},
     },
     "router": {"host": "r", "interface": "br-lan", "beacon": "10.77.0.1:47777"},
     "limits": {"free_mb": "1"},
