@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import metadata
@@ -26,18 +26,20 @@ from testbed.cli.plan import (
     make_plan,
 )
 from testbed.cli.progress import Progress, duration
-from testbed.clock import SystemClock
+from testbed.clock import SystemClock, basic_time
 from testbed.errors import ConfigError, DriverError, LabError
 from testbed.model.estimate import estimate
 from testbed.model.events import LABELLED, Outcome
 from testbed.model.lab import Lab
 from testbed.model.load import find_scenario, load_scenario
 from testbed.model.plan import Plan
+from testbed.model.profile import DeviceProfile
 from testbed.runner.bench import Bench, open_bench
 from testbed.runner.campaign import Inputs, Means, Result, close_campaign, run_campaign
 from testbed.runner.fold import fold, left_to_do, plan_of
 from testbed.runner.folder import campaign_name, load_frozen, load_inputs
 from testbed.runner.journal import Journal, open_store
+from testbed.runner.leases import holder_of
 from testbed.runner.site import Settings
 from testbed.runner.status import Status, status_of
 from testbed.runner.stop import Stop, interruptible
@@ -84,7 +86,7 @@ def run(
     the_lab, profiles, plan = make_plan(scenario, lab, devices, scenarios, seed)
     read = load_scenario(find_scenario(scenario, scenarios), profiles)
     form = "fast" if fast else "live"
-    _run_inside(the_lab, lab, form)
+    _run_inside(the_lab, lab, form, profiles)
     inputs = Inputs(
         campaign=campaign_name(plan.scenario, SystemClock().now_ns()),
         form=form,
@@ -111,7 +113,7 @@ def resume(
     frozen = load_inputs(folder)
     the_lab, profiles = load_frozen(folder)
     form = str(frozen["form"])
-    _run_inside(the_lab, lab, form)
+    _run_inside(the_lab, lab, form, profiles)
     with open_store(place.journal, SystemClock()) as store:
         plan = plan_of(fold(Journal(store, folder.name).read()))
     inputs = Inputs(
@@ -142,9 +144,15 @@ def status(
     place, folder = Place.of_campaign(campaign, lab, out)
     with open_store(place.journal, SystemClock()) as store:
         state = fold(Journal(store, folder.name).read())
-    _, profiles = load_frozen(folder)
+        the_lab, profiles = load_frozen(folder)
+        holder = holder_of(store, the_lab.lab)
     found = status_of(
-        folder.name, state, profiles, max_attempts=Settings().max_attempts
+        folder.name,
+        state,
+        profiles,
+        max_attempts=Settings().max_attempts,
+        is_held=holder is not None
+        and holder.is_at(folder.name, SystemClock().now_ns()),
     )
     if as_json:
         print(json.dumps(found.plain(), indent=2))
@@ -180,15 +188,21 @@ def _check_depth(depth: str, fast: bool) -> None:
         raise ConfigError("--depth activities goes with --fast: a network has packets")
 
 
-def _run_inside(lab: Lab, lab_file: Path, form: str) -> None:
+def _run_inside(
+    lab: Lab, lab_file: Path, form: str, profiles: Mapping[str, DeviceProfile]
+) -> None:
     """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
     if lab.virtual is None or form == "fast" or "TESTBED_IN_LAB" in os.environ:
         return
     from testbed.virtual.live.lab import borrowed, find
 
+    # The ground truth of a lab that is made for this run stays, where nothing of the
+    # testbed reads it.
+    name = f"{lab.lab}-{basic_time(SystemClock().now_ns())}"
+    os.environ.setdefault("TESTBED_TRUTH", str(Path(lab.captures) / ".truth" / name))
     # The devices of a lab that was just made are in their initial state.
     env = {_FRESH: "1"} if find(lab) is None else {}
-    with borrowed(lab, lab_file) as handle:
+    with borrowed(lab, lab_file, profiles) as handle:
         code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]], env)
     raise typer.Exit(code)
 

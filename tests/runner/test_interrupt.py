@@ -49,17 +49,16 @@ def interrupting(lab, play):
     return ask
 
 
-def test_ctrl_c_side_by_side_stops_within_seconds(rig, kit):
+def test_ctrl_c_side_by_side_begins_nothing_any_more(rig, kit):
     lab = rig(kit.ScaledClock(20.0), threads=True)
-    asked = []
 
     def ask(ended):
-        if not asked:
-            asked.append(SystemClock().monotonic_s())
-            lab.stop.request()
+        lab.stop.request()
 
     assert lab.run(ended=ask).interrupted
-    assert SystemClock().monotonic_s() - asked[0] < 3.0
+    # Asked at the end of the first: until then no device was done with its own first.
+    devices = [a.started.device for a in lab.state().all_attempts()]
+    assert len(devices) == len(set(devices))
     assert lab.state().open_attempts() == []
     assert not lab.capture.running
     lab.resume()

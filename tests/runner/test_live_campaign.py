@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +57,7 @@ def test_labels_of_a_live_campaign_hold_against_the_ground_truth(place):
             text=True,
             check=False,
         )
-        assert done.returncode in (0, 1), done.stderr
+        assert done.returncode == 1, done.stderr  # not all was confirmed
         (folder,) = (place / "out").glob("short-*")
         assert_outcomes(folder)
         assert_stamps(folder, handle.truth)
@@ -98,7 +97,6 @@ def assert_stamps(folder, truth):
     for row in rows_of(truth / "activities.csv"):
         key = (row["device"], row["activity"])
         begun.setdefault(key, []).append(on_capture(int(row["true_ns"])))
-    errors_ns = []
     for row in rows_of(folder / "activities.csv"):
         if row["outcome"] != "confirmed":
             continue
@@ -107,5 +105,3 @@ def assert_stamps(folder, truth):
         true_ns = min(begun[key], key=lambda x: abs(x - t_ns))
         assert int(row["t_issue_ns"]) - error_ns <= true_ns
         assert true_ns <= int(row["t_return_ns"]) + error_ns
-        errors_ns.append(abs(true_ns - t_ns))
-    assert np.percentile(errors_ns, 95) <= 20_000_000

@@ -40,7 +40,12 @@ def test_a_kill_at_any_write_loses_no_trial_and_labels_none_twice(rig, kit, afte
         with pytest.raises(kit.Killed):
             lab.run(store=dying)
         finished = {a.started.trial for a in labelled_attempts(lab)}
+        raw = lab.folder / "small-1" / "raw"
+        if raw.exists():
+            (raw / "lan-00009.pcapng.part").write_bytes(b"half")
         lab.resume()
+        files = {f.name for c in lab.state().captures.values() for f in c.files}
+        assert files == {p.name for p in raw.iterdir()} - {"receipt.json"}, n
         assert labels(lab) == wanted, n
         again = labelled_attempts(lab)
         assert len(again) == len(wanted), n

@@ -136,6 +136,8 @@ def test_a_capture_that_died_is_begun_anew_and_its_trials_are_done_again(rig):
     ends = [e.stopped_by for e in lab.events() if isinstance(e, CaptureStopped)]
     assert ends[0] == "gone"
     assert len(state.captures) == len(ends) >= 2
+    first, second, *_ = state.captures.values()
+    assert first.session == second.session
     assert all(state.outcome(t.trial) in LABELLED for t in state.plan.trials)
     first, *_ = state.attempts["0004"]
     assert first.final is Outcome.ABORTED
