@@ -14,11 +14,11 @@ from numpy.random import Generator
 from testbed.virtual.fast import tls
 from testbed.virtual.fast.frames import ACK, FIN, SYN, TCP, UDP, Packet, Way
 from testbed.virtual.fast.line import Line, Path, Write
+from testbed.virtual.fast.neighbours import Neighbours
 from testbed.virtual.house.hosts import MDNS, MULTICAST, NODES, ROUTER, address
 from testbed.virtual.traffic import Exchange, Transport
 
 _LAN_NS = 500_000
-_ARP_EVERY_NS = 60_000_000_000
 _CLIENT_PORTS = {5353: 5353, 67: 68}
 
 
@@ -72,7 +72,8 @@ class Wire:
         self._active: dict[int, _Connection] = {}
         self._held: list[Packet] = []
         self._dead: dict[bytes, list[tuple[int, int]]] = {}
-        self._arp_ns: dict[tuple[str, str], int] = {}
+        own = {n: ipaddress.ip_address(NODES[n].ip).packed for n in NODES}
+        self._neighbours = Neighbours({self._mac(n): ip for n, ip in own.items()})
 
     def add(self, start_ns: int, exchange: Exchange, cause: int = 0) -> None:
         """Let an exchange begin; its `at_s` counts from `start_ns`."""
@@ -113,6 +114,7 @@ class Wire:
         self._active.clear()
         self._held.clear()
         self._dead.clear()
+        self._neighbours.forget()
 
     def packets_until(self, until_ns: int) -> list[Packet]:
         """Return all packets before `until_ns` that were not returned yet, by time."""
@@ -126,7 +128,8 @@ class Wire:
             packets = [p for p in packets if self._alive(p)]
         cut = _first_at(packets, until_ns)
         self._held = packets[cut:]
-        return packets[:cut]
+        packets = self._neighbours.among(packets[:cut], until_ns)
+        return [p for p in packets if self._alive(p)] if self._dead else packets
 
     def _advance(
         self, connection: _Connection, until_ns: int, packets: list[Packet]
@@ -149,7 +152,7 @@ class Wire:
                 connection.line, writes = None, []
                 continue
             if connection.line is None:
-                self._open(connection, entry, writes, packets)
+                self._open(connection, entry, writes)
             writes.append(self._write(connection, entry))
         if connection.line is not None:
             writes.sort(key=itemgetter(0))
@@ -171,10 +174,8 @@ class Wire:
         connection: _Connection,
         entry: _Entry,
         writes: list[Write],
-        packets: list[Packet],
     ) -> None:
         """Shake hands, starting when the first message wants to be written."""
-        packets += self._arp(connection, entry)
         path = self._path(connection)
         line = Line(connection.up, connection.down, path, self._rng)
         connection.line = line
@@ -229,7 +230,7 @@ class Wire:
         self, connection: _Connection, due: list[_Entry]
     ) -> Iterable[Packet]:
         path = self._path(connection)
-        packets = self._arp(connection, due[0])
+        packets = []
         for e in due:
             delay_ns = path.client_ns if e.up else path.server_ns
             jitter_ns = int(self._rng.exponential(path.jitter_ns))
@@ -242,29 +243,6 @@ class Wire:
             at_ns = e.time_ns + delay_ns + jitter_ns
             packets.append(Packet(at_ns, way, 0, 0, 0, data, e.cause))
         return packets
-
-    def _arp(self, connection: _Connection, entry: _Entry) -> list[Packet]:
-        """Return the question for the next hop's MAC, when it was long ago."""
-        client, server = connection.client, connection.server
-        if client not in NODES or server in MULTICAST:
-            return []
-        hop = server if server in NODES else ROUTER
-        last_ns = self._arp_ns.get((client, hop), -_ARP_EVERY_NS)
-        if entry.time_ns - last_ns < _ARP_EVERY_NS:
-            return []
-        self._arp_ns[client, hop] = entry.time_ns
-        ask, answer = self._mac(client), self._mac(hop)
-        ips = [ipaddress.ip_address(NODES[n].ip).packed for n in (client, hop)]
-        head = bytes.fromhex("0001 0800 06 04")
-        question = head + b"\0\1" + ask + ips[0] + bytes(6) + ips[1]
-        reply = head + b"\0\2" + answer + ips[1] + ask + ips[0]
-        there = Way(ask, b"\xff" * 6, ips[0], ips[1], 0, 0, 0)
-        back = Way(answer, ask, ips[1], ips[0], 0, 0, 0)
-        at_ns = entry.time_ns - 1_500_000
-        return [
-            Packet(at_ns, there, 0, 0, 0, question, entry.cause),
-            Packet(at_ns + 400_000, back, 0, 0, 0, reply, entry.cause),
-        ]
 
     def _path(self, connection: _Connection) -> Path:
         cloud = connection.server not in NODES and connection.server not in MULTICAST
