@@ -182,11 +182,11 @@ class RollingCapture:
 
     def _beat(self) -> None:
         self._heartbeat()
-        if self._ended.is_set():
-            return
         capture = self._capture
+        if not capture:
+            return
         self._site.bench.capture.renew_lease()
-        if capture and not self._site.bench.capture.is_recording():
+        if not self._site.bench.capture.is_recording():
             self._dead = capture
 
     def _revive(self) -> None:

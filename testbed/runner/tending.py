@@ -57,6 +57,9 @@ class Tender:
             since_s = failed_s if task.failing_s is None else task.failing_s
             task.failing_s = since_s
             if failed_s - since_s >= self._patience_s:
-                raise LabError(f"the {self._instrument} was lost: {exc}") from exc
+                raise LabError(
+                    f"the {self._instrument} was lost: {exc}; resume the campaign when "
+                    "it is back"
+                ) from exc
             return
         task.failing_s, task.due_s = None, now_s + task.every_s

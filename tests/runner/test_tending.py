@@ -47,6 +47,33 @@ def test_the_lease_is_renewed_while_files_come_over(busy):
     assert all(was_renewed)
 
 
+def test_the_lease_is_renewed_while_the_last_files_come_over(busy, kit):
+    busy.lab = busy.lab.model_copy(
+        update={"router": busy.lab.router.model_copy(update={"lease": 4.0})}
+    )
+    look, renew = busy.capture.finished_files, busy.capture.renew_lease
+    done, waits, renewed = threading.Event(), threading.Event(), threading.Event()
+    was_renewed = []
+
+    def renews():
+        renew()
+        if waits.is_set():
+            renewed.set()
+
+    def comes_slowly():
+        if done.is_set() and busy.capture.running and not was_renewed:
+            threading.Event().wait(0.3)  # meanwhile the trials are left
+            waits.set()
+            was_renewed.append(renewed.wait(5))
+        return look()
+
+    busy.capture.finished_files, busy.capture.renew_lease = comes_slowly, renews
+    trials = (kit.planned(1, "lamp", "look", "phone"),)
+    plan = kit.small_plan(trials=trials, idle_s=0.5)
+    busy.run(plan, ended=lambda _: done.set())
+    assert was_renewed == [True]
+
+
 def test_an_act_that_fails_fast_for_too_long_loses_its_instrument():
     clock, tries = VirtualClock(), []
 
