@@ -5,6 +5,7 @@ log = load_activities(folder)
 """
 
 import csv
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -216,6 +217,14 @@ def _field(path: Path, data: dict[str, Any], key: str, kind: type) -> Any:
     return value
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _device(path: Path, number: int, entry: Any) -> Device:
     where = f"{path}: devices[{number}]"
     if not isinstance(entry, dict):
@@ -226,6 +235,9 @@ def _device(path: Path, number: int, entry: Any) -> Device:
     if not _MAC.fullmatch(mac):
         reason = f"must be a MAC address such as '00:17:88:6a:12:05', got {mac!r}"
         raise DatasetError(f"{where}.mac: {reason}")
+    ip = str(entry.get("ip") or "")
+    if ip and not _is_address(ip):
+        raise DatasetError(f"{where}.ip: must be an IP address, got {ip!r}")
     texts = ("ip", "unit", "firmware", "app_version", "category")
     values = {key: str(entry.get(key) or "") for key in texts}
     return Device(

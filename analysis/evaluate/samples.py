@@ -18,6 +18,7 @@ from analysis.packets import (
     Cleaned,
     clean,
     find_raw,
+    is_current,
     load_packets,
     read_tables,
     write_packets,
@@ -149,13 +150,12 @@ def labels_of(windows: Windows, by: By) -> Strings:
 
 
 def make_tables(folder: Path) -> None:
-    """Make the packet tables of a campaign when one is missing.
+    """Make the packet tables of a campaign when one is missing or out of date.
 
     Raises DatasetError when there are no captures to make them of.
     """
     devices = load_campaign(folder).devices
-    kept = (folder / "packets" / f"device={device.name}" for device in devices)
-    if all(place.is_dir() for place in kept):
+    if all(is_current(folder, device.name) for device in devices):
         return
     tables, _raw = read_tables(find_raw(folder), devices)
     for table in tables.values():

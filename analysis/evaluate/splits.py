@@ -72,6 +72,8 @@ class SplitPlan:
         """
         if not len(samples):
             raise SplitRefusedError("no trial has a label")
+        if not samples.n_packets.any():
+            raise SplitRefusedError("no label window holds a packet")
         may_use, note = self.eligible(samples)
         rows = np.flatnonzero(may_use)
         if np.unique(samples.activity[rows]).size < 2:
@@ -195,11 +197,12 @@ def _stratified(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
 
 def _by_session(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
     """Leave one session out, or one of five groups of sessions when there are more."""
-    from sklearn.model_selection import GroupKFold
+    from sklearn.model_selection import StratifiedGroupKFold
 
     del seed  # nothing here is random
     session = samples.session[rows]
-    folds = GroupKFold(min(_FOLDS, np.unique(session).size))
+    # Stratified, so that an activity of few sessions is not left to one side alone.
+    folds = StratifiedGroupKFold(min(_FOLDS, np.unique(session).size))
     parts = folds.split(samples.x[rows], samples.activity[rows], session)
     return tuple(Fold(train=rows[a], test=rows[b]) for a, b in parts)
 
@@ -207,6 +210,9 @@ def _by_session(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
 def _chronological(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
     del seed  # nothing here is random
     late = _is_late(samples)[rows]
+    start_ns = samples.start_ns[rows]
+    if start_ns[~late].max(initial=-(2**62)) > start_ns[late].min(initial=2**62):
+        raise SplitRefusedError("sessions overlap in time: none is later than another")
     return (Fold(train=rows[~late], test=rows[late]),)
 
 

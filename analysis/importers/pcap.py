@@ -92,6 +92,7 @@ def import_pcap(
     found = _read(captures)
     table = load_activity_table(activities, tuple(devices), recipe or Recipe())
     faults = [*table.faults, *_outside(activities, table.rows, found)]
+    faults += _twice(activities, table.rows)
     faults += _unseen(macs, found)
     if overlap is Overlap.REFUSE:
         faults += find_overlaps(activities, table.rows)
@@ -153,6 +154,26 @@ def _capture_of(row: ActivityRow, found: Sequence[_Capture]) -> _Capture | None:
     inside = (each for each in found if each.first_ns <= start <= each.last_ns)
     touched = (each for each in found if each.first_ns < end and start <= each.last_ns)
     return next(inside, None) or next(touched, None)
+
+
+def _twice(path: Path, rows: Sequence[ActivityRow]) -> list[str]:
+    """Find trials that are named twice, or only in some rows: a trial has one name."""
+    faults: list[str] = []
+    line_of: dict[str, int] = {}
+    named = [row for row in rows if row.texts["trial"]]
+    for row in rows if named else ():
+        trial = row.texts["trial"]
+        if not trial:
+            faults.append(
+                f"{path}: line {row.line}: trial: is empty, in others it is not"
+            )
+        elif trial in line_of:
+            where = f"line {line_of[trial]}"
+            faults.append(
+                f"{path}: line {row.line}: trial: {trial!r} is that of {where} already"
+            )
+        line_of.setdefault(trial, row.line)
+    return faults
 
 
 def _outside(

@@ -7,7 +7,7 @@ clean(table, rules)                 remove errors and retransmissions, counted
 
 from analysis.packets.build import RawFiles, find_raw, read_tables, tables_of
 from analysis.packets.cleaning import CLEANING_RULES, Cleaned, clean
-from analysis.packets.parquet import load_packets, write_packets
+from analysis.packets.parquet import is_current, load_packets, write_packets
 from analysis.packets.table import Error, PacketTable
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "RawFiles",
     "clean",
     "find_raw",
+    "is_current",
     "load_packets",
     "read_tables",
     "tables_of",

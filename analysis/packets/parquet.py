@@ -2,7 +2,8 @@
 
 The folder is hive-partitioned, so that polars, DuckDB, Spark or Dask read it as it is.
 Columns are those of `PacketTable`, and `remote_address` as text. The metadata of the
-schema hold, as JSON under the key `testbed`: format, remotes, covered_ns.
+schema hold, as JSON under the key `testbed`: format, remotes, covered_ns, and sources,
+which are names and sizes of the captures that the table was made of.
 """
 
 import json
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.errors import DatasetError
+from analysis.packets.build import find_raw
 from analysis.packets.table import COLUMNS, PacketTable
 
 _FORMAT = 1
@@ -33,6 +35,7 @@ def write_packets(folder: Path, table: PacketTable) -> Path:
         "format": _FORMAT,
         "remotes": table.remotes,
         "covered_ns": table.covered_ns,
+        "sources": _sources(folder),
     }
     arrow = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about)})
     part = path.with_suffix(".part")
@@ -50,6 +53,21 @@ def write_packets(folder: Path, table: PacketTable) -> Path:
     )
     part.replace(path)
     return path
+
+
+def is_current(folder: Path, device: str) -> bool:
+    """Say whether the table of a device is there and made of the captures in `raw/`.
+
+    A resumed campaign has more captures than its table. A folder without captures, as
+    others may publish it, has nothing newer than its table.
+    """
+    try:
+        schema = pq.read_schema(_path(folder, device))
+    except (OSError, pa.ArrowException):
+        return False
+    about = json.loads((schema.metadata or {}).get(_KEY, b"{}"))
+    sources = _sources(folder)
+    return not sources or about.get("sources") == sources
 
 
 def load_packets(folder: Path, device: str) -> PacketTable:
@@ -78,6 +96,14 @@ def load_packets(folder: Path, device: str) -> PacketTable:
         covered_ns=tuple((first, last) for first, last in about["covered_ns"]),
         **columns,
     )
+
+
+def _sources(folder: Path) -> list[list[str | int]]:
+    # Not the time of change: a copy of a folder has other ones.
+    try:
+        return [[path.name, path.stat().st_size] for path in find_raw(folder)]
+    except DatasetError:
+        return []
 
 
 def _path(folder: Path, device: str) -> Path:

@@ -47,7 +47,7 @@ def recorded(recording: Recording) -> Section:
 def last_attempts(recording: Recording) -> pl.DataFrame:
     """Return one row per trial: its last attempt says how it ended."""
     rows = recording.log.frame.sort("trial", "attempt", maintain_order=True)
-    return rows.unique(["session", "trial"], keep="last", maintain_order=True)
+    return rows.unique(["trial"], keep="last", maintain_order=True)
 
 
 def _labelled(rows: pl.DataFrame) -> int:

@@ -18,6 +18,7 @@ from analysis.packets import (
     PacketTable,
     clean,
     find_raw,
+    is_current,
     load_packets,
     read_tables,
 )
@@ -112,7 +113,7 @@ def _receipt(path: Path) -> Mapping[str, Any]:
 
 def _packets(campaign: Campaign) -> Mapping[str, PacketTable]:
     folder, names = campaign.folder, [device.name for device in campaign.devices]
-    if names and all((folder / "packets" / f"device={n}").is_dir() for n in names):
+    if names and all(is_current(folder, name) for name in names):
         return {name: load_packets(folder, name) for name in names}
     captures = _raw(folder)
     if not captures:

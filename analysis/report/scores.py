@@ -1,5 +1,6 @@
 """How well activities are recognised: Table 1 and Figure 2 of the paper, and more."""
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,13 @@ from analysis.evaluate.payloads import payload_study
 from analysis.evaluate.samples import samples_in
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
-from analysis.payload import Captures, Vocabulary, messages_of, vocabulary
+from analysis.payload import (
+    Captures,
+    TooMuchTextError,
+    Vocabulary,
+    messages_of,
+    vocabulary,
+)
 from analysis.registry import discover
 from analysis.report import words
 from analysis.report.blocks import (
@@ -109,13 +116,15 @@ def payloads_of(
     if not raw:
         return {}
     captures = Captures(raw)
-    return {
-        share.device: vocabulary(
-            messages_of(captures, share.cut.cleaned.table, share.cut.windows)
-        )
-        for share in shares
-        if share.device in plain and len(share.cut.windows)
-    }
+    said: dict[str, Vocabulary] = {}
+    for share in shares:
+        if share.device not in plain or not len(share.cut.windows):
+            continue
+        table, windows = share.cut.cleaned.table, share.cut.windows
+        # More text than can be compared is not scored; `testbed evaluate` says so.
+        with contextlib.suppress(TooMuchTextError):
+            said[share.device] = vocabulary(messages_of(captures, table, windows))
+    return said
 
 
 def measure(

@@ -71,12 +71,11 @@ def one_direction(name, time_s, size_b, length_s):
     yield f"{name}_duration_s", time_s[-1] - time_s[0] if len(time_s) else 0
 
 
-def naive(packets, start_ns, end_ns):
+def naive(packets, start_ns, end_ns, length_s):
     """Compute each feature from its definition."""
     here = (packets.time_ns >= start_ns) & (packets.time_ns < end_ns)
     time_s = (packets.time_ns[here] - start_ns) / 1e9
     size_b, out = packets.length_b[here].astype(float), packets.outbound[here]
-    length_s = (end_ns - start_ns) / 1e9
     found = {}
     for name, mask in (("in", ~out), ("out", out), ("both", out | True)):
         found |= dict(one_direction(name, time_s[mask], size_b[mask], length_s))
@@ -96,7 +95,7 @@ def test_every_feature_is_what_its_definition_says(seed):
     made = windows(packets, starts_s, [8, 0.2, 0.1, 0.05, 3, 9, 1, 0.4, 2, 7, 5, 30])
     names, x = features_of(packets, made)
     for i in range(len(made)):
-        want = naive(packets, made.start_ns[i], made.end_ns[i])
+        want = naive(packets, made.start_ns[i], made.end_ns[i], 30)
         assert set(names) == set(want)
         for name, value in zip(names, x[i], strict=True):
             assert value == pytest.approx(want[name], rel=1e-6, abs=1e-6), name
@@ -129,3 +128,9 @@ def test_a_window_outside_of_the_capture_has_no_packets_and_finite_features():
     names, x = features_of(packets, windows(packets, [3], [8]))
     assert np.isfinite(x).all()
     assert x[0, names.index("both_delay_s")] == 8
+
+
+def test_windows_without_packets_are_alike_whatever_their_length():
+    made = windows(table(n=0), [0, 20, 60], [8, 25, 40])
+    _, x = features_of(table(n=0), made)
+    assert (x == x[0]).all()

@@ -98,7 +98,8 @@ def test_it_does_what_it_says_and_says_what_it_did(opened):
     for on in (False, True, False):
         plug.set_power(on)
         assert plug.read_power() is on
-        assert (plug.read_power_w() > 1.0) is on
+        # A device takes a moment to act on its own API; a reading takes time too.
+        assert any((plug.read_power_w() > 1.0) is on for _ in range(400))
 
 
 def test_no_current_flows_when_it_is_off(opened):

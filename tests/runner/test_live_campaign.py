@@ -63,6 +63,7 @@ def test_labels_of_a_live_campaign_hold_against_the_ground_truth(place):
         assert_stamps(folder, handle.truth)
     finally:
         live.down(load_lab(place / "lab.yaml"))
+        shutil.rmtree(handle.state, ignore_errors=True)  # the truth outlives the lab
 
 
 def rows_of(path):

@@ -283,3 +283,11 @@ def test_the_real_plug_answers_inside_its_windows(public_data, tmp_path):
         reply &= packets.payload_b[rows] == 49
         times_s = (packets.time_ns[rows][reply] - start_ns) / 1e9
         assert times_s.tolist() == pytest.approx([at_s], abs=0.05)
+
+
+def test_a_trial_that_is_named_twice_is_refused(bring):
+    table = "device,activity,start,delta,trial\n"
+    table += f"lamp,turn_on,{ZERO}25Z,2 s,one\n"
+    table += f"lamp,turn_off,{ZERO}35Z,2 s,one\n"
+    with pytest.raises(ImportDataError, match="'one' is that of line 2 already"):
+        bring(table)

@@ -169,3 +169,18 @@ def test_a_column_of_another_shape_is_refused(table):
     with pytest.raises(ValueError, match="column flow must be"):
         replace(table, flow=np.zeros(3, dtype=np.int32))
     assert isinstance(table, PacketTable)
+
+
+def test_a_table_is_out_of_date_when_the_campaign_has_more_captures(campaign, craft):
+    from analysis.dataset import load_campaign
+    from analysis.packets import find_raw, is_current, read_tables, write_packets
+
+    folder = campaign([[(t, craft.udp4(b"x")) for t in range(5)]], [(3, {})])
+    (device,) = load_campaign(folder).devices
+    assert not is_current(folder, device.name)
+    tables, _ = read_tables(find_raw(folder), (device,))
+    write_packets(folder, tables[device.name])
+    assert is_current(folder, device.name)
+    (first,) = find_raw(folder)
+    (first.parent / "zzz.pcapng").write_bytes(first.read_bytes())
+    assert not is_current(folder, device.name)
