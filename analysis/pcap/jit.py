@@ -1,0 +1,24 @@
+"""How kernels are compiled: once per machine, kept beside the source, without the GIL.
+
+A kernel is a function over flat arrays that numba turns into machine code. numba sees a
+change of the file that a kernel stands in, but not of files that it calls into: so a
+kernel calls only kernels of its own file and of `analysis.pcap.words`, and the set-up
+throws the kept code away when any of them changed.
+
+NUMBA_BOUNDSCHECK=1 together with a NUMBA_CACHE_DIR of its own gives a build that checks
+every index; the tests fuzz that one.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile `function` at its first call, or take what was compiled before."""
+    compiled: Callable[P, R] = numba.njit(cache=True, nogil=True)(function)
+    return compiled
