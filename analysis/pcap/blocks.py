@@ -103,3 +103,23 @@ def parse_options(body: bytes, at: int, order: str) -> Iterator[tuple[int, bytes
             return
         yield code, body[at : at + length]
         at += length + padding(length)
+
+
+def interface_of(body: bytes, order: str) -> Interface:
+    """Return the interface that the body of a description block declares."""
+    link, _reserved, snaplen = struct.unpack_from(order + "HHI", body)
+    resolution, offset_s, texts = 6, 0, []
+    for code, value in parse_options(body, 8, order):
+        if code == OPT_IF_TSRESOL and value:
+            resolution = value[0]
+        elif code == OPT_IF_TSOFFSET and len(value) == 8:
+            offset_s = struct.unpack(order + "q", value)[0]
+        elif code in TEXT_OF_INTERFACE or code == OPT_COMMENT:
+            texts.append((code, value))
+    return Interface(
+        link=link,
+        snaplen=snaplen,
+        resolution=resolution,
+        offset_s=offset_s,
+        options=tuple(texts),
+    )

@@ -1,27 +1,25 @@
-"""Read pcap and pcapng files into columns: first walk the headers, then decode.
+"""A whole capture as columns, with any packet at hand: for files that fit into memory.
 
-This module walks: it finds where each packet lies and when it was seen, and copies no
-payload. `analysis.pcap.decode` then looks into the packets. Any file that tshark opens
-as pcap or pcapng can be read: microseconds or nanoseconds, both byte orders, several
-sections and interfaces, gzip.
+What goes through a capture once, of any size, takes `analysis.pcap.stream` instead.
 """
 
 import mmap
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.pcap.blocks import RECORD_HEAD_B, Interface
+from analysis.pcap.blocks import Interface
 from analysis.pcap.errors import CaptureError
-from analysis.pcap.walk import MAGICS_PCAP, Walk, walk_pcap, walk_pcapng, zeros_from
+from analysis.pcap.source import open_source
+from analysis.pcap.stream import CaptureStream, open_capture_stream
+from analysis.pcap.walk import PCAPNG, Batch
 
 Source = mmap.mmap | bytes
 
-_GZIP = b"\x1f\x8b"
-_PCAPNG = b"\x0a\x0d\x0d\x0a"
+_COLUMNS = ("time_ns", "captured_b", "length_b", "interface", "link")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +27,7 @@ class Frames:
     """The packets of one capture file, in the order of the file.
 
     path          the file
-    source        its (decompressed) bytes; sliced by `offset` and `captured_b`
+    source        its (unpacked) bytes; sliced by `offset` and `captured_b`
     time_ns       (n,) int64, ns UTC; 0 for simple packet blocks, which carry no stamp
     captured_b    (n,) int64, bytes in the file
     length_b      (n,) int64, bytes on the wire
@@ -74,86 +72,66 @@ def read_frames(path: Path) -> Frames:
     and `truncated_at` says so. Raises CaptureError when the file is no capture or is
     damaged, with the byte.
     """
-    source, cut = _open(path)
-    magic = bytes(source[:4])
-    if magic == _PCAPNG:
-        walk = walk_pcapng(path, source)
-    elif magic in MAGICS_PCAP:
-        walk = walk_pcap(path, source)
-    else:
-        raise CaptureError(path, 0, f"is not a pcap or pcapng file ({magic.hex()})")
-    return _frames(path, source, walk, cut)
-
-
-def is_pcapng(path: Path) -> bool:
-    """Say whether a file begins as an uncompressed pcapng file does."""
-    with path.open("rb") as file:
-        return file.read(4) == _PCAPNG
-
-
-def _open(path: Path) -> tuple[Source, bool]:
-    """Return the bytes of a file, and whether its compression ends too early."""
-    try:
-        with path.open("rb") as file:
-            if file.read(2) == _GZIP:
-                file.seek(0)
-                return _gunzip(path, file.read())
-            if path.stat().st_size == 0:
-                raise CaptureError(path, 0, "is empty")
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), False
-    except OSError as exc:
-        reason = f"cannot be read: {exc.strerror or exc}"
-        raise CaptureError(path, 0, reason) from exc
-
-
-def _gunzip(path: Path, data: bytes) -> tuple[bytes, bool]:
-    """Return the decompressed bytes; tolerate a file that ends too early."""
-    out = bytearray()
-    while data.startswith(_GZIP):
-        stream = zlib.decompressobj(wbits=31)
-        try:
-            out += stream.decompress(data)
-        except zlib.error as exc:
-            raise CaptureError(path, len(out), f"gzip is damaged: {exc}") from exc
-        if not stream.eof:
-            return bytes(out), True
-        data = stream.unused_data
-    return bytes(out), False
-
-
-def _frames(path: Path, source: Source, walk: Walk, cut: bool) -> Frames:
-    walk = _without_hole(path, source, walk)
-    interface = walk.interface
-    links = np.array([each.link for each in walk.interfaces], dtype=np.int32)
-    end = len(source) if cut else None
+    parts: list[dict[str, NDArray[Any]]] = []
+    with open_capture_stream(path) as stream:
+        for batch in stream:
+            parts.append(_copied(batch))
+    parts = parts or [_copied(_nothing())]
+    columns = {
+        name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+    }
     return Frames(
         path=path,
-        source=source,
-        time_ns=walk.time_ns,
-        captured_b=walk.captured_b,
-        length_b=walk.length_b,
-        offset=walk.offset,
-        interface=interface,
-        link=links[interface] if len(links) else interface,
-        interfaces=tuple(walk.interfaces),
-        names=tuple(walk.names),
-        truncated_at=end if walk.truncated_at is None else walk.truncated_at,
+        source=_bytes_of(path, stream),
+        interfaces=tuple(stream.interfaces),
+        names=tuple(stream.names),
+        truncated_at=stream.truncated_at,
+        **columns,
     )
 
 
-def _without_hole(path: Path, source: Source, walk: Walk) -> Walk:
-    """Cut off zeros at the end of a pcap file, which look like empty packets.
+def is_pcapng(path: Path) -> bool:
+    """Say whether a file begins as a pcapng file that is not packed does."""
+    with path.open("rb") as file:
+        return file.read(4) == PCAPNG
 
-    Raises CaptureError when packets follow on two or more of them.
-    """
-    blank = (walk.time_ns == 0) & (walk.length_b == 0) & (walk.captured_b == 0)
-    hole = blank[1:] & blank[:-1]
-    if not hole.any():
-        return walk
-    row = int(np.argmax(hole))
-    at = int(walk.offset[row]) - RECORD_HEAD_B
-    if not zeros_from(source, at):
-        raise CaptureError(path, at, "is a hole of zeros, not a packet")
-    columns = ("time_ns", "captured_b", "length_b", "offset", "interface")
-    kept = {name: getattr(walk, name)[:row] for name in columns}
-    return replace(walk, **kept, truncated_at=at)
+
+def _copied(batch: Batch) -> dict[str, NDArray[Any]]:
+    columns = {name: getattr(batch, name).copy() for name in _COLUMNS}
+    columns["offset"] = batch.start + batch.base
+    return columns
+
+
+def _nothing() -> Batch:
+    none = np.zeros(0, dtype=np.int64)
+    return Batch(
+        data=np.zeros(0, dtype=np.uint8),
+        base=0,
+        first_frame=0,
+        start=none,
+        captured_b=none,
+        length_b=none,
+        time_ns=none,
+        interface=none.astype(np.int32),
+        link=none.astype(np.int32),
+        block=none,
+        block_b=none,
+        order="<",
+    )
+
+
+def _bytes_of(path: Path, stream: CaptureStream) -> Source:
+    """Return the bytes of a file: mapped, or unpacked."""
+    if not stream.packed:
+        try:
+            with path.open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as exc:
+            reason = f"cannot be read: {exc.strerror or exc}"
+            raise CaptureError(path, 0, reason) from exc
+    out = bytearray()
+    none = np.zeros(0, dtype=np.uint8)
+    with open_source(path) as source:
+        while (chunk := source.next_chunk(none)) is not None:
+            out += chunk.data
+    return bytes(out)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from analysis.pcap import blocks
+from analysis.pcap.blocks import interface_of
 from analysis.pcap.errors import CaptureError
-from analysis.pcap.walk import MAGICS_PCAP, MAX_BLOCK_B, interface_of
+from analysis.pcap.walk import MAGICS_PCAP, MAX_BLOCK_B
 
 _NS = 1_000_000_000
 _PCAPNG = b"\x0a\x0d\x0d\x0a"

@@ -1,20 +1,25 @@
-"""Walk the headers of a capture: where each packet lies and when it was seen.
+"""From chunks of a capture to batches of packets.
 
-One tight loop per format over the file's bytes; everything per packet that can wait is
-done afterwards on whole columns.
+The kernels of `analysis.pcap.framing` do the walking; what they cannot judge comes
+here: blocks without a packet, holes, damage, and where a file ends.
 """
 
-import mmap
 import struct
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.pcap import blocks
-from analysis.pcap.blocks import Interface
+from analysis.pcap import blocks, framing
+from analysis.pcap.blocks import Interface, interface_of
 from analysis.pcap.errors import CaptureError
+from analysis.pcap.source import Source
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Uint8 = NDArray[np.uint8]
 
 # magic number as it lies in the file -> (byte order, decimals of a second)
 MAGICS_PCAP = {
@@ -23,266 +28,302 @@ MAGICS_PCAP = {
     b"\x4d\x3c\xb2\xa1": ("<", 9),
     b"\xa1\xb2\x3c\x4d": (">", 9),
 }
-
+PCAPNG = b"\x0a\x0d\x0d\x0a"
 # what tshark takes as the longest packet; above it a header is damaged
 MAX_CAPTURED_B = 262_144
 MAX_BLOCK_B = 16 * 1024 * 1024
+FILE_HEAD_B = 24
+_BATCH = 32_768  # packets; a chunk of the smallest frames has about as many
+_NONE = np.zeros(0, dtype=np.uint8)
 _NS = 1_000_000_000
-_PACKETS = (blocks.PACKET, blocks.SIMPLE_PACKET, blocks.OLD_PACKET)
+_MAX_OFFSET_S = 1 << 33
+_REASONS = {
+    framing.BAD_LENGTH: "a block of {} bytes cannot be; the file is damaged",
+    framing.TOO_LONG: "a packet of {} bytes cannot be; the file is damaged",
+    framing.TOO_LONG_FOR_BLOCK: "a packet is longer than its block",
+    framing.UNKNOWN_INTERFACE: "a packet names interface {}, which is not declared",
+}
 
 
-@dataclass(slots=True, kw_only=True)
-class Walk:
-    """Columns of a walk; see `analysis.pcap.reader.Frames`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A run of packets of one section; valid until the next batch is asked for.
 
-    time_ns: NDArray[np.int64]
-    captured_b: NDArray[np.int64]
-    length_b: NDArray[np.int64]
-    offset: NDArray[np.int64]
-    interface: NDArray[np.int32]
-    interfaces: list[Interface]
-    names: list[bytes]
-    truncated_at: int | None
+    data         (m,) uint8, bytes of the file, unpacked
+    base         place of data[0] in the (unpacked) file
+    first_frame  packets of the file before these
+    start        (k,) int64, where each packet begins in `data`
+    captured_b   (k,) int64, bytes of it in the file, all of them in `data`
+    length_b     (k,) int64, bytes on the wire
+    time_ns      (k,) int64, ns UTC; 0 for simple packet blocks, which carry no stamp
+    interface    (k,) int32, row of the stream's `interfaces`
+    link         (k,) int32, link type of that interface
+    block        (k,) int64, where the whole record or block begins in `data`
+    block_b      (k,) int64, and its bytes
+    order        byte order of the section, '<' or '>'
+    others       (row, bytes) of blocks that hold no packet, in the order of the file;
+                 each lies before packet `row` of the batch, or after the last
+    """
+
+    data: Uint8
+    base: int
+    first_frame: int
+    start: Int64
+    captured_b: Int64
+    length_b: Int64
+    time_ns: Int64
+    interface: Int32
+    link: Int32
+    block: Int64
+    block_b: Int64
+    order: str
+    others: tuple[tuple[int, bytes], ...] = ()
+
+    def __len__(self) -> int:
+        return self.start.size
 
 
-def walk_pcap(path: Path, source: mmap.mmap | bytes) -> Walk:
-    """Walk a pcap file. Raises CaptureError when a record header is damaged."""
-    size = len(source)
-    order, decimals = MAGICS_PCAP[bytes(source[:4])]
-    if size < 24:
-        raise CaptureError(path, size, "ends inside the file header")
-    snaplen, link = struct.unpack_from(order + "II", source, 16)
-    captured_at = struct.Struct(order + "I").unpack_from
+class Window:
+    """The part of a file that is looked at; it moves on and never back.
+
+    data          (m,) uint8, valid until `grow`
+    base          place of data[0] in the (unpacked) file
+    truncated_at  byte at which the file ends inside a packet, or None
+    """
+
+    def __init__(self, path: Path, source: Source) -> None:
+        self.path = path
+        self._source = source
+        self.data: Uint8 = _NONE
+        self.base = 0
+        self.truncated_at: int | None = None
+        self.grow(0)
+
+    def grow(self, at: int) -> bool:
+        """Let go what lies before `at`, add a chunk; False when there is none."""
+        chunk = self._source.next_chunk(self.data[at:])
+        if chunk is None:
+            return False
+        self.base += at
+        self.data = chunk
+        return True
+
+    def fault(self, at: int, reason: str) -> CaptureError:
+        """Return an error that names the byte of the file."""
+        return CaptureError(self.path, self.base + at, reason)
+
+    def only_zeros_from(self, at: int) -> bool:
+        """Say whether only zeros follow: space set aside before a power cut."""
+        while not self.data[at:].any():
+            at = self.data.size
+            if not self.grow(at):
+                return True
+            at = 0
+        return False
+
+    def stop(self, at: int) -> None:
+        """Note where the file ends, when that is inside a packet."""
+        if at < self.data.size:
+            self.truncated_at = self.base + at
+
+
+class _Rows:
+    """Output of the kernels, used again for each batch, and what goes with it."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self.out = tuple(np.empty(_BATCH, dtype=np.int64) for _ in range(7))
+        self.n = 0
+        self.n_before = 0
+        self.others: list[tuple[int, bytes]] = []
+
+    def take(self, order: str, links: Int32, first_interface: int) -> Iterator[Batch]:
+        """Yield what has come together, if anything, and begin anew."""
+        n, others = self.n, tuple(self.others)
+        if not n and not others:
+            return
+        start, captured_b, length_b, time_ns, number, block, block_b = (
+            column[:n] for column in self.out
+        )
+        batch = Batch(
+            data=self._window.data,
+            base=self._window.base,
+            first_frame=self.n_before,
+            start=start,
+            captured_b=captured_b,
+            length_b=length_b,
+            time_ns=time_ns,
+            interface=(number + first_interface).astype(np.int32),
+            link=links[number] if n else np.zeros(0, dtype=np.int32),
+            block=block,
+            block_b=block_b,
+            order=order,
+            others=others,
+        )
+        self.n_before += n
+        self.n, self.others = 0, []
+        yield batch
+
+
+def walk_pcap(window: Window, interfaces: list[Interface]) -> Iterator[Batch]:
+    """Yield the packets of a pcap file; its one interface is put into `interfaces`.
+
+    Raises CaptureError where a record cannot be.
+    """
+    if window.data.size < FILE_HEAD_B:
+        raise window.fault(window.data.size, "ends inside the file header")
+    order, decimals = MAGICS_PCAP[window.data[:4].tobytes()]
+    snaplen, link = struct.unpack_from(order + "II", window.data.data, 16)
+    link &= 0xFFFF
+    interfaces.append(Interface(link=link, snaplen=snaplen, resolution=decimals))
+    links = np.array([link], dtype=np.int32)
     limit = max(MAX_CAPTURED_B, snaplen if snaplen < MAX_BLOCK_B else 0)
-    starts: list[int] = []
-    keep = starts.append
-    at, last = 24, size - 16
-    truncated_at = None
-    while at <= last:
-        (captured_b,) = captured_at(source, at + 8)
-        if captured_b > limit:
-            reason = f"a packet of {captured_b} bytes cannot be; the file is damaged"
-            raise CaptureError(path, at, reason)
-        if at + 16 + captured_b > size:
-            truncated_at = at
-            break
-        keep(at)
-        at += 16 + captured_b
-    if truncated_at is None and at != size:
-        truncated_at = at
-    start = np.array(starts, dtype=np.int64)
-    seconds, ticks, captured, length_b = _words(source, start, 4, order).T
-    return Walk(
-        time_ns=seconds * _NS + ticks * 10 ** (9 - decimals),
-        captured_b=captured,
-        length_b=length_b,
-        offset=start + blocks.RECORD_HEAD_B,
-        interface=np.zeros(len(starts), dtype=np.int32),
-        interfaces=[Interface(link=link & 0xFFFF, snaplen=snaplen)],
-        names=[],
-        truncated_at=truncated_at,
-    )
+    rows = _Rows(window)
+    at, final = FILE_HEAD_B, False
+    while True:
+        rule = (order == ">", 10 ** (9 - decimals), limit, final)
+        rows.n, at, status = framing.frame_pcap(window.data, at, 0, rule, rows.out)
+        yield from rows.take(order, links, 0)
+        if status == framing.TOO_LONG:
+            (long_b,) = struct.unpack_from(order + "I", window.data.data, at + 8)
+            raise window.fault(at, _REASONS[status].format(long_b))
+        if status == framing.HOLE:
+            _end_in_zeros(window, at, "is a hole of zeros, not a packet")
+            return
+        if status == framing.NEED_MORE:
+            if final:
+                window.stop(at)
+                return
+            final = not window.grow(at)
+            at = at if final else 0
 
 
-def zeros_from(source: mmap.mmap | bytes, at: int) -> bool:
-    """Say whether only zeros follow: space that was set aside before a power cut."""
-    rest = bytes(source[at:])
-    return rest.count(0) == len(rest)
+def _end_in_zeros(window: Window, at: int, reason: str) -> None:
+    """Take zeros up to the end of the file as cut off. Raises CaptureError."""
+    place = window.base + at
+    if not window.only_zeros_from(at):
+        raise CaptureError(window.path, place, reason)
+    window.truncated_at = place
 
 
-def _words(
-    source: mmap.mmap | bytes, start: NDArray[np.int64], count: int, order: str
-) -> NDArray[np.int64]:
-    """Gather `count` 32-bit numbers at each start; (n, count) int64."""
-    data = np.frombuffer(source, dtype=np.uint8)
-    places = start[:, np.newaxis] + np.arange(4 * count)
-    # a short block at the very end has fewer; what is beyond the end is not looked at
-    words = data.take(places, mode="clip").view(order + "u4")
-    return words.astype(np.int64)
-
-
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Section:
-    """Packets of one pcapng section while it is walked."""
+    """One section of a pcapng file: byte order, and what its packets refer to."""
 
     order: str
-    first: int  # number of the section's first interface in the file
-    interfaces: list[Interface] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
+    first: int  # its first interface in the list of all
+    links: Int32
+    known: tuple[Int64, Int64, Int64]
+
+    @classmethod
+    def of(cls, order: str, first: int, own: list[Interface]) -> "_Section":
+        """Lay the section's interfaces out for the kernels."""
+        return cls(
+            order=order,
+            first=first,
+            links=np.array([each.link for each in own], dtype=np.int32),
+            known=(
+                np.array([each.resolution for each in own], dtype=np.int64),
+                np.array([each.offset_s * _NS for each in own], dtype=np.int64),
+                np.array([each.snaplen for each in own], dtype=np.int64),
+            ),
+        )
 
 
-def walk_pcapng(path: Path, source: mmap.mmap | bytes) -> Walk:
-    """Walk a pcapng file. Raises CaptureError when a block is damaged."""
-    sections: list[_Section] = []
-    names: list[bytes] = []
+def walk_pcapng(
+    window: Window, interfaces: list[Interface], names: list[bytes]
+) -> Iterator[Batch]:
+    """Yield the packets of a pcapng file.
+
+    interfaces, names  are filled with what the file declares, as it is met
+
+    Raises CaptureError where a block cannot be.
+    """
+    rows = _Rows(window)
+    section = _Section.of(_order_of(window, 0), 0, [])
     at = 0
-    while at < len(source):
-        section, stop, whole = _walk_section(path, source, at, sections, names)
-        sections.append(section)
-        if not whole:
-            return _joined(path, source, sections, names, stop)
-        at = stop
-    return _joined(path, source, sections, names, None)
+    while True:
+        rule = (section.order == ">", MAX_BLOCK_B)
+        rows.n, at, status = framing.frame_pcapng(
+            window.data, at, rows.n, rule, section.known, rows.out
+        )
+        if status == framing.OTHER_BLOCK:
+            block = _block_at(window, at, section.order)
+            if block is not None:
+                if block[:4] == PCAPNG:
+                    yield from rows.take(section.order, section.links, section.first)
+                section = _declared(window, at, block, section, interfaces, names)
+                rows.others.append((rows.n, block))
+                at += len(block)
+                continue
+            status = framing.NEED_MORE
+        yield from rows.take(section.order, section.links, section.first)
+        if status >= framing.BAD_LENGTH:
+            _end_or_raise(window, at, status, section.order)
+            return
+        if status == framing.NEED_MORE:
+            if not window.grow(at):
+                window.stop(at)
+                return
+            at = 0
 
 
-def _walk_section(
-    path: Path,
-    source: mmap.mmap | bytes,
-    start: int,
-    before: list[_Section],
-    names: list[bytes],
-) -> tuple[_Section, int, bool]:
-    """Walk one section; return it, where it stopped, and whether it was whole."""
-    size = len(source)
-    order = _byte_order(path, source, start)
-    first = sum(len(section.interfaces) for section in before)
-    section = _Section(order=order, first=first)
-    length_of = struct.Struct(order + "II").unpack_from
-    keep = section.starts.append
-    at = start
-    while at + 12 <= size:
-        kind, length = length_of(source, at)
-        if kind == blocks.SECTION and at != start:
-            return section, at, True
-        if kind == length == 0 and zeros_from(source, at):
-            return section, at, False
-        if length % 4 or not 12 <= length <= MAX_BLOCK_B:
-            reason = f"a block of {length} bytes cannot be; the file is damaged"
-            raise CaptureError(path, at, reason)
-        if at + length > size:
-            return section, at, False
-        if kind in _PACKETS:
-            keep(at)
-        elif kind == blocks.INTERFACE and length >= 20:
-            body = bytes(source[at + 8 : at + length - 4])
-            section.interfaces.append(interface_of(body, order))
-        elif kind == blocks.NAMES and order == "<":
-            names.append(bytes(source[at + 8 : at + length - 4]))
-        at += length
-    return section, at, at == size
-
-
-def _byte_order(path: Path, source: mmap.mmap | bytes, at: int) -> str:
-    magic = bytes(source[at + 8 : at + 12])
+def _order_of(window: Window, at: int) -> str:
+    """Return the byte order of the section that begins at `at`."""
+    magic = window.data[at + 8 : at + 12].tobytes()
     for order in "<>":
         if magic == struct.pack(order + "I", blocks.BYTE_ORDER):
             return order
-    raise CaptureError(path, at, "is not the start of a pcapng section")
+    raise window.fault(at, "is not the start of a pcapng section")
 
 
-def interface_of(body: bytes, order: str) -> Interface:
-    """Return the interface that the body of a description block declares."""
-    link, _reserved, snaplen = struct.unpack_from(order + "HHI", body)
-    resolution, offset_s, texts = 6, 0, []
-    for code, value in blocks.parse_options(body, 8, order):
-        if code == blocks.OPT_IF_TSRESOL and value:
-            resolution = value[0]
-        elif code == blocks.OPT_IF_TSOFFSET and len(value) == 8:
-            offset_s = struct.unpack(order + "q", value)[0]
-        elif code in blocks.TEXT_OF_INTERFACE or code == blocks.OPT_COMMENT:
-            texts.append((code, value))
-    return Interface(
-        link=link,
-        snaplen=snaplen,
-        resolution=resolution,
-        offset_s=offset_s,
-        options=tuple(texts),
-    )
+def _block_at(window: Window, at: int, order: str) -> bytes | None:
+    """Return the block at `at`, None when it is not all there. Raises CaptureError."""
+    if window.data[at : at + 4].tobytes() == PCAPNG:
+        order = _order_of(window, at)
+    (size,) = struct.unpack_from(order + "I", window.data.data, at + 4)
+    if size % 4 or not 12 <= size <= MAX_BLOCK_B:
+        raise window.fault(at, _REASONS[framing.BAD_LENGTH].format(size))
+    if at + size > window.data.size:
+        return None
+    return window.data[at : at + size].tobytes()
 
 
-def _joined(
-    path: Path,
-    source: mmap.mmap | bytes,
-    sections: list[_Section],
-    names: list[bytes],
-    stop: int | None,
-) -> Walk:
-    """Turn the packet blocks of all sections into columns."""
-    interfaces = [each for section in sections for each in section.interfaces]
-    heads = np.concatenate([_heads(path, source, section) for section in sections])
-    ticks = heads[:, 3].astype(np.uint64) << np.uint64(32)
-    ticks |= heads[:, 4].astype(np.uint64)
-    return Walk(
-        time_ns=_times(ticks, heads[:, 2], interfaces, heads[:, 0]),
-        captured_b=heads[:, 5].copy(),
-        length_b=heads[:, 6].copy(),
-        offset=heads[:, 7].copy(),
-        interface=heads[:, 2].astype(np.int32),
-        interfaces=interfaces,
-        names=names,
-        truncated_at=stop,
-    )
-
-
-def _heads(
-    path: Path, source: mmap.mmap | bytes, section: _Section
-) -> NDArray[np.int64]:
-    """Return what the packet blocks of a section say of themselves.
-
-    returns  (n, 8) int64: kind, length, interface of the file, upper and lower half of
-             the stamp, captured bytes, bytes on the wire, where the packet begins
-    """
-    start = np.array(section.starts, dtype=np.int64)
-    words = _words(source, start, 7, section.order)
-    heads = np.column_stack((words, start + blocks.PACKET_HEAD_B))
-    simple = heads[:, 0] == blocks.SIMPLE_PACKET
-    if simple.any():
-        snaplen = section.interfaces[0].snaplen if section.interfaces else 0
-        length_b, room = heads[simple, 2], heads[simple, 1] - 16
-        captured = np.minimum(length_b, np.minimum(room, snaplen or room))
-        heads[simple, 2:5] = 0
-        heads[simple, 5], heads[simple, 6] = captured, length_b
-        heads[simple, 7] = start[simple] + 12
-    old = heads[:, 0] == blocks.OLD_PACKET
-    # number of the interface and drops share the word, in the order of the bytes
-    shared = heads[old, 2]
-    heads[old, 2] = shared & 0xFFFF if section.order == "<" else shared >> 16
-    head_b = np.where(simple, 16, 32)
-    long = np.maximum(heads[:, 5], 0) + head_b > heads[:, 1]
-    if long.any():
-        at = int(start[int(np.argmax(long))])
-        raise CaptureError(path, at, "a packet is longer than its block")
-    unknown = heads[:, 2] >= len(section.interfaces)
-    if unknown.any():
-        row = int(np.argmax(unknown))
-        reason = f"a packet names interface {heads[row, 2]}, which is not declared"
-        raise CaptureError(path, int(start[row]), reason)
-    heads[:, 2] += section.first
-    return heads
-
-
-def _times(
-    ticks: NDArray[np.uint64],
-    interface: NDArray[np.int64],
+def _declared(
+    window: Window,
+    at: int,
+    block: bytes,
+    section: _Section,
     interfaces: list[Interface],
-    kind: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Return stamps in ns; simple packets, which have none, get 0."""
-    time_ns = np.zeros(ticks.shape, dtype=np.int64)
-    for number, each in enumerate(interfaces):
-        mine = interface == number
-        ns = ticks_to_ns(ticks[mine], each.resolution)
-        time_ns[mine] = ns + each.offset_s * _NS
-    time_ns[kind == blocks.SIMPLE_PACKET] = 0
-    return time_ns
+    names: list[bytes],
+) -> _Section:
+    """Take in what a block declares; return the section that packets now are in."""
+    if block[:4] == PCAPNG:
+        return _Section.of(_order_of(window, at), len(interfaces), [])
+    (kind,) = struct.unpack_from(section.order + "I", block)
+    if kind == blocks.INTERFACE and len(block) >= 20:
+        interface = interface_of(block[8:-4], section.order)
+        if abs(interface.offset_s) > _MAX_OFFSET_S:
+            reason = f"an interface with stamps {interface.offset_s} s off cannot be"
+            raise window.fault(at, reason)
+        interfaces.append(interface)
+        own = interfaces[section.first :]
+        return _Section.of(section.order, section.first, own)
+    if kind == blocks.NAMES and section.order == "<":
+        names.append(block[8:-4])
+    return section
 
 
-def ticks_to_ns(ticks: NDArray[np.uint64], resolution: int) -> NDArray[np.int64]:
-    """Return ns for stamps in units of if_tsresol, rounded down.
-
-    ticks       (n,) uint64
-    resolution  10^-n s, or 2^-(n & 127) s when bit 7 is set
-    returns     (n,) int64
-    """
-    power = resolution & 0x7F
-    if not resolution & 0x80:
-        scale = np.uint64(10 ** min(abs(9 - power), 19))
-        scaled = ticks * scale if power <= 9 else ticks // scale
-        return scaled.astype(np.int64)
-    shift = np.uint64(min(power, 63))
-    seconds = ticks >> shift
-    part = ticks & ((np.uint64(1) << shift) - np.uint64(1))
-    # 33 bits are finer than a nanosecond, and times 10^9 still fit into 64
-    surplus = np.uint64(max(0, int(shift) - 33))
-    fraction = (part >> surplus) * np.uint64(_NS) >> (shift - surplus)
-    return (seconds * np.uint64(_NS) + fraction).astype(np.int64)
+def _end_or_raise(window: Window, at: int, status: int, order: str) -> None:
+    """End in zeros that were set aside, or raise CaptureError."""
+    kind, size = struct.unpack_from(order + "II", window.data.data, at)
+    number = 0  # a simple packet is of the first interface
+    if status == framing.UNKNOWN_INTERFACE and kind != blocks.SIMPLE_PACKET:
+        width = "I" if kind == blocks.PACKET else "H"
+        (number,) = struct.unpack_from(order + width, window.data.data, at + 8)
+    unknown = status == framing.UNKNOWN_INTERFACE
+    reason = _REASONS[status].format(number if unknown else size)
+    if status == framing.BAD_LENGTH and kind == size == 0:
+        _end_in_zeros(window, at, reason)
+        return
+    raise window.fault(at, reason)

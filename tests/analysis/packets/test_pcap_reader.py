@@ -11,7 +11,7 @@ from analysis.pcap.blocks import Interface
 from analysis.pcap.decode import decode_frames
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.reader import read_frames
-from analysis.pcap.walk import ticks_to_ns
+from analysis.pcap.framing import to_ns
 from analysis.pcap.writer import open_capture
 
 T_NS = 1_700_000_000_123_456_789
@@ -254,6 +254,6 @@ def test_ticks_become_ns_as_with_whole_numbers(ticks, power, binary):
     expected = ticks * 10**9 // per_s
     if expected >= 2**63:
         return
-    got = ticks_to_ns(np.array([ticks], dtype=np.uint64), power | binary << 7)
+    got = to_ns(np.uint64(ticks), power | binary << 7)
     # below 2^-33 s bits are dropped first, which can cost the last nanosecond
-    assert expected - (binary and power > 33) <= got[0] <= expected
+    assert expected - (binary and power > 33) <= got <= expected
