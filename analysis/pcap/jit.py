@@ -2,7 +2,7 @@
 
 A kernel is a function over flat arrays that numba turns into machine code. numba sees a
 change of the file that a kernel stands in, but not of files that it calls into: so a
-kernel calls only kernels of its own file and of `analysis.pcap.words`, and the set-up
+kernel calls only kernels of its own file, of `words` and of `checksum`, and the set-up
 throws the kept code away when any of them changed.
 
 NUMBA_BOUNDSCHECK=1 together with a NUMBA_CACHE_DIR of its own gives a build that checks

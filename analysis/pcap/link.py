@@ -1,0 +1,174 @@
+"""Kernels for the lowest layer: who sent a frame to whom, and what lies in it.
+
+Each helper looks at one packet, bytes [p, end) of `b`, and returns (type of what lies
+inside, where that begins, source MAC, destination MAC). The type is an ethertype; 0
+where there is none or it was not captured; MACs that a link does not say are 0.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.pcap.jit import kernel
+from analysis.pcap.words import Uint8, be16, be32, be48, le16, u8
+
+Int64 = NDArray[np.int64]
+Head = tuple[int, int, int, int]
+
+IPV4_TYPE, IPV6_TYPE = 0x0800, 0x86DD
+_MAX_TAGS = 8
+_LLC_SNAP = 0xAAAA
+_NULL, _ETHERNET, _IEEE802_11, _LOOP = 0, 1, 105, 108
+_SLL, _RADIOTAP, _SLL2 = 113, 127, 276
+_RAW, _RAW_BSD, _RAW_OPENBSD, _IPV4, _IPV6 = 101, 12, 14, 228, 229
+# the numbers of link types that are understood
+DECODED = frozenset(
+    {
+        _NULL,
+        _ETHERNET,
+        _RAW_BSD,
+        _RAW_OPENBSD,
+        _RAW,
+        _IEEE802_11,
+        _LOOP,
+        _SLL,
+        _RADIOTAP,
+        _IPV4,
+        _IPV6,
+        _SLL2,
+    }
+)
+
+
+@kernel
+def decode_links(
+    b: Uint8,
+    packets: tuple[Int64, Int64, NDArray[np.int32]],
+    ethertype: NDArray[np.uint16],
+    macs: tuple[NDArray[np.uint64], NDArray[np.uint64]],
+    network: Int64,
+) -> None:
+    """Fill types, MACs and where the network layer begins.
+
+    packets  start, captured bytes and link type of each
+    macs     source and destination, to be filled
+    """
+    start, captured_b, link = packets
+    src_mac, dst_mac = macs
+    for i in range(start.size):
+        p = start[i]
+        kind, at, src, dst = _head(b, p, p + captured_b[i], link[i])
+        ethertype[i] = kind if kind >= 1536 else 0
+        src_mac[i], dst_mac[i] = src, dst
+        network[i] = at
+
+
+@kernel
+def _head(b: Uint8, p: int, end: int, link: int) -> Head:
+    if link == _ETHERNET:
+        return _ethernet(b, p, end)
+    if link in (_RAW, _RAW_BSD, _RAW_OPENBSD, _IPV4, _IPV6):
+        return _bare(b, p, end)
+    if link in (_NULL, _LOOP):
+        return _bare(b, p + 4, end)
+    if link in (_SLL, _SLL2):
+        return _cooked(b, p, end, link == _SLL)
+    if link == _IEEE802_11:
+        return _wireless(b, p, end)
+    if link == _RADIOTAP and p + 4 <= end:
+        return _wireless(b, p + le16(b, p + 2), end)
+    return 0, p, 0, 0
+
+
+@kernel
+def _ethernet(b: Uint8, p: int, end: int) -> Head:
+    if p + 14 > end:
+        return 0, p, 0, 0
+    kind, at = _inside(b, p + 14, end, be16(b, p + 12))
+    return kind, at, be48(b, p + 6), be48(b, p)
+
+
+@kernel
+def _inside(b: Uint8, at: int, end: int, kind: int) -> tuple[int, int]:
+    """Step over VLAN tags and a SNAP header; return the type below and its place."""
+    tags = 0
+    while kind in (0x8100, 0x88A8, 0x9100) and at + 4 <= end and tags < _MAX_TAGS:
+        kind = be16(b, at + 2)
+        at += 4
+        tags += 1
+    if kind < 1536 and _is_snap(b, at, end):
+        return be16(b, at + 6), at + 8
+    return kind, at
+
+
+@kernel
+def _is_snap(b: Uint8, at: int, end: int) -> bool:
+    """Say whether an LLC header with an ethertype in it begins at `at`."""
+    if at + 8 > end:
+        return False
+    return be16(b, at) == _LLC_SNAP and be32(b, at + 2) == 0x03000000
+
+
+@kernel
+def _bare(b: Uint8, p: int, end: int) -> Head:
+    """IP without a link header, told by its version."""
+    if p >= end:
+        return 0, p, 0, 0
+    version = u8(b, p) >> 4
+    kind = IPV4_TYPE if version == 4 else IPV6_TYPE if version == 6 else 0
+    return kind, p, 0, 0
+
+
+@kernel
+def _cooked(b: Uint8, p: int, end: int, first: bool) -> Head:
+    """Linux cooked capture, version 1 (`first`) or 2: the sender's MAC alone."""
+    head_b = 16 if first else 20
+    if p + head_b > end:
+        return 0, p, 0, 0
+    kind = be16(b, p + 14) if first else be16(b, p)
+    size = be16(b, p + 4) if first else u8(b, p + 11)
+    src = be48(b, p + 6 if first else p + 12) if size == 6 else 0
+    kind, at = _inside(b, p + head_b, end, kind)
+    return kind, at, src, 0
+
+
+@kernel
+def _wireless(b: Uint8, p: int, end: int) -> Head:
+    """IEEE 802.11; what is encrypted or aggregated is not looked into."""
+    if p + 24 > end:
+        return 0, p, 0, 0
+    control = le16(b, p)
+    kind, sub = (control >> 2) & 3, (control >> 4) & 15
+    to_access, from_access = (control >> 8) & 1, (control >> 9) & 1
+    one, two, three = be48(b, p + 4), be48(b, p + 10), be48(b, p + 16)
+    if kind == 0:  # management
+        return 0, p, two, one
+    if kind != 2:  # control frames name stations of the air, not ends
+        return 0, p, 0, 0
+    dst = three if to_access else one
+    src = two if not from_access else three
+    head_b = 24
+    if to_access and from_access:
+        head_b = 30
+        src = be48(b, p + 24) if p + 30 <= end else 0
+    return _wireless_body(b, p, end, (head_b, control, sub), (src, dst))
+
+
+@kernel
+def _wireless_body(
+    b: Uint8,
+    p: int,
+    end: int,
+    head: tuple[int, int, int],
+    macs: tuple[int, int],
+) -> Head:
+    head_b, control, sub = head
+    sealed = (control >> 14) & 1
+    if sub & 8:  # with quality of service
+        aggregated = p + head_b < end and u8(b, p + head_b) & 0x80 != 0
+        sealed |= aggregated
+        head_b += 6 if (control >> 15) & 1 else 2
+    at = p + head_b
+    if sealed or sub & 4 or not _is_snap(b, at, end):
+        return 0, at, macs[0], macs[1]
+    kind, at = _inside(b, at + 8, end, be16(b, at + 6))
+    return kind, at, macs[0], macs[1]
