@@ -20,8 +20,9 @@ lint: setup ## ruff, formatting, types, floors
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-bench: setup ## ratios measured side by side in one run, written as JSON
-	@$(PY) -m tests.bench
+bench: setup ## whole processes beside tshark and others: build/bench (BENCH=options)
+	@$(PY) -m tests.bench.environment
+	@$(PY) -m tests.bench $(BENCH)
 
 docs: setup ## what is generated: CLI reference, schemas, tables
 	@$(PY) -m testbed.cli.reference
