@@ -60,7 +60,10 @@ def compile_kernels(folder: Path) -> None:
 def one_run(tool: Tool, facts: dict, *, cold: bool) -> tuple[Run, str]:
     """Bring everything into the same state, then run one tool once."""
     capture = Path(facts["capture"])
-    tools.prepare(tool, capture.parents[1])
+    if before := tools.prepare(tool, capture.parents[1]):
+        made = measure.run(before, cwd=ROOT, limit_s=_LIMIT_S)
+        if made.fault:
+            return made, ""
     if tool.packets is not None and str(tool.packets) in facts["slices"]:
         capture = Path(facts["slices"][str(tool.packets)])
     how = "in the page cache as far as it fits"

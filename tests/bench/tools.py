@@ -116,13 +116,16 @@ def missing(tools: Sequence[Tool]) -> dict[str, str]:
     return found
 
 
-def prepare(tool: Tool, campaign: Path) -> None:
-    """Bring the campaign folder into the state from which `tool` starts."""
+def prepare(tool: Tool, campaign: Path) -> list[str]:
+    """Bring the campaign folder into the state from which `tool` starts.
+
+    Returns a command that must still run for that, or nothing.
+    """
     for name in tool.removes:
         shutil.rmtree(campaign / name, ignore_errors=True)
     if tool.needs and not (campaign / "packets").exists():
-        make = [sys.executable, "-m", "testbed", "packets", str(campaign)]
-        subprocess.run(make, cwd=environment.ROOT, check=True, capture_output=True)
+        return [sys.executable, "-m", "testbed", "packets", str(campaign)]
+    return []
 
 
 def versions(tools: Sequence[Tool]) -> dict[str, str]:
