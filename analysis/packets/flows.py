@@ -1,0 +1,325 @@
+"""The flow table of one device: what each of its conversations added up to.
+
+`flows/device=<device>/part-00000.parquet` beside the packet table, one part per raw
+capture; hive-partitioned like it. A flow is told by the number that its packets have in
+the packet table together with the capture, for numbers begin anew in each file.
+"""
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from analysis.errors import DatasetError
+from analysis.pcap.conversations import Keys
+from analysis.pcap.jit import kernel
+
+Bool = NDArray[np.bool_]
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Text = NDArray[np.str_]
+Uint8 = NDArray[np.uint8]
+
+_FORMAT = 1
+_KEY = b"testbed"
+_FIRST_SIZE = 64
+_REPEATS = 3  # retransmission, fast and spurious; the codes above are something else
+
+FLOW_COLUMNS: Mapping[str, str] = {
+    "capture": "i2",
+    "flow": "i4",
+    "protocol": "u1",
+    "device_address": "<U39",
+    "remote_address": "<U39",
+    "device_port": "u2",
+    "remote_port": "u2",
+    "first_ns": "i8",
+    "last_ns": "i8",
+    "packets_out": "i8",
+    "packets_in": "i8",
+    "bytes_out": "i8",
+    "bytes_in": "i8",
+    "payload_out_b": "i8",
+    "payload_in_b": "i8",
+    "tcp_flags_out": "u1",
+    "tcp_flags_in": "u1",
+    "retransmissions": "i8",
+    "started_by_device": "?",
+}
+# columns of a row of totals, in the order of the table
+_FLOW, _FIRST_NS, _LAST_NS, _PACKETS, _BYTES, _PAYLOAD = 0, 1, 2, 3, 5, 7
+_FLAGS, _RETRANSMISSIONS, _STARTED, _IS_SOURCE = 9, 11, 12, 13
+_TOTALS = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowTable:
+    """Conversations of one device, in order of appearance; m rows.
+
+    device             name of the device
+    capture            (m,) int16, row of the packet table's `captures`
+    flow               (m,) int32, number of the conversation in that capture
+    protocol           (m,) uint8, number of the IP protocol
+    device_address     (m,) text, address that the device has in it
+    remote_address     (m,) text, address of the other endpoint
+    device_port        (m,) uint16, TCP and UDP; 0 for others and for later fragments
+    remote_port        (m,) uint16
+    first_ns           (m,) int64, lowest stamp, ns UTC on the capture's clock
+    last_ns            (m,) int64, highest stamp
+    packets_out        (m,) int64, packets that the device sent
+    packets_in         (m,) int64, packets that it received
+    bytes_out          (m,) int64, bytes of the frames on the wire that it sent
+    bytes_in           (m,) int64, of those that it received
+    payload_out_b      (m,) int64, bytes above TCP or UDP, else above IP
+    payload_in_b       (m,) int64
+    tcp_flags_out      (m,) uint8, the low eight flags of all packets, or-ed
+    tcp_flags_in       (m,) uint8
+    retransmissions    (m,) int64, packets both ways: retransmission, fast, spurious
+    started_by_device  (m,) bool, whether the device sent the first packet seen
+    """
+
+    device: str
+    capture: NDArray[np.int16]
+    flow: Int32
+    protocol: Uint8
+    device_address: Text
+    remote_address: Text
+    device_port: NDArray[np.uint16]
+    remote_port: NDArray[np.uint16]
+    first_ns: Int64
+    last_ns: Int64
+    packets_out: Int64
+    packets_in: Int64
+    bytes_out: Int64
+    bytes_in: Int64
+    payload_out_b: Int64
+    payload_in_b: Int64
+    tcp_flags_out: Uint8
+    tcp_flags_in: Uint8
+    retransmissions: Int64
+    started_by_device: Bool
+
+    def __post_init__(self) -> None:
+        for name, dtype in FLOW_COLUMNS.items():
+            column = getattr(self, name)
+            if column.shape != self.flow.shape or column.dtype != np.dtype(dtype):
+                raise ValueError(
+                    f"column {name} must be {self.flow.shape} {np.dtype(dtype)}, "
+                    f"got {column.shape} {column.dtype}"
+                )
+            column.setflags(write=False)
+
+    def __len__(self) -> int:
+        return self.flow.size
+
+    @classmethod
+    def of(cls, device: str, columns: Mapping[str, Any]) -> "FlowTable":
+        """Make a table of columns, cast to their types."""
+        cast = {n: np.asarray(columns[n], np.dtype(t)) for n, t in FLOW_COLUMNS.items()}
+        return cls(device=device, **cast)
+
+
+class FlowTotals:
+    """Adds up the packets of one device in one capture, batch by batch.
+
+    Memory grows by 112 bytes per conversation of the device and 4 per conversation of
+    the capture, never with packets.
+    """
+
+    def __init__(self) -> None:
+        """Begin a capture."""
+        self._count = np.zeros(1, dtype=np.int64)
+        self._place = np.zeros(0, dtype=np.int32)
+        self._totals = np.zeros((_FIRST_SIZE, _TOTALS), dtype=np.int64)
+
+    def __len__(self) -> int:
+        """Return how many conversations the device has had."""
+        return int(self._count[0])
+
+    def add(
+        self,
+        *,
+        flow: Int32,
+        reverse: Bool,
+        outbound: Bool,
+        time_ns: Int64,
+        length_b: NDArray[np.uint32],
+        payload_b: NDArray[np.uint32],
+        tcp_flags: Uint8,
+        retransmission: Uint8,
+    ) -> None:
+        """Take the device's next packets, in order of the file; columns as they come.
+
+        flow, reverse, retransmission  (n,) as `Conversations.add` says
+        outbound                       (n,) bool, the device sent it
+        time_ns, length_b, payload_b, tcp_flags  (n,) columns of the packets
+        """
+        if not flow.size:
+            return
+        self._reach(int(flow.max()) + 1)
+        done = 0
+        while done < flow.size:
+            done = _add_up(
+                done,
+                flow,
+                (reverse, outbound),
+                time_ns,
+                (length_b, payload_b),
+                (tcp_flags, retransmission),
+                self._place,
+                self._totals,
+                self._count,
+            )
+            if done < flow.size:
+                more = np.zeros_like(self._totals)
+                self._totals = np.concatenate([self._totals, more])
+
+    def table(self, keys: Keys, *, device: str, capture: int = 0) -> FlowTable:
+        """Return the flows so far.
+
+        keys     who talks in the conversations of the capture
+        device   its name
+        capture  row of the packet table's `captures`
+        """
+        totals = self._totals[: len(self)]
+        flow = totals[:, _FLOW]
+        is_source = totals[:, _IS_SOURCE].astype(bool)
+        ends = (
+            (_texts(keys.src[flow]), keys.src_port[flow]),
+            (_texts(keys.dst[flow]), keys.dst_port[flow]),
+        )
+        pairs = {
+            "packets_out": _PACKETS,
+            "bytes_out": _BYTES,
+            "payload_out_b": _PAYLOAD,
+            "tcp_flags_out": _FLAGS,
+        }
+        columns: dict[str, Any] = {n: totals[:, at] for n, at in pairs.items()}
+        for name, at in pairs.items():
+            columns[name.replace("_out", "_in")] = totals[:, at + 1]
+        columns |= {
+            "capture": np.full(flow.size, capture),
+            "flow": flow,
+            "protocol": keys.protocol[flow],
+            "device_address": np.where(is_source, ends[0][0], ends[1][0]),
+            "remote_address": np.where(is_source, ends[1][0], ends[0][0]),
+            "device_port": np.where(is_source, ends[0][1], ends[1][1]),
+            "remote_port": np.where(is_source, ends[1][1], ends[0][1]),
+            "first_ns": totals[:, _FIRST_NS],
+            "last_ns": totals[:, _LAST_NS],
+            "retransmissions": totals[:, _RETRANSMISSIONS],
+            "started_by_device": totals[:, _STARTED],
+        }
+        return FlowTable.of(device, columns)
+
+    def _reach(self, flows: int) -> None:
+        """Make `_place` cover the conversations below `flows`."""
+        if flows > self._place.size:
+            longer = np.full(max(flows, 2 * self._place.size), -1, dtype=np.int32)
+            longer[: self._place.size] = self._place
+            self._place = longer
+
+
+@kernel
+def _add_up(
+    first: int,
+    flow: Int32,
+    sense: tuple[Bool, Bool],
+    time_ns: Int64,
+    sizes: tuple[NDArray[np.uint32], NDArray[np.uint32]],
+    codes: tuple[Uint8, Uint8],
+    place: Int32,
+    totals: Int64,
+    count: Int64,
+) -> int:
+    """Add packets from row `first` on; return the row where room ran out."""
+    reverse, outbound = sense
+    length_b, payload_b = sizes
+    tcp_flags, retransmission = codes
+    for i in range(first, flow.size):
+        f = flow[i]
+        if f < 0:
+            continue
+        at = place[f]
+        if at < 0:
+            at = count[0]
+            if at >= totals.shape[0]:
+                return i
+            count[0], place[f] = at + 1, at
+            totals[at, _FLOW] = f
+            totals[at, _FIRST_NS] = totals[at, _LAST_NS] = time_ns[i]
+            totals[at, _STARTED] = outbound[i]
+            totals[at, _IS_SOURCE] = outbound[i] != reverse[i]
+        totals[at, _FIRST_NS] = min(totals[at, _FIRST_NS], time_ns[i])
+        totals[at, _LAST_NS] = max(totals[at, _LAST_NS], time_ns[i])
+        way = 0 if outbound[i] else 1
+        totals[at, _PACKETS + way] += 1
+        totals[at, _BYTES + way] += np.int64(length_b[i])
+        totals[at, _PAYLOAD + way] += np.int64(payload_b[i])
+        totals[at, _FLAGS + way] |= np.int64(tcp_flags[i])
+        if 1 <= retransmission[i] <= _REPEATS:
+            totals[at, _RETRANSMISSIONS] += 1
+    return flow.size
+
+
+def _texts(addresses: NDArray[np.uint64]) -> Text:
+    """Write addresses as people do, each different one once."""
+    unique, rows = np.unique(addresses, axis=0, return_inverse=True)
+    texts = [_text(high << 64 | low) for high, low in unique.tolist()]
+    return np.array(texts, dtype="<U39")[rows.reshape(-1)]
+
+
+def _text(number: int) -> str:
+    address = ipaddress.IPv6Address(number)
+    return str(address.ipv4_mapped or address)
+
+
+def write_flows(path: Path, table: FlowTable) -> Path:
+    """Write a table as one Parquet file, wholly or not at all; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {name: pa.array(getattr(table, name)) for name in FLOW_COLUMNS}
+    about = {"format": _FORMAT, "device": table.device}
+    arrow = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about)})
+    part = path.with_suffix(".part")
+    pq.write_table(arrow, part, compression="zstd", compression_level=1)
+    part.replace(path)
+    return path
+
+
+def load_flows(folder: Path, device: str) -> FlowTable:
+    """Read the flow table of one device, all parts.
+
+    Raises DatasetError when it is not there or not of this format.
+    """
+    home = folder / "flows" / f"device={device}"
+    paths = sorted(home.glob("part-*.parquet"))
+    if not paths:
+        message = f"{home}: there is no flow table of {device!r}; run testbed packets"
+        raise DatasetError(message)
+    parts = [_read(path) for path in paths]
+    names = [f.name for f in fields(FlowTable) if f.name in FLOW_COLUMNS]
+    columns = {n: np.concatenate([part[n] for part in parts]) for n in names}
+    return FlowTable.of(device, columns)
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        arrow = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as exc:
+        raise DatasetError(f"{path}: is no flow table: {exc}") from exc
+    about = json.loads((arrow.schema.metadata or {}).get(_KEY, b"{}"))
+    if about.get("format") != _FORMAT or not set(FLOW_COLUMNS) <= set(
+        arrow.column_names
+    ):
+        raise DatasetError(f"{path}: is of another format; run testbed packets again")
+    return {
+        name: np.array(arrow.column(name).to_numpy(), dtype=np.dtype(dtype))
+        for name, dtype in FLOW_COLUMNS.items()
+    }
