@@ -3,16 +3,15 @@
 A gap lies between two neighbours of the same direction, within one window.
 """
 
-import numpy as np
-
-from analysis.features import ragged
-from analysis.features.distribution import describe, names_of
-from analysis.features.model import Direction, Family, Float64, WindowPackets
+from analysis.features.distribution import names_of
+from analysis.features.model import Family, Float64, WindowPackets
+from analysis.features.statistics import gap_statistics
 
 
 def _compute(packets: WindowPackets) -> Float64:
-    groups = (packets.groups[d] for d in Direction)
-    return np.hstack([describe(*ragged.gaps_s(g.time_ns, g.offsets)) for g in groups])
+    return gap_statistics(
+        packets.first, packets.last, packets.time_ns, packets.outbound
+    )
 
 
 FEATURES = (Family(name="gaps", features=names_of("gap", "s"), compute=_compute),)

@@ -8,7 +8,6 @@ the first outgoing one. The duration of fewer than two packets is 0.
 
 import numpy as np
 
-from analysis.features import ragged
 from analysis.features.model import (
     Direction,
     Family,
@@ -16,29 +15,20 @@ from analysis.features.model import (
     Float64,
     WindowPackets,
 )
+from analysis.features.statistics import first_and_last_s, reply_s
 
 
 def _compute(packets: WindowPackets) -> Float64:
-    longest_ns = round(float(packets.length_s.max(initial=0.0)) * 1e9)
-    end_ns = packets.start_ns + longest_ns
-    columns = []
-    for direction in Direction:
-        group = packets.groups[direction]
-        first_ns, last_ns = ragged.ends(group.time_ns, group.offsets, end_ns)
-        columns.append((first_ns - packets.start_ns) / 1e9)
-        columns.append((last_ns - first_ns) / 1e9)
-    return np.column_stack((*columns, _reply_s(packets, end_ns, longest_ns)))
-
-
-def _reply_s(packets: WindowPackets, end_ns: np.ndarray, longest_ns: int) -> Float64:
-    incoming, outgoing = packets.groups[Direction.IN], packets.groups[Direction.OUT]
-    asked_ns, _ = ragged.ends(outgoing.time_ns, outgoing.offsets, end_ns)
-    window = ragged.group_of(incoming.offsets)
-    wait_ns = incoming.time_ns - asked_ns[window]
-    after = wait_ns >= 0
-    best_ns = np.full(packets.start_ns.shape, longest_ns, dtype=np.int64)
-    np.minimum.at(best_ns, window[after], wait_ns[after])
-    return best_ns / 1e9
+    rows = (packets.first, packets.last, packets.time_ns, packets.outbound)
+    found = first_and_last_s(*rows, packets.start_ns)
+    reply = reply_s(*rows)
+    out = np.empty((len(packets), 7))
+    out[:, 0:6:2] = found[:, 0::2]
+    out[:, 1:6:2] = found[:, 1::2] - found[:, 0::2]
+    out[:, 6] = reply
+    delays = out[:, 0::2]
+    delays[delays < 0] = packets.longest_s
+    return out
 
 
 FEATURES = (

@@ -6,7 +6,6 @@ outgoing packets has the incoming amount itself, one without any packet has 0.
 
 import numpy as np
 
-from analysis.features import ragged
 from analysis.features.model import (
     Direction,
     Family,
@@ -14,21 +13,13 @@ from analysis.features.model import (
     Float64,
     WindowPackets,
 )
+from analysis.features.statistics import amounts
 
 
 def _compute(packets: WindowPackets) -> Float64:
-    amounts = {
-        direction: (
-            np.diff(group.offsets).astype(np.float64),
-            ragged.total(group.size_b, group.offsets),
-        )
-        for direction, group in packets.groups.items()
-    }
-    columns = [amount for d in Direction for amount in amounts[d]]
-    incoming, outgoing = amounts[Direction.IN], amounts[Direction.OUT]
-    pairs = zip(incoming, outgoing, strict=True)
-    columns += [i / np.maximum(o, 1.0) for i, o in pairs]
-    return np.column_stack(columns)
+    found = amounts(packets.first, packets.last, packets.length_b, packets.outbound)
+    incoming, outgoing = found[:, 0:2], found[:, 2:4]
+    return np.hstack((found, incoming / np.maximum(outgoing, 1.0)))
 
 
 FEATURES = (

@@ -1,53 +1,39 @@
 """All features of made windows against a slow twin that uses scipy."""
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.features.matrix import features_of
-from analysis.packets import PacketTable
-from analysis.windows import Windows, rows_between
+from analysis.features.matrix import feature_names, features_of, window_features
+from analysis.features.model import WindowPackets
 
 START_NS = 1_780_000_000 * 10**9
 S = 10**9
-TEXTS = ("session", "trial", "channel", "network", "user", "unit", "home", "firmware")
+GOLDEN = Path(__file__).parents[1] / "golden" / "features.json"
 
 
-def table(n=400, seed=1, shift_ns=0, **changes):
+def table(n=400, seed=1, shift_ns=0):
     rng = np.random.default_rng(seed)
-    columns = {
-        "time_ns": np.sort(rng.integers(0, 100 * S, n)) + START_NS + shift_ns,
-        "length_b": rng.integers(60, 1515, n).astype(np.uint32),
-        "outbound": rng.random(n) < 0.4,
-        "protocol": np.full(n, 6, dtype=np.uint8),
-        "remote": rng.integers(0, 9, n).astype(np.int32),
-        "src_port": rng.integers(0, 2**16, n).astype(np.uint16),
-        "dst_port": rng.integers(0, 2**16, n).astype(np.uint16),
-        "payload_b": np.full(n, 10, dtype=np.uint32),
-        "tcp_flags": np.full(n, 16, dtype=np.uint8),
-        "flow": rng.integers(0, 9, n).astype(np.int32),
-        "retransmission": np.zeros(n, dtype=np.uint8),
-        "error": np.zeros(n, dtype=np.uint8),
-        "row": np.arange(n),
-    }
-    return PacketTable(device="d", **(columns | changes))
+    return SimpleNamespace(
+        time_ns=np.sort(rng.integers(0, 100 * S, n)) + START_NS + shift_ns,
+        length_b=rng.integers(60, 1515, n).astype(np.uint32),
+        outbound=rng.random(n) < 0.4,
+    )
+
+
+def spans(packets, start_ns, end_ns):
+    first = np.searchsorted(packets.time_ns, start_ns)
+    last = np.searchsorted(packets.time_ns, end_ns)
+    return SimpleNamespace(start_ns=start_ns, end_ns=end_ns, first=first, last=last)
 
 
 def windows(packets, starts_s, lengths_s, shift_ns=0):
     start_ns = START_NS + shift_ns + (np.array(starts_s) * S).astype(np.int64)
-    end_ns = start_ns + (np.array(lengths_s) * S).astype(np.int64)
-    first, last = rows_between(packets.time_ns, start_ns, end_ns)
-    k = len(starts_s)
-    return Windows(
-        device="d",
-        first=first,
-        last=last,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        activity=np.full(k, "turn_on"),
-        attempt=np.ones(k, dtype=np.int64),
-        **dict.fromkeys(TEXTS, np.full(k, "x")),
-    )
+    return spans(packets, start_ns, start_ns + (np.array(lengths_s) * S).astype(int))
 
 
 def moments(what, unit, values):
@@ -94,24 +80,23 @@ def test_every_feature_is_what_its_definition_says(seed):
     starts_s = np.cumsum(rng.uniform(0.5, 12, 12))
     made = windows(packets, starts_s, [8, 0.2, 0.1, 0.05, 3, 9, 1, 0.4, 2, 7, 5, 30])
     names, x = features_of(packets, made)
-    for i in range(len(made)):
+    for i in range(12):
         want = naive(packets, made.start_ns[i], made.end_ns[i], 30)
         assert set(names) == set(want)
         for name, value in zip(names, x[i], strict=True):
             assert value == pytest.approx(want[name], rel=1e-6, abs=1e-6), name
 
 
-def test_addresses_ports_and_the_date_are_no_features():
+def test_addresses_and_ports_are_nothing_that_a_family_can_see():
+    assert set(WindowPackets.__dataclass_fields__) == {
+        *("start_ns", "length_s", "longest_s", "first", "last"),
+        *("time_ns", "length_b", "outbound"),
+    }
+
+
+def test_the_date_is_no_feature():
     shift_ns = 86_400 * S * 31 + 12_345
-    here = table()
-    there = table(
-        shift_ns=shift_ns,
-        remote=np.full(400, 3, dtype=np.int32),
-        src_port=np.full(400, 1, dtype=np.uint16),
-        dst_port=np.full(400, 2, dtype=np.uint16),
-        flow=np.zeros(400, dtype=np.int32),
-        row=np.arange(400) + 10**6,
-    )
+    here, there = table(), table(shift_ns=shift_ns)
     starts_s, lengths_s = [1, 20, 60], [8, 8, 25]
     _names, x = features_of(here, windows(here, starts_s, lengths_s))
     _names, y = features_of(there, windows(there, starts_s, lengths_s, shift_ns))
@@ -134,3 +119,74 @@ def test_windows_without_packets_are_alike_whatever_their_length():
     made = windows(table(n=0), [0, 20, 60], [8, 25, 40])
     _, x = features_of(table(n=0), made)
     assert (x == x[0]).all()
+
+
+def golden():
+    kept = json.loads(GOLDEN.read_text())
+    time_ns, length_b, outbound = np.array(kept["packets"]).T
+    packets = SimpleNamespace(
+        time_ns=time_ns + START_NS,
+        length_b=length_b.astype(np.uint32),
+        outbound=outbound.astype(bool),
+    )
+    start_ns, end_ns = (np.array(kept["windows"]) + START_NS).T
+    return kept, packets, spans(packets, start_ns, end_ns)
+
+
+def test_names_order_and_values_are_those_that_studies_were_made_with():
+    kept, packets, made = golden()
+    names, x = features_of(packets, made)
+    assert list(names) == kept["names"]
+    for i, want in enumerate(kept["features"]):
+        assert x[i] == pytest.approx(want, rel=1e-9, abs=1e-12), f"window {i}"
+
+
+def test_a_window_alone_has_the_values_that_it_has_among_all():
+    _kept, packets, made = golden()
+    _names, x = features_of(packets, made)
+    longest_s = (made.end_ns - made.start_ns).max() / 1e9
+    for i, (start_ns, end_ns) in enumerate(
+        zip(made.start_ns.tolist(), made.end_ns.tolist(), strict=True)
+    ):
+        row = window_features(
+            packets.time_ns,
+            packets.length_b,
+            packets.outbound,
+            start_ns,
+            end_ns,
+            longest_s=longest_s,
+        )
+        assert row.tobytes() == x[i].tobytes()
+
+
+def test_a_live_window_takes_its_own_length_for_what_did_not_come():
+    nothing = np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros(0, bool)
+    row = window_features(*nothing, START_NS, START_NS + 3 * S)
+    named = dict(zip(feature_names(), row.tolist(), strict=True))
+    assert named["reply_delay_s"] == named["in_delay_s"] == 3
+
+
+def test_packets_that_are_not_in_order_of_time_are_refused():
+    packets = np.array([5, 4]), np.array([60, 60], np.uint32), np.array([True, False])
+    with pytest.raises(ValueError, match="sorted"):
+        window_features(*packets, 0, 9)
+
+
+@pytest.mark.parametrize(("first", "last"), [(-1, 3), (0, 401), (5, 4)])
+def test_rows_that_are_not_in_the_table_are_refused(first, last):
+    packets = table()
+    made = windows(packets, [1], [8])
+    made.first, made.last = np.array([first]), np.array([last])
+    with pytest.raises(ValueError, match="cut from"):
+        features_of(packets, made)
+
+
+def test_columns_of_different_length_are_refused():
+    packets = table()
+    shorter = SimpleNamespace(
+        time_ns=packets.time_ns,
+        length_b=packets.length_b[1:],
+        outbound=packets.outbound,
+    )
+    with pytest.raises(ValueError, match="length_b"):
+        features_of(shorter, windows(packets, [1], [8]))

@@ -1,10 +1,12 @@
 """Promises that every family of features keeps; a new one is found by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import analysis.features
-from analysis.features.model import Direction, Group, WindowPackets
+from analysis.features.model import WindowPackets
 from analysis.registry import discover
 
 FAMILIES = discover(analysis.features, "FEATURES")
@@ -14,26 +16,24 @@ START_NS = 1_780_000_000 * 10**9
 DAY_NS = 86_400 * 10**9
 
 
-def group(counts, rng, starts_ns):
+def windows(counts, shift_ns=0, seed=1):
+    rng = np.random.default_rng(seed)
+    starts_ns = START_NS + shift_ns + np.arange(len(counts)) * 60 * 10**9
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    n = int(offsets[-1])
     times = [
         start + np.sort(rng.integers(0, 8 * 10**9, n))
         for start, n in zip(starts_ns, counts, strict=True)
     ]
-    return Group(
-        offsets=offsets,
-        time_ns=np.concatenate(times).astype(np.int64),
-        size_b=rng.integers(60, 1515, offsets[-1]).astype(float),
-    )
-
-
-def windows(counts, shift_ns=0, seed=1):
-    rng = np.random.default_rng(seed)
-    starts_ns = START_NS + shift_ns + np.arange(len(counts)) * 60 * 10**9
     return WindowPackets(
         start_ns=starts_ns,
         length_s=np.full(len(counts), 8.0),
-        groups={d: group(counts, rng, starts_ns) for d in Direction},
+        longest_s=8.0,
+        first=offsets[:-1],
+        last=offsets[1:],
+        time_ns=np.concatenate(times).astype(np.int64),
+        length_b=rng.integers(60, 1515, n).astype(np.uint32),
+        outbound=rng.random(n) < 0.4,
     )
 
 
@@ -58,17 +58,15 @@ def test_does_not_depend_on_absolute_time(family):
 @every_family
 def test_a_window_does_not_depend_on_its_neighbours(family):
     together = windows([30, 30, 30])
-    alone = WindowPackets(
+    alone = replace(
+        together,
         start_ns=together.start_ns[1:2],
         length_s=together.length_s[1:2],
-        groups={
-            d: Group(
-                offsets=np.array([0, 30]),
-                time_ns=g.time_ns[30:60],
-                size_b=g.size_b[30:60],
-            )
-            for d, g in together.groups.items()
-        },
+        first=np.array([0]),
+        last=np.array([30]),
+        time_ns=together.time_ns[30:60],
+        length_b=together.length_b[30:60],
+        outbound=together.outbound[30:60],
     )
     assert family.compute(alone)[0] == pytest.approx(family.compute(together)[1])
 
@@ -81,12 +79,10 @@ def test_a_feature_with_a_unit_says_so_in_its_name(family):
 
 @every_family
 def test_input_is_left_as_it_was(family):
-    packets = windows([5, 0, 9])
-    copies = {d: (g.time_ns.copy(), g.size_b.copy()) for d, g in packets.groups.items()}
+    packets, same = windows([5, 0, 9]), windows([5, 0, 9])
     family.compute(packets)
-    for direction, (time_ns, size_b) in copies.items():
-        assert np.array_equal(packets.groups[direction].time_ns, time_ns)
-        assert np.array_equal(packets.groups[direction].size_b, size_b)
+    for name in ("start_ns", "first", "last", "time_ns", "length_b", "outbound"):
+        assert np.array_equal(getattr(packets, name), getattr(same, name))
 
 
 def test_a_name_is_given_to_one_feature_only():
