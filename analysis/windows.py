@@ -4,7 +4,8 @@ Windows are ranges of rows of the table; no packet is copied.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ Text = NDArray[np.str_]
 IDLE_ACTIVITY = "idle"
 # packets of an activity may still trickle in after its window; idle starts later
 IDLE_MARGIN_NS = 5_000_000_000
+_SCALARS = ("device", "n_uncovered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Windows:
     network, user, unit, home   session, user, unit and home of the activity before them
     firmware                    and no trial, channel or network
     attempt                     (k,) int64, 0 for idle windows
+    n_uncovered                 label windows that lie wholly outside every capture;
+                                they are not among the k
     """
 
     device: str
@@ -51,12 +55,11 @@ class Windows:
     home: Text
     firmware: Text
     attempt: Int64
+    n_uncovered: int = 0
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            column = getattr(self, name)
-            if isinstance(column, np.ndarray):
-                column.setflags(write=False)
+        for name in _COLUMNS:
+            getattr(self, name).setflags(write=False)
 
     def __len__(self) -> int:
         return self.start_ns.size
@@ -68,12 +71,11 @@ class Windows:
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Windows":
         """Return the chosen windows."""
-        columns = {
-            name: getattr(self, name)[rows]
-            for name in self.__slots__
-            if name != "device"
-        }
-        return Windows(device=self.device, **columns)
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        return replace(self, **columns)
+
+
+_COLUMNS = tuple(field.name for field in fields(Windows) if field.name not in _SCALARS)
 
 
 def cut(
@@ -88,6 +90,8 @@ def cut(
 ) -> Windows:
     """Cut one window per confirmed or unchecked activity, and up to `n_idle` idle ones.
 
+    A window that lies wholly outside every capture is left out, and counted.
+
     table    packets of `device`, cleaned or not
     log      the activity log of the campaign
     overlap  what to do when two windows overlap; see `analysis.labelling`
@@ -98,6 +102,8 @@ def cut(
     Raises LabelError when windows overlap and `overlap` is REFUSE.
     """
     labelled = label_windows(log, device, overlap=overlap, widen=widen)
+    if table.covered_ns:
+        labelled = labelled.covered_by(table.covered_ns)
     windows = _of_rows(table, labelled)
     if n_idle <= 0:
         return windows
@@ -135,6 +141,7 @@ _OF_PLACE = ("session", "user", "unit", "home", "firmware")
 def _of_rows(table: PacketTable, labelled: LabelWindows) -> Windows:
     """Return the windows of labelled rows of the log."""
     frame = labelled.log.frame
+    columns: dict[str, Any] = {name: _text(frame[name]) for name in _FROM_LOG}
     first, last = rows_between(table.time_ns, labelled.start_ns, labelled.end_ns)
     return Windows(
         device=table.device,
@@ -144,7 +151,8 @@ def _of_rows(table: PacketTable, labelled: LabelWindows) -> Windows:
         end_ns=labelled.end_ns,
         activity=_text(frame["activity"]),
         attempt=frame["attempt"].to_numpy().astype(np.int64),
-        **{name: _text(frame[name]) for name in _FROM_LOG},
+        n_uncovered=labelled.n_uncovered,
+        **columns,
     )
 
 
@@ -240,7 +248,7 @@ def _idle_at(
     stamps = acted.frame["t_ns"].to_numpy()
     before = np.maximum(np.searchsorted(stamps, start_ns, side="right") - 1, 0)
     nothing = np.array([""] * k, dtype=np.str_)
-    place = dict.fromkeys(_FROM_LOG, nothing)
+    place: dict[str, Any] = dict.fromkeys(_FROM_LOG, nothing)
     if stamps.size:
         place |= {name: _text(acted.frame[name])[before] for name in _OF_PLACE}
     return Windows(
@@ -258,9 +266,8 @@ def _idle_at(
 def _merged(one: Windows, two: Windows) -> Windows:
     """Return the windows of both, in order of time."""
     order = np.argsort(np.concatenate((one.start_ns, two.start_ns)), kind="stable")
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate((getattr(one, name), getattr(two, name)))[order]
-        for name in Windows.__slots__
-        if name != "device"
+        for name in _COLUMNS
     }
-    return Windows(device=one.device, **columns)
+    return replace(one, **columns)

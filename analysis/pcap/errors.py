@@ -3,6 +3,7 @@
 CaptureError    a capture cannot be read or written as asked
 """
 
+import errno
 from pathlib import Path
 
 
@@ -21,3 +22,10 @@ class CaptureError(Exception):
         self.path = Path(path)
         self.offset = offset
         self.reason = reason
+
+
+def cannot_write(path: Path, offset: int, exc: OSError) -> CaptureError:
+    """Return an error for a file that the system did not let us write."""
+    full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = "disk full" if full else exc.strerror or str(exc)
+    return CaptureError(path, offset, f"cannot be written: {reason}")

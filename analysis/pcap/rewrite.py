@@ -1,182 +1,202 @@
-"""Copy a capture packet by packet: move its stamps, or put comments beside packets.
+"""Write chosen packets of captures as one pcapng file, with comments on some of them.
 
-Everything that is not asked for stays as it is, byte for byte: other blocks, options,
-interfaces, byte order. Memory stays flat however long the file is.
+with rewritten(path, about="campaign=evening", comments=texts) as writer:
+    for each in captures:
+        with open_capture_stream(each) as stream:
+            writer.begin(stream)
+            for batch in stream:
+                writer.write(batch, rows, label)
+    writer.keep()
+
+Each section of a pcapng file becomes a section, each pcap file one with one interface.
+Everything that is not a packet stays: interfaces, names, statistics, what is unknown.
 """
 
+import os
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analysis.pcap import blocks
-from analysis.pcap.blocks import interface_of
-from analysis.pcap.errors import CaptureError
-from analysis.pcap.walk import MAGICS_PCAP, MAX_BLOCK_B
+from analysis.pcap.copying import (
+    Int32,
+    Int64,
+    Notes,
+    copy_blocks,
+    copy_records,
+    room_for,
+)
+from analysis.pcap.errors import cannot_write
+from analysis.pcap.stream import CaptureStream
+from analysis.pcap.walk import FILE_HEAD_B, MAGICS_PCAP, PCAPNG, Batch
+from analysis.pcap.writer import APPLICATION
 
-_NS = 1_000_000_000
-_PCAPNG = b"\x0a\x0d\x0d\x0a"
 _BUFFER_B = 1 << 20
-_STAMPED = (blocks.PACKET, blocks.OLD_PACKET)
+_SECTION_HEAD_B = 24  # type, length, byte order, version, length of the section
+_UNKNOWN_B = b"\xff" * 8
+_MOST_COMMENT_B = 0xFFFF
 
-Skew = Callable[[int], int]
 
+class Rewriter:
+    """Writes one file; see `rewritten`. Memory stays flat however long it becomes.
 
-def shift_stamps(path: Path, skew: Skew) -> None:
-    """Move the stamp of each packet of `path` by `skew(stamp)` ns.
-
-    The file is replaced in one step when all is done. A stamp is rounded down to the
-    resolution of its file. A part of a packet at the end (a capture that was killed)
-    is kept as it is. Raises CaptureError when the file is damaged or a stamp would not
-    fit; it is then untouched.
+    path   the file as it will be called; until `keep` it has another name
+    about  comment that each section gets; none when empty
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        copy_capture(path, part, skew=skew)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
+    def __init__(self, path: Path, *, about: str, comments: Sequence[str]) -> None:
+        self.path = path
+        self._part = path.with_name(f".{path.name}.part")
+        self._about = about.encode()[:_MOST_COMMENT_B]
+        self._notes = _notes(comments)
+        self._out = np.empty(_BUFFER_B, dtype=np.uint8)
+        self._used = 0
+        self._written = 0
+        self._ticks_per_s = 0  # of the pcap file that is being copied, or 0
+        try:
+            self._file = self._part.open("wb", buffering=0)
+        except OSError as exc:
+            raise cannot_write(path, 0, exc) from exc
 
-def copy_capture(
-    source: Path,
-    target: Path,
-    *,
-    skew: Skew | None = None,
-    comments: Mapping[int, str] | None = None,
-) -> int:
-    """Copy `source` to `target`; return the number of packets.
+    def begin(self, stream: CaptureStream) -> None:
+        """Go on with another capture. Raises CaptureError when the disk is full."""
+        self._ticks_per_s = 0
+        if stream.is_pcapng or len(stream.head) < FILE_HEAD_B:
+            return  # its own section header comes with its first packets
+        order, decimals = MAGICS_PCAP[stream.head[:4]]
+        self._ticks_per_s = 10**decimals
+        options = [(blocks.OPT_SHB_APPLICATION, APPLICATION.encode())]
+        body = struct.pack(order + "IHHq", blocks.BYTE_ORDER, 1, 0, -1)
+        body += blocks.pack_options(options, order)
+        section = blocks.pack_block(blocks.SECTION, body, order)
+        self._put(self._with_about(section))
+        snaplen, link = struct.unpack_from(order + "II", stream.head, 16)
+        body = struct.pack(order + "HHI", link & 0xFFFF, 0, snaplen)
+        resolution = [(blocks.OPT_IF_TSRESOL, bytes([decimals]))]
+        body += blocks.pack_options(resolution, order)
+        self._put(blocks.pack_block(blocks.INTERFACE, body, order))
 
-    skew      returns ns to add to a packet's stamp, from that stamp
-    comments  frame number, from 1 -> text to add as the packet's first comment
+    def write(self, batch: Batch, rows: Int64, label: Int32 | None = None) -> None:
+        """Copy packets of a batch, and all its blocks that hold none.
 
-    Raises CaptureError when the file is damaged, a moved stamp would not fit, or
-    comments are wanted in a pcap file, which has no place for them.
-    """
-    with source.open("rb", _BUFFER_B) as old, target.open("wb", _BUFFER_B) as new:
-        magic = old.read(4)
-        old.seek(0)
-        if magic == _PCAPNG:
-            return _copy_pcapng(source, old, new, skew, comments or {})
-        if magic not in MAGICS_PCAP:
-            reason = f"is not a pcap or pcapng file ({magic.hex()})"
-            raise CaptureError(source, 0, reason)
-        if comments:
-            raise CaptureError(source, 0, "is pcap, which cannot hold comments")
-        return _copy_pcap(source, old, new, skew)
+        rows   (n,) int64, increasing
+        label  (n,) int32, row of the comment of each, negative for none. A simple
+               packet block has no place for one
 
+        Raises CaptureError when the disk is full.
+        """
+        if label is None:
+            label = np.full(rows.shape, -1, dtype=np.int32)
+        done = 0
+        for row, block in batch.others:
+            upto = int(np.searchsorted(rows, row, side="left"))
+            self._copy(batch, rows[done:upto], label[done:upto])
+            self._put(self._with_about(block))
+            done = upto
+        self._copy(batch, rows[done:], label[done:])
 
-def _copy_pcap(path: Path, old: BinaryIO, new: BinaryIO, skew: Skew | None) -> int:
-    head = old.read(24)
-    new.write(head)
-    order, decimals = MAGICS_PCAP[head[:4]]
-    tick_ns = 10 ** (9 - decimals)
-    record = struct.Struct(order + "IIII")
-    count = 0
-    while len(head := old.read(16)) == 16:
-        seconds, ticks, captured_b, length_b = record.unpack(head)
-        at = old.tell() - 16
-        if captured_b > MAX_BLOCK_B:
-            raise CaptureError(path, at, f"a packet of {captured_b} bytes cannot be")
-        if skew is not None:
-            time_ns = seconds * _NS + ticks * tick_ns
-            seconds, rest = divmod(time_ns + skew(time_ns), _NS)
-            if not 0 <= seconds < 1 << 32:
-                raise CaptureError(path, at, "a moved stamp is before 1970 or too late")
-            head = record.pack(seconds, rest // tick_ns, captured_b, length_b)
-        new.write(head)
-        new.write(old.read(captured_b))
-        count += 1
-    new.write(head)
-    return count
+    def close(self) -> None:
+        """Write what is left, and close. Raises CaptureError when the disk is full."""
+        self._flush()
+        self._file.close()
 
+    def keep(self) -> None:
+        """Give the file, which is closed, its name."""
+        try:
+            self._part.replace(self.path)
+        except OSError as exc:
+            raise cannot_write(self.path, self._written, exc) from exc
 
-def _copy_pcapng(
-    path: Path,
-    old: BinaryIO,
-    new: BinaryIO,
-    skew: Skew | None,
-    comments: Mapping[int, str],
-) -> int:
-    """Copy blocks; see `copy_capture`."""
-    count = 0
-    resolutions: list[tuple[int, int]] = []
-    for at, order, block in _blocks(path, old):
-        # a part at the end goes through as if it were no block
-        whole = len(block) >= 12 and len(block) == _u32(block, 4, order)
-        kind = _u32(block, 0, order) if whole else None
-        if kind == blocks.SECTION:
-            resolutions = []
-        elif kind == blocks.INTERFACE:
-            interface = interface_of(block[8:-4], order)
-            resolutions.append((interface.resolution, interface.offset_s))
-        elif kind in (*_STAMPED, blocks.SIMPLE_PACKET):
-            count += 1
-        changed = block
-        if skew is not None and kind in _STAMPED:
-            changed = _moved(path, at, block, order, resolutions, skew)
-        if count in comments and kind == blocks.PACKET:
-            changed = _commented(changed, order, comments[count])
-        new.write(changed)
-    return count
+    def discard(self) -> None:
+        """Leave nothing behind, unless the file was kept."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)
 
-
-def _blocks(path: Path, file: BinaryIO) -> Iterator[tuple[int, str, bytes]]:
-    """Yield (offset, byte order, bytes) of each block; the last may be a part."""
-    order = "<"
-    at = 0
-    while head := file.read(8):
-        if len(head) < 8:
-            yield at, order, head
+    def _copy(self, batch: Batch, rows: Int64, label: Int32) -> None:
+        if not rows.size:
             return
-        if head[:4] == _PCAPNG:
-            magic = file.read(4)
-            order = "<" if magic == struct.pack("<I", blocks.BYTE_ORDER) else ">"
-            head += magic
-        length = _u32(head, 4, order)
-        if length % 4 or not 12 <= length <= MAX_BLOCK_B:
-            raise CaptureError(path, at, f"a block of {length} bytes cannot be")
-        yield at, order, head + file.read(length - len(head))
-        at += length
+        block_b = batch.block_b
+        self._make_room(room_for(block_b[rows], label, self._notes))
+        big = batch.order == ">"
+        chosen, target = (rows, label), (self._out, self._used)
+        if self._ticks_per_s:
+            records = (batch.block, self._ticks_per_s, big)
+            self._used = copy_records(batch.data, records, chosen, self._notes, target)
+        else:
+            where = (batch.block, block_b, big)
+            self._used = copy_blocks(batch.data, where, chosen, self._notes, target)
+
+    def _with_about(self, block: bytes) -> bytes:
+        """Return the block; a section header with our comment and of open length."""
+        if block[:4] != PCAPNG or len(block) < _SECTION_HEAD_B + 4:
+            return block
+        order = "<" if block[8:9] == b"\x4d" else ">"
+        options = block[_SECTION_HEAD_B:-4]
+        if self._about:
+            end = b"" if any(options[:2]) else bytes(4)
+            comment = blocks.pack_option(blocks.OPT_COMMENT, self._about, order)
+            options = comment + end + options
+        body = block[8:16] + _UNKNOWN_B + options
+        return blocks.pack_block(blocks.SECTION, body, order)
+
+    def _put(self, block: bytes) -> None:
+        self._make_room(len(block))
+        end = self._used + len(block)
+        self._out[self._used : end] = np.frombuffer(block, dtype=np.uint8)
+        self._used = end
+
+    def _make_room(self, room_b: int) -> None:
+        if self._used + room_b <= self._out.size:
+            return
+        self._flush()
+        if room_b > self._out.size:
+            self._out = np.empty(room_b, dtype=np.uint8)
+
+    def _flush(self) -> None:
+        left = memoryview(self._out.data)[: self._used]
+        try:
+            while left:
+                n = os.write(self._file.fileno(), left)
+                self._written += n
+                left = left[n:]
+        except OSError as exc:
+            raise cannot_write(self.path, self._written, exc) from exc
+        self._used = 0
 
 
-def _u32(block: bytes, at: int, order: str) -> int:
-    value: int = struct.unpack_from(order + "I", block, at)[0]
-    return value
+@contextmanager
+def rewritten(
+    path: Path, *, about: str = "", comments: Sequence[str] = ()
+) -> Iterator[Rewriter]:
+    """Open `path` for a selection of packets; it appears with `keep`, or not at all.
+
+    about     comment that each section gets
+    comments  texts that packets can get, by their row
+
+    Raises CaptureError when the file cannot be written.
+    """
+    writer = Rewriter(path, about=about, comments=comments)
+    try:
+        yield writer
+    finally:
+        writer.discard()
 
 
-def _moved(
-    path: Path,
-    at: int,
-    block: bytes,
-    order: str,
-    resolutions: list[tuple[int, int]],
-    skew: Skew,
-) -> bytes:
-    """Return the packet block with its stamp moved."""
-    number, high, low = struct.unpack_from(order + "III", block, 8)
-    if _u32(block, 0, order) == blocks.OLD_PACKET:
-        number = struct.unpack_from(order + "H", block, 8)[0]
-    if number >= len(resolutions):
-        reason = f"a packet names interface {number}, which is not declared"
-        raise CaptureError(path, at, reason)
-    resolution, offset_s = resolutions[number]
-    per_s = 1 << (resolution & 0x7F) if resolution & 0x80 else 10**resolution
-    ticks = (high << 32) | low
-    time_ns = ticks * _NS // per_s + offset_s * _NS
-    # move by whole ticks, so that what a tick has below a nanosecond stays
-    ticks += skew(time_ns) * per_s // _NS
-    if not 0 <= ticks < 1 << 64:
-        raise CaptureError(path, at, "a moved stamp is before 1970 or too late")
-    stamp = struct.pack(order + "II", ticks >> 32, ticks & 0xFFFFFFFF)
-    return block[:12] + stamp + block[20:]
+def _notes(comments: Sequence[str]) -> Notes:
+    """Lay the texts out for the kernels; each is cut where an option must end."""
+    texts = [_cut(text) for text in comments]
+    size = np.array([len(text) for text in texts], dtype=np.int64)
+    first = np.cumsum(size) - size
+    pool: NDArray[np.uint8] = np.frombuffer(b"".join(texts), dtype=np.uint8).copy()
+    return pool, first, size
 
 
-def _commented(block: bytes, order: str, text: str) -> bytes:
-    """Return the enhanced packet block with `text` as its first comment."""
-    captured_b = _u32(block, 20, order)
-    tail = blocks.PACKET_HEAD_B + captured_b + blocks.padding(captured_b)
-    options = block[tail:-4]
-    comment = blocks.pack_option(blocks.OPT_COMMENT, text.encode(), order)
-    body = block[8:tail] + comment + (options or bytes(4))
-    return blocks.pack_block(blocks.PACKET, body, order)
+def _cut(text: str) -> bytes:
+    data = text.encode()
+    if len(data) <= _MOST_COMMENT_B:
+        return data
+    return data[:_MOST_COMMENT_B].decode(errors="ignore").encode()

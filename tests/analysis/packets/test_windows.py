@@ -1,11 +1,13 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.dataset import load_activities, load_campaign
+from analysis.dataset import ActivityLog, load_activities, load_campaign
 from analysis.errors import LabelError
 from analysis.labelling import Overlap
 from analysis.packets import find_raw, read_tables
@@ -142,3 +144,20 @@ def test_overlap_is_refused_or_handled_as_asked(campaign, craft):
         5,
     ]
     assert len(cut(tables["lamp"], log, "lamp", overlap=Overlap.DROP)) == 0
+
+
+def test_windows_without_a_capture_are_left_out_and_counted(evening):
+    table, log = evening
+    rows = log.frame.with_columns(
+        t_ns=pl.when(pl.col("trial") == "0002")
+        .then(pl.col("t_ns") + 3600 * S)
+        .otherwise(pl.col("t_ns"))
+    )
+    moved = ActivityLog(path=log.path, frame=rows)
+    rng = np.random.default_rng(1)
+    windows = cut(table, moved, "lamp", n_idle=5, rng=rng)
+    labelled = windows.take(windows.activity != IDLE_ACTIVITY)
+    assert labelled.trial.tolist() == ["0001", "0004"]
+    assert (windows.n_uncovered, labelled.n_uncovered) == (1, 1)
+    unknown = replace(table, covered_ns=())
+    assert len(cut(unknown, moved, "lamp")) == 3

@@ -1,0 +1,301 @@
+"""Labelled captures: the packets of each device, with a comment on those of a window.
+
+Each raw capture is read once, whatever the number of devices, in flat memory.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.dataset import Campaign, Device, load_activities, load_campaign
+from analysis.errors import LabelError
+from analysis.labelling.coverage import explain_outside, is_covered
+from analysis.labelling.overlap import (
+    IDLE,
+    LabelWindows,
+    Overlap,
+    label_packets,
+    label_windows,
+)
+from analysis.packets import find_raw
+from analysis.packets.select import Selector, beacon_rows
+from analysis.packets.unseen import SeenMacs
+from analysis.pcap.decode import Decoded, decode_batch
+from analysis.pcap.errors import cannot_write
+from analysis.pcap.rewrite import Rewriter, rewritten
+from analysis.pcap.stream import Batch, open_capture_stream
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLabels:
+    """What labelling found for one device.
+
+    windows      label windows after the overlap policy, where there is a capture
+    empty        ids of trials whose window holds no packet
+    n_uncovered  windows that lie wholly outside every capture; they are left out
+    n_packets    packets of the device, beacons not among them
+    n_labelled   those that lie in a window
+    """
+
+    device: str
+    windows: int
+    empty: tuple[str, ...]
+    n_cut: int
+    n_dropped: int
+    n_uncovered: int
+    n_packets: int
+    n_labelled: int
+    packets_by_activity: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelReport:
+    """What labelling did; also written as `labelled/labels.json`.
+
+    truncated  raw captures that end inside a packet, with the byte
+    unseen     a sentence for each device of which no capture holds a packet
+    """
+
+    campaign: str
+    simulated: bool
+    overlap: str
+    widened: bool
+    devices: tuple[DeviceLabels, ...]
+    truncated: Mapping[str, int]
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def n_windows(self) -> int:
+        """Label windows of all devices."""
+        return sum(device.windows for device in self.devices)
+
+
+def label_campaign(
+    folder: Path, *, overlap: Overlap = Overlap.REFUSE, widen: bool = False
+) -> LabelReport:
+    """Write `labelled/<device>.pcapng` for every device, and `labelled/labels.json`.
+
+    The captures follow each other as sections, in the order of `find_raw`; packets stay
+    in the order of their file. Nothing is written when a window clashes, all windows
+    lie outside the captures or no device was seen (LabelError), a capture is damaged or
+    the disk is full (CaptureError), or at Ctrl-C.
+    """
+    campaign, log = load_campaign(folder), load_activities(folder)
+    windows = {
+        device.name: label_windows(log, device.name, overlap=overlap, widen=widen)
+        for device in campaign.devices
+    }
+    files = find_raw(folder)
+    target = folder / "labelled"
+    seen = SeenMacs()
+    with _folder(target), ExitStack() as stack:
+        works = [
+            _Work(
+                device,
+                windows[device.name],
+                stack.enter_context(_writer(target, campaign, device, windows)),
+            )
+            for device in campaign.devices
+        ]
+        captured = [_label_capture(path, works, seen) for path in files]
+        covered = _covered(log.path, works, captured)
+        report = LabelReport(
+            campaign=campaign.name,
+            simulated=campaign.simulated,
+            overlap=str(overlap),
+            widened=widen,
+            devices=tuple(work.counts(covered) for work in works),
+            truncated={
+                each.path.name: each.truncated_at
+                for each in captured
+                if each.truncated_at is not None
+            },
+            unseen=_unseen(works, seen),
+        )
+        _finish(target, works, report)
+    return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Captured:
+    """One raw capture; `span_ns` is (first, last) stamp, None without a packet."""
+
+    path: Path
+    span_ns: tuple[int, int] | None
+    truncated_at: int | None
+
+
+class _Work:
+    """Labelling of one device, batch by batch."""
+
+    def __init__(self, device: Device, windows: LabelWindows, writer: Rewriter) -> None:
+        self.device = device
+        self.windows = windows
+        self.writer = writer
+        self.n_packets = 0
+        self.held: Int64 = np.zeros(len(windows), dtype=np.int64)
+        self._selector = Selector(device)
+
+    def take(self, batch: Batch, decoded: Decoded, beacons: Int64) -> None:
+        """Label and write the device's packets."""
+        rows = self._selector.of(decoded, beacons).rows
+        windows = self.windows
+        label = label_packets(batch.time_ns[rows], windows.start_ns, windows.end_ns)
+        self.writer.write(batch, rows, label)
+        self.n_packets += rows.size
+        held = label[label != IDLE]
+        if held.size:
+            self.held += np.bincount(held, minlength=len(windows))
+
+    def counts(self, covered_ns: Sequence[tuple[int, int]]) -> DeviceLabels:
+        """Return what was found, when all captures went through."""
+        windows = self.windows
+        kept = windows.covered_by(covered_ns)
+        activities = windows.log.frame["activity"].to_list()
+        by_activity = dict.fromkeys(sorted(set(kept.log.frame["activity"])), 0)
+        for activity, packets in zip(activities, self.held.tolist(), strict=True):
+            if packets:
+                by_activity[activity] += packets
+        silent = is_covered(windows.start_ns, windows.end_ns, covered_ns)
+        silent &= self.held == 0
+        trials = windows.log.frame["trial"].to_list()
+        return DeviceLabels(
+            device=self.device.name,
+            windows=len(kept),
+            empty=tuple(trials[row] for row in np.flatnonzero(silent)),
+            n_cut=windows.n_cut,
+            n_dropped=windows.n_dropped,
+            n_uncovered=kept.n_uncovered,
+            n_packets=self.n_packets,
+            n_labelled=int(self.held.sum()),
+            packets_by_activity=by_activity,
+        )
+
+
+def _label_capture(path: Path, works: Sequence[_Work], seen: SeenMacs) -> _Captured:
+    """Hand the packets of one raw capture to every device."""
+    first, last = [], []
+    with open_capture_stream(path) as stream:
+        for work in works:
+            work.writer.begin(stream)
+        for batch in stream:
+            decoded = decode_batch(batch)
+            beacons = beacon_rows(batch, decoded)
+            seen.add(decoded.src_mac, decoded.dst_mac)
+            for work in works:
+                work.take(batch, decoded, beacons)
+            # a simple packet block has no stamp; its 0 is not a time
+            stamps = batch.time_ns[batch.time_ns != 0]
+            if stamps.size:
+                first.append(int(stamps.min()))
+                last.append(int(stamps.max()))
+        span = (min(first), max(last)) if first else None
+        return _Captured(path=path, span_ns=span, truncated_at=stream.truncated_at)
+
+
+def _covered(
+    log: Path, works: Sequence[_Work], captured: Sequence[_Captured]
+) -> list[tuple[int, int]]:
+    """Return (first, last) stamp of each capture that holds packets.
+
+    Raises LabelError when there are windows, and all lie outside.
+    """
+    held = [each for each in captured if each.span_ns is not None]
+    covered = [each.span_ns for each in held if each.span_ns is not None]
+    windows = [work.windows for work in works if len(work.windows)]
+    if not windows:
+        return covered
+    if not held:
+        raise LabelError(f"{captured[0].path.parent}: the captures hold no packet")
+    if any(len(each.covered_by(covered)) for each in windows):
+        return covered
+    earliest = min(windows, key=lambda each: int(each.start_ns[0]))
+    row = earliest.log.frame.row(0, named=True)
+    where = explain_outside(
+        np.concatenate([each.start_ns for each in windows]),
+        np.concatenate([each.end_ns for each in windows]),
+        covered,
+        [each.path.name for each in held],
+    )
+    raise LabelError(
+        f"{log}: no activity lies in a capture: {row['activity']} "
+        f"(line {row['line']}), {where}"
+    )
+
+
+def _unseen(works: Sequence[_Work], seen: SeenMacs) -> tuple[str, ...]:
+    """Return a sentence for each device without a packet.
+
+    Raises LabelError when there are windows, and no device has a packet.
+    """
+    absent = [work for work in works if not work.n_packets]
+    told = [seen.tell_unseen(work.device) for work in absent]
+    sentences = tuple(sentence for sentence in told if sentence is not None)
+    if sentences and len(absent) == len(works) and any(len(w.windows) for w in works):
+        raise LabelError("; ".join(sentences))
+    return sentences
+
+
+def _finish(target: Path, works: Sequence[_Work], report: LabelReport) -> None:
+    """Let everything appear, when all of it is on the disk."""
+    text = json.dumps(asdict(report), indent=2) + "\n"
+    path = target / "labels.json"
+    part = target / ".labels.json.part"
+    for work in works:
+        work.writer.close()
+    try:
+        part.write_text(text, encoding="utf-8")
+        for work in works:
+            work.writer.keep()
+        part.replace(path)
+    except OSError as exc:
+        raise cannot_write(path, 0, exc) from exc
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _folder(target: Path) -> Iterator[None]:
+    """Make a folder, and take it away again when it stays empty."""
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as exc:
+        raise cannot_write(target, 0, exc) from exc
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            target.rmdir()  # refuses when there is anything in it
+
+
+def _writer(
+    target: Path,
+    campaign: Campaign,
+    device: Device,
+    windows: Mapping[str, LabelWindows],
+) -> AbstractContextManager[Rewriter]:
+    simulated = str(campaign.simulated).lower()
+    return rewritten(
+        target / f"{device.name}.pcapng",
+        about=f"campaign={campaign.name},device={device.name},simulated={simulated}",
+        comments=[_comment(row) for row in windows[device.name].log.frame.to_dicts()],
+    )
+
+
+def _comment(row: Mapping[str, object]) -> str:
+    """Return the comment of a labelled packet, as pcapML reads it."""
+    trial = "-".join(str(row[key]) for key in ("campaign", "trial", "attempt"))
+    parts = {"s": trial, "device": row["device"], "label": row["activity"]}
+    for key in ("channel", "network", "attempt", "session"):
+        if row[key] not in ("", None):
+            parts[key] = row[key]
+    # commas part the fields in pcapML, and equals signs part key from value
+    clean = {k: str(v).replace(",", ";").replace("=", ":") for k, v in parts.items()}
+    return ",".join(f"{key}={value}" for key, value in clean.items())

@@ -1,0 +1,161 @@
+"""Which window a packet lies in, and what to do about windows that overlap.
+
+A label window of a device is [t, t + δ): half open, so that two windows may touch and
+share no packet. Two windows of one device that overlap are refused unless asked
+otherwise, for a packet in both has no one label. Only outcomes `confirmed` and
+`unchecked` make labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analysis.dataset import ActivityLog
+from analysis.errors import LabelError
+from analysis.labelling.coverage import is_covered
+
+Int64 = NDArray[np.int64]
+
+IDLE = -1
+
+
+class Overlap(StrEnum):
+    """What to do when two windows of one device overlap."""
+
+    REFUSE = "refuse"  # name both and stop
+    CUT = "cut"  # the earlier ends where the later begins
+    DROP = "drop"  # neither makes a label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelWindows:
+    """The label windows of one device, in order of time, disjoint.
+
+    log          the rows of the activity log that they come from, one per window
+    start_ns     (k,) int64
+    end_ns       (k,) int64, exclusive
+    n_cut        windows that were cut short by the next
+    n_dropped    windows that were dropped because they overlap
+    n_uncovered  windows that were left out because no capture covers them
+    """
+
+    log: ActivityLog
+    start_ns: Int64
+    end_ns: Int64
+    n_cut: int = 0
+    n_dropped: int = 0
+    n_uncovered: int = 0
+
+    def __len__(self) -> int:
+        return self.start_ns.size
+
+    def covered_by(self, covered_ns: Sequence[tuple[int, int]]) -> "LabelWindows":
+        """Leave out the windows that lie wholly outside every capture, and count them.
+
+        covered_ns  (first, last) stamp of each capture
+        """
+        inside = is_covered(self.start_ns, self.end_ns, covered_ns)
+        return replace(
+            self,
+            log=ActivityLog(
+                path=self.log.path, frame=self.log.frame.filter(pl.Series(inside))
+            ),
+            start_ns=self.start_ns[inside],
+            end_ns=self.end_ns[inside],
+            n_uncovered=self.n_uncovered + int((~inside).sum()),
+        )
+
+
+def label_windows(
+    log: ActivityLog,
+    device: str,
+    *,
+    overlap: Overlap = Overlap.REFUSE,
+    widen: bool = False,
+) -> LabelWindows:
+    """Return the label windows of `device`.
+
+    widen  let each begin t_uncertainty earlier and end as much later
+
+    Raises LabelError when two windows overlap and `overlap` is REFUSE.
+    """
+    rows = log.labelled().of_device(device)
+    start_ns, end_ns = spans(rows, widen=widen)
+    order = np.argsort(start_ns, kind="stable")
+    rows = ActivityLog(path=rows.path, frame=rows.frame[order])
+    start_ns, end_ns = start_ns[order], end_ns[order]
+    keep = end_ns > start_ns
+    n_cut = 0
+    # a long window may reach over several, so compare with the furthest end so far
+    clash = start_ns[1:] < np.maximum.accumulate(end_ns)[:-1]
+    if clash.any() and overlap is Overlap.REFUSE:
+        second = int(np.argmax(clash)) + 1
+        first = int(np.argmax(end_ns[:second] > start_ns[second]))
+        raise LabelError(_clash(rows, device, first, second, end_ns, start_ns))
+    if clash.any() and overlap is Overlap.CUT:
+        n_cut = int((end_ns[:-1] > start_ns[1:]).sum())
+        end_ns = np.append(np.minimum(end_ns[:-1], start_ns[1:]), end_ns[-1:])
+        keep = end_ns > start_ns
+    elif clash.any():
+        after = start_ns[1:] < np.maximum.accumulate(end_ns)[:-1]
+        reach = np.minimum.accumulate(start_ns[::-1])[::-1][1:]
+        before = reach < end_ns[:-1]
+        keep &= ~(np.append(False, after) | np.append(before, False))
+    return LabelWindows(
+        log=ActivityLog(path=rows.path, frame=rows.frame.filter(pl.Series(keep))),
+        start_ns=start_ns[keep],
+        end_ns=end_ns[keep],
+        n_cut=n_cut,
+        n_dropped=int((~keep).sum()),
+    )
+
+
+def spans(rows: ActivityLog, *, widen: bool = False) -> tuple[Int64, Int64]:
+    """Return start and end in ns, (k,) int64 each, of rows that all have a stamp."""
+    start_ns = rows.frame["t_ns"].to_numpy().astype(np.int64)
+    end_ns = start_ns + rows.frame["delta_ns"].to_numpy().astype(np.int64)
+    if widen:
+        slack = rows.frame["t_uncertainty_ns"].fill_null(0).to_numpy().astype(np.int64)
+        start_ns, end_ns = start_ns - slack, end_ns + slack
+    return start_ns, end_ns
+
+
+def _clash(
+    rows: ActivityLog,
+    device: str,
+    first: int,
+    second: int,
+    end_ns: Int64,
+    start_ns: Int64,
+) -> str:
+    one, two = rows.frame.row(first, named=True), rows.frame.row(second, named=True)
+    by_s = (int(end_ns[first]) - int(start_ns[second])) / 1e9
+    return (
+        f"{rows.path}: the windows of {device}: {one['activity']} (line {one['line']}, "
+        f"trial {one['trial']}) and {two['activity']} (line {two['line']}, trial "
+        f"{two['trial']}) overlap by {by_s:g} s; choose a smaller δ, a longer rest, or "
+        "--overlap cut or drop"
+    )
+
+
+def label_packets(time_ns: Int64, start_ns: Int64, end_ns: Int64) -> NDArray[np.int32]:
+    """Give each packet the window that holds it.
+
+    time_ns   (n,) int64, any order
+    start_ns  (k,) int64, increasing
+    end_ns    (k,) int64, exclusive, not above the next start
+    returns   (n,) int32, row of the window, or IDLE
+
+    Raises LabelError when windows overlap: a packet in both has no one label.
+    """
+    if start_ns.size == 0:
+        return np.full(time_ns.shape, IDLE, dtype=np.int32)
+    if (end_ns[:-1] > start_ns[1:]).any():
+        raise LabelError("two windows overlap; a packet in both has no one label")
+    row = np.searchsorted(start_ns, time_ns, side="right") - 1
+    inside = (row >= 0) & (time_ns < end_ns[row])
+    return np.where(inside, row, IDLE).astype(np.int32)

@@ -1,0 +1,42 @@
+"""Devices of which the captures hold no packet: a wrong MAC address, most often."""
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.dataset import Device
+
+_SHOWN = 6
+
+
+class SeenMacs:
+    """Counts who was seen in captures, batch by batch."""
+
+    def __init__(self) -> None:
+        self._sent: Counter[int] = Counter()
+        self._addressed: set[int] = set()
+
+    def add(self, src_mac: NDArray[np.uint64], dst_mac: NDArray[np.uint64]) -> None:
+        """Take in the packets of a batch: columns of `Decoded`, (k,) uint64 each."""
+        macs, counts = np.unique(src_mac, return_counts=True)
+        self._sent.update(dict(zip(macs.tolist(), counts.tolist(), strict=True)))
+        self._addressed.update(np.unique(dst_mac).tolist())
+
+    def tell_unseen(self, device: Device) -> str | None:
+        """Return a sentence when no packet names the device's MAC, else None."""
+        mac = int(device.mac.replace(":", ""), 16)
+        if mac in self._sent or mac in self._addressed:
+            return None
+        senders = {each: n for each, n in self._sent.items() if each}
+        if not senders:
+            reason = "the captures hold no MAC addresses; the device's ip is needed"
+            return f"device {device.name}: {reason}"
+        common = ", ".join(
+            f"{each.to_bytes(6).hex(':')} ({count})"
+            for each, count in Counter(senders).most_common(_SHOWN)
+        )
+        return (
+            f"device {device.name}: no capture holds a packet of {device.mac}; "
+            f"the most seen are {common}"
+        )
