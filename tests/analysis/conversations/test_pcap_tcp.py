@@ -25,18 +25,21 @@ class Talk:
             int(dice.choice((2**32 - 3000, dice.integers(2**32)))) for _ in "ab"
         ]
         self.sent = []
+        self.skew = 0
         self.unit = 1 << int(dice.integers(14, 25))  # typical step of time, ns
 
     def wait(self):
         self.now += int(self.dice.exponential(self.unit))
+        if self.dice.random() < 0.02:  # the capturing clock is set
+            self.skew = int(self.dice.integers(-50 * MS, 50 * MS))
 
     def send(self, side, flags, size=0, seq=None, window=500, ack=None):
         seq = self.next[side] if seq is None else seq
         ack = self.next[1 - side] if ack is None else ack
         self.wait()
         number = ack % 2**32 if flags & ACK else 0
-        row = (self.now, side, self.port, seq % 2**32, number, flags, window, size)
-        self.sent.append(row)
+        row = (side, self.port, seq % 2**32, number, flags, window, size)
+        self.sent.append((self.now, self.now + self.skew, *row))
         end = seq + size + bool(flags & (SYN | FIN))
         self.next[side] = max(self.next[side], end)
 
@@ -62,8 +65,9 @@ class Talk:
         elif what < 0.65:
             self.send(side, ACK, int(self.dice.integers(2)), self.next[side] - 1)
         elif what < 0.75:
+            window = int(self.dice.choice((0, 500, 500)))
             for _ in range(int(self.dice.integers(1, 5))):
-                self.send(side, ACK, ack=self.next[1 - side] - 1400)
+                self.send(side, ACK, ack=self.next[1 - side] - 1400, window=window)
             acked = self.next[1 - side] - 1400
             self.send(1 - side, ACK, 1400, seq=acked, ack=self.next[side])
         elif what < 0.8:
@@ -86,7 +90,7 @@ def write_capture(path, rows):
     """Write rows of `Talk.sent` as a pcap with stamps in nanoseconds."""
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 101))
-        for now, side, port, seq, ack, flags, window, size in rows:
+        for _order, now, side, port, seq, ack, flags, window, size in rows:
             ends = (port, 443) if side == 0 else (443, port)
             tcp = struct.pack(">HHIIBBHHH", *ends, seq, ack, 80, flags, window, 0, 0)
             hosts = (b"\x0a\0\0\x01", b"\x0a\0\0\x02")[:: 1 - 2 * side]
