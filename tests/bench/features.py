@@ -3,8 +3,8 @@
     python -m tests.bench.features [--packets N] [--windows K] [--json]
 
 Times are CPU seconds, medians of rounds in one process, after a first call that loads
-the kernels.
-The naive twin, numpy and scipy per window and direction, is measured on few windows.
+the kernels. The naive twin, numpy and scipy per window and direction, is measured on
+few windows.
 """
 
 import argparse
