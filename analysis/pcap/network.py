@@ -2,7 +2,8 @@
 
 Each helper looks at one packet, of which bytes up to `end` were captured and up to
 `wire_end` were sent, and returns (protocol, where its header begins, bytes from there
-on, kind of fragment, error bits). Protocol 0 means that nothing could be read.
+on, kind of fragment, error bits). The place is `p` itself when nothing could be read;
+protocol 0 with another place is a hop-by-hop header that was cut off.
 """
 
 import numpy as np
@@ -51,12 +52,12 @@ def decode_networks(
         wire_end = start[i] + max(length_b[i], captured_b[i])
         if ethertype[i] == IPV4_TYPE:
             head = _ipv4(b, p, end, wire_end)
-            if head[0] != 0:
+            if head[1] > p:
                 src[i, 1] = np.uint64(be32(b, p + 12)) | _MAPPED
                 dst[i, 1] = np.uint64(be32(b, p + 16)) | _MAPPED
         elif ethertype[i] == IPV6_TYPE:
             head = _ipv6(b, p, end, wire_end)
-            if head[0] != 0:
+            if head[1] > p:
                 src[i, 0], src[i, 1] = be64(b, p + 8), be64(b, p + 16)
                 dst[i, 0], dst[i, 1] = be64(b, p + 24), be64(b, p + 32)
         else:
@@ -95,7 +96,7 @@ def _ipv6(b: Uint8, p: int, end: int, wire_end: int) -> Head:
         return 0, p, 0, WHOLE, MALFORMED
     error = MALFORMED if size_b > wire_b else 0
     last = p + 40 + min(size_b, wire_b)
-    protocol, at, fragment = _behind_extensions(b, p, end)
+    protocol, at, fragment = _behind_extensions(b, p, min(end, last))
     return protocol, at, max(0, last - at), fragment, error
 
 
@@ -109,8 +110,8 @@ def _behind_extensions(b: Uint8, p: int, end: int) -> tuple[int, int, int]:
         following, size = u8(b, at), u8(b, at + 1)
         # hop-by-hop, routing, destination, mobility, HIP, shim6
         if protocol in (0, 43, 60, 135, 139, 140):
-            if protocol == _ROUTING and fragment == WHOLE:
-                fragment = ALTERED
+            if protocol == _ROUTING and u8(b, at + 3) and fragment == WHOLE:
+                fragment = ALTERED  # there are segments left
             at += (size + 1) * 8
         elif protocol == _AUTHENTICATION:
             at += (size + 2) * 4

@@ -47,8 +47,7 @@ def decode_transports(
                 src_port[i], dst_port[i] = be16(b, at), be16(b, at + 2)
             if protocol[i] == TCP:
                 head_b, left_b, wrong = _tcp(b, at, end, size_b)
-                if size_b >= 20 and at + 20 <= end:
-                    _tcp_fields(b, at, i, fields)
+                _tcp_fields(b, at, min(end, at + size_b), i, fields)
             else:
                 head_b, left_b, wrong = _udp(b, at, end, size_b, fragment[i] == WHOLE)
             if wrong == 0 and fragment[i] == WHOLE and at + size_b <= end:
@@ -63,9 +62,8 @@ def _tcp(b: Uint8, at: int, end: int, size_b: int) -> tuple[int, int, int]:
     """Return bytes of the header, bytes above it, and an error bit."""
     if size_b < 20:
         return 0, 0, MALFORMED
-    if at + 20 > end:
-        return 0, size_b, 0
-    head_b = (u8(b, at + 12) >> 4) * 4
+    # where the length of the header was cut off, it is taken as the least
+    head_b = (u8(b, at + 12) >> 4) * 4 if at + 13 <= end else 20
     if head_b < 20 or head_b > size_b:
         return 0, 0, MALFORMED
     return head_b, size_b - head_b, 0
@@ -75,12 +73,20 @@ def _tcp(b: Uint8, at: int, end: int, size_b: int) -> tuple[int, int, int]:
 def _tcp_fields(
     b: Uint8,
     at: int,
+    end: int,
     i: int,
     fields: tuple[Uint16, Uint16, Uint16, Uint8, Uint32, Uint32],
 ) -> None:
+    """Fill what of the header lies before `end`."""
     _src_port, _dst_port, window, flags, seq, ack = fields
-    seq[i], ack[i] = be32(b, at + 4), be32(b, at + 8)
-    flags[i], window[i] = u8(b, at + 13), be16(b, at + 14)
+    if at + 8 <= end:
+        seq[i] = be32(b, at + 4)
+    if at + 12 <= end:
+        ack[i] = be32(b, at + 8)
+    if at + 14 <= end:
+        flags[i] = u8(b, at + 13)
+    if at + 16 <= end:
+        window[i] = be16(b, at + 14)
 
 
 @kernel
@@ -88,9 +94,7 @@ def _udp(b: Uint8, at: int, end: int, size_b: int, whole: bool) -> tuple[int, in
     """Return bytes of the header, bytes above it, and an error bit."""
     if size_b < 8:
         return 0, 0, MALFORMED
-    if at + 8 > end:
-        return 0, size_b, 0
-    said_b = be16(b, at + 4)
+    said_b = be16(b, at + 4) if at + 6 <= end else size_b
     if said_b == 0:  # jumbogram, or offload
         said_b = size_b
     if said_b < 8:
@@ -103,8 +107,13 @@ def _checked(b: Uint8, segment: tuple[int, int, int], ip_at: tuple[int, bool]) -
     """Return the error bit of a segment whose checksum does not add up."""
     at, size_b, protocol = segment
     p, is_ipv6 = ip_at
-    if protocol == UDP and not is_ipv6 and be16(b, at + 6) == 0:
-        return 0  # IPv4 allows UDP without a checksum
+    if protocol == UDP:
+        if not is_ipv6 and be16(b, at + 6) == 0:
+            return 0  # IPv4 allows UDP without a checksum
+        said_b = be16(b, at + 4)
+        if said_b == 0:
+            return 0  # offload: what is not yet cut has no checksum yet
+        size_b = said_b  # the packet may be longer
     total = sum_words(b, at, size_b)
     total += sum_words(b, p + 8, 32) if is_ipv6 else sum_words(b, p + 12, 8)
     total += protocol << 8

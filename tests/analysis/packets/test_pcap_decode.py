@@ -120,8 +120,9 @@ def test_a_frame_cut_by_the_snap_length_keeps_what_is_there(tmp_path, craft):
     decoded = decode_frames(read_frames(path))
     assert decoded.error.tolist() == [0] + [Error.CUT] * 5
     assert decoded.src_port.tolist() == [40000, 40000, 40000, 40000, 0, 0]
-    assert decoded.tcp_flags.tolist() == [24, 24, 0, 0, 0, 0]
-    assert decoded.payload_b.tolist()[:2] == [400, 400]
+    assert decoded.tcp_flags.tolist() == [24, 24, 24, 0, 0, 0]
+    assert decoded.window.tolist() == [64, 64, 64, 0, 0, 0]
+    assert decoded.payload_b.tolist()[:4] == [400, 400, 400, 400]
     assert decoded.src_mac.tolist()[4] == decoded.src_mac[0]
 
 
