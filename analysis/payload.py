@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.packets import PacketTable
+from analysis.pcap.decode import decode_frames
 from analysis.pcap.reader import Frames, read_frames
 from analysis.windows import IDLE_ACTIVITY, Windows
 
@@ -53,26 +54,25 @@ class TooMuchTextError(AnalysisError):
 
 
 class Captures:
-    """The raw captures of a campaign, to look up packets by their `row`.
+    """The raw captures of a campaign, to look up the payload of packets.
 
     Holds the files open as memory maps; no payload is copied before it is asked for.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._frames: tuple[Frames, ...] = tuple(read_frames(path) for path in files)
-        sizes = [len(frames) for frames in self._frames]
-        self._first = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+        self._frames: dict[str, Frames] = {p.name: read_frames(p) for p in files}
+        self._payload_at = {
+            name: decode_frames(frames).payload_at
+            for name, frames in self._frames.items()
+        }
 
-    def payload(self, row: int, size_b: int) -> bytes:
-        """Return what was captured of the last `size_b` bytes of the IP packet."""
-        file = int(np.searchsorted(self._first, row, side="right")) - 1
-        frames, here = self._frames[file], row - int(self._first[file])
-        frame = frames.frame(here)
-        start = _ip_start(frame, int(frames.link[here]))
-        if start is None or len(frame) < start + 20:
-            return b""
-        end = _ip_end(frame, start)
-        return frame[end - size_b : end]
+    def payload(self, capture: str, frame: int, size_b: int) -> bytes:
+        """Return what was captured of a packet's payload of `size_b` bytes.
+
+        capture, frame  name of the file and number of the packet in it, from 1
+        """
+        at = int(self._payload_at[capture][frame - 1])
+        return self._frames[capture].frame(frame - 1)[at : at + size_b]
 
 
 def messages_of(
@@ -241,7 +241,9 @@ def _window(
         protocol = int(table.protocol[i])
         if not table.payload_b[i] or protocol not in (_TCP, _UDP):
             continue
-        payload = captures.payload(int(table.row[i]), int(table.payload_b[i]))
+        capture = table.captures[int(table.capture[i])]
+        size_b = int(table.payload_b[i])
+        payload = captures.payload(capture, int(table.frame[i]), size_b)
         outbound, flow = bool(table.outbound[i]), int(table.flow[i])
         turn = latest.get(flow)
         if protocol == _TCP and turn is not None and turns[turn][0] == outbound:
@@ -267,25 +269,3 @@ def _autokey(data: bytes) -> bytes:
     cipher = np.frombuffer(data, dtype=np.uint8)
     key = np.concatenate((np.array([_KASA_KEY], dtype=np.uint8), cipher[:-1]))
     return (cipher ^ key[: cipher.size]).tobytes()
-
-
-_TAGS = (0x8100, 0x88A8, 0x9100)
-_HEADER_B = {113: 16, 276: 20, 12: 0, 101: 0, 228: 0, 229: 0}  # cooked and raw IP
-
-
-def _ip_start(frame: bytes, link: int) -> int | None:
-    """Return where the IP header begins; None for links that carry something else."""
-    if link != 1:
-        return _HEADER_B.get(link)
-    at = 12
-    while int.from_bytes(frame[at : at + 2], "big") in _TAGS:
-        at += 4
-    return at + 2
-
-
-def _ip_end(frame: bytes, start: int) -> int:
-    """Return where the IP packet ends: what follows is padding or a checksum."""
-    if frame[start] >> 4 == 6:
-        return start + 40 + int.from_bytes(frame[start + 4 : start + 6], "big")
-    total_b = int.from_bytes(frame[start + 2 : start + 4], "big")
-    return start + total_b if total_b else len(frame)  # 0: cut by the network card

@@ -20,8 +20,7 @@ from analysis.packets import (
     find_raw,
     is_current,
     load_packets,
-    read_tables,
-    write_packets,
+    make_tables,
 )
 from analysis.windows import IDLE_ACTIVITY, Windows, cut
 
@@ -111,7 +110,7 @@ def cut_of(
 ) -> Cut:
     """Return cleaned packets and label windows of a device; see `samples_of`."""
     load_campaign(folder).device(device)
-    make_tables(folder)
+    prepare_tables(folder)
     cleaned = clean(load_packets(folder, device))
     windows = cut(
         cleaned.table,
@@ -149,17 +148,14 @@ def labels_of(windows: Windows, by: By) -> Strings:
     return np.array([f"{a} by {c}" if c else str(a) for a, c in pairs], dtype=np.str_)
 
 
-def make_tables(folder: Path) -> None:
+def prepare_tables(folder: Path) -> None:
     """Make the packet tables of a campaign when one is missing or out of date.
 
     Raises DatasetError when there are no captures to make them of.
     """
     devices = load_campaign(folder).devices
-    if all(is_current(folder, device.name) for device in devices):
-        return
-    tables, _raw = read_tables(find_raw(folder), devices)
-    for table in tables.values():
-        write_packets(folder, table)
+    if not is_current(folder, devices):
+        make_tables(folder, find_raw(folder), devices)
 
 
 def _identities(windows: Windows) -> Strings:

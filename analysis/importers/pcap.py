@@ -29,7 +29,7 @@ from analysis.importers.activity_table import (
     load_activity_table,
 )
 from analysis.labelling import LabelReport, Overlap, label_campaign
-from analysis.packets import find_raw, read_tables, write_packets
+from analysis.packets import find_raw, make_tables
 from analysis.pcap.convert import write_pcapng
 from analysis.pcap.decode import decode_frames
 from analysis.pcap.reader import Frames, read_frames
@@ -224,9 +224,7 @@ def _build(
     (folder / "campaign.yaml").write_text(text, encoding="utf-8")
     _write_activities(folder / "activities.csv", inputs["campaign"], rows, found)
     report = label_campaign(folder, overlap=overlap)
-    tables, _raw = read_tables(find_raw(folder), load_campaign(folder).devices)
-    for each in tables.values():
-        write_packets(folder, each)
+    make_tables(folder, find_raw(folder), load_campaign(folder).devices)
     _write_manifest(folder)
     return report
 
@@ -234,7 +232,8 @@ def _build(
 def _take_over(folder: Path, number: int, capture: _Capture) -> dict[str, Any]:
     """Write one capture into raw/; return its part of the receipt."""
     path = folder / "raw" / f"{capture.session}-{number:05d}.pcapng"
-    write_pcapng(capture.frames, path)
+    frames = capture.frames
+    write_pcapng(frames.path, path, whole=frames.truncated_at is None)
     source = capture.frames.path
     file = {"name": path.name, "size_b": path.stat().st_size, "sha256": _sha256(path)}
     return {

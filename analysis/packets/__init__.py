@@ -1,26 +1,37 @@
 """Packets as columns, one table per device, from raw captures to Parquet and back.
 
-read_tables(files, devices)         decode captures
-write_tables / load_packets         keep them as Parquet in the campaign folder
-clean(table, rules)                 remove errors and retransmissions, counted
+make_tables(folder, captures, devices)  decode captures into Parquet, once each
+load_packets / iter_packets             read the table of a device, whole or in pieces
+clean(table, rules)                     remove errors and retransmissions, counted
 """
 
-from analysis.packets.build import RawFiles, find_raw, read_tables, tables_of
 from analysis.packets.cleaning import CLEANING_RULES, Cleaned, clean
-from analysis.packets.parquet import is_current, load_packets, write_packets
-from analysis.packets.table import Error, PacketTable
+from analysis.packets.given import write_packets
+from analysis.packets.index import CapturePart, DevicePart, Index, find_index
+from analysis.packets.make import find_raw, is_current, make_tables, read_tables
+from analysis.packets.parquet import iter_columns, iter_packets, load_packets
+from analysis.packets.table import Error, PacketTable, Retransmission
+from analysis.packets.tabulate import CaptureJob, tabulate_capture
 
 __all__ = [
     "CLEANING_RULES",
+    "CaptureJob",
+    "CapturePart",
     "Cleaned",
+    "DevicePart",
     "Error",
+    "Index",
     "PacketTable",
-    "RawFiles",
+    "Retransmission",
     "clean",
+    "find_index",
     "find_raw",
     "is_current",
+    "iter_columns",
+    "iter_packets",
     "load_packets",
+    "make_tables",
     "read_tables",
-    "tables_of",
+    "tabulate_capture",
     "write_packets",
 ]

@@ -1,110 +1,207 @@
-"""Keep packet tables as Parquet: `packets/device=<device>/part-00000.parquet`.
+"""Read packet tables: `packets/device=<device>/<capture>.parquet`.
 
 The folder is hive-partitioned, so that polars, DuckDB, Spark or Dask read it as it is.
-Columns are those of `PacketTable`, and `remote_address` as text. The metadata of the
-schema hold, as JSON under the key `testbed`: format, remotes, covered_ns, and sources,
-which are names and sizes of the captures that the table was made of.
+Columns are those of `PacketTable`, with `remote_address` and `capture` as text, and
+`flow` as numbered within the capture.
 """
 
-import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from analysis.errors import DatasetError
-from analysis.packets.build import find_raw
-from analysis.packets.table import COLUMNS, PacketTable
+from analysis.packets.index import DevicePart, Index, find_index
+from analysis.packets.table import COLUMNS, PacketTable, empty_table
 
-_FORMAT = 1
-_KEY = b"testbed"
-_ROW_GROUP = 262_144
+Piece = dict[str, NDArray[Any]]
 
-
-def write_packets(folder: Path, table: PacketTable) -> Path:
-    """Write the table of one device into a campaign folder; return the file."""
-    path = _path(folder, table.device)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = pa.array([*table.remotes], type=pa.string())
-    number = pa.array(table.remote, mask=table.remote < 0)
-    columns: dict[str, Any] = {name: pa.array(getattr(table, name)) for name in COLUMNS}
-    columns["remote_address"] = pa.DictionaryArray.from_arrays(number, names)
-    about = {
-        "format": _FORMAT,
-        "remotes": table.remotes,
-        "covered_ns": table.covered_ns,
-        "sources": _sources(folder),
-    }
-    arrow = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about)})
-    part = path.with_suffix(".part")
-    pq.write_table(
-        arrow,
-        part,
-        compression="zstd",
-        compression_level=1,
-        row_group_size=_ROW_GROUP,
-        use_dictionary=["protocol", "remote", "remote_address", "flow", "error"],
-        column_encoding={
-            "time_ns": "DELTA_BINARY_PACKED",
-            "row": "DELTA_BINARY_PACKED",
-        },
-    )
-    part.replace(path)
-    return path
-
-
-def is_current(folder: Path, device: str) -> bool:
-    """Say whether the table of a device is there and made of the captures in `raw/`.
-
-    A resumed campaign has more captures than its table. A folder without captures, as
-    others may publish it, has nothing newer than its table.
-    """
-    try:
-        schema = pq.read_schema(_path(folder, device))
-    except (OSError, pa.ArrowException):
-        return False
-    about = json.loads((schema.metadata or {}).get(_KEY, b"{}"))
-    sources = _sources(folder)
-    return not sources or about.get("sources") == sources
+_BATCH = 131_072
+_TEXTS = {"remote": "remote_address", "capture": "capture"}
 
 
 def load_packets(folder: Path, device: str) -> PacketTable:
-    """Read the packet table of one device.
+    """Read the packet table of one device, all of it.
 
-    Raises DatasetError when it is not there or not of this format.
+    Raises DatasetError when it is not there or cannot be read.
     """
-    path = _path(folder, device)
-    try:
-        arrow = pq.ParquetFile(path).read()
-    except FileNotFoundError as exc:
-        message = f"{path}: there is no packet table of {device!r}; run testbed packets"
-        raise DatasetError(message) from exc
-    except (OSError, pa.ArrowException) as exc:
-        raise DatasetError(f"{path}: is no packet table: {exc}") from exc
-    about = json.loads((arrow.schema.metadata or {}).get(_KEY, b"{}"))
-    if about.get("format") != _FORMAT or not set(COLUMNS) <= set(arrow.column_names):
-        raise DatasetError(f"{path}: is of another format; run testbed packets again")
-    columns = {
-        name: np.array(arrow.column(name).to_numpy(), dtype=dtype)
-        for name, dtype in COLUMNS.items()
-    }
-    return PacketTable(
-        device=device,
-        remotes=tuple(about["remotes"]),
-        covered_ns=tuple((first, last) for first, last in about["covered_ns"]),
-        **columns,
-    )
+    parts = list(iter_packets(folder, device))
+    return PacketTable.joined(parts)
 
 
-def _sources(folder: Path) -> list[list[str | int]]:
-    # Not the time of change: a copy of a folder has other ones.
-    try:
-        return [[path.name, path.stat().st_size] for path in find_raw(folder)]
-    except DatasetError:
-        return []
+def iter_packets(folder: Path, device: str) -> Iterator[PacketTable]:
+    """Read the packet table of one device in pieces that follow each other in time.
+
+    Yields at least one table, be it empty. `remotes` of a later one begin with those of
+    the earlier. Raises DatasetError when there is no table or it cannot be read.
+    """
+    index = _index_of(folder, device)
+    numbers = _Numbers(index)
+    captures = tuple(each.name for each in index.captures)
+    found = False
+    for piece in iter_columns(folder, device, tuple(COLUMNS), numbers=numbers):
+        found = True
+        yield PacketTable(
+            device=device,
+            captures=captures,
+            covered_ns=index.covered_ns,
+            remotes=tuple(numbers.remotes),
+            **piece,
+        )
+    if not found:
+        yield empty_table(device, captures=captures, covered_ns=index.covered_ns)
 
 
-def _path(folder: Path, device: str) -> Path:
-    return folder / "packets" / f"device={device}" / "part-00000.parquet"
+def iter_columns(
+    folder: Path,
+    device: str,
+    columns: Sequence[str],
+    *,
+    numbers: "_Numbers | None" = None,
+) -> Iterator[Piece]:
+    """Read some columns of the packet table of a device, in order of time.
+
+    columns  names in `COLUMNS`, `time_ns` among them
+
+    Raises DatasetError when there is no table or it cannot be read.
+    """
+    index = _index_of(folder, device)
+    numbers = numbers or _Numbers(index)
+    runs = []
+    for number, capture in enumerate(index.captures):
+        part = capture.devices.get(device, DevicePart())
+        for name in part.files:
+            path = folder / "packets" / f"device={device}" / name
+            runs.append(_Run(path, number, numbers, tuple(columns)))
+    yield from _merged(sorted(runs, key=lambda run: run.first_ns))
+
+
+def _index_of(folder: Path, device: str) -> Index:
+    index = find_index(folder)
+    if index is None or device not in index.devices:
+        message = f"{folder}: has no packet table of {device!r}; run testbed packets"
+        raise DatasetError(message)
+    return index
+
+
+@dataclass(slots=True)
+class _Numbers:
+    """How captures, flows and addresses are numbered across captures."""
+
+    index: Index
+    remotes: list[str] = field(default_factory=list)
+    first_flow: list[int] = field(default_factory=list)
+    _known: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        counts = [each.n_conversations for each in self.index.captures]
+        self.first_flow = [sum(counts[:k]) for k in range(len(counts))]
+
+    def of_remotes(self, column: pa.DictionaryArray) -> NDArray[np.int32]:
+        """Return numbers that mean the same in all captures; -1 for none."""
+        texts = column.dictionary.to_pylist()
+        here = np.array([self._number(text) for text in texts] + [-1], dtype=np.int32)
+        rows = column.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+        return np.asarray(here[rows], dtype=np.int32)
+
+    def _number(self, text: str) -> int:
+        number = self._known.setdefault(text, len(self.remotes))
+        if number == len(self.remotes):
+            self.remotes.append(text)
+        return number
+
+
+class _Run:
+    """One sorted file, read piece by piece."""
+
+    def __init__(
+        self, path: Path, capture: int, numbers: _Numbers, columns: tuple[str, ...]
+    ) -> None:
+        self._path = path
+        self._capture = capture
+        self._numbers = numbers
+        self._columns = columns
+        try:
+            self._file = pq.ParquetFile(path)
+            group = self._file.metadata.row_group(0)
+            self.first_ns = int(group.column(0).statistics.min)
+        except (OSError, pa.ArrowException) as exc:
+            raise DatasetError(f"{path}: is no packet table: {exc}") from exc
+
+    def pieces(self) -> Iterator[Piece]:
+        wanted = [_TEXTS.get(name, name) for name in self._columns]
+        try:
+            for batch in self._file.iter_batches(_BATCH, columns=wanted):
+                yield {name: self._column(name, batch) for name in self._columns}
+        except (OSError, pa.ArrowException) as exc:
+            raise DatasetError(f"{self._path}: cannot be read: {exc}") from exc
+
+    def _column(self, name: str, batch: pa.RecordBatch) -> NDArray[Any]:
+        if name == "capture":
+            return np.full(batch.num_rows, self._capture, dtype=np.int16)
+        if name == "remote":
+            return self._numbers.of_remotes(batch.column("remote_address"))
+        column = np.array(
+            batch.column(name).to_numpy(zero_copy_only=False), dtype=COLUMNS[name]
+        )
+        if name == "flow":
+            first = np.int32(self._numbers.first_flow[self._capture])
+            column[column >= 0] += first
+        return column
+
+
+def _merged(runs: list[_Run]) -> Iterator[Piece]:
+    """Yield the pieces of all runs in order of time; most do not overlap."""
+    waiting = list(runs)
+    active: list[_Active] = []
+    while waiting or active:
+        if not active:
+            active.append(_Active(waiting.pop(0)))
+        horizon = min(each.last_ns for each in active)
+        if waiting and waiting[0].first_ns <= horizon:
+            active.append(_Active(waiting.pop(0)))
+            continue
+        # all up to here is known: what follows in each run is not earlier
+        parts = [part for each in active if (part := each.until(horizon)) is not None]
+        active = [each for each in active if each.fill()]
+        if len(parts) == 1:
+            yield parts[0]
+            continue
+        whole = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
+        order = np.argsort(whole["time_ns"], kind="stable")
+        yield {name: column[order] for name, column in whole.items()}
+
+
+class _Active:
+    """A run and the piece of it that is being merged."""
+
+    def __init__(self, run: _Run) -> None:
+        self._pieces = run.pieces()
+        self._piece: Piece = {"time_ns": np.zeros(0, dtype=np.int64)}
+        self.fill()
+
+    @property
+    def last_ns(self) -> int:
+        return int(self._piece["time_ns"][-1])
+
+    def until(self, horizon_ns: int) -> Piece | None:
+        """Take what is not later than the horizon."""
+        stamps = self._piece["time_ns"]
+        count = int(np.searchsorted(stamps, horizon_ns, side="right"))
+        taken = {name: column[:count] for name, column in self._piece.items()}
+        self._piece = {name: column[count:] for name, column in self._piece.items()}
+        return taken if count else None
+
+    def fill(self) -> bool:
+        """Make sure that there is something; False at the end of the run."""
+        while not self._piece["time_ns"].size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return False
+            self._piece = piece
+        return True

@@ -1,18 +1,15 @@
 """The packet table of one device."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.pcap.decode import Error
+from analysis.pcap.tcp import Retransmission
 
-__all__ = ["COLUMNS", "RETRANSMISSION", "Error", "PacketTable"]
-
-# codes of the column `retransmission`; finer classes follow the same column
-NOT_SEEN_BEFORE = 0
-RETRANSMISSION = 1
+__all__ = ["COLUMNS", "Error", "PacketTable", "Retransmission", "empty_table"]
 
 COLUMNS: Mapping[str, type[np.generic]] = {
     "time_ns": np.int64,
@@ -24,10 +21,13 @@ COLUMNS: Mapping[str, type[np.generic]] = {
     "dst_port": np.uint16,
     "payload_b": np.uint32,
     "tcp_flags": np.uint8,
+    "seq": np.uint32,
+    "ack": np.uint32,
     "flow": np.int32,
     "retransmission": np.uint8,
     "error": np.uint8,
-    "row": np.int64,
+    "capture": np.int16,
+    "frame": np.int64,
 }
 
 
@@ -45,12 +45,16 @@ class PacketTable:
     dst_port        (n,) uint16
     payload_b       (n,) uint32, bytes above TCP or UDP, else above IP, on the wire
     tcp_flags       (n,) uint8, low eight flags
-    flow            (n,) int32, number of the 5-tuple, both directions; -1 when not IP
-    retransmission  (n,) uint8, 0 no, 1 TCP payload that was already seen
+    seq             (n,) uint32, TCP sequence number as sent, not relative
+    ack             (n,) uint32, TCP acknowledgement number as sent
+    flow            (n,) int32, number of the conversation, both directions; -1 when not
+                    IP. A flow ends with its capture file; see `analysis.packets.flows`
+    retransmission  (n,) uint8, number of `Retransmission`, 0 for none
     error           (n,) uint8, bits of `Error`
-    row             (n,) int64, frame in the raw captures: they are counted on from
-                    file to file, in the order of `find_raw`, from 0
+    capture         (n,) int16, row of `captures`
+    frame           (n,) int64, number in that capture, from 1, as Wireshark shows it
     remotes         addresses of the other endpoints, as text
+    captures        names of the raw captures
     covered_ns      (first, last) stamp of each raw capture: outside of these, no packet
                     means nothing
     """
@@ -65,11 +69,15 @@ class PacketTable:
     dst_port: NDArray[np.uint16]
     payload_b: NDArray[np.uint32]
     tcp_flags: NDArray[np.uint8]
+    seq: NDArray[np.uint32]
+    ack: NDArray[np.uint32]
     flow: NDArray[np.int32]
     retransmission: NDArray[np.uint8]
     error: NDArray[np.uint8]
-    row: NDArray[np.int64]
+    capture: NDArray[np.int16]
+    frame: NDArray[np.int64]
     remotes: tuple[str, ...] = ()
+    captures: tuple[str, ...] = ()
     covered_ns: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -94,8 +102,28 @@ class PacketTable:
         chosen = {name: getattr(self, name)[rows] for name in COLUMNS}
         return replace(self, **chosen)
 
+    @staticmethod
+    def joined(parts: "Sequence[PacketTable]") -> "PacketTable":
+        """Return the packets of all parts, which follow each other in time.
 
-def empty_table(device: str) -> PacketTable:
+        What is not a column is that of the last part: parts of one table number
+        remotes and captures alike, and later ones know more of them.
+        """
+        columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in COLUMNS}
+        return replace(parts[-1], **columns)  # type: ignore[arg-type]
+
+
+def empty_table(
+    device: str,
+    *,
+    captures: tuple[str, ...] = (),
+    covered_ns: tuple[tuple[int, int], ...] = (),
+) -> PacketTable:
     """Return a table without packets."""
     columns = {name: np.zeros(0, dtype=dtype) for name, dtype in COLUMNS.items()}
-    return PacketTable(device=device, **columns)  # type: ignore[arg-type]
+    return PacketTable(
+        device=device,
+        captures=captures,
+        covered_ns=covered_ns,
+        **columns,  # type: ignore[arg-type]
+    )

@@ -112,14 +112,13 @@ def _receipt(path: Path) -> Mapping[str, Any]:
 
 
 def _packets(campaign: Campaign) -> Mapping[str, PacketTable]:
-    folder, names = campaign.folder, [device.name for device in campaign.devices]
-    if names and all(is_current(folder, name) for name in names):
-        return {name: load_packets(folder, name) for name in names}
+    folder, devices = campaign.folder, campaign.devices
+    if devices and is_current(folder, devices):
+        return {each.name: load_packets(folder, each.name) for each in devices}
     captures = _raw(folder)
     if not captures:
         return {}  # the fast lab can record activities alone
-    tables, _files = read_tables(captures, campaign.devices)
-    return tables
+    return read_tables(captures, devices)
 
 
 def _raw(folder: Path) -> tuple[Path, ...]:

@@ -1,7 +1,6 @@
 """`packets`, `label`, `import pcap`: from captures to tables and labels."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.labelling import LabelReport, Overlap
-    from analysis.packets import PacketTable
+    from analysis.packets import Index
 
 CAPTURES = Path("captures")
 
@@ -79,9 +78,9 @@ def register(app: typer.Typer) -> None:
 
 def packets(folder: CampaignFolder, as_json: AsJson = False) -> None:
     """Decode the raw captures into one packet table per device, as Parquet."""
-    tables, truncated = tabulate(folder)
+    index = tabulate(folder)
     keep_manifest_true(folder)
-    rows = [_row(table, path) for table, path in tables]
+    rows = [_row(index, device) for device in index.devices]
     if as_json:
         print(json.dumps({"campaign": folder.name, "devices": rows}, indent=2))
         return
@@ -90,23 +89,18 @@ def packets(folder: CampaignFolder, as_json: AsJson = False) -> None:
             f"{row['device']}: {row['packets']} packets, {row['flows']} flows, "
             f"{row['errors']} errors, {row['retransmissions']} retransmissions"
         )
-    for path, at in truncated:
-        print(f"{path}: ends inside a packet at byte {at}; read up to there")
+    for each in index.captures:
+        if each.truncated_at is not None:
+            where = f"ends inside a packet at byte {each.truncated_at}"
+            print(f"{each.name}: {where}; read up to there")
 
 
-def tabulate(
-    folder: Path,
-) -> tuple[list[tuple["PacketTable", Path]], Sequence[tuple[Path, int]]]:
-    """Write the packet tables of a campaign.
-
-    Returns each table with its file, and the captures that end inside a packet.
-    """
+def tabulate(folder: Path) -> "Index":
+    """Write the packet tables of a campaign; return what they hold."""
     from analysis.dataset import load_campaign
-    from analysis.packets import find_raw, read_tables, write_packets
+    from analysis.packets import find_raw, make_tables
 
-    tables, raw = read_tables(find_raw(folder), load_campaign(folder).devices)
-    written = [(table, write_packets(folder, table)) for table in tables.values()]
-    return written, raw.truncated
+    return make_tables(folder, find_raw(folder), load_campaign(folder).devices)
 
 
 def label_whole(folder: Path) -> None:
@@ -117,15 +111,19 @@ def label_whole(folder: Path) -> None:
     label_campaign(folder)
 
 
-def _row(table: "PacketTable", path: Path) -> dict[str, object]:
-    from analysis.packets import clean
-
+def _row(index: "Index", device: str) -> dict[str, object]:
+    parts = [each.devices[device] for each in index.captures]
+    classes = [
+        sum(counts) for counts in zip(*(p.retransmissions for p in parts), strict=True)
+    ]
     return {
-        "device": table.device,
-        "packets": len(table),
-        "flows": int(table.flow.max(initial=-1)) + 1,
-        **clean(table).removed,
-        "file": str(path),
+        "device": device,
+        "packets": sum(part.n_packets for part in parts),
+        "flows": sum(part.n_flows for part in parts),
+        "errors": {
+            name: sum(part.errors[name] for part in parts) for name in parts[0].errors
+        },
+        "retransmissions": sum(classes[1:4]),
     }
 
 

@@ -33,10 +33,10 @@ _NEAR_NS = 3_000_000_000  # a trial's true activity begins this close to its lab
 
 def score(campaign: Path, truth: Path) -> list[dict[str, object]]:
     """Return one row of figures per device, and one for all."""
-    numbers, kinds = _causes(campaign, truth)
+    numbers, kinds, first = _causes(campaign, truth)
     begun = true_activities(truth)
     rows = [
-        _device(campaign, truth, device.name, begun, (numbers, kinds))
+        _device(campaign, truth, device.name, begun, (numbers, first))
         for device in load_campaign(campaign).devices
     ]
     errors = [e for row in rows for e in row.pop("errors_ms")]
@@ -56,11 +56,12 @@ def score(campaign: Path, truth: Path) -> list[dict[str, object]]:
     return rows
 
 
-def _causes(campaign: Path, truth: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return cause numbers and kinds of all frames, raw files in order."""
+def _causes(campaign: Path, truth: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return cause numbers and kinds of all frames, and the first of each raw file."""
     found = [packet_causes(path, truth) for path in find_raw(campaign)]
     kinds = np.array([kind for one in found for kind in one.kind])
-    return np.concatenate([one.activity for one in found]), kinds
+    first = np.cumsum([0] + [len(one.kind) for one in found])
+    return np.concatenate([one.activity for one in found]), kinds, first
 
 
 def _device(
@@ -87,7 +88,8 @@ def _device(
         by_label[own] = k
         by_truth[_within(table.time_ns, start_ns, row["delta_ns"])] = k
         labelled += int(own.sum())
-        foreign += int((causes[0][table.row[own]] != true.number).sum())
+        row = causes[1][table.capture[own]] + table.frame[own] - 1
+        foreign += int((causes[0][row] != true.number).sum())
     either = (by_label >= 0) | (by_truth >= 0)
     same = by_label == by_truth
     return {

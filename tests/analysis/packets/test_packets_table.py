@@ -1,10 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
-from analysis.dataset import Device
+from analysis.dataset import Device, load_campaign
 from analysis.errors import AnalysisError, DatasetError
-from analysis.packets import clean, find_raw, load_packets, read_tables, write_packets
+from analysis.packets import (
+    clean,
+    find_raw,
+    is_current,
+    load_packets,
+    make_tables,
+    read_tables,
+    write_packets,
+)
 from analysis.packets.table import COLUMNS, Error, PacketTable
 from analysis.pcap.beacons import Beacon, encode
 
@@ -30,8 +40,7 @@ def table(craft, write, lamp):
         (4, craft.udp4(b"who?")),
         (5, craft.tcp4(b"abcd"[:3] + b"!", seq=5)[:-1] + b"?"),
     ]
-    tables, _raw = read_tables([write(packets)], [lamp])
-    return tables["lamp"]
+    return read_tables([write(packets)], [lamp])["lamp"]
 
 
 def test_columns_are_seen_from_the_device(table):
@@ -66,7 +75,7 @@ def test_a_table_out_of_order_is_refused(table):
 def test_a_packet_between_two_devices_belongs_to_both(craft, write, lamp):
     path = write([(0, craft.udp4(b"x", dst=PLUG))])
     plug = Device(name="plug", mac=PLUG)
-    tables, _raw = read_tables([path], [lamp, plug])
+    tables = read_tables([path], [lamp, plug])
     assert tables["lamp"].outbound.tolist() == [True]
     assert tables["plug"].outbound.tolist() == [False]
 
@@ -77,19 +86,18 @@ def test_beacons_belong_to_no_device(craft, write):
     )
     path = write([(0, craft.beacon(payload)), (1, craft.beacon(b"other traffic"))])
     sender = Device(name="controller", mac=CONTROLLER)
-    tables, raw = read_tables([path], [sender])
-    assert tables["controller"].row.tolist() == [1]
-    assert raw.first_row == (0, 2)
+    tables = read_tables([path], [sender])
+    assert tables["controller"].frame.tolist() == [2]
 
 
 def test_several_files_are_joined_in_order_of_time(craft, write, lamp):
     late = write([(5, craft.udp4(b"c")), (7, craft.udp4(b"d"))], name="a.pcapng")
     early = write([(1, craft.udp4(b"a")), (6, craft.udp4(b"b"))], name="b.pcapng")
-    tables, raw = read_tables([late, early], [lamp])
+    tables = read_tables([late, early], [lamp])
     table = tables["lamp"]
     assert ((table.time_ns - craft.start_ns) // 10**9).tolist() == [1, 5, 6, 7]
-    assert table.row.tolist() == [2, 0, 3, 1]
-    assert raw.first_row == (0, 2, 4)
+    assert [table.captures[k] for k in table.capture] == ["b.pcapng", "a.pcapng"] * 2
+    assert table.frame.tolist() == [1, 1, 2, 2]
     assert [(b - a) // 10**9 for a, b in table.covered_ns] == [5, 2]
 
 
@@ -100,42 +108,46 @@ def test_captures_without_macs_go_by_the_address(craft, tmp_path, lamp):
     path = tmp_path / "a.pcapng"
     with open_capture(path, interfaces=[Interface(link=LINK_RAW)]) as capture:
         capture.packet(1, craft.tcp4(b"abc")[14:])
-    tables, _raw = read_tables([path], [lamp])
+    tables = read_tables([path], [lamp])
     assert len(tables["lamp"]) == 0
     known = Device(name="lamp", mac=craft.lamp, ip="10.77.0.11")
-    tables, _raw = read_tables([path], [known])
+    tables = read_tables([path], [known])
     assert tables["lamp"].outbound.tolist() == [True]
 
 
 def test_parquet_gives_back_every_column(table, tmp_path):
-    path = write_packets(tmp_path, table)
-    assert path == tmp_path / "packets/device=lamp/part-00000.parquet"
+    write_packets(tmp_path, table)
     again = load_packets(tmp_path, "lamp")
     for name in COLUMNS:
-        assert np.array_equal(getattr(again, name), getattr(table, name))
+        assert np.array_equal(getattr(again, name), getattr(table, name)), name
     assert (again.remotes, again.covered_ns) == (table.remotes, table.covered_ns)
     frame = pl.read_parquet(tmp_path / "packets", hive_partitioning=True)
     assert frame["device"].to_list() == ["lamp"] * 6
     assert frame["remote_address"].cast(pl.String)[3] is None
 
 
+def test_tables_of_a_list_stand_beside_each_other(table, tmp_path):
+    write_packets(tmp_path, table)
+    write_packets(tmp_path, replace(table, device="plug"))
+    assert len(load_packets(tmp_path, "lamp")) == len(load_packets(tmp_path, "plug"))
+
+
 def test_a_device_without_packets_has_an_empty_table(craft, write, tmp_path):
     other = Device(name="plug", mac=PLUG)
-    tables, _raw = read_tables([write([(0, craft.arp())])], [other])
-    write_packets(tmp_path, tables["plug"])
+    make_tables(tmp_path, [write([(0, craft.arp())])], [other])
     assert len(load_packets(tmp_path, "plug")) == 0
 
 
-def test_a_missing_or_foreign_table_is_one_sentence(tmp_path):
+def test_a_missing_or_damaged_table_is_one_sentence(craft, write, tmp_path, lamp):
     with pytest.raises(DatasetError, match="run testbed packets"):
         load_packets(tmp_path, "lamp")
-    path = tmp_path / "packets/device=lamp/part-00000.parquet"
-    path.parent.mkdir(parents=True)
+    make_tables(tmp_path, [write([(0, craft.arp())])], [lamp])
+    (path,) = (tmp_path / "packets/device=lamp").iterdir()
     path.write_text("nonsense")
     with pytest.raises(DatasetError, match="is no packet table"):
         load_packets(tmp_path, "lamp")
-    pl.DataFrame({"a": [1]}).write_parquet(path)
-    with pytest.raises(DatasetError, match="another format"):
+    (tmp_path / "packets.json").write_text("{")
+    with pytest.raises(DatasetError, match="is damaged; delete it"):
         load_packets(tmp_path, "lamp")
 
 
@@ -149,8 +161,6 @@ def test_cleaning_is_by_named_rule_and_counted(table):
 
 
 def test_checksums_left_to_the_network_card_are_no_errors(table):
-    from dataclasses import replace
-
     error = np.where(table.outbound, np.uint8(Error.CHECKSUM), np.uint8(0))
     offloaded = replace(table, error=error.astype(np.uint8))
     assert clean(offloaded, ["errors"]).removed == {"errors": 0}
@@ -164,23 +174,17 @@ def test_a_campaign_without_captures_is_one_sentence(tmp_path):
 
 
 def test_a_column_of_another_shape_is_refused(table):
-    from dataclasses import replace
-
     with pytest.raises(ValueError, match="column flow must be"):
         replace(table, flow=np.zeros(3, dtype=np.int32))
     assert isinstance(table, PacketTable)
 
 
 def test_a_table_is_out_of_date_when_the_campaign_has_more_captures(campaign, craft):
-    from analysis.dataset import load_campaign
-    from analysis.packets import find_raw, is_current, read_tables, write_packets
-
     folder = campaign([[(t, craft.udp4(b"x")) for t in range(5)]], [(3, {})])
-    (device,) = load_campaign(folder).devices
-    assert not is_current(folder, device.name)
-    tables, _ = read_tables(find_raw(folder), (device,))
-    write_packets(folder, tables[device.name])
-    assert is_current(folder, device.name)
+    devices = load_campaign(folder).devices
+    assert not is_current(folder, devices)
+    make_tables(folder, find_raw(folder), devices)
+    assert is_current(folder, devices)
     (first,) = find_raw(folder)
     (first.parent / "zzz.pcapng").write_bytes(first.read_bytes())
-    assert not is_current(folder, device.name)
+    assert not is_current(folder, devices)

@@ -26,6 +26,9 @@ def packet_table(device, time_ns, length_b, outbound):
             "dst_port": np.uint16,
             "payload_b": np.uint32,
             "tcp_flags": np.uint8,
+            "seq": np.uint32,
+            "ack": np.uint32,
+            "capture": np.int16,
             "flow": np.int32,
             "retransmission": np.uint8,
             "error": np.uint8,
@@ -37,9 +40,9 @@ def packet_table(device, time_ns, length_b, outbound):
         length_b=np.asarray(length_b, np.uint32)[order],
         outbound=np.asarray(outbound, bool)[order],
         protocol=np.full(n, 6, np.uint8),
-        row=np.arange(n, dtype=np.int64),
+        frame=np.arange(n, dtype=np.int64),
         remotes=("203.0.113.9",),
-        covered_ns=((MONDAY_NS, MONDAY_NS + 86_400 * SECOND_NS),),
+        covered_ns=((MONDAY_NS, MONDAY_NS + 30 * 86_400 * SECOND_NS),),
         **zero,
     )
 

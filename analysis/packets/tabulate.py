@@ -1,0 +1,328 @@
+"""From one capture to packet tables: a function of the file and the devices alone.
+
+Captures do not share state: conversations, retransmissions and order are judged within
+a file, as by any tool that opens it. So captures can be tabulated in any order, side by
+side, and on other machines, with the same result.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.dataset import Device
+from analysis.packets.flows import FlowTotals, write_flows
+from analysis.packets.index import CapturePart, DevicePart
+from analysis.packets.runs import SortedRuns
+from analysis.packets.select import Selected, Selector, beacon_rows
+from analysis.pcap.conversations import Analysed, Conversations, Keys
+from analysis.pcap.decode import TCP, UDP, Decoded, Error, decode_batch
+from analysis.pcap.errors import CaptureError
+from analysis.pcap.link import DECODED
+from analysis.pcap.stream import CaptureStream, open_capture_stream
+from analysis.pcap.tcp import Retransmission
+from analysis.pcap.walk import Batch
+
+Int64 = NDArray[np.int64]
+
+_BLOCK = 65_536  # packets that are handled together, some 10 MB
+
+# called with the bytes of the file that were read so far; what it raises ends the work
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureJob:
+    """One capture to be tabulated: all that another machine needs to know.
+
+    path     the capture
+    devices  whose packets are wanted
+    folder   campaign folder; tables go to `packets/` and `flows/` in it
+    """
+
+    path: Path
+    devices: tuple[Device, ...]
+    folder: Path
+
+
+def tabulate_capture(job: CaptureJob, progress: Progress | None = None) -> CapturePart:
+    """Write the tables of one capture; return what is in them.
+
+    Nothing is left behind when it fails. Raises CaptureError when the capture is
+    damaged or of link types that are not understood, OSError when a table cannot be
+    written.
+    """
+    state = job.path.stat()
+    work = _Work(job)
+    try:
+        with open_capture_stream(job.path) as stream:
+            for block in blocks_of(stream):
+                work.take(block)
+                if progress is not None:
+                    progress(stream.size_b)
+            _refuse_foreign(job.path, stream, work)
+            return work.finished(stream, state.st_mtime_ns)
+    except BaseException:
+        work.discard()
+        raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Decoded packets that follow each other; see `Batch` and `Decoded`.
+
+    beacons  (b,) int64, rows that are beacons
+    """
+
+    first_frame: int
+    time_ns: Int64
+    length_b: Int64
+    n_foreign: int
+    decoded: Decoded
+    beacons: Int64
+
+
+def blocks_of(batches: Iterable[Batch]) -> Iterable[Block]:
+    """Decode batches and join them to blocks, which cost less to handle than each."""
+    parts: list[Block] = []
+    held = 0
+    for batch in batches:
+        if not len(batch):
+            continue
+        decoded = decode_batch(batch)
+        known = np.isin(batch.link, _LINKS)
+        part = Block(
+            first_frame=batch.first_frame,
+            time_ns=batch.time_ns.copy(),
+            length_b=batch.length_b.copy(),
+            n_foreign=len(batch) - int(np.count_nonzero(known)),
+            decoded=decoded,
+            beacons=beacon_rows(batch, decoded) + held,
+        )
+        parts.append(part)
+        held += len(batch)
+        if held >= _BLOCK:
+            yield _joined(parts)
+            parts, held = [], 0
+    if parts:
+        yield _joined(parts)
+
+
+_LINKS = np.array(sorted(DECODED), dtype=np.int32)
+
+
+def _joined(parts: list[Block]) -> Block:
+    return Block(
+        first_frame=parts[0].first_frame,
+        time_ns=np.concatenate([part.time_ns for part in parts]),
+        length_b=np.concatenate([part.length_b for part in parts]),
+        n_foreign=sum(part.n_foreign for part in parts),
+        decoded=Decoded.joined([part.decoded for part in parts]),
+        beacons=np.concatenate([part.beacons for part in parts]),
+    )
+
+
+class _Work:
+    """What is known of a capture so far."""
+
+    def __init__(self, job: CaptureJob) -> None:
+        self._job = job
+        self._conversations = Conversations()
+        self._addresses = _Addresses(self._conversations)
+        self._devices = [_DeviceWork(device, job) for device in job.devices]
+        self.n_frames = 0
+        self.n_foreign = 0
+        self._n_backwards = 0
+        self._last_ns: int | None = None
+        self._span: tuple[int, int] | None = None
+
+    def take(self, block: Block) -> None:
+        """Sort the packets of a block to their devices."""
+        self._time(block.time_ns)
+        self.n_frames += block.time_ns.size
+        self.n_foreign += block.n_foreign
+        analysed = self._conversations.add(block.time_ns, block.decoded)
+        self._addresses.update()
+        for each in self._devices:
+            each.take(block, analysed, self._addresses)
+
+    def _time(self, time_ns: Int64) -> None:
+        before = time_ns[:1] if self._last_ns is None else [self._last_ns]
+        steps = np.diff(time_ns, prepend=before)
+        self._n_backwards += int(np.count_nonzero(steps < 0))
+        self._last_ns = int(time_ns[-1])
+        stamped = time_ns[time_ns != 0]  # simple packets have no stamp
+        if stamped.size:
+            first, last = int(stamped.min()), int(stamped.max())
+            if self._span is not None:
+                first, last = min(first, self._span[0]), max(last, self._span[1])
+            self._span = first, last
+
+    def finished(self, stream: CaptureStream, mtime_ns: int) -> CapturePart:
+        """Write what is left."""
+        first_ns, last_ns = self._span or (None, None)
+        about = {"capture": self._job.path.name, "covered_ns": [first_ns, last_ns]}
+        keys = self._conversations.keys()
+        devices = {each.name: each.finished(about, keys) for each in self._devices}
+        return CapturePart(
+            name=self._job.path.name,
+            size_b=stream.size_b,
+            mtime_ns=mtime_ns,
+            digest=stream.digest,
+            n_frames=self.n_frames,
+            n_conversations=len(self._conversations),
+            first_ns=first_ns,
+            last_ns=last_ns,
+            truncated_at=stream.truncated_at,
+            n_backwards=self._n_backwards,
+            n_foreign=self.n_foreign,
+            devices=devices,
+        )
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        for each in self._devices:
+            each.discard()
+
+
+class _Addresses:
+    """Texts of the endpoints of conversations, each once, in order of appearance."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+        self._known: dict[tuple[int, int], int] = {}
+        self.texts: list[str] = []
+        self.ends = np.zeros((0, 2), dtype=np.int32)  # of source, destination
+
+    def update(self) -> None:
+        """Take in the conversations that are new."""
+        n = len(self._conversations)
+        if n == len(self.ends):
+            return
+        keys = self._conversations.keys()
+        new = slice(len(self.ends), n)
+        columns = [self._numbers(side[new]) for side in (keys.src, keys.dst)]
+        self.ends = np.concatenate((self.ends, np.column_stack(columns)))
+
+    def _numbers(self, halves: NDArray[np.uint64]) -> NDArray[np.int32]:
+        pairs = map(tuple, halves.tolist())
+        return np.array([self._number(pair) for pair in pairs], dtype=np.int32)
+
+    def _number(self, halves: tuple[int, int]) -> int:
+        number = self._known.setdefault(halves, len(self.texts))
+        if number == len(self.texts):
+            address = ipaddress.IPv6Address(halves[0] << 64 | halves[1])
+            self.texts.append(str(address.ipv4_mapped or address))
+        return number
+
+
+class _DeviceWork:
+    """The packets of one device in a capture."""
+
+    def __init__(self, device: Device, job: CaptureJob) -> None:
+        self.name = device.name
+        self._selector = Selector(device)
+        folder = job.folder / "packets" / f"device={device.name}"
+        self._runs = SortedRuns(folder, job.path.name)
+        self._flows_file = (
+            job.folder / "flows" / f"device={device.name}" / f"{job.path.name}.parquet"
+        )
+        self._n = 0
+        self._totals = FlowTotals()
+        self._classes = np.zeros(len(Retransmission), dtype=np.int64)
+        self._errors = dict.fromkeys((bit.name or "" for bit in Error), 0)
+        self._checked = np.zeros((2, 2), dtype=np.int64)  # by direction: all, wrong
+
+    def take(self, block: Block, analysed: Analysed, addresses: _Addresses) -> None:
+        selected = self._selector.of(block.decoded, block.beacons)
+        if not selected.rows.size:
+            return
+        columns = _columns(block, analysed, selected, addresses.ends)
+        self._count(columns)
+        summed = ("flow", "outbound", "time_ns", "length_b", "payload_b", "tcp_flags")
+        self._totals.add(
+            reverse=analysed.reverse[selected.rows],
+            retransmission=columns["retransmission"],
+            **{name: columns[name] for name in summed},
+        )
+        self._runs.addresses = addresses.texts
+        self._runs.add(columns)
+
+    def _count(self, columns: dict[str, NDArray[Any]]) -> None:
+        self._n += columns["time_ns"].size
+        classes = np.bincount(columns["retransmission"], minlength=self._classes.size)
+        self._classes += classes
+        error, protocol = columns["error"], columns["protocol"]
+        for bit in Error:
+            hit = int(np.count_nonzero(error & np.uint8(bit)))
+            self._errors[bit.name or ""] += hit
+        checked = (protocol == TCP) | (protocol == UDP)
+        wrong = error & np.uint8(Error.CHECKSUM) != 0
+        for side, mine in enumerate((columns["outbound"], ~columns["outbound"])):
+            self._checked[side, 0] += np.count_nonzero(mine & checked)
+            self._checked[side, 1] += np.count_nonzero(mine & wrong)
+
+    def finished(self, about: dict[str, Any], keys: Keys) -> DevicePart:
+        files = self._runs.close({**about, "device": self.name})
+        if len(self._totals):
+            write_flows(self._flows_file, self._totals.table(keys, device=self.name))
+        sent, received = self._checked.tolist()
+        return DevicePart(
+            files=files,
+            n_packets=self._n,
+            n_flows=len(self._totals),
+            retransmissions=tuple(self._classes.tolist()),
+            errors={name.lower(): count for name, count in self._errors.items()},
+            checked=(sent[0], received[0]),
+            wrong=(sent[1], received[1]),
+        )
+
+    def discard(self) -> None:
+        self._runs.discard()
+
+
+def _columns(
+    block: Block, analysed: Analysed, selected: Selected, ends: NDArray[np.int32]
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of a device's packets, as `SortedRuns.add` takes them."""
+    rows, outbound, decoded = selected.rows, selected.outbound, block.decoded
+    flow = analysed.flow[rows]
+    # the other end is where a packet goes to, or where one comes from that is received
+    other = np.where(outbound, 1, 0) ^ analysed.reverse[rows]
+    remote = np.full(rows.size, -1, dtype=np.int32)
+    inside = flow >= 0
+    remote[inside] = ends[flow[inside], other[inside]]
+    return {
+        "time_ns": block.time_ns[rows],
+        "length_b": block.length_b[rows].astype(np.uint32),
+        "outbound": outbound,
+        "protocol": decoded.protocol[rows],
+        "remote": remote,
+        "src_port": decoded.src_port[rows],
+        "dst_port": decoded.dst_port[rows],
+        "payload_b": decoded.payload_b[rows],
+        "tcp_flags": decoded.tcp_flags[rows],
+        "seq": decoded.seq[rows],
+        "ack": decoded.ack[rows],
+        "flow": flow,
+        "retransmission": analysed.retransmission[rows],
+        "error": decoded.error[rows],
+        "frame": rows + (block.first_frame + 1),
+    }
+
+
+def _refuse_foreign(path: Path, stream: CaptureStream, work: _Work) -> None:
+    """Refuse a capture of which no packet can be understood. Raises CaptureError."""
+    if not work.n_frames or work.n_foreign < work.n_frames:
+        return
+    links = sorted({each.link for each in stream.interfaces} - DECODED)
+    named = ", ".join(str(link) for link in links)
+    reason = (
+        f"holds packets of link type {named} only, which are not understood; Ethernet, "
+        "Linux cooked, raw IP, BSD loopback and IEEE 802.11 are"
+    )
+    raise CaptureError(path, 0, reason)
