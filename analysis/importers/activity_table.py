@@ -9,6 +9,8 @@ Columns (any order; others are ignored and named in the report):
     session, trial, home, unit, firmware, app_version, parameters, channel, network,
     user                          optional
 
+No activity can be called `idle` or `unknown`: the analysis has classes of these names.
+
 A row with an end gets the window [start, end], both inclusive. Labels are half open and
 stamps are commonly written to the microsecond while captures count nanoseconds, so a
 packet may lie up to one written unit outside. Such a window therefore begins one
@@ -40,6 +42,8 @@ TEXTS = (
 )
 CHANNELS = ("", "phone", "voice", "power", "api")
 NETWORKS = ("", "lan", "wan")
+# labels that the analysis gives itself
+RESERVED = ("idle", "unknown")
 _MOST_SLACK_NS = 1_000
 
 
@@ -166,6 +170,11 @@ def _row(
         faults.append(reason)
     if not values["activity"]:
         faults.append("activity: is empty")
+    if values["activity"].lower() in RESERVED:
+        faults.append(
+            f"activity: {values['activity']!r} is what windows without an activity are "
+            "called; leave the row out, or give it another name"
+        )
     for name, allowed in (("channel", CHANNELS), ("network", NETWORKS)):
         if values.get(name, "") not in allowed:
             reason = f"must be one of {', '.join(allowed[1:])}, got {values[name]!r}"

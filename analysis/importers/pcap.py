@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
-from analysis.dataset import COLUMNS, load_campaign
+from analysis.dataset import COLUMNS, Device, load_campaign
 from analysis.errors import ImportDataError
 from analysis.importers.activity_table import (
     ActivityRow,
@@ -28,16 +29,22 @@ from analysis.importers.activity_table import (
     find_overlaps,
     load_activity_table,
 )
-from analysis.labelling import LabelReport, Overlap, label_campaign
+from analysis.labelling import (
+    LabelReport,
+    Overlap,
+    StampSpan,
+    explain_outside,
+    label_campaign,
+)
 from analysis.packets import find_raw, make_tables
+from analysis.packets.unseen import SeenMacs
 from analysis.pcap.convert import write_pcapng
-from analysis.pcap.decode import decode_frames
-from analysis.pcap.reader import Frames, read_frames
+from analysis.pcap.decode import decode_batch
+from analysis.pcap.stream import open_capture_stream
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_SHOWN_MACS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +65,12 @@ class Imported:
 class _Capture:
     """One capture of somebody else, and what of it goes into the receipt."""
 
-    frames: Frames
+    path: Path
     session: str
     first_ns: int
     last_ns: int
+    n_packets: int
+    truncated_at: int | None
 
 
 def import_pcap(
@@ -89,11 +98,12 @@ def import_pcap(
     macs = {name: mac.lower().replace("-", ":") for name, mac in devices.items()}
     if faults := _faulty_request(target, macs, every_packet):
         raise ImportDataError(tuple(faults))
-    found = _read(captures)
+    seen = SeenMacs()
+    found = _read(captures, seen)
     table = load_activity_table(activities, tuple(devices), recipe or Recipe())
     faults = [*table.faults, *_outside(activities, table.rows, found)]
     faults += _twice(activities, table.rows)
-    faults += _unseen(macs, found)
+    faults += _unseen(macs, seen)
     if overlap is Overlap.REFUSE:
         faults += find_overlaps(activities, table.rows)
     if faults:
@@ -128,20 +138,34 @@ def _faulty_request(
     return faults
 
 
-def _read(captures: Sequence[Path]) -> list[_Capture]:
+def _read(captures: Sequence[Path], seen: SeenMacs) -> list[_Capture]:
     """Read the captures, in order of time; those without a packet are left out."""
     found = []
     names: Counter[str] = Counter()
     for path in captures:
-        frames = read_frames(path)
-        if not len(frames):
+        span = StampSpan()
+        n_packets = 0
+        with open_capture_stream(path) as stream:
+            for batch in stream:
+                n_packets += len(batch)
+                span.add(batch.time_ns)
+                decoded = decode_batch(batch)
+                seen.add(decoded.src_mac, decoded.dst_mac)
+            truncated_at = stream.truncated_at
+        if not n_packets:
             continue
         stem = _UNSAFE.sub("_", path.name.split(".pcap")[0]).strip("_") or "capture"
         names[stem] += 1
-        session = stem if names[stem] == 1 else f"{stem}_{names[stem]}"
-        first, last = int(frames.time_ns.min()), int(frames.time_ns.max())
+        first_ns, last_ns = span.ns or (0, 0)
         found.append(
-            _Capture(frames=frames, session=session, first_ns=first, last_ns=last)
+            _Capture(
+                path=path,
+                session=stem if names[stem] == 1 else f"{stem}_{names[stem]}",
+                first_ns=first_ns,
+                last_ns=last_ns,
+                n_packets=n_packets,
+                truncated_at=truncated_at,
+            )
         )
     if not found:
         raise ImportDataError(("the captures hold no packet",))
@@ -179,34 +203,31 @@ def _twice(path: Path, rows: Sequence[ActivityRow]) -> list[str]:
 def _outside(
     path: Path, rows: Sequence[ActivityRow], found: Sequence[_Capture]
 ) -> list[str]:
+    outside = [row for row in rows if _capture_of(row, found) is None]
+    if outside and len(outside) == len(rows):
+        where = explain_outside(
+            np.array([row.start_ns for row in rows], dtype=np.int64),
+            np.array([row.end_ns for row in rows], dtype=np.int64),
+            [(each.first_ns, each.last_ns) for each in found],
+            [each.path.name for each in found],
+        )
+        return [f"{path}: no activity lies in a capture: {where}"]
     faults = []
-    for row in rows:
-        if _capture_of(row, found) is None:
-            near = min(found, key=lambda each: abs(each.first_ns - row.start_ns))
-            by_s = (row.start_ns - near.first_ns) / 1e9
-            faults.append(
-                f"{path}: line {row.line}: start: lies in no capture; it is "
-                f"{by_s:+.1f} s from the start of {near.frames.path.name}; "
-                "is the time zone right?"
-            )
+    for row in outside:
+        near = min(found, key=lambda each: abs(each.first_ns - row.start_ns))
+        by_s = (row.start_ns - near.first_ns) / 1e9
+        faults.append(
+            f"{path}: line {row.line}: start: lies in no capture; it is "
+            f"{by_s:+.1f} s from the start of {near.path.name}; "
+            "is the time zone right?"
+        )
     return faults
 
 
-def _unseen(macs: Mapping[str, str], found: Sequence[_Capture]) -> list[str]:
+def _unseen(macs: Mapping[str, str], seen: SeenMacs) -> list[str]:
     """Return a sentence for each device of which no packet was captured."""
-    seen: Counter[int] = Counter()
-    for each in found:
-        seen.update(decode_frames(each.frames).src_mac.tolist())
-    del seen[0]
-    texts = {mac: mac.to_bytes(6).hex(":") for mac in seen}
-    common = ", ".join(
-        f"{texts[mac]} ({count})" for mac, count in seen.most_common(_SHOWN_MACS)
-    )
-    return [
-        f"device {name}: no capture holds a packet of {mac}; the most seen are {common}"
-        for name, mac in macs.items()
-        if mac not in texts.values()
-    ]
+    told = (seen.tell_unseen(Device(name=n, mac=mac)) for n, mac in macs.items())
+    return [sentence for sentence in told if sentence is not None]
 
 
 def _build(
@@ -232,9 +253,8 @@ def _build(
 def _take_over(folder: Path, number: int, capture: _Capture) -> dict[str, Any]:
     """Write one capture into raw/; return its part of the receipt."""
     path = folder / "raw" / f"{capture.session}-{number:05d}.pcapng"
-    frames = capture.frames
-    write_pcapng(frames.path, path, whole=frames.truncated_at is None)
-    source = capture.frames.path
+    source = capture.path
+    write_pcapng(source, path, whole=capture.truncated_at is None)
     file = {"name": path.name, "size_b": path.stat().st_size, "sha256": _sha256(path)}
     return {
         "capture": capture.session,
@@ -244,7 +264,7 @@ def _take_over(folder: Path, number: int, capture: _Capture) -> dict[str, Any]:
         "ready_ns": capture.first_ns,
         "stopped_ns": capture.last_ns,
         "stopped_by": "unknown",
-        "received": len(capture.frames),
+        "received": capture.n_packets,
         "dropped": None,
         "log": "",
         "n_beacons": 0,
@@ -253,7 +273,7 @@ def _take_over(folder: Path, number: int, capture: _Capture) -> dict[str, Any]:
         "files": [file],
         "clock": [],
         "source": {"name": source.name, "sha256": _sha256(source)},
-        "truncated_at": capture.frames.truncated_at,
+        "truncated_at": capture.truncated_at,
     }
 
 

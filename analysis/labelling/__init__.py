@@ -6,7 +6,7 @@ label_campaign(folder)       one labelled capture per device
 """
 
 from analysis.labelling.captures import DeviceLabels, LabelReport, label_campaign
-from analysis.labelling.coverage import explain_outside, is_covered
+from analysis.labelling.coverage import StampSpan, explain_outside, is_covered
 from analysis.labelling.overlap import (
     IDLE,
     LabelWindows,
@@ -22,6 +22,7 @@ __all__ = [
     "LabelReport",
     "LabelWindows",
     "Overlap",
+    "StampSpan",
     "explain_outside",
     "is_covered",
     "label_campaign",

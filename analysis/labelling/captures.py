@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from analysis.dataset import Campaign, Device, load_activities, load_campaign
 from analysis.errors import LabelError
-from analysis.labelling.coverage import explain_outside, is_covered
+from analysis.labelling.coverage import StampSpan, explain_outside, is_covered
 from analysis.labelling.overlap import (
     IDLE,
     LabelWindows,
     Overlap,
-    label_packets,
+    label_disjoint,
     label_windows,
 )
 from analysis.packets import find_raw
@@ -147,7 +147,7 @@ class _Work:
         """Label and write the device's packets."""
         rows = self._selector.of(decoded, beacons).rows
         windows = self.windows
-        label = label_packets(batch.time_ns[rows], windows.start_ns, windows.end_ns)
+        label = label_disjoint(batch.time_ns[rows], windows.start_ns, windows.end_ns)
         self.writer.write(batch, rows, label)
         self.n_packets += rows.size
         held = label[label != IDLE]
@@ -181,7 +181,7 @@ class _Work:
 
 def _label_capture(path: Path, works: Sequence[_Work], seen: SeenMacs) -> _Captured:
     """Hand the packets of one raw capture to every device."""
-    first, last = [], []
+    span = StampSpan()
     with open_capture_stream(path) as stream:
         for work in works:
             work.writer.begin(stream)
@@ -191,13 +191,8 @@ def _label_capture(path: Path, works: Sequence[_Work], seen: SeenMacs) -> _Captu
             seen.add(decoded.src_mac, decoded.dst_mac)
             for work in works:
                 work.take(batch, decoded, beacons)
-            # a simple packet block has no stamp; its 0 is not a time
-            stamps = batch.time_ns[batch.time_ns != 0]
-            if stamps.size:
-                first.append(int(stamps.min()))
-                last.append(int(stamps.max()))
-        span = (min(first), max(last)) if first else None
-        return _Captured(path=path, span_ns=span, truncated_at=stream.truncated_at)
+            span.add(batch.time_ns)
+        return _Captured(path=path, span_ns=span.ns, truncated_at=stream.truncated_at)
 
 
 def _covered(

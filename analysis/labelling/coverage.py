@@ -23,6 +23,23 @@ _CLOCK_NS = 900 * _S
 _MOST = 0.9
 
 
+class StampSpan:
+    """First and last stamp of a capture, batch by batch.
+
+    ns  (first, last), None before the first stamp
+    """
+
+    def __init__(self) -> None:
+        self.ns: tuple[int, int] | None = None
+
+    def add(self, time_ns: Int64) -> None:
+        """Take in the stamps of a batch, in any order; 0 stands for none."""
+        stamps = time_ns[time_ns != 0]
+        if stamps.size:
+            first, last = self.ns or (int(stamps[0]), int(stamps[0]))
+            self.ns = min(first, int(stamps.min())), max(last, int(stamps.max()))
+
+
 def is_covered(
     start_ns: Int64, end_ns: Int64, covered_ns: Sequence[tuple[int, int]]
 ) -> Bool:

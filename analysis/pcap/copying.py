@@ -3,9 +3,9 @@
 data    (m,) uint8, bytes of the file
 block   (k,) int64, where each packet's block or record begins in `data`
 rows    (n,) int64, the packets to copy
-label   (n,) int32, number of each one's comment; negative for none
-notes   comments: (c,) uint8 of all texts, and of each its first byte and size, (t,)
-        int64
+label   (n,) int32, number of each one's comment; -1 for none
+notes   comments: (c,) uint8 of all texts, and of each its first byte and size, (t+1,)
+        int64; the last is empty
 out     (r,) uint8, large enough; see `room_for`
 at      place in `out` of the first byte to write; the place after the last is returned
 
@@ -31,9 +31,9 @@ _MOST_FRAMING_B = 20  # a block is that much longer than a record of pcap, with 
 
 def room_for(block_b: Int64, label: Int32, notes: Notes) -> int:
     """Return how many bytes of output the kernels need at most for these packets."""
-    commented = label[label >= 0]
-    added = int(notes[2][commented].sum()) + _MOST_ADDED_B * commented.size
-    return int(block_b.sum()) + _MOST_FRAMING_B * block_b.size + added
+    added = (_MOST_FRAMING_B + _MOST_ADDED_B) * block_b.size
+    # a label of -1 looks at the last size, which is that of no comment
+    return int(block_b.sum()) + int(notes[2][label].sum()) + added
 
 
 @kernel

@@ -35,7 +35,7 @@ from analysis.pcap.stream import CaptureStream
 from analysis.pcap.walk import FILE_HEAD_B, MAGICS_PCAP, PCAPNG, Batch
 from analysis.pcap.writer import APPLICATION
 
-_BUFFER_B = 1 << 20
+_BUFFER_B = 1 << 19
 _SECTION_HEAD_B = 24  # type, length, byte order, version, length of the section
 _UNKNOWN_B = b"\xff" * 8
 _MOST_COMMENT_B = 0xFFFF
@@ -84,7 +84,7 @@ class Rewriter:
         """Copy packets of a batch, and all its blocks that hold none.
 
         rows   (n,) int64, increasing
-        label  (n,) int32, row of the comment of each, negative for none. A simple
+        label  (n,) int32, row of the comment of each, -1 for none. A simple
                packet block has no place for one
 
         Raises CaptureError when the disk is full.
@@ -188,7 +188,7 @@ def rewritten(
 
 def _notes(comments: Sequence[str]) -> Notes:
     """Lay the texts out for the kernels; each is cut where an option must end."""
-    texts = [_cut(text) for text in comments]
+    texts = [*(_cut(text) for text in comments), b""]
     size = np.array([len(text) for text in texts], dtype=np.int64)
     first = np.cumsum(size) - size
     pool: NDArray[np.uint8] = np.frombuffer(b"".join(texts), dtype=np.uint8).copy()

@@ -221,8 +221,12 @@ def _print_labels(report: "LabelReport") -> None:
         )
         if each.n_cut or each.n_dropped:
             line += f", {each.n_cut} windows cut, {each.n_dropped} dropped"
+        if each.n_uncovered:
+            line += f", {each.n_uncovered} outside every capture left out"
         if each.empty:
             line += f", without a packet: trial {', '.join(each.empty)}"
         print(line)
+    for sentence in report.unseen:
+        print(sentence)
     for name, at in report.truncated.items():
         print(f"{name}: ends inside a packet at byte {at}; read up to there")

@@ -196,7 +196,7 @@ def test_windows_without_a_packet_are_counted_and_told(tmp_path):
     made = make(tmp_path / "week", 2, 5)
     path = made / "activities.csv"
     first = START_NS + 0 * S
-    text = path.read_text().replace(f",{first},", f",{first - S},", 1)
+    text = path.read_text().replace(f",{first},", f",{first + DAY_S // 2 * S},", 1)
     path.write_text(text)
     shown = command("evaluate", made, "--classifier", "nb", "--split", "s1")
     assert "camera: 1 of 30 windows hold no packet" in shown.output

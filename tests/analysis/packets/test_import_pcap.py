@@ -78,7 +78,7 @@ def test_an_import_is_a_campaign_like_any_other(bring, tshark, craft):
         check=False,
     )
     assert checked.returncode == 0
-    assert len(checked.stdout.splitlines()) == 7
+    assert len(checked.stdout.splitlines()) == 9
 
 
 def test_an_end_is_inclusive_and_segments_may_follow_without_a_gap(bring):
@@ -291,3 +291,18 @@ def test_a_trial_that_is_named_twice_is_refused(bring):
     table += f"lamp,turn_off,{ZERO}35Z,2 s,one\n"
     with pytest.raises(ImportDataError, match="'one' is that of line 2 already"):
         bring(table)
+
+
+def test_activities_in_a_wrong_time_zone_are_one_fault_that_names_it(bring):
+    table = HEAD + "lamp,turn_on,2023-11-15T03:43:25Z,,4 s,,\n"
+    with pytest.raises(ImportDataError) as caught:
+        bring(table)
+    (fault,) = caught.value.faults
+    assert "no activity lies in a capture: the first is at 2023-11-15 03:43:25" in fault
+    assert "local time of UTC+5:30 taken as UTC" in fault
+
+
+@pytest.mark.parametrize("name", ["idle", "Unknown"])
+def test_names_of_our_own_classes_are_no_activities(bring, name):
+    with pytest.raises(ImportDataError, match=f"line 2: activity: '{name}' is what"):
+        bring(HEAD + f"lamp,{name},{ZERO}25Z,,4 s,,\n")

@@ -50,7 +50,7 @@ def evening(campaign, craft):
         (None, {"outcome": "aborted"}),
     ]
     folder = campaign([packets[:350], packets[350:]], rows)
-    tables, _raw = read_tables(find_raw(folder), load_campaign(folder).devices)
+    tables = read_tables(find_raw(folder), load_campaign(folder).devices)
     return tables["lamp"], load_activities(folder)
 
 
@@ -135,7 +135,7 @@ def test_a_device_without_activities_or_packets_has_no_windows(evening):
 def test_overlap_is_refused_or_handled_as_asked(campaign, craft):
     packets = [(t, craft.udp4(b"x")) for t in range(30)]
     folder = campaign([packets], [(10, {}), (13, {})])
-    tables, _raw = read_tables(find_raw(folder), load_campaign(folder).devices)
+    tables = read_tables(find_raw(folder), load_campaign(folder).devices)
     log = load_activities(folder)
     with pytest.raises(LabelError):
         cut(tables["lamp"], log, "lamp")
