@@ -5,7 +5,8 @@
 Without a file, all captures of the folder TESTBED_PUBLIC_DATA are compared. `--links`
 makes N pairs of captures of two Linux hosts over a lossy link (in namespaces; needs
 root), before and after the loss. Each file with a difference is listed with the first
-frames; the exit code is 1 when one is not among the reasons known here.
+frames; the exit code is 1 when one is not among the reasons known here, or when there
+was nothing to compare.
 """
 
 import argparse
@@ -181,7 +182,7 @@ def main() -> int:
             for path in captures([Path(name)]):
                 compare(path, total)
     report(total)
-    return 1 if total.unknown else 0
+    return 1 if total.unknown or not total.packets else 0
 
 
 def report(total: Total) -> None:
