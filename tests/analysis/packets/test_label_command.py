@@ -1,0 +1,44 @@
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from analysis.errors import LabelError
+from testbed.cli import data
+
+
+@pytest.fixture
+def label():
+    app = typer.Typer(pretty_exceptions_enable=False)
+    data.register(app)
+
+    def _label(*arguments):
+        texts = ["label", *(str(argument) for argument in arguments)]
+        return CliRunner().invoke(app, texts, catch_exceptions=False)
+
+    return _label
+
+
+def test_what_is_left_out_and_who_is_missing_is_said_in_lines(label, campaign, craft):
+    packets = [(t, craft.udp4(b"x")) for t in range(20)]
+    devices = (("lamp", craft.lamp), ("plug", "02:00:00:00:00:99"))
+    folder = campaign([packets], [(3, {}), (50, {}), (60, {})], devices)
+    assert label(folder).output.splitlines() == [
+        "lamp: 1 windows, 5 of 20 packets labelled, 2 outside every capture left out",
+        "plug: 0 windows, 0 of 0 packets labelled",
+        "device plug: no capture holds a packet of 02:00:00:00:00:99; "
+        "the most seen are 02:00:00:00:00:11 (20)",
+        f"labelled captures: {folder / 'labelled'}",
+    ]
+
+
+def test_windows_can_be_widened_cut_and_dropped(label, campaign, craft):
+    packets = [(t, craft.udp4(b"x")) for t in range(20)]
+    sure = {"t_uncertainty_ns": 10**9}
+    folder = campaign([packets], [(3, sure), (9, sure)])
+    assert "2 windows, 10 of 20" in label(folder).output
+    with pytest.raises(LabelError, match="overlap by 1 s"):
+        label(folder, "--widen")
+    cut = label(folder, "--widen", "--overlap", "cut").output
+    assert "2 windows, 13 of 20 packets labelled, 1 windows cut" in cut
+    drop = label(folder, "--widen", "--overlap", "drop").output
+    assert "0 windows, 0 of 20 packets labelled, 0 windows cut, 2 dropped" in drop
