@@ -1,11 +1,14 @@
 """Numbers of conversations, against a twin in plain Python."""
 
+import csv
 import tracemalloc
 
 import numpy as np
 import pytest
 
 from analysis.pcap.conversations import Conversations
+from analysis.pcap.decode import decode_batch
+from analysis.pcap.stream import open_capture_stream
 
 SYN, RST, ACK = 2, 4, 16
 A, B, SIX = "10.0.0.1", "10.0.0.2", "fd00::1"
@@ -175,3 +178,20 @@ def test_many_conversations_need_little_memory(make_headers, take):
 def test_an_empty_batch_is_nothing(make_headers):
     conversations, analysed = numbered([], make_headers)
     assert analysed.flow.size == len(conversations) == conversations.keys().src.size
+
+
+def test_published_counts_of_conversations_are_met(public_data):
+    folder = public_data / "fit-iot-week"
+    with (folder / "published_table1.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["tshark_tcp_conv"]]
+    paths = [(row, folder / "pcaps" / f"{row['device']}.pcap") for row in rows]
+    paths = [(row, path) for row, path in paths if path.exists()]
+    assert paths
+    for row, path in paths:
+        conversations = Conversations()
+        with open_capture_stream(path) as stream:
+            for batch in stream:
+                conversations.add(batch.time_ns, decode_batch(batch))
+        protocol = conversations.keys().protocol
+        assert (protocol == 6).sum() == int(row["tshark_tcp_conv"]), path
+        assert (protocol == 17).sum() == int(row["tshark_udp_conv"]), path
