@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import yaml
 
 from analysis.errors import DatasetError
+
+if TYPE_CHECKING:
+    import polars as pl  # slow to load, and packet tables do without
 
 LABELLED = ("confirmed", "unchecked")
 OUTCOMES = (*LABELLED, "no_effect", "failed", "aborted")
@@ -73,19 +75,19 @@ class ActivityLog:
     """
 
     path: Path
-    frame: pl.DataFrame
+    frame: "pl.DataFrame"
 
     def __len__(self) -> int:
         return self.frame.height
 
     def of_device(self, device: str) -> "ActivityLog":
         """Keep the rows of one device, in order of time."""
-        rows = self.frame.filter(pl.col("device") == device)
+        rows = self.frame.filter(self.frame["device"] == device)
         return ActivityLog(path=self.path, frame=rows.sort("t_ns", nulls_last=True))
 
     def labelled(self) -> "ActivityLog":
         """Keep the rows whose outcome makes a label: confirmed and unchecked."""
-        rows = self.frame.filter(pl.col("outcome").is_in(LABELLED))
+        rows = self.frame.filter(self.frame["outcome"].is_in(LABELLED))
         return ActivityLog(path=self.path, frame=rows)
 
 
@@ -119,33 +121,35 @@ def _outcome(text: str) -> str:
     return text
 
 
-COLUMNS: Mapping[str, tuple[Any, Callable[[str], Any]]] = {
-    "campaign": (pl.String, _text),
-    "session": (pl.String, _text),
-    "trial": (pl.String, _text),
-    "attempt": (pl.Int64, _whole),
-    "home": (pl.String, _text),
-    "device": (pl.String, _text),
-    "unit": (pl.String, _text),
-    "firmware": (pl.String, _text),
-    "app_version": (pl.String, _text),
-    "activity": (pl.String, _text),
-    "parameters": (pl.String, _text),
-    "channel": (pl.String, _text),
-    "network": (pl.String, _text),
-    "user": (pl.String, _text),
-    "t_ns": (pl.Int64, _stamp),
-    "t_issue_ns": (pl.Int64, _stamp),
-    "t_return_ns": (pl.Int64, _stamp),
-    "t_uncertainty_ns": (pl.Int64, _stamp),
-    "delta_ns": (pl.Int64, _stamp),
-    "outcome": (pl.String, _outcome),
-    "simulated": (pl.Boolean, _truth),
+COLUMNS: Mapping[str, tuple[type, Callable[[str], Any]]] = {
+    "campaign": (str, _text),
+    "session": (str, _text),
+    "trial": (str, _text),
+    "attempt": (int, _whole),
+    "home": (str, _text),
+    "device": (str, _text),
+    "unit": (str, _text),
+    "firmware": (str, _text),
+    "app_version": (str, _text),
+    "activity": (str, _text),
+    "parameters": (str, _text),
+    "channel": (str, _text),
+    "network": (str, _text),
+    "user": (str, _text),
+    "t_ns": (int, _stamp),
+    "t_issue_ns": (int, _stamp),
+    "t_return_ns": (int, _stamp),
+    "t_uncertainty_ns": (int, _stamp),
+    "delta_ns": (int, _stamp),
+    "outcome": (str, _outcome),
+    "simulated": (bool, _truth),
 }
 
 
 def load_activities(folder: Path) -> ActivityLog:
     """Read `activities.csv`. Raises DatasetError with the line of the first fault."""
+    import polars as pl
+
     path = folder / "activities.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -159,7 +163,7 @@ def load_activities(folder: Path) -> ActivityLog:
     except (UnicodeDecodeError, csv.Error) as exc:
         raise DatasetError(f"{path}: is not a CSV file in UTF-8: {exc}") from exc
     schema = {name: kind for name, (kind, _parse) in COLUMNS.items()}
-    frame = pl.DataFrame(rows, schema={**schema, "line": pl.Int64}, orient="row")
+    frame = pl.DataFrame(rows, schema={**schema, "line": int}, orient="row")
     return ActivityLog(path=path, frame=frame)
 
 
