@@ -183,11 +183,10 @@ class Conversations:
         )
         return Analysed(flow=flow, reverse=reverse, retransmission=code)
 
-    def keys(self) -> Keys:
-        """Say who talks in each conversation, by its number."""
-        m = len(self)
-        key = self._keys[:m]
-        turned = (self._turns[:m]).astype(bool)
+    def keys(self, first: int = 0) -> Keys:
+        """Say who talks in each conversation from number `first` on."""
+        key = self._keys[first : len(self)]
+        turned = self._turns[first : len(self)].astype(bool)
         low_port = (key[:, 4] >> np.uint64(32)).astype(np.uint16)
         high_port = (key[:, 4] >> np.uint64(16)).astype(np.uint16)
         low, high = key[:, 0:2], key[:, 2:4]
@@ -213,9 +212,8 @@ class Conversations:
 
 
 def _with_segment(packets: Headers) -> Bool:
-    """Say where the TCP header could be read: elsewhere all of its columns are 0."""
+    """Say where the TCP header was captured: elsewhere flags and window are 0."""
     read = (packets.tcp_flags != 0) | (packets.window != 0)
-    read |= (packets.seq != 0) | (packets.ack != 0)
     read &= packets.protocol == _TCP
     return np.asarray(read, dtype=np.bool_)
 

@@ -41,8 +41,7 @@ def twin(headers):
         key = (int(headers.protocol[i]), *sorted((src, dst)))
         flags, seq = int(headers.tcp_flags[i]), int(headers.seq[i])
         ack, number = int(headers.ack[i]), known.get(key)
-        fields = (flags, seq, ack, int(headers.window[i]))
-        segment = key[0] == 6 and any(fields)
+        segment = key[0] == 6 and (flags or int(headers.window[i]))
         new = number is None
         if segment and not new and flags & (SYN | ACK) == SYN:
             base = bases[number].get(src)
@@ -129,6 +128,14 @@ def test_a_reset_alone_starts_no_new_conversation(make_headers):
     assert analysed.flow.tolist() == [0, 0, 0]
 
 
+def test_a_header_that_was_cut_off_is_numbered_but_not_analysed(make_headers):
+    cut = tcp(0, 9)
+    packets = [tcp(ACK, 1), tcp(ACK, 1, payload_b=9), cut, tcp(ACK, 1, payload_b=9)]
+    _, analysed = numbered(packets, make_headers)
+    assert analysed.flow.tolist() == [0, 0, 0, 0]
+    assert analysed.retransmission.tolist() == [0, 0, 0, 1]
+
+
 def test_what_has_no_ports_is_told_by_addresses_and_protocol(make_headers):
     ends = {"src": A, "dst": B}
     packets = [
@@ -173,6 +180,7 @@ def test_many_conversations_need_little_memory(make_headers, take):
     # tables have room for up to twice as many
     assert held_b / n < 400
     assert np.array_equal(conversations.keys().src_port, many.src_port)
+    assert np.array_equal(conversations.keys(n - 7).src_port, many.src_port[-7:])
 
 
 def test_an_empty_batch_is_nothing(make_headers):
