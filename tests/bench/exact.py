@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.pcap.decode import Decoded, Error, decode_batch
+from analysis.pcap.decode import UDP, Decoded, Error, decode_batch
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.stream import Batch, open_capture_stream
 from tests.bench import oracle
@@ -135,12 +135,13 @@ def compare(path: Path, name: str) -> Report:
 
 def _compare_rows(report: Report, mine: Numbers, table: "oracle.pl.DataFrame") -> None:
     theirs, shapes = oracle.numbers(table, mine["link"])
-    tcp, udp = theirs["tcp_len"] > 0, theirs["udp_length"] >= 8
     own = dict(mine)
-    own["tcp_len"] = np.where(tcp, mine["payload_b"], 0)
-    own["udp_length"] = np.where(
-        udp, mine["payload_b"] + np.uint64(8), theirs["udp_length"]
-    )
+    own["tcp_len"] = np.where(theirs["tcp_len"] > 0, mine["payload_b"], 0)
+    headed = (theirs["udp_length"] >= 8) & (mine["protocol"] == UDP)
+    own["udp_length"] = np.where(headed, mine["payload_b"] + np.uint64(8), 0)
+    # less than a header is not kept as a length, but as an error
+    lies = (theirs["udp_length"] < 8) & (mine["protocol"] == UDP)
+    own["udp_length"] = np.where(lies, theirs["udp_length"], own["udp_length"])
     for name, values in theirs.items():
         report.values += int(np.count_nonzero(values))
         wrong = np.flatnonzero(values != own[name].astype(values.dtype))

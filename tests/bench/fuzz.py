@@ -22,8 +22,15 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
+
+from analysis.pcap.conversations import Conversations
+from analysis.pcap.decode import Decoded, decode_batch
+from analysis.pcap.errors import CaptureError
+from analysis.pcap.stream import Batch, open_capture_stream
 from tests.bench.seeds import crafted, small_files
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +38,10 @@ LIMIT_S = 1.0
 LIMIT_B = 200 << 20
 # one input that takes this long is a hang, and ends the run
 HANG_S = 60
+# packets of each batch that are decoded again without those behind them
+ALONE = 8
+_OF_PACKET = ("captured_b", "length_b", "time_ns", "interface", "link")
+_OF_PACKET += ("block", "block_b")
 _VALUES = (0, 1, 2, 3, 4, 7, 8, 11, 12, 15, 16, 28, 31, 32, 0x7F, 0x80, 0xFF, 0x100)
 _VALUES += (0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x40000, 0x40001, 0x7FFFFFFF)
 _VALUES += (0x80000000, 0xFFFFFFF0, 0xFFFFFFFC, 0xFFFFFFFE, 0xFFFFFFFF, 0x0A0D0D0A)
@@ -102,18 +113,14 @@ _DAMAGE += (_cut, _remove, _double, _insert, _splice)
 
 def read_all(data: bytes) -> tuple[str, int]:
     """Read and decode a capture; return what came of it, and its packets."""
-    from analysis.pcap.conversations import Conversations
-    from analysis.pcap.decode import decode_batch
-    from analysis.pcap.errors import CaptureError
-    from analysis.pcap.stream import open_capture_stream
-
     packets = 0
     conversations = Conversations()
     try:
         with open_capture_stream(Path("fuzzed"), io.BytesIO(data)) as stream:
             for batch in stream:
-                _check_batch(batch)
-                conversations.add(batch.time_ns, decode_batch(batch))
+                decoded = decode_batch(batch)
+                conversations.add(batch.time_ns, decoded)
+                _check(batch, decoded)
                 packets += len(batch)
             cut = stream.truncated_at
     except CaptureError:
@@ -121,13 +128,32 @@ def read_all(data: bytes) -> tuple[str, int]:
     return ("whole" if cut is None else "cut"), packets
 
 
-def _check_batch(batch: object) -> None:
-    """Say that all packets lie inside the bytes that are there."""
-    ends = batch.start + batch.captured_b  # type: ignore[attr-defined]
-    if ends.size:
-        assert ends.max() <= batch.data.size, "a packet reaches out of its batch"  # type: ignore[attr-defined]
-        assert batch.start.min() >= 0, "a packet begins before its batch"  # type: ignore[attr-defined]
-        assert batch.captured_b.min() >= 0, "a packet of less than nothing"  # type: ignore[attr-defined]
+def _check(batch: Batch, decoded: Decoded) -> None:
+    """See that packets lie inside the bytes at hand, and are decoded by theirs alone.
+
+    The first packets are decoded again with nothing behind them, so that to read over
+    the end of a packet is to read outside.
+    """
+    if not len(batch):
+        return
+    ends = batch.start + batch.captured_b
+    assert ends.max() <= batch.data.size, "a packet reaches out of its batch"
+    assert batch.start.min() >= 0, "a packet begins before its batch"
+    assert batch.captured_b.min() >= 0, "a packet of less than nothing"
+    for row in range(min(len(batch), ALONE)):
+        one = slice(row, row + 1)
+        columns = {name: getattr(batch, name)[one] for name in _OF_PACKET}
+        alone = replace(
+            batch,
+            data=batch.data[batch.start[row] : ends[row]].copy(),
+            start=batch.start[one] * 0,
+            **columns,
+        )
+        again = decode_batch(alone)
+        for column in fields(Decoded):
+            got, had = getattr(again, column.name), getattr(decoded, column.name)
+            same = np.array_equal(got, had[one])
+            assert same, f"{column.name} of packet {row} hangs on what lies behind it"
 
 
 def peak_b() -> int:

@@ -85,8 +85,9 @@ def _not_outermost(d: Difference) -> bool:
 
 
 def _header_cut(d: Difference) -> bool:
-    """A header of which only a part was captured: each shows what it gets at."""
-    if not d.error & Error.CUT or (d.theirs and d.ours and d.field != "protocol"):
+    """A header of which only a part is there: each shows what it gets at."""
+    ends = d.malformed and d.last in ("ip", "ipv6")
+    if not (d.error & Error.CUT or ends) or (d.theirs and d.ours and d.field != "protocol"):
         return False
     if d.field in _MACS:
         return d.last in ("sll", "wlan", "eth")
@@ -195,7 +196,7 @@ def _link_unknown_to_tshark(d: Difference) -> bool:
 REASONS: dict[str, Callable[[Difference], bool]] = {
     "the link type is not decoded, and refused by the packet table": _link_not_decoded,
     "IP lies under a layer that is not looked through": _not_outermost,
-    "a header was cut off by the snap length": _header_cut,
+    "a header was cut off, or the frame ends in it": _header_cut,
     "the TCP header says a length below 20": _tcp_header_impossible,
     "the TCP header is longer than the segment": _tcp_header_too_long,
     "checksums of malformed segments are not checked": _checksum_of_malformed,

@@ -22,6 +22,7 @@ def crafted(seed: int) -> list[bytes]:
     made = []
     for link in sorted(set(LINKS)):
         data = [frames.frame(link) for _ in range(6)]
+        data[4:] = [each[: rng.randrange(len(each))] for each in data[4:]]
         for order in "<>":
             made += [pcap(order, magic, data, link) for magic in _MAGICS]
             made.append(pcapng(order, data, link))
@@ -52,8 +53,8 @@ def pcap(
     out = struct.pack(order + "IHHiIII", number, 2, 4, 0, 0, 65535, link)
     for k, data in enumerate(frames):
         part = (k * 7_919 + 5) % per_s
-        size = len(data)
-        out += struct.pack(order + "IIII", T_NS // 10**9 + k, part, size, size) + data
+        sizes = len(data), len(data) + 40 * (k > 3)
+        out += struct.pack(order + "IIII", T_NS // 10**9 + k, part, *sizes) + data
     return out
 
 
