@@ -87,7 +87,8 @@ def _not_outermost(d: Difference) -> bool:
 def _header_cut(d: Difference) -> bool:
     """A header of which only a part is there: each shows what it gets at."""
     ends = d.malformed and d.last in ("ip", "ipv6")
-    if not (d.error & Error.CUT or ends) or (d.theirs and d.ours and d.field != "protocol"):
+    both = d.theirs and d.ours and d.field != "protocol"
+    if both or not (d.error & Error.CUT or ends):
         return False
     if d.field in _MACS:
         return d.last in ("sll", "wlan", "eth")
