@@ -12,10 +12,11 @@ from analysis.classifiers.model import Classifier
 from analysis.dataset import load_campaign
 from analysis.evaluate.payloads import NAME as PAYLOAD
 from analysis.evaluate.payloads import open_captures, payloads_in, plain_devices
-from analysis.evaluate.samples import By, Cut, cut_of, samples_in
+from analysis.evaluate.samples import By, cut_of, samples_in, samples_of
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
 from analysis.labelling import Overlap
+from analysis.packets import load_index, removed_in
 from analysis.payload import Captures
 from analysis.registry import discover, find
 
@@ -116,27 +117,36 @@ def studies(
     plain = plain_devices(campaign, devices) if plan.with_payload else ()
     captures = open_captures(folder) if plain else ""
     for device in devices:
-        made = cut_of(
-            folder, device, overlap=plan.overlap, n_idle=plan.n_idle, seed=plan.seed
-        )
-        yield _study(made, plan, captures if device in plain else None)
+        yield _study(folder, device, plan, captures if device in plain else None)
 
 
-def _study(made: Cut, plan: StudyPlan, captures: Captures | str | None) -> DeviceStudy:
-    samples = samples_in(made, by=plan.by)
+def _study(
+    folder: Path, device: str, plan: StudyPlan, captures: Captures | str | None
+) -> DeviceStudy:
+    cutting: dict[str, Any] = {
+        "overlap": plan.overlap,
+        "n_idle": plan.n_idle,
+        "seed": plan.seed,
+    }
+    made = cut_of(folder, device, **cutting) if captures is not None else None
+    if made is None:
+        samples = samples_of(folder, device, by=plan.by, **cutting)
+    else:
+        samples = samples_in(made, by=plan.by)
     results, refusals = study(samples, plan.classifiers, plan.splits, seed=plan.seed)
-    if captures is not None:
+    if captures is not None and made is not None:
         more, refused = payloads_in(captures, made, samples, plan.splits, plan.seed)
         results += more
         refusals += tuple(r for r in refused if r not in refusals)
+    index = load_index(folder)
     return DeviceStudy(
         device=samples.device,
         results=results,
         refusals=refusals,
         n_windows=len(samples),
         n_empty=int((samples.n_packets == 0).sum()),
-        n_packets=made.cleaned.n_before,
-        removed=made.cleaned.removed,
+        n_packets=index.n_packets(device),
+        removed=removed_in(index, device),
     )
 
 

@@ -11,17 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dataset import load_activities, load_campaign
+from analysis.features.chunks import features_over
 from analysis.features.matrix import features_of
 from analysis.features.model import Float64, Int64
 from analysis.labelling import Overlap
 from analysis.packets import (
     Cleaned,
+    PacketTable,
     clean,
     find_raw,
     is_current,
+    iter_traffic,
+    load_index,
     load_packets,
     make_tables,
 )
+from analysis.packets.table import empty_table
 from analysis.windows import IDLE_ACTIVITY, Windows, cut
 
 Strings = NDArray[np.str_]
@@ -94,10 +99,36 @@ def samples_of(
     overlap  what to do when two label windows overlap
     n_idle   windows without an activity to draw with `seed`, labelled `idle`
 
-    Raises DatasetError when the folder cannot be read, LabelError when windows overlap.
+    Packets are read in pieces; memory does not grow with them. Raises DatasetError when
+    the folder cannot be read, LabelError when windows overlap.
     """
-    made = cut_of(folder, device, overlap=overlap, n_idle=n_idle, seed=seed)
-    return samples_in(made, by=by)
+    windows = windows_of(folder, device, overlap=overlap, n_idle=n_idle, seed=seed)
+    return samples_over(folder, windows, by=by)
+
+
+def samples_over(folder: Path, windows: Windows, *, by: By = By.ACTIVITY) -> Samples:
+    """Compute the features of windows, whose packets are looked for on the way."""
+    traffic = iter_traffic(folder, windows.device)
+    names, x, n_packets = features_over(traffic, windows)
+    return _samples(windows, by, names, x, n_packets)
+
+
+def windows_of(
+    folder: Path,
+    device: str,
+    *,
+    overlap: Overlap = Overlap.REFUSE,
+    n_idle: int = 0,
+    seed: int = 0,
+) -> Windows:
+    """Return when a device's windows begin and end, without looking for their packets.
+
+    See `samples_of`; rows of packets (`first`, `last`) are all 0.
+    """
+    load_campaign(folder).device(device)
+    prepare_tables(folder)
+    nothing = empty_table(device, covered_ns=load_index(folder).covered_ns)
+    return _cut(nothing, folder, overlap, n_idle, seed)
 
 
 def cut_of(
@@ -112,21 +143,32 @@ def cut_of(
     load_campaign(folder).device(device)
     prepare_tables(folder)
     cleaned = clean(load_packets(folder, device))
-    windows = cut(
-        cleaned.table,
+    windows = _cut(cleaned.table, folder, overlap, n_idle, seed)
+    return Cut(cleaned=cleaned, windows=windows)
+
+
+def _cut(
+    table: PacketTable, folder: Path, overlap: Overlap, n_idle: int, seed: int
+) -> Windows:
+    return cut(
+        table,
         load_activities(folder),
-        device,
+        table.device,
         overlap=overlap,
         n_idle=n_idle,
         rng=np.random.default_rng(seed) if n_idle else None,
     )
-    return Cut(cleaned=cleaned, windows=windows)
 
 
 def samples_in(made: Cut, *, by: By = By.ACTIVITY) -> Samples:
     """Compute the features of windows that are already cut."""
-    windows = made.windows
-    names, x = features_of(made.cleaned.table, windows)
+    names, x = features_of(made.cleaned.table, made.windows)
+    return _samples(made.windows, by, names, x, made.windows.n_packets)
+
+
+def _samples(
+    windows: Windows, by: By, names: tuple[str, ...], x: Float64, n_packets: Int64
+) -> Samples:
     return Samples(
         device=windows.device,
         names=names,
@@ -135,7 +177,7 @@ def samples_in(made: Cut, *, by: By = By.ACTIVITY) -> Samples:
         session=windows.session,
         trial=_identities(windows),
         start_ns=windows.start_ns,
-        n_packets=windows.n_packets,
+        n_packets=n_packets,
         channel=windows.channel,
     )
 

@@ -8,12 +8,10 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-import analysis.features
 from analysis.dataset import load_campaign
-from analysis.evaluate.samples import By, cut_of, samples_in
-from analysis.features.model import Family
+from analysis.evaluate.samples import By, samples_over, windows_of
+from analysis.features.matrix import families
 from analysis.labelling import Overlap
-from analysis.registry import discover
 
 _FROM_WINDOW = ("attempt", "network", "user", "unit", "home", "firmware")
 
@@ -34,8 +32,8 @@ def feature_table(
     campaign = load_campaign(folder)
     parts = []
     for device in devices:
-        made = cut_of(folder, device, overlap=overlap, n_idle=n_idle, seed=seed)
-        samples = samples_in(made, by=by)
+        windows = windows_of(folder, device, overlap=overlap, n_idle=n_idle, seed=seed)
+        samples = samples_over(folder, windows, by=by)
         origin = {
             "campaign": campaign.name,
             "simulated": campaign.simulated,
@@ -47,9 +45,9 @@ def feature_table(
             "trial": samples.trial,
             "activity": samples.activity,
             "channel": samples.channel,
-            **{name: getattr(made.windows, name) for name in _FROM_WINDOW},
+            **{name: getattr(windows, name) for name in _FROM_WINDOW},
             "start_ns": samples.start_ns,
-            "end_ns": made.windows.end_ns,
+            "end_ns": windows.end_ns,
             "n_packets": samples.n_packets,
             **{name: samples.x[:, i] for i, name in enumerate(samples.names)},
         }
@@ -70,8 +68,7 @@ def write_features(table: pl.DataFrame, path: Path) -> None:
 
     The file appears whole or not at all.
     """
-    families: list[Family] = list(discover(analysis.features, "FEATURES").values())
-    units = {f.name: f.unit for family in families for f in family.features}
+    units = {f.name: f.unit for family in families() for f in family.features}
     arrow = table.to_arrow()
     about = {b"testbed": json.dumps({"units": units}).encode()}
     path.parent.mkdir(parents=True, exist_ok=True)

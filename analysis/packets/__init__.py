@@ -5,13 +5,20 @@ load_packets / iter_packets             read the table of a device, whole or in 
 clean(table, rules)                     remove errors and retransmissions, counted
 """
 
-from analysis.packets.cleaning import CLEANING_RULES, Cleaned, clean
+from analysis.packets.cleaning import CLEANING_RULES, Cleaned, clean, removed_in
 from analysis.packets.given import write_packets
-from analysis.packets.index import CapturePart, DevicePart, Index, find_index
+from analysis.packets.index import (
+    CapturePart,
+    DevicePart,
+    Index,
+    find_index,
+    load_index,
+)
 from analysis.packets.make import find_raw, is_current, make_tables, read_tables
 from analysis.packets.parquet import iter_columns, iter_packets, load_packets
 from analysis.packets.table import Error, PacketTable, Retransmission
 from analysis.packets.tabulate import CaptureJob, tabulate_capture
+from analysis.packets.traffic import Traffic, iter_traffic
 
 __all__ = [
     "CLEANING_RULES",
@@ -23,15 +30,19 @@ __all__ = [
     "Index",
     "PacketTable",
     "Retransmission",
+    "Traffic",
     "clean",
     "find_index",
     "find_raw",
     "is_current",
     "iter_columns",
     "iter_packets",
+    "iter_traffic",
+    "load_index",
     "load_packets",
     "make_tables",
     "read_tables",
+    "removed_in",
     "tabulate_capture",
     "write_packets",
 ]

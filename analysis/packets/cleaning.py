@@ -16,14 +16,18 @@ time: they go too, as in the paper.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.packets.index import Index
-from analysis.packets.table import Error, PacketTable, Retransmission
-from analysis.pcap.decode import TCP, UDP
+from analysis.packets.counts import CERTAIN, WRONG, counts_of
+from analysis.packets.index import DevicePart, Index
+from analysis.packets.table import PacketTable, Retransmission
+
+Bool = NDArray[np.bool_]
+Codes = NDArray[np.uint8]
 
 # above this share of wrong checksums in a direction they are the network card's work
 _OFFLOAD_SHARE = 0.5
@@ -38,7 +42,23 @@ class Offload:
     received: bool
 
 
-Rule = Callable[[PacketTable, Offload], NDArray[np.bool_]]
+class Coded(Protocol):
+    """What the rules look at; a packet table has it."""
+
+    @property
+    def outbound(self) -> Bool:
+        """(n,) bool, whether the device sent it."""
+
+    @property
+    def error(self) -> Codes:
+        """(n,) uint8, bits of `Error`."""
+
+    @property
+    def retransmission(self) -> Codes:
+        """(n,) uint8, numbers of `Retransmission`."""
+
+
+Rule = Callable[[Coded, Offload], Bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,85 +74,113 @@ class Cleaned:
     n_before: int
 
 
-def clean(
-    table: PacketTable,
-    rules: Sequence[str] = DEFAULT_RULES,
-    *,
-    offload: Offload | None = None,
-) -> Cleaned:
-    """Apply the named rules.
+def clean(table: PacketTable, rules: Sequence[str] = DEFAULT_RULES) -> Cleaned:
+    """Apply the named rules to a whole table. Raises AnalysisError for an unknown name.
 
-    offload  needed when `table` is a piece of a longer one, for it is judged by all
-
-    Raises AnalysisError for an unknown name.
+    Pieces of a table are judged with `find_bad` and the counts of the whole.
     """
-    offload = offload or offload_of(table)
+    offload = offload_of(table)
+    hits = {name: find_rule(name)(table, offload) for name in rules}
     bad = np.zeros(len(table), dtype=bool)
+    for hit in hits.values():
+        bad |= hit
+    return Cleaned(
+        table=table.take(~bad) if bad.any() else table,
+        removed={name: int(np.count_nonzero(hit)) for name, hit in hits.items()},
+        n_before=len(table),
+    )
+
+
+def find_bad(packets: Coded, rules: Sequence[str], offload: Offload) -> Bool:
+    """Say which packets the rules remove, (n,) bool. Raises AnalysisError."""
+    bad = np.zeros(packets.outbound.size, dtype=bool)
+    for name in rules:
+        bad |= find_rule(name)(packets, offload)
+    return bad
+
+
+def find_rule(name: str) -> Rule:
+    """Return the rule of that name. Raises AnalysisError with those there are."""
+    if name not in CLEANING_RULES:
+        known = ", ".join(CLEANING_RULES)
+        raise AnalysisError(f"no cleaning rule is called {name!r}; use {known}")
+    return CLEANING_RULES[name]
+
+
+def removed_in(
+    index: Index, device: str, rules: Sequence[str] = DEFAULT_RULES
+) -> dict[str, int]:
+    """Return how many packets of a device each rule would remove, by the counts kept.
+
+    Raises AnalysisError for an unknown rule.
+    """
+    parts = [each.devices[device] for each in index.captures if device in each.devices]
     removed = {}
     for name in rules:
-        if name not in CLEANING_RULES:
-            known = ", ".join(CLEANING_RULES)
-            raise AnalysisError(f"no cleaning rule is called {name!r}; use {known}")
-        hit = CLEANING_RULES[name](table, offload)
-        removed[name] = int(hit.sum())
-        bad |= hit
-    kept = table.take(~bad) if bad.any() else table
-    return Cleaned(table=kept, removed=removed, n_before=len(table))
+        find_rule(name)
+        if name in _CLASSES:
+            classes = _CLASSES[name]
+            removed[name] = sum(p.retransmissions[c] for p in parts for c in classes)
+            continue
+        offload = offload_in(index, device)
+        sides = [
+            k for k, gone in enumerate((offload.sent, offload.received)) if not gone
+        ]
+        wrong = sum(part.only_wrong[side] for part in parts for side in sides)
+        removed[name] = sum(part.certain for part in parts) + wrong
+    return removed
 
 
 def offload_of(table: PacketTable) -> Offload:
     """Judge by the packets of a whole table who makes its checksums."""
-    wrong = table.error & np.uint8(Error.CHECKSUM) != 0
-    checked = (table.protocol == TCP) | (table.protocol == UDP)
-    sides = [
-        (int((side & checked).sum()), int((side & wrong).sum()))
-        for side in (table.outbound, ~table.outbound)
-    ]
-    return Offload(sent=_is_offloaded(*sides[0]), received=_is_offloaded(*sides[1]))
+    return _judged([counts_of(table).part((), 0)])
 
 
 def offload_in(index: Index, device: str) -> Offload:
     """Judge by the counts of an index who makes the checksums of a device's packets."""
     parts = [each.devices[device] for each in index.captures if device in each.devices]
+    return _judged(parts)
+
+
+def _judged(parts: Sequence[DevicePart]) -> Offload:
     sent, received = (
-        _is_offloaded(
-            sum(part.checked[side] for part in parts),
-            sum(part.wrong[side] for part in parts),
-        )
+        sum(part.wrong[side] for part in parts)
+        > _OFFLOAD_SHARE * sum(part.checked[side] for part in parts)
         for side in (0, 1)
     )
     return Offload(sent=sent, received=received)
 
 
-def _is_offloaded(n_checked: int, n_wrong: int) -> bool:
-    return n_wrong > _OFFLOAD_SHARE * n_checked
-
-
-def _errors(table: PacketTable, offload: Offload) -> NDArray[np.bool_]:
-    certain = table.error & np.uint8(Error.IP_CHECKSUM | Error.MALFORMED) != 0
-    wrong = table.error & np.uint8(Error.CHECKSUM) != 0
+def _errors(packets: Coded, offload: Offload) -> Bool:
+    certain = packets.error & CERTAIN != 0
+    wrong = packets.error & WRONG != 0
     if offload.sent:
-        wrong &= ~table.outbound
+        wrong &= ~packets.outbound
     if offload.received:
-        wrong &= table.outbound
-    bad: NDArray[np.bool_] = certain | wrong
+        wrong &= packets.outbound
+    bad: Bool = certain | wrong
     return bad
 
 
-def _of_classes(*classes: Retransmission) -> Rule:
+def _of_classes(classes: Sequence[Retransmission]) -> Rule:
     numbers = np.array(classes, dtype=np.uint8)
 
-    def rule(table: PacketTable, _offload: Offload) -> NDArray[np.bool_]:
-        return np.isin(table.retransmission, numbers)
+    def rule(packets: Coded, _offload: Offload) -> Bool:
+        return np.isin(packets.retransmission, numbers)
 
     return rule
 
 
+_CLASSES: Mapping[str, Sequence[Retransmission]] = {
+    "retransmissions": (
+        Retransmission.RETRANSMISSION,
+        Retransmission.FAST,
+        Retransmission.SPURIOUS,
+    ),
+    "out_of_order": (Retransmission.OUT_OF_ORDER,),
+    "keep_alives": (Retransmission.KEEP_ALIVE,),
+}
 CLEANING_RULES: Mapping[str, Rule] = {
     "errors": _errors,
-    "retransmissions": _of_classes(
-        Retransmission.RETRANSMISSION, Retransmission.FAST, Retransmission.SPURIOUS
-    ),
-    "out_of_order": _of_classes(Retransmission.OUT_OF_ORDER),
-    "keep_alives": _of_classes(Retransmission.KEEP_ALIVE),
+    **{name: _of_classes(classes) for name, classes in _CLASSES.items()},
 }

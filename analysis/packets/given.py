@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.packets.counts import counts_of
 from analysis.packets.index import (
     CapturePart,
     DevicePart,
@@ -14,8 +15,7 @@ from analysis.packets.index import (
     write_index,
 )
 from analysis.packets.runs import SortedRuns
-from analysis.packets.table import COLUMNS, PacketTable, Retransmission
-from analysis.pcap.decode import TCP, UDP, Error
+from analysis.packets.table import COLUMNS, PacketTable
 
 GIVEN = "given"  # stands for the capture that nobody has
 
@@ -54,27 +54,8 @@ def _write(folder: Path, table: PacketTable) -> DevicePart:
     }
     runs.add(columns)
     files = runs.close({"capture": GIVEN, "device": table.device})
-    classes = np.bincount(table.retransmission, minlength=len(Retransmission))
-    checked = np.isin(table.protocol, (TCP, UDP))
-    wrong = table.error & np.uint8(Error.CHECKSUM) != 0
-    sides = (table.outbound, ~table.outbound)
-    return DevicePart(
-        files=files,
-        n_packets=len(table),
-        n_flows=np.unique(table.flow[table.flow >= 0]).size,
-        retransmissions=tuple(classes.tolist()),
-        errors={
-            (bit.name or "").lower(): int(np.count_nonzero(table.error & np.uint8(bit)))
-            for bit in Error
-        },
-        checked=_counts(checked, sides),
-        wrong=_counts(wrong, sides),
-    )
-
-
-def _counts(hit: Any, sides: tuple[Any, Any]) -> tuple[int, int]:
-    sent, received = (int(np.count_nonzero(hit & side)) for side in sides)
-    return sent, received
+    n_flows = np.unique(table.flow[table.flow >= 0]).size
+    return counts_of(table).part(files, n_flows)
 
 
 def _span(capture: CapturePart) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from analysis.errors import DatasetError
 from analysis.pcap.source import digest_of
 
 # changes whenever the same capture would give another table
-READER = 3
+READER = 4
 # beside `packets/`, where readers of Parquet expect nothing else
 _NAME = "packets.json"
 
@@ -29,8 +29,10 @@ class DevicePart:
     n_packets        packets; n_flows conversations
     retransmissions  packets of each class of `Retransmission`
     errors           packets with each bit of `Error`, by its name in small letters
+    certain          packets with an IPv4 header that does not add up, or malformed
     checked          TCP and UDP packets (sent, received)
     wrong            those whose checksum does not add up (sent, received)
+    only_wrong       and of which nothing else is certain (sent, received)
     """
 
     files: tuple[str, ...] = ()
@@ -38,8 +40,10 @@ class DevicePart:
     n_flows: int = 0
     retransmissions: tuple[int, ...] = ()
     errors: Mapping[str, int] = field(default_factory=dict)
+    certain: int = 0
     checked: tuple[int, int] = (0, 0)
     wrong: tuple[int, int] = (0, 0)
+    only_wrong: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,11 @@ class Index:
         ]
         return tuple(sorted(spans))
 
+    def n_packets(self, device: str) -> int:
+        """Return how many packets of a device all captures hold."""
+        parts = [each.devices.get(device, DevicePart()) for each in self.captures]
+        return sum(part.n_packets for part in parts)
+
 
 def identity(device: Device) -> dict[str, Any]:
     """Return what decides which packets are the device's."""
@@ -124,6 +133,14 @@ def find_index(folder: Path) -> Index | None:
         raise DatasetError(f"{path}: {reason}") from exc
 
 
+def load_index(folder: Path) -> Index:
+    """Read the index. Raises DatasetError when there is none, or it is damaged."""
+    index = find_index(folder)
+    if index is None:
+        raise DatasetError(f"{folder}: has no packet tables; run testbed packets")
+    return index
+
+
 def _capture(data: dict[str, Any]) -> CapturePart:
     devices = {
         name: DevicePart(
@@ -132,8 +149,10 @@ def _capture(data: dict[str, Any]) -> CapturePart:
             n_flows=part["n_flows"],
             retransmissions=tuple(part["retransmissions"]),
             errors=part["errors"],
+            certain=part["certain"],
             checked=tuple(part["checked"]),
             wrong=tuple(part["wrong"]),
+            only_wrong=tuple(part["only_wrong"]),
         )
         for name, part in data["devices"].items()
     }

@@ -8,6 +8,7 @@ a clock was set back or captures were joined.
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +74,19 @@ class SortedRuns:
 
     folder   where the files are made, as `<capture>.parquet`, `<capture>.1.parquet`
     capture  name of the capture
+    pool     writes while further packets are read, one buffer at a time
 
     Files are written beside their place and moved there by `close`; `discard` leaves
     none.
     """
 
-    def __init__(self, folder: Path, capture: str) -> None:
+    def __init__(
+        self, folder: Path, capture: str, pool: Executor | None = None
+    ) -> None:
         self._folder = folder
         self._capture = capture
+        self._pool = pool
+        self._writing: Future[None] | None = None
         self._blocks: list[Columns] = []
         self._buffered = 0
         self._runs: list[_Run] = []
@@ -103,10 +109,13 @@ class SortedRuns:
         about  metadata of the schema, as JSON under the key `testbed`
         """
         self._write(keep=0)
+        self._wait()
         return tuple(run.close(about) for run in self._runs)
 
     def discard(self) -> None:
         """Leave nothing behind."""
+        if self._writing is not None:
+            wait([self._writing])
         for run in self._runs:
             run.discard()
 
@@ -124,20 +133,35 @@ class SortedRuns:
         if keep:
             self._blocks.append({n: c[-keep:].copy() for n, c in whole.items()})
         self._buffered = min(keep, stamps.size)
-        self._spread(done)
+        self._wait()
+        addresses = list(self.addresses)
+        if self._pool is None:
+            self._spread(done, addresses)
+        else:
+            self._writing = self._pool.submit(self._spread, done, addresses)
 
-    def _spread(self, columns: Columns) -> None:
+    def _wait(self) -> None:
+        """Let what is being written come to its end. Raises what went wrong."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def flush(self) -> None:
+        """Begin to write what is left; `close` waits for it."""
+        self._write(keep=0)
+
+    def _spread(self, columns: Columns, addresses: list[str]) -> None:
         """Write sorted packets, each into the first run that they do not break."""
         for run in self._runs:
             first = int(np.searchsorted(columns["time_ns"], run.last_ns, side="left"))
-            run.write({n: c[first:] for n, c in columns.items()}, self.addresses)
+            run.write({n: c[first:] for n, c in columns.items()}, addresses)
             columns = {n: c[:first] for n, c in columns.items()}
         if columns["time_ns"].size:
             number = f".{len(self._runs)}" if self._runs else ""
             path = self._folder / f"{self._capture}{number}.parquet"
             run = _Run(path, self._capture)
             self._runs.append(run)
-            run.write(columns, self.addresses)
+            run.write(columns, addresses)
 
 
 class _Run:

@@ -7,6 +7,7 @@ side, and on other machines, with the same result.
 
 import ipaddress
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dataset import Device
+from analysis.packets.counts import Counts
 from analysis.packets.flows import FlowTotals, write_flows
 from analysis.packets.index import CapturePart, DevicePart
 from analysis.packets.runs import SortedRuns
 from analysis.packets.select import Selected, Selector, beacon_rows
+from analysis.pcap.blocks import LINK_ETHERNET
 from analysis.pcap.conversations import Analysed, Conversations, Keys
-from analysis.pcap.decode import TCP, UDP, Decoded, Error, decode_batch
+from analysis.pcap.decode import Decoded, decode_batch
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.link import DECODED
 from analysis.pcap.stream import CaptureStream, open_capture_stream
-from analysis.pcap.tcp import Retransmission
 from analysis.pcap.walk import Batch
 
 Int64 = NDArray[np.int64]
 
+_WRITERS = 2  # threads that compress tables while packets are read
 _BLOCK = 65_536  # packets that are handled together, some 10 MB
 
 # called with the bytes of the file that were read so far; what it raises ends the work
@@ -94,12 +97,16 @@ def blocks_of(batches: Iterable[Batch]) -> Iterable[Block]:
         if not len(batch):
             continue
         decoded = decode_batch(batch)
-        known = np.isin(batch.link, _LINKS)
+        # nearly all captures are of Ethernet alone
+        if (batch.link == LINK_ETHERNET).all():
+            n_foreign = 0
+        else:
+            n_foreign = int(np.count_nonzero(~np.isin(batch.link, _LINKS)))
         part = Block(
             first_frame=batch.first_frame,
             time_ns=batch.time_ns.copy(),
             length_b=batch.length_b.copy(),
-            n_foreign=len(batch) - int(np.count_nonzero(known)),
+            n_foreign=n_foreign,
             decoded=decoded,
             beacons=beacon_rows(batch, decoded) + held,
         )
@@ -133,7 +140,8 @@ class _Work:
         self._job = job
         self._conversations = Conversations()
         self._addresses = _Addresses(self._conversations)
-        self._devices = [_DeviceWork(device, job) for device in job.devices]
+        self._pool = ThreadPoolExecutor(max_workers=_WRITERS)
+        self._devices = [_DeviceWork(device, job, self._pool) for device in job.devices]
         self.n_frames = 0
         self.n_foreign = 0
         self._n_backwards = 0
@@ -167,7 +175,10 @@ class _Work:
         first_ns, last_ns = self._span or (None, None)
         about = {"capture": self._job.path.name, "covered_ns": [first_ns, last_ns]}
         keys = self._conversations.keys()
+        for each in self._devices:
+            each.flush()
         devices = {each.name: each.finished(about, keys) for each in self._devices}
+        self._pool.shutdown()
         return CapturePart(
             name=self._job.path.name,
             size_b=stream.size_b,
@@ -187,6 +198,7 @@ class _Work:
         """Leave nothing behind."""
         for each in self._devices:
             each.discard()
+        self._pool.shutdown()
 
 
 class _Addresses:
@@ -223,26 +235,24 @@ class _Addresses:
 class _DeviceWork:
     """The packets of one device in a capture."""
 
-    def __init__(self, device: Device, job: CaptureJob) -> None:
+    def __init__(self, device: Device, job: CaptureJob, pool: Executor) -> None:
         self.name = device.name
         self._selector = Selector(device)
         folder = job.folder / "packets" / f"device={device.name}"
-        self._runs = SortedRuns(folder, job.path.name)
+        self._runs = SortedRuns(folder, job.path.name, pool)
         self._flows_file = (
             job.folder / "flows" / f"device={device.name}" / f"{job.path.name}.parquet"
         )
-        self._n = 0
         self._totals = FlowTotals()
-        self._classes = np.zeros(len(Retransmission), dtype=np.int64)
-        self._errors = dict.fromkeys((bit.name or "" for bit in Error), 0)
-        self._checked = np.zeros((2, 2), dtype=np.int64)  # by direction: all, wrong
+        self._counts = Counts()
 
     def take(self, block: Block, analysed: Analysed, addresses: _Addresses) -> None:
         selected = self._selector.of(block.decoded, block.beacons)
         if not selected.rows.size:
             return
         columns = _columns(block, analysed, selected, addresses.ends)
-        self._count(columns)
+        counted = ("outbound", "protocol", "retransmission", "error")
+        self._counts.add(**{name: columns[name] for name in counted})
         summed = ("flow", "outbound", "time_ns", "length_b", "payload_b", "tcp_flags")
         self._totals.add(
             reverse=analysed.reverse[selected.rows],
@@ -252,34 +262,14 @@ class _DeviceWork:
         self._runs.addresses = addresses.texts
         self._runs.add(columns)
 
-    def _count(self, columns: dict[str, NDArray[Any]]) -> None:
-        self._n += columns["time_ns"].size
-        classes = np.bincount(columns["retransmission"], minlength=self._classes.size)
-        self._classes += classes
-        error, protocol = columns["error"], columns["protocol"]
-        for bit in Error:
-            hit = int(np.count_nonzero(error & np.uint8(bit)))
-            self._errors[bit.name or ""] += hit
-        checked = (protocol == TCP) | (protocol == UDP)
-        wrong = error & np.uint8(Error.CHECKSUM) != 0
-        for side, mine in enumerate((columns["outbound"], ~columns["outbound"])):
-            self._checked[side, 0] += np.count_nonzero(mine & checked)
-            self._checked[side, 1] += np.count_nonzero(mine & wrong)
+    def flush(self) -> None:
+        self._runs.flush()
 
     def finished(self, about: dict[str, Any], keys: Keys) -> DevicePart:
         files = self._runs.close({**about, "device": self.name})
         if len(self._totals):
             write_flows(self._flows_file, self._totals.table(keys, device=self.name))
-        sent, received = self._checked.tolist()
-        return DevicePart(
-            files=files,
-            n_packets=self._n,
-            n_flows=len(self._totals),
-            retransmissions=tuple(self._classes.tolist()),
-            errors={name.lower(): count for name, count in self._errors.items()},
-            checked=(sent[0], received[0]),
-            wrong=(sent[1], received[1]),
-        )
+        return self._counts.part(files, len(self._totals))
 
     def discard(self) -> None:
         self._runs.discard()
