@@ -83,13 +83,14 @@ def _copy_commented(
     captured_b = load32(data, p + 20, big)
     tail, end = p + _HEAD_B + captured_b + (-captured_b & 3), p + n - 4
     middle_b, options_b = tail - p - 8, end - tail
-    out[at : at + 4] = data[p : p + 4]
-    out[at + 8 : at + 8 + middle_b] = data[p + 8 : tail]
     begin = at
+    _put32(out, at, load32(data, p, big), big)
+    out[at + 8 : at + 8 + middle_b] = data[p + 8 : tail]
     at = _put_comment(number, notes, big, (out, at + 8 + middle_b))
     if options_b < 4 or load16(data, tail, big) == 0:
         at = _put32(out, at, 0, big)
-    out[at : at + options_b] = data[tail:end]
+    for k in range(options_b):  # few bytes, where a slice would cost more
+        out[at + k] = data[tail + k]
     at += options_b
     added = at + 4 - begin - n
     _put32(out, begin + 4, n + added, big)

@@ -15,6 +15,7 @@ Everything that is not a packet stays: interfaces, names, statistics, what is un
 import os
 import struct
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,8 +54,12 @@ class Rewriter:
         self._part = path.with_name(f".{path.name}.part")
         self._about = about.encode()[:_MOST_COMMENT_B]
         self._notes = _notes(comments)
+        # one buffer is filled while the other is written
         self._out = np.empty(_BUFFER_B, dtype=np.uint8)
+        self._other = np.empty(_BUFFER_B, dtype=np.uint8)
         self._used = 0
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
         self._written = 0
         self._ticks_per_s = 0  # of the pcap file that is being copied, or 0
         try:
@@ -102,6 +107,7 @@ class Rewriter:
     def close(self) -> None:
         """Write what is left, and close. Raises CaptureError when the disk is full."""
         self._flush()
+        self._settle()
         self._file.close()
 
     def keep(self) -> None:
@@ -113,6 +119,7 @@ class Rewriter:
 
     def discard(self) -> None:
         """Leave nothing behind, unless the file was kept."""
+        self._thread.shutdown()
         self._file.close()
         self._part.unlink(missing_ok=True)
 
@@ -157,15 +164,26 @@ class Rewriter:
             self._out = np.empty(room_b, dtype=np.uint8)
 
     def _flush(self) -> None:
-        left = memoryview(self._out.data)[: self._used]
+        self._settle()
+        filled = memoryview(self._out.data)[: self._used]
+        self._writing = self._thread.submit(self._write_out, filled)
+        self._out, self._other = self._other, self._out
+        self._used = 0
+
+    def _settle(self) -> None:
+        """Wait until what was handed to the thread is written."""
+        if self._writing is None:
+            return
         try:
-            while left:
-                n = os.write(self._file.fileno(), left)
-                self._written += n
-                left = left[n:]
+            self._writing.result()
         except OSError as exc:
             raise cannot_write(self.path, self._written, exc) from exc
-        self._used = 0
+
+    def _write_out(self, left: memoryview) -> None:
+        while left:
+            n = os.write(self._file.fileno(), left)
+            self._written += n
+            left = left[n:]
 
 
 @contextmanager

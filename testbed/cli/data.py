@@ -1,4 +1,4 @@
-"""`packets`, `label`, `import pcap`: from captures to tables and labels."""
+"""`label`, `import pcap`: from captures and activities to labels."""
 
 import json
 from dataclasses import asdict
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.places import keep_manifest_true
+from testbed.cli.manifest import keep_manifest_true
+from testbed.cli.packets import tabulate
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.labelling import LabelReport, Overlap
-    from analysis.packets import Index
 
 CAPTURES = Path("captures")
 
@@ -62,7 +62,6 @@ EveryPacket = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this topic."""
-    app.command()(packets)
     app.command()(label)
     imports = typer.Typer(
         no_args_is_help=True, help="Make a campaign folder of what others recorded."
@@ -76,55 +75,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(imports, name="import")
 
 
-def packets(folder: CampaignFolder, as_json: AsJson = False) -> None:
-    """Decode the raw captures into one packet table per device, as Parquet."""
-    index = tabulate(folder)
-    keep_manifest_true(folder)
-    rows = [_row(index, device) for device in index.devices]
-    if as_json:
-        print(json.dumps({"campaign": folder.name, "devices": rows}, indent=2))
-        return
-    for row in rows:
-        print(
-            f"{row['device']}: {row['packets']} packets, {row['flows']} flows, "
-            f"{row['errors']} errors, {row['retransmissions']} retransmissions"
-        )
-    for each in index.captures:
-        if each.truncated_at is not None:
-            where = f"ends inside a packet at byte {each.truncated_at}"
-            print(f"{each.name}: {where}; read up to there")
-
-
-def tabulate(folder: Path) -> "Index":
-    """Write the packet tables of a campaign; return what they hold."""
-    from analysis.dataset import load_campaign
-    from analysis.packets import find_raw, make_tables
-
-    return make_tables(folder, find_raw(folder), load_campaign(folder).devices)
-
-
 def label_whole(folder: Path) -> None:
     """Write packet tables and labelled captures of a campaign that was just made."""
     from analysis.labelling import label_campaign
 
     tabulate(folder)
     label_campaign(folder)
-
-
-def _row(index: "Index", device: str) -> dict[str, object]:
-    parts = [each.devices[device] for each in index.captures]
-    classes = [
-        sum(counts) for counts in zip(*(p.retransmissions for p in parts), strict=True)
-    ]
-    return {
-        "device": device,
-        "packets": sum(part.n_packets for part in parts),
-        "flows": sum(part.n_flows for part in parts),
-        "errors": {
-            name: sum(part.errors[name] for part in parts) for name in parts[0].errors
-        },
-        "retransmissions": sum(classes[1:4]),
-    }
 
 
 def label(
