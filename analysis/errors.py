@@ -3,6 +3,7 @@
 AnalysisError
 ├── DatasetError      a campaign folder cannot be read        exit 2
 ├── LabelError        packets cannot be given one label each  exit 1
+├── ClusterError      a cluster cannot do the work            exit 3
 └── ImportDataError   what others made cannot be taken over   exit 2, nothing is kept
 
 A damaged capture raises `analysis.pcap.errors.CaptureError`, which stands alone because
@@ -25,6 +26,12 @@ class DatasetError(AnalysisError):
 
 class LabelError(AnalysisError):
     """A packet would have no one label."""
+
+
+class ClusterError(AnalysisError):
+    """A cluster is not there, or does not see what we see."""
+
+    exit_code = 3
 
 
 class ImportDataError(AnalysisError):

@@ -115,9 +115,12 @@ def read_tables(
 
 
 def run_here(
-    jobs: Sequence[CaptureJob], progress: Callable[[int], None]
+    jobs: Sequence[CaptureJob],
+    progress: Callable[[int], None],
+    *,
+    workers: int | None = None,
 ) -> Iterator[CapturePart]:
-    """Do jobs in threads, as many as there are cores; the kernels let go the GIL."""
+    """Do jobs in threads, by default as many as cores; the kernels let go the GIL."""
     stop = threading.Event()
 
     def one(job: CaptureJob) -> CapturePart:
@@ -132,7 +135,8 @@ def run_here(
 
         return tabulate_capture(job, told)
 
-    with ThreadPoolExecutor(max_workers=min(len(jobs), os.cpu_count() or 1)) as pool:
+    workers = min(len(jobs), workers or os.cpu_count() or 1)
+    with ThreadPoolExecutor(max_workers=workers) as pool:
         waiting = {pool.submit(one, job) for job in jobs}
         try:
             while waiting:

@@ -1,11 +1,15 @@
 """Devices of which the captures hold no packet: a wrong MAC address, most often."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dataset import Device
+from analysis.pcap.decode import decode_batch
+from analysis.pcap.stream import open_capture_stream
 
 _SHOWN = 6
 
@@ -40,3 +44,15 @@ class SeenMacs:
             f"device {device.name}: no capture holds a packet of {device.mac}; "
             f"the most seen are {common}"
         )
+
+
+def unseen_in(captures: Iterable[Path], devices: Sequence[Device]) -> list[str]:
+    """Read captures; return a sentence for each device that no packet names."""
+    seen = SeenMacs()
+    for path in captures:
+        with open_capture_stream(path) as stream:
+            for batch in stream:
+                decoded = decode_batch(batch)
+                seen.add(decoded.src_mac, decoded.dst_mac)
+    told = (seen.tell_unseen(device) for device in devices)
+    return [sentence for sentence in told if sentence is not None]

@@ -5,6 +5,7 @@ CaptureError    a capture cannot be read or written as asked
 
 import errno
 from pathlib import Path
+from typing import Self
 
 
 class CaptureError(Exception):
@@ -22,6 +23,10 @@ class CaptureError(Exception):
         self.path = Path(path)
         self.offset = offset
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, int, str]]:
+        # by itself, an exception is copied with its message as the only argument
+        return type(self), (self.path, self.offset, self.reason)
 
 
 def cannot_write(path: Path, offset: int, exc: OSError) -> CaptureError:

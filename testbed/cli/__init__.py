@@ -9,6 +9,7 @@ import importlib
 import logging
 import sys
 import traceback
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -18,11 +19,20 @@ from analysis.pcap.errors import CaptureError
 from testbed.cli.problems import explain
 from testbed.errors import TestbedError
 
-TOPICS = ("plan", "lab", "run", "data", "learn", "report")
+# module -> its commands
+TOPICS: Mapping[str, tuple[str, ...]] = {
+    "plan": ("init", "check", "plan"),
+    "lab": ("lab",),
+    "run": ("run", "resume", "status"),
+    "packets": ("packets",),
+    "data": ("label", "import"),
+    "learn": ("features", "evaluate"),
+    "report": ("report",),
+}
 
 
-def build() -> typer.Typer:
-    """Return the whole command, each topic in its module."""
+def build(topics: Iterable[str] = tuple(TOPICS)) -> typer.Typer:
+    """Return the command with these topics, each in its module."""
     app = typer.Typer(
         name="testbed",
         help="Record labelled smart-home traffic, and learn from it.",
@@ -45,7 +55,7 @@ def build() -> typer.Typer:
             floor = logging.INFO if debug else logging.CRITICAL
             logging.getLogger(noisy).setLevel(floor)
 
-    for topic in TOPICS:
+    for topic in topics:
         importlib.import_module(f"testbed.cli.{topic}").register(app)
     return app
 
@@ -53,13 +63,23 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the command and leave with its exit code."""
     try:
-        build()()
+        build(needed(sys.argv[1:]))()
     except (TestbedError, AnalysisError, CaptureError) as exc:
         _leave(str(exc), exc.exit_code)
     except KeyboardInterrupt:
         _leave("interrupted", 130)
     except OSError as exc:
         _leave(explain(exc), 4)
+
+
+def needed(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the topics that a command line is about; all where it names none.
+
+    Most of the time of a short command goes into loading what others need.
+    """
+    command = next((word for word in words if not word.startswith("-")), "")
+    named = tuple(topic for topic, known in TOPICS.items() if command in known)
+    return named if "--help" not in words and named else tuple(TOPICS)
 
 
 def _leave(sentence: str, code: int) -> NoReturn:

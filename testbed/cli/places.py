@@ -12,7 +12,7 @@ from testbed.errors import ConfigError
 from testbed.model.lab import Lab
 from testbed.model.load import load_lab
 from testbed.runner.bench import expand
-from testbed.runner.folder import MANIFEST, load_frozen, write_manifest
+from testbed.runner.folder import load_frozen
 from testbed.runner.journal import open_store
 
 JOURNAL = "journal.sqlite"
@@ -74,12 +74,6 @@ def latest_campaign(lab_file: Path, out: Path | None) -> str:
     if not known:
         raise ConfigError("the journal holds no campaign yet; run a scenario")
     return str(place.captures / known[-1])
-
-
-def keep_manifest_true(folder: Path) -> None:
-    """Write the manifest of a closed campaign again, after something was added."""
-    if (folder / MANIFEST).exists():
-        write_manifest(folder)
 
 
 def _journals(folder: Path, lab_file: Path, out: Path | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from testbed.cli.reading import duration
 from testbed.clock import Clock
 from testbed.model.events import Outcome
 from testbed.runner.course import Ended
@@ -96,12 +97,3 @@ class Progress:
             return max(0.0, seen_s - passed_s)
         total_s = (1 - share) * self._expected_s + share * seen_s
         return max(0.0, total_s * (1 - share))
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in words of the right size."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.places import keep_manifest_true
+from testbed.cli.manifest import keep_manifest_true
 
 Campaigns = Annotated[list[Path], typer.Argument(help="Campaign folders.")]
 Behaviour = Annotated[

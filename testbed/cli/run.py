@@ -25,7 +25,8 @@ from testbed.cli.plan import (
     ScenariosFolder,
     make_plan,
 )
-from testbed.cli.progress import Progress, duration
+from testbed.cli.progress import Progress
+from testbed.cli.reading import duration
 from testbed.clock import SystemClock, basic_time
 from testbed.errors import ConfigError, DriverError, LabError
 from testbed.model.estimate import estimate
