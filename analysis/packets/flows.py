@@ -1,14 +1,14 @@
 """The flow table of one device: what each of its conversations added up to.
 
-`flows/device=<device>/part-00000.parquet` beside the packet table, one part per raw
-capture; hive-partitioned like it. A flow is told by the number that its packets have in
-the packet table together with the capture, for numbers begin anew in each file.
+`flows/device=<device>/<capture>.parquet` beside the packet table, one per raw capture;
+hive-partitioned like it. In these files, as in those of the packets, numbers of flows
+begin anew in each capture, which stands beside them; once loaded, they are counted on.
 """
 
 import ipaddress
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.errors import DatasetError
+from analysis.packets.index import find_index
 from analysis.pcap.conversations import Keys
 from analysis.pcap.jit import kernel
 
@@ -65,7 +66,7 @@ class FlowTable:
 
     device             name of the device
     capture            (m,) int16, row of the packet table's `captures`
-    flow               (m,) int32, number of the conversation in that capture
+    flow               (m,) int32, number of the conversation, as in the packet table
     protocol           (m,) uint8, number of the IP protocol
     device_address     (m,) text, address that the device has in it
     remote_address     (m,) text, address of the other endpoint
@@ -281,45 +282,60 @@ def _text(number: int) -> str:
     return str(address.ipv4_mapped or address)
 
 
-def write_flows(path: Path, table: FlowTable) -> Path:
-    """Write a table as one Parquet file, wholly or not at all; return its path."""
+def write_flows(path: Path, table: FlowTable, capture: str) -> Path:
+    """Write the flows of one capture, wholly or not at all; return the path.
+
+    capture  its name, which stands in the file instead of its number
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = {name: pa.array(getattr(table, name)) for name in FLOW_COLUMNS}
-    about = {"format": _FORMAT, "device": table.device}
+    number = pa.array(np.zeros(len(table), dtype=np.int32))
+    name = pa.array([capture], type=pa.string())
+    columns["capture"] = pa.DictionaryArray.from_arrays(number, name)
+    about = {"format": _FORMAT, "device": table.device, "capture": capture}
     arrow = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about)})
     part = path.with_suffix(".part")
-    pq.write_table(arrow, part, compression="zstd", compression_level=1)
-    part.replace(path)
+    try:
+        pq.write_table(arrow, part, compression="zstd", compression_level=1)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 
 def load_flows(folder: Path, device: str) -> FlowTable:
-    """Read the flow table of one device, all parts.
+    """Read the flow table of one device, of all captures.
 
-    Raises DatasetError when it is not there or not of this format.
+    Raises DatasetError when it is not there or cannot be read.
     """
-    home = folder / "flows" / f"device={device}"
-    paths = sorted(home.glob("part-*.parquet"))
-    if not paths:
-        message = f"{home}: there is no flow table of {device!r}; run testbed packets"
+    index = find_index(folder)
+    if index is None or device not in index.devices:
+        message = f"{folder}: has no flow table of {device!r}; run testbed packets"
         raise DatasetError(message)
-    parts = [_read(path) for path in paths]
-    names = [f.name for f in fields(FlowTable) if f.name in FLOW_COLUMNS]
-    columns = {n: np.concatenate([part[n] for part in parts]) for n in names}
+    parts = []
+    first_flow = 0
+    for number, capture in enumerate(index.captures):
+        if capture.devices[device].n_flows:
+            home = folder / "flows" / f"device={device}"
+            part = _read(home / f"{capture.name}.parquet")
+            part["capture"] = np.full(part["flow"].size, number, dtype=np.int16)
+            part["flow"] = part["flow"] + np.int32(first_flow)
+            parts.append(part)
+        first_flow += capture.n_conversations
+    nothing: dict[str, Any] = {n: np.zeros(0, t) for n, t in FLOW_COLUMNS.items()}
+    parts = parts or [nothing]
+    columns = {n: np.concatenate([part[n] for part in parts]) for n in FLOW_COLUMNS}
     return FlowTable.of(device, columns)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
+    names = [name for name in FLOW_COLUMNS if name != "capture"]
     try:
-        arrow = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as exc:
+        arrow = pq.ParquetFile(path).read(columns=names)
+        return {
+            name: np.array(arrow.column(name).to_numpy(), dtype=np.dtype(t))
+            for name, t in FLOW_COLUMNS.items()
+            if name in names
+        }
+    except (OSError, KeyError, pa.ArrowException) as exc:
         raise DatasetError(f"{path}: is no flow table: {exc}") from exc
-    about = json.loads((arrow.schema.metadata or {}).get(_KEY, b"{}"))
-    if about.get("format") != _FORMAT or not set(FLOW_COLUMNS) <= set(
-        arrow.column_names
-    ):
-        raise DatasetError(f"{path}: is of another format; run testbed packets again")
-    return {
-        name: np.array(arrow.column(name).to_numpy(), dtype=np.dtype(dtype))
-        for name, dtype in FLOW_COLUMNS.items()
-    }

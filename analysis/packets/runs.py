@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 Columns = Mapping[str, NDArray[Any]]
 
-BUFFERED = 131_072  # packets of a device that are sorted together
+BUFFERED = 65_536  # packets of a device that are sorted together
 KEY = b"testbed"
 _ROW_GROUP = 262_144
 
@@ -100,8 +100,8 @@ class SortedRuns:
         self._blocks.append(columns)
         self._buffered += columns["time_ns"].size
         if self._buffered >= BUFFERED:
-            # what came last may still be overtaken: half of it stays
-            self._write(keep=BUFFERED // 2)
+            # what came last may still be overtaken: a quarter of it stays
+            self._write(keep=BUFFERED // 4)
 
     def close(self, about: Mapping[str, Any]) -> tuple[str, ...]:
         """Write what is left and return the names of the files.

@@ -243,6 +243,7 @@ class _DeviceWork:
         self._flows_file = (
             job.folder / "flows" / f"device={device.name}" / f"{job.path.name}.parquet"
         )
+        self._capture = job.path.name
         self._totals = FlowTotals()
         self._counts = Counts()
 
@@ -268,7 +269,8 @@ class _DeviceWork:
     def finished(self, about: dict[str, Any], keys: Keys) -> DevicePart:
         files = self._runs.close({**about, "device": self.name})
         if len(self._totals):
-            write_flows(self._flows_file, self._totals.table(keys, device=self.name))
+            table = self._totals.table(keys, device=self.name)
+            write_flows(self._flows_file, table, self._capture)
         return self._counts.part(files, len(self._totals))
 
     def discard(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from analysis.errors import DatasetError
 from analysis.packets.flows import FLOW_COLUMNS, FlowTotals, load_flows, write_flows
+from analysis.packets.index import CapturePart, DevicePart, Index, write_index
 from analysis.pcap.conversations import Conversations, Keys
 
 START = 1_700_000_000 * 10**9
@@ -142,37 +143,64 @@ def table_of(seed=0, capture=0):
     return totals.table(keys_of(20), device="lamp", capture=capture)
 
 
-def test_parts_are_written_and_read_back_as_one_table(tmp_path):
-    parts = [table_of(seed, capture=seed) for seed in range(3)]
-    for number, part in enumerate(parts):
-        path = tmp_path / "flows" / "device=lamp" / f"part-{number:05}.parquet"
-        assert write_flows(path, part) == path
+def indexed(folder, captures):
+    parts = [
+        CapturePart(
+            name=name,
+            size_b=0,
+            mtime_ns=0,
+            digest="",
+            n_frames=0,
+            n_conversations=20,
+            first_ns=None,
+            last_ns=None,
+            truncated_at=None,
+            n_backwards=0,
+            n_foreign=0,
+            devices={"lamp": DevicePart(n_flows=n_flows)},
+        )
+        for name, n_flows in captures.items()
+    ]
+    write_index(folder, Index(devices={"lamp": {}}, captures=tuple(parts)))
+
+
+def test_flows_of_all_captures_are_read_back_as_one_table(tmp_path):
+    parts = {f"{seed}.pcap": table_of(seed) for seed in range(3)}
+    for name, part in parts.items():
+        path = tmp_path / "flows" / "device=lamp" / f"{name}.parquet"
+        assert write_flows(path, part, name) == path
+    indexed(tmp_path, {name: len(part) for name, part in parts.items()})
     table = load_flows(tmp_path, "lamp")
-    for name in FLOW_COLUMNS:
-        joined = np.concatenate([getattr(part, name) for part in parts])
+    for name in set(FLOW_COLUMNS) - {"capture", "flow"}:
+        joined = np.concatenate([getattr(part, name) for part in parts.values()])
         assert np.array_equal(getattr(table, name), joined), name
+    first = len(parts["0.pcap"])
+    assert table.capture.tolist()[first] == 1
+    assert table.flow.tolist()[first] == 20 + int(parts["1.pcap"].flow[0])
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_device_without_packets_has_an_empty_table(tmp_path):
-    table = FlowTotals().table(keys_of(0), device="lamp")
-    assert len(table) == 0
-    write_flows(tmp_path / "flows" / "device=lamp" / "part-00000.parquet", table)
+def test_a_file_of_flows_names_its_capture(tmp_path):
+    path = write_flows(tmp_path / "a.parquet", table_of(), "a.pcap")
+    assert set(pq.read_table(path)["capture"].to_pylist()) == {"a.pcap"}
+
+
+def test_a_device_without_packets_has_no_flows(tmp_path):
+    assert len(FlowTotals().table(keys_of(0), device="lamp")) == 0
+    indexed(tmp_path, {"a.pcap": 0})
     assert len(load_flows(tmp_path, "lamp")) == 0
 
 
-def test_a_table_that_is_missing_or_foreign_is_refused(tmp_path):
+def test_a_table_that_is_missing_or_damaged_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="run testbed packets"):
         load_flows(tmp_path, "lamp")
-    path = tmp_path / "flows" / "device=lamp" / "part-00000.parquet"
-    write_flows(path, table_of())
-    bare = pq.ParquetFile(path).read().replace_schema_metadata(None)
-    pq.write_table(bare, path)
-    with pytest.raises(DatasetError, match="another format"):
-        load_flows(tmp_path, "lamp")
-    path.write_bytes(b"no Parquet")
-    with pytest.raises(DatasetError, match="no flow table"):
-        load_flows(tmp_path, "lamp")
+    indexed(tmp_path, {"a.pcap": 1})
+    path = tmp_path / "flows" / "device=lamp" / "a.pcap.parquet"
+    path.parent.mkdir(parents=True)
+    for content in (b"no Parquet", b""):
+        path.write_bytes(content)
+        with pytest.raises(DatasetError, match="no flow table"):
+            load_flows(tmp_path, "lamp")
 
 
 def test_columns_of_another_type_are_refused():

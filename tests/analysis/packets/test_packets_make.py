@@ -1,0 +1,226 @@
+import gzip
+import itertools
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analysis.dataset import Device
+from analysis.errors import DatasetError
+from analysis.packets import (
+    find_index,
+    iter_packets,
+    load_packets,
+    make_tables,
+    runs,
+)
+from analysis.packets.flows import load_flows
+from analysis.packets.table import COLUMNS
+from analysis.pcap.blocks import Interface
+from analysis.pcap.errors import CaptureError
+from analysis.pcap.writer import open_capture
+
+WIRED_OVER_USB = 189  # a link type that is none of ours
+
+
+@pytest.fixture
+def lamp(craft):
+    return Device(name="lamp", mac=craft.lamp)
+
+
+def files_in(folder):
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
+
+
+def pairs(table):
+    return list(zip(table.time_ns.tolist(), table.frame.tolist(), strict=True))
+
+
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seconds=st.lists(st.integers(0, 40), min_size=1, max_size=60))
+def test_stamps_in_any_order_come_out_sorted_and_none_is_lost(
+    craft, write, lamp, tmp_path_factory, seconds
+):
+    folder = tmp_path_factory.mktemp("out")
+    path = write([(s, craft.udp4(b"x")) for s in seconds])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "BUFFERED", 8)
+        patch.setattr("analysis.packets.tabulate._BLOCK", 1)
+        patch.setattr("analysis.pcap.walk._BATCH", 3)
+        patch.setattr("analysis.packets.parquet._BATCH", 5)
+        index = make_tables(folder, [path], [lamp])
+        table = load_packets(folder, "lamp")
+    start_ns = craft.start_ns
+    expected = sorted((start_ns + s * 10**9, n) for n, s in enumerate(seconds, 1))
+    assert sorted(pairs(table)) == expected
+    assert table.time_ns.tolist() == [at for at, _frame in expected]
+    (part,) = index.captures
+    backwards = sum(b < a for a, b in itertools.pairwise(seconds))
+    assert part.n_backwards == backwards
+
+
+def test_a_clock_that_was_set_back_makes_a_second_run(craft, write, lamp, tmp_path):
+    seconds = [*range(100, 140), *range(40)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "BUFFERED", 8)
+        patch.setattr("analysis.packets.tabulate._BLOCK", 1)
+        patch.setattr("analysis.pcap.walk._BATCH", 3)
+        path = write([(s, craft.udp4(b"x")) for s in seconds])
+        (part,) = make_tables(tmp_path, [path], [lamp]).captures
+    assert part.devices["lamp"].files == (
+        f"{path.name}.parquet",
+        f"{path.name}.1.parquet",
+    )
+    assert pairs(load_packets(tmp_path, "lamp"))[0] == (craft.start_ns, 41)
+
+
+def test_pieces_follow_each_other_over_captures_that_overlap(
+    craft, write, lamp, tmp_path
+):
+    paths = [
+        write(
+            [(s, craft.udp4(b"x")) for s in range(first, 90, 3)], name=f"{first}.pcap"
+        )
+        for first in (2, 0, 1)
+    ]
+    make_tables(tmp_path, paths, [lamp])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("analysis.packets.parquet._BATCH", 7)
+        pieces = list(iter_packets(tmp_path, "lamp"))
+    assert len(pieces) > 3
+    stamps = np.concatenate([piece.time_ns for piece in pieces])
+    assert ((stamps - craft.start_ns) // 10**9).tolist() == list(range(90))
+    whole = load_packets(tmp_path, "lamp")
+    for name in COLUMNS:
+        joined = np.concatenate([getattr(piece, name) for piece in pieces])
+        assert np.array_equal(joined, getattr(whole, name)), name
+    assert [whole.captures[k] for k in whole.capture[:3]] == [
+        "0.pcap",
+        "1.pcap",
+        "2.pcap",
+    ]
+
+
+def test_a_flow_ends_with_its_capture(craft, write, lamp, tmp_path):
+    paths = [write([(s, craft.udp4(b"x"))], name=f"{s}.pcapng") for s in range(3)]
+    make_tables(tmp_path, paths, [lamp])
+    assert load_packets(tmp_path, "lamp").flow.tolist() == [0, 1, 2]
+    assert load_flows(tmp_path, "lamp").packets_out.tolist() == [1, 1, 1]
+
+
+def test_what_did_not_change_is_not_made_again(craft, write, lamp, tmp_path):
+    paths = [write([(s, craft.udp4(b"x"))], name=f"{s}.pcapng") for s in range(3)]
+    made = []
+
+    def run(jobs, progress):
+        from analysis.packets.make import run_here
+
+        made.extend(job.path.name for job in jobs)
+        return run_here(jobs, progress)
+
+    make_tables(tmp_path, paths, [lamp], run=run)
+    assert made == ["0.pcapng", "1.pcapng", "2.pcapng"]
+    os.utime(paths[0])  # copied: another time, the same bytes
+    write([(1, craft.udp4(b"longer"))], name="1.pcapng")
+    made.clear()
+    make_tables(tmp_path, paths, [lamp], run=run)
+    assert made == ["1.pcapng"]
+    assert load_packets(tmp_path, "lamp").payload_b.tolist() == [1, 6, 1]
+    made.clear()
+    make_tables(tmp_path, paths, [replace(lamp, every_packet=True)], run=run)
+    assert len(made) == 3
+
+
+def test_a_damaged_capture_spoils_no_other(craft, write, lamp, tmp_path):
+    paths = [write([(s, craft.udp4(b"x"))], name=f"{s}.pcapng") for s in range(3)]
+    with paths[1].open("ab") as file:
+        file.write(bytes([6, 0, 0, 0, 13]) + bytes(60))
+    out = tmp_path / "out"
+    with pytest.raises(CaptureError, match=r"1\.pcapng: byte"):
+        make_tables(out, paths, [lamp])
+    names = [each.name for each in find_index(out).captures]
+    assert "1.pcapng" not in names
+    assert files_in(out) == sorted(
+        [
+            "packets.json",
+            *(f"packets/device=lamp/{name}.parquet" for name in names),
+            *(f"flows/device=lamp/{name}.parquet" for name in names),
+        ]
+    )
+
+
+def test_an_interruption_leaves_no_half_written_table(
+    craft, write, lamp, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(runs, "BUFFERED", 8)
+    path = write([(s, craft.udp4(b"x")) for s in range(50)])
+    out = tmp_path / "out"
+
+    def interrupt(_size_b):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_tables(out, [path], [lamp], progress=interrupt)
+    assert files_in(out) == ["packets.json"]
+    assert find_index(out).captures == ()
+
+
+def test_tables_that_nobody_names_are_removed(craft, write, lamp, tmp_path):
+    folder = tmp_path / "packets" / "device=lamp"
+    folder.mkdir(parents=True)
+    for name in ("part-00000.parquet", "old.part"):
+        (folder / name).write_bytes(b"of an older version")
+    (folder / "notes.txt").write_text("mine")
+    make_tables(tmp_path, [write([(0, craft.udp4(b"x"))], name="a.pcap")], [lamp])
+    assert sorted(p.name for p in folder.iterdir()) == ["a.pcap.parquet", "notes.txt"]
+
+
+def test_two_captures_of_one_name_are_refused(craft, write, lamp, tmp_path):
+    path = write([(0, craft.udp4(b"x"))])
+    with pytest.raises(DatasetError, match="have one name; rename one"):
+        make_tables(tmp_path, [path, path], [lamp])
+
+
+@pytest.mark.parametrize(
+    ("pack", "suffix"),
+    [(gzip.compress, ".gz"), (zstandard.ZstdCompressor().compress, ".zst")],
+)
+def test_packed_captures_give_the_same_table(
+    craft, write, lamp, tmp_path, pack, suffix
+):
+    path = write([(s, craft.tcp4(bytes(s), seq=s)) for s in range(50)])
+    packed = path.with_name(path.name + suffix)
+    packed.write_bytes(pack(path.read_bytes()))
+    tables = []
+    for number, capture in enumerate((path, packed)):
+        make_tables(tmp_path / str(number), [capture], [lamp])
+        tables.append(load_packets(tmp_path / str(number), "lamp"))
+    for name in COLUMNS:
+        assert np.array_equal(*(getattr(table, name) for table in tables)), name
+
+
+def test_a_capture_of_another_link_type_is_refused_by_its_number(craft, lamp, tmp_path):
+    path = tmp_path / "usb.pcapng"
+    links = [Interface(link=WIRED_OVER_USB), Interface(link=1)]
+    with open_capture(path, interfaces=links) as capture:
+        capture.packet(1, bytes(64), interface=0)
+    with pytest.raises(CaptureError, match="link type 189"):
+        make_tables(tmp_path / "out", [path], [lamp])
+    with open_capture(path, interfaces=links) as capture:
+        capture.packet(1, bytes(64), interface=0)
+        capture.packet(2, craft.udp4(b"x"), interface=1)
+    (part,) = make_tables(tmp_path / "out", [path], [lamp]).captures
+    assert (part.n_foreign, part.n_frames) == (1, 2)
