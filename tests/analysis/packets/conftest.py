@@ -1,4 +1,5 @@
 import csv
+import importlib
 import os
 import struct
 import subprocess
@@ -171,6 +172,18 @@ def tshark():
         return [dict(zip(fields, line, strict=True)) for line in lines]
 
     return _tshark
+
+
+@pytest.fixture(scope="session")
+def from_bench():
+    """Import a module of the measurements, which are run as commands elsewhere."""
+
+    def _from_bench(name):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.syspath_prepend(str(Path(__file__).parents[3]))
+            return importlib.import_module(name)
+
+    return _from_bench
 
 
 @pytest.fixture

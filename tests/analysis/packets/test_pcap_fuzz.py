@@ -1,5 +1,4 @@
 import hashlib
-import importlib
 import json
 import os
 import random
@@ -10,12 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-
-
-def loaded(name):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(str(ROOT))
-        return importlib.import_module(name)
 
 
 def fuzz(tmp_path, *arguments, **environment):
@@ -89,8 +82,10 @@ def test_the_checked_build_sees_a_read_outside(tmp_path):
         (None, "took 0"),
     ],
 )
-def test_what_is_not_a_capture_error_is_kept(tmp_path, monkeypatch, failure, why):
-    fuzz = loaded("tests.bench.fuzz")
+def test_what_is_not_a_capture_error_is_kept(
+    tmp_path, monkeypatch, from_bench, failure, why
+):
+    fuzz = from_bench("tests.bench.fuzz")
 
     def read_all(_data):
         if failure is not None:
@@ -107,9 +102,9 @@ def test_what_is_not_a_capture_error_is_kept(tmp_path, monkeypatch, failure, why
     assert (tmp_path / "kept" / run.crashes[0]["file"]).read_bytes() == b"input"
 
 
-def test_the_number_and_the_seed_make_the_same_input_again():
-    mutated = loaded("tests.bench.fuzz").mutated
-    crafted = loaded("tests.bench.seeds").crafted
+def test_the_number_and_the_seed_make_the_same_input_again(from_bench):
+    mutated = from_bench("tests.bench.fuzz").mutated
+    crafted = from_bench("tests.bench.seeds").crafted
     seeds = crafted(3)
     assert seeds == crafted(3)
     once = [mutated(random.Random(f"3 {n}"), seeds) for n in range(50)]
