@@ -46,6 +46,7 @@ class DeviceStudy:
     """All scores of one device.
 
     n_windows  label windows;  n_empty  those of them without a packet
+    n_uncovered  label windows that no capture covers; they are not among n_windows
     n_packets  before cleaning;  removed  rule -> packets that it removed
     """
 
@@ -54,6 +55,7 @@ class DeviceStudy:
     refusals: tuple[Refusal, ...]
     n_windows: int
     n_empty: int
+    n_uncovered: int
     n_packets: int
     removed: Mapping[str, int]
 
@@ -145,6 +147,7 @@ def _study(
         refusals=refusals,
         n_windows=len(samples),
         n_empty=int((samples.n_packets == 0).sum()),
+        n_uncovered=samples.n_uncovered,
         n_packets=index.n_packets(device),
         removed=removed_in(index, device),
     )

@@ -14,7 +14,7 @@ from analysis.dataset import load_activities, load_campaign
 from analysis.features.chunks import features_over
 from analysis.features.matrix import features_of
 from analysis.features.model import Float64, Int64
-from analysis.labelling import Overlap
+from analysis.labelling import Overlap, refuse_outside
 from analysis.packets import (
     Cleaned,
     PacketTable,
@@ -50,6 +50,7 @@ class Samples:
     start_ns   (k,) int64, start of the label window, for the order of sessions only
     n_packets  (k,) int64, packets that the features were computed from
     channel    (k,) str, how it was caused, '' for idle; a label only when asked for
+    n_uncovered  label windows that no capture covers; they are not among the k
     """
 
     device: str
@@ -61,6 +62,7 @@ class Samples:
     start_ns: Int64
     n_packets: Int64
     channel: Strings
+    n_uncovered: int = 0
 
     def __len__(self) -> int:
         return int(self.activity.size)
@@ -150,9 +152,16 @@ def cut_of(
 def _cut(
     table: PacketTable, folder: Path, overlap: Overlap, n_idle: int, seed: int
 ) -> Windows:
+    log, index = load_activities(folder), load_index(folder)
+    held = sorted(
+        ((each.first_ns or 0, each.last_ns or 0), each.name)
+        for each in index.captures
+        if each.first_ns is not None
+    )
+    refuse_outside(log, [span for span, _name in held], [name for _span, name in held])
     return cut(
         table,
-        load_activities(folder),
+        log,
         table.device,
         overlap=overlap,
         n_idle=n_idle,
@@ -179,6 +188,7 @@ def _samples(
         start_ns=windows.start_ns,
         n_packets=n_packets,
         channel=windows.channel,
+        n_uncovered=windows.n_uncovered,
     )
 
 

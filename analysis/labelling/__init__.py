@@ -13,6 +13,7 @@ from analysis.labelling.overlap import (
     Overlap,
     label_packets,
     label_windows,
+    refuse_outside,
     spans,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "label_campaign",
     "label_packets",
     "label_windows",
+    "refuse_outside",
     "spans",
 ]

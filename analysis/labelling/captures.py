@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from analysis.dataset import Campaign, Device, load_activities, load_campaign
 from analysis.errors import LabelError
-from analysis.labelling.coverage import StampSpan, explain_outside, is_covered
+from analysis.labelling.coverage import StampSpan, is_covered
 from analysis.labelling.overlap import (
     IDLE,
     LabelWindows,
     Overlap,
     label_disjoint,
     label_windows,
+    refuse_outside,
 )
 from analysis.packets import find_raw
 from analysis.packets.select import Selector, beacon_rows
@@ -105,7 +106,9 @@ def label_campaign(
             for device in campaign.devices
         ]
         captured = [_label_capture(path, works, seen) for path in files]
-        covered = _covered(log.path, works, captured)
+        held = [each for each in captured if each.span_ns is not None]
+        covered = [each.span_ns for each in held if each.span_ns is not None]
+        refuse_outside(log, covered, [each.path.name for each in held], widen=widen)
         report = LabelReport(
             campaign=campaign.name,
             simulated=campaign.simulated,
@@ -193,36 +196,6 @@ def _label_capture(path: Path, works: Sequence[_Work], seen: SeenMacs) -> _Captu
                 work.take(batch, decoded, beacons)
             span.add(batch.time_ns)
         return _Captured(path=path, span_ns=span.ns, truncated_at=stream.truncated_at)
-
-
-def _covered(
-    log: Path, works: Sequence[_Work], captured: Sequence[_Captured]
-) -> list[tuple[int, int]]:
-    """Return (first, last) stamp of each capture that holds packets.
-
-    Raises LabelError when there are windows, and all lie outside.
-    """
-    held = [each for each in captured if each.span_ns is not None]
-    covered = [each.span_ns for each in held if each.span_ns is not None]
-    windows = [work.windows for work in works if len(work.windows)]
-    if not windows:
-        return covered
-    if not held:
-        raise LabelError(f"{captured[0].path.parent}: the captures hold no packet")
-    if any(len(each.covered_by(covered)) for each in windows):
-        return covered
-    earliest = min(windows, key=lambda each: int(each.start_ns[0]))
-    row = earliest.log.frame.row(0, named=True)
-    where = explain_outside(
-        np.concatenate([each.start_ns for each in windows]),
-        np.concatenate([each.end_ns for each in windows]),
-        covered,
-        [each.path.name for each in held],
-    )
-    raise LabelError(
-        f"{log}: no activity lies in a capture: {row['activity']} "
-        f"(line {row['line']}), {where}"
-    )
 
 
 def _unseen(works: Sequence[_Work], seen: SeenMacs) -> tuple[str, ...]:

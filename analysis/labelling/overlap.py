@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.dataset import ActivityLog
 from analysis.errors import LabelError
-from analysis.labelling.coverage import is_covered
+from analysis.labelling.coverage import explain_outside, is_covered
 
 Int64 = NDArray[np.int64]
 
@@ -122,6 +122,35 @@ def spans(rows: ActivityLog, *, widen: bool = False) -> tuple[Int64, Int64]:
         slack = rows.frame["t_uncertainty_ns"].fill_null(0).to_numpy().astype(np.int64)
         start_ns, end_ns = start_ns - slack, end_ns + slack
     return start_ns, end_ns
+
+
+def refuse_outside(
+    log: ActivityLog,
+    covered_ns: Sequence[tuple[int, int]],
+    names: Sequence[str],
+    *,
+    widen: bool = False,
+) -> None:
+    """Raise LabelError when there are labels, and no capture covers any of them.
+
+    log         activities of all devices
+    covered_ns  (first, last) stamp of each capture that holds packets
+    names       what these captures are called
+    """
+    rows = log.labelled()
+    if not len(rows):
+        return
+    if not covered_ns:
+        raise LabelError(f"{log.path.parent}: the captures hold no packet to label")
+    start_ns, end_ns = spans(rows, widen=widen)
+    if is_covered(start_ns, end_ns, covered_ns).any():
+        return
+    first = rows.frame.row(int(np.argmin(start_ns)), named=True)
+    raise LabelError(
+        f"{log.path}: no activity lies in a capture: {first['activity']} "
+        f"(line {first['line']}), "
+        f"{explain_outside(start_ns, end_ns, covered_ns, names)}"
+    )
 
 
 def _clash(

@@ -175,6 +175,7 @@ def _for_machines(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str
                 "device": s.device,
                 "windows": s.n_windows,
                 "empty_windows": s.n_empty,
+                "uncovered_windows": s.n_uncovered,
                 "packets": s.n_packets,
                 "removed": dict(s.removed),
             }
@@ -273,5 +274,10 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
             print(
                 f"{study.device}: {study.n_empty} of {study.n_windows} windows hold no "
                 "packet"
+            )
+        if study.n_uncovered:
+            print(
+                f"{study.device}: {study.n_uncovered} windows outside every capture "
+                "left out"
             )
     print(f"cleaning: {removed} of {packets} packets removed (errors, retransmissions)")

@@ -202,6 +202,37 @@ def test_windows_without_a_packet_are_counted_and_told(tmp_path):
     assert "camera: 1 of 30 windows hold no packet" in shown.output
 
 
+def move(folder, activities, by_ns):
+    """Move the first `activities` rows of the log in time."""
+    path = folder / "activities.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[:activities]:
+        row["t_ns"] = str(int(row["t_ns"]) + by_ns)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, tuple(COLUMNS))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_windows_outside_every_capture_are_left_out_and_told(tmp_path):
+    made = make(tmp_path / "week", 2, 5)
+    move(made, 1, -DAY_S * S)
+    shown = command("evaluate", made, "--classifier", "nb", "--split", "s1")
+    assert "camera: 1 windows outside every capture left out" in shown.output
+    found = command("evaluate", made, "--classifier", "nb", "--split", "s1", "--json")
+    devices = json.loads(found.output)["devices"]
+    assert [d["uncovered_windows"] for d in devices] == [1, 0]
+    assert [d["windows"] for d in devices] == [29, 30]
+
+
+def test_a_log_in_another_time_zone_is_not_learnt_from(tmp_path):
+    made = make(tmp_path / "week", 1, 5)
+    move(made, 10**6, 2 * 3600 * S)
+    with pytest.raises(LabelError, match=r"local time of UTC\+2 taken as UTC"):
+        list(studies(made, ["camera"], plan_of(["nb"], ["s0"])))
+
+
 def test_sessions_of_one_activity_each_are_called_confounded(tmp_path):
     made = make(tmp_path / "week", 4, 5)
     with (made / "activities.csv").open(newline="") as file:
