@@ -1,0 +1,146 @@
+import json
+import os
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def exact(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.exact", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.timeout(400)
+def test_a_sample_of_the_public_captures_is_as_in_tshark(public_data):
+    paths = sorted(path for path in public_data.rglob("*.pcap*") if path.is_file())
+    chosen = [path for path in paths if path.suffix in (".pcap", ".pcapng")][::9]
+    assert len(chosen) > 40
+    code, found = exact(*chosen)
+    assert found["unexplained"] == 0, found["differences"][""]
+    assert code == 0
+    assert found["files"] == len(chosen)
+    assert found["packets"] > 5_000
+    assert found["values"] > 10 * found["packets"]
+
+
+def test_odd_packets_of_every_link_type_are_as_in_tshark():
+    code, found = exact("--odd", 30_000, "--seed", 41)
+    assert found["unexplained"] == 0, found["differences"][""]
+    assert code == 0
+    assert found["packets"] == 30_000
+    links = {"0", "1", "101", "105", "108", "113", "127", "228", "229", "276"}
+    assert set(found["links"]) == links
+    explained = sum(each["values"] for each in found["differences"].values())
+    # reasons are for what is cut or lies; they must not swallow the rest
+    assert explained < found["values"] / 50
+    cut = found["differences"]["a header was cut off, or the frame ends in it"]
+    assert cut["values"] > explained * 0.7
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("seq", "seq"),
+        ("window", "window"),
+        ("tcp_flags", "tcp_flags"),
+        ("src_port", "src_port"),
+        ("protocol", "protocol"),
+        ("payload_b", "tcp_len"),
+        ("src_mac", "src_mac"),
+    ],
+)
+def test_a_value_that_is_wrong_by_one_is_reported(
+    tmp_path, craft, write, from_bench, monkeypatch, column, field
+):
+    bench = from_bench("tests.bench.exact")
+    path = write([(n, craft.tcp4(b"hello", seq=n)) for n in range(5)])
+    assert bench.compare(path, "fine").reasons == {}
+    decode = bench.decode_batch
+
+    def wrong(batch):
+        decoded = decode(batch)
+        values = getattr(decoded, column).copy()
+        values[3] += 1
+        return replace(decoded, **{column: values})
+
+    monkeypatch.setattr(bench, "decode_batch", wrong)
+    report = bench.compare(path, "wrong")
+    assert report.reasons == {"": Counter({field: 1})}
+    assert f"packet 4: {field}" in report.example[""]
+    assert bench.summary([report])["unexplained"] == 1
+
+
+def test_a_packet_too_few_is_reported(craft, write, from_bench, monkeypatch):
+    bench = from_bench("tests.bench.exact")
+    path = write([(n, craft.udp4(b"hello")) for n in range(5)])
+    read = bench._columns
+    monkeypatch.setattr(
+        bench,
+        "_columns",
+        lambda *of: {name: column[:-1] for name, column in read(*of).items()},
+    )
+    report = bench.compare(path, "short")
+    assert report.reasons[""]["packets"] == 1
+    assert "+1 packets" in report.example[""]
+
+
+FIELDS = (
+    *("time_ns", "length_b", "captured_b", "src_mac", "dst_mac", "src_high", "src_low"),
+    *("dst_high", "dst_low", "protocol", "src_port", "dst_port", "tcp_len", "seq"),
+    *("ack", "window", "tcp_flags", "udp_length", "bad_checksum", "bad_ip_checksum"),
+)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(
+    "protocols", ["eth:ethertype:ip:tcp", "sll:ethertype:ipv6:udp"]
+)
+def test_no_reason_covers_a_whole_and_true_packet(from_bench, field, protocols):
+    reasons = from_bench("tests.bench.reasons")
+    shape = from_bench("tests.bench.oracle").shape_of(protocols)
+    said = defaultdict(str)
+    said |= {
+        "frame.protocols": protocols,
+        "frame.time_epoch": "1700000000.000000001",
+        "tcp.hdr_len": "32",
+        "udp.length": "20",
+        "ip.len": "60",
+    }
+    link = 1 if protocols.startswith("eth") else 113
+    for theirs, ours in ((0, 5), (5, 0), (5, 6), (8, 5), (5, 8)):
+        found = reasons.Difference(
+            path="a",
+            field=field,
+            link=link,
+            theirs=theirs,
+            ours=ours,
+            shape=shape,
+            said=said,
+        )
+        assert reasons.reason_of(found) == ""
+
+
+def test_the_outermost_header_is_told_by_the_order_of_layers(from_bench):
+    shape_of = from_bench("tests.bench.oracle").shape_of
+    tunnel = shape_of(
+        "eth:ethertype:vlan:ethertype:ip:udp:vxlan:eth:ethertype:ipv6:tcp"
+    )
+    assert (tunnel.ip, tunnel.above, tunnel.below) == ("ip", "udp", ())
+    quoted = shape_of("eth:ethertype:ipv6:ipv6.hopopts:icmpv6:ipv6:udp")
+    assert (quoted.extensions, quoted.above) == (("ipv6.hopopts",), "icmpv6")
+    assert shape_of("eth:ethertype:mpls:ip:tcp").below == ("mpls",)
+    assert shape_of("eth:ethertype:arp").ip == ""
