@@ -133,7 +133,7 @@ def removed_in(
 
 def offload_of(table: PacketTable) -> Offload:
     """Judge by the packets of a whole table who makes its checksums."""
-    return _judged([counts_of(table).part((), 0)])
+    return _judged([counts_of(table).part()])
 
 
 def offload_in(index: Index, device: str) -> Offload:

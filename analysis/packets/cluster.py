@@ -83,7 +83,7 @@ def _results(
             # pure=False: a capture that changed is not what the scheduler remembers
             future = client.submit(tabulate_here, job, size_b, READER, pure=False)
             waiting[future] = job
-        for future in _distributed().as_completed(list(waiting)):
+        for future in _distributed().as_completed(list(waiting), loop=client.loop):
             job = waiting.pop(future)
             part = _result(future, job)
             progress(part.size_b)

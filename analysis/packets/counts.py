@@ -1,5 +1,7 @@
 """Count what the cleaning rules will want to know of a device's packets."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,15 @@ from analysis.pcap.tcp import Retransmission
 
 CERTAIN = np.uint8(Error.IP_CHECKSUM | Error.MALFORMED)
 WRONG = np.uint8(Error.CHECKSUM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFile:
+    """A file of packets in order of time: its name, first and last stamp."""
+
+    name: str
+    first_ns: int
+    last_ns: int
 
 
 class Counts:
@@ -43,12 +54,13 @@ class Counts:
             for k, hit in enumerate((checked, wrong, alone)):
                 self._sides[side, k] += np.count_nonzero(hit & mine)
 
-    def part(self, files: tuple[str, ...], n_flows: int) -> DevicePart:
+    def part(self, files: Sequence[RunFile] = (), n_flows: int = 0) -> DevicePart:
         """Return the counts, with what else belongs to a part."""
         bits = np.arange(256)
         sent, received = self._sides.tolist()
         return DevicePart(
-            files=files,
+            files=tuple(file.name for file in files),
+            spans_ns=tuple((file.first_ns, file.last_ns) for file in files),
             n_packets=self._n,
             n_flows=n_flows,
             retransmissions=tuple(self._classes.tolist()),

@@ -169,14 +169,9 @@ class FlowTotals:
         while done < flow.size:
             done = _add_up(
                 done,
-                flow,
-                (reverse, outbound),
-                time_ns,
-                (length_b, payload_b),
-                (tcp_flags, retransmission),
-                self._place,
-                self._totals,
-                self._count,
+                (flow, time_ns, reverse, outbound),
+                (length_b, payload_b, tcp_flags, retransmission),
+                (self._place, self._totals, self._count),
             )
             if done < flow.size:
                 more = np.zeros_like(self._totals)
@@ -231,19 +226,19 @@ class FlowTotals:
 @kernel
 def _add_up(
     first: int,
-    flow: Int32,
-    sense: tuple[Bool, Bool],
-    time_ns: Int64,
-    sizes: tuple[NDArray[np.uint32], NDArray[np.uint32]],
-    codes: tuple[Uint8, Uint8],
-    place: Int32,
-    totals: Int64,
-    count: Int64,
+    packets: tuple[Int32, Int64, Bool, Bool],
+    values: tuple[NDArray[np.uint32], NDArray[np.uint32], Uint8, Uint8],
+    state: tuple[Int32, Int64, Int64],
 ) -> int:
-    """Add packets from row `first` on; return the row where room ran out."""
-    reverse, outbound = sense
-    length_b, payload_b = sizes
-    tcp_flags, retransmission = codes
+    """Add packets from row `first` on; return the row where room ran out.
+
+    packets  conversation, stamp, against the first direction, sent by the device
+    values   bytes, payload, flags, class; of each packet
+    state    row of each conversation or -1, rows of totals, how many there are
+    """
+    flow, time_ns, reverse, outbound = packets
+    length_b, payload_b, tcp_flags, retransmission = values
+    place, totals, count = state
     for i in range(first, flow.size):
         f = flow[i]
         if f < 0:

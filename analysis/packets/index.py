@@ -16,7 +16,7 @@ from analysis.errors import DatasetError
 from analysis.pcap.source import digest_of
 
 # changes whenever the same capture would give another table
-READER = 4
+READER = 5
 # beside `packets/`, where readers of Parquet expect nothing else
 _NAME = "packets.json"
 
@@ -26,6 +26,7 @@ class DevicePart:
     """What one capture held of one device.
 
     files            names of its tables in the device's folder, sorted runs; often one
+    spans_ns         first and last stamp of each of these
     n_packets        packets; n_flows conversations
     retransmissions  packets of each class of `Retransmission`
     errors           packets with each bit of `Error`, by its name in small letters
@@ -36,6 +37,7 @@ class DevicePart:
     """
 
     files: tuple[str, ...] = ()
+    spans_ns: tuple[tuple[int, int], ...] = ()
     n_packets: int = 0
     n_flows: int = 0
     retransmissions: tuple[int, ...] = ()
@@ -145,6 +147,7 @@ def _capture(data: dict[str, Any]) -> CapturePart:
     devices = {
         name: DevicePart(
             files=tuple(part["files"]),
+            spans_ns=tuple((first, last) for first, last in part["spans_ns"]),
             n_packets=part["n_packets"],
             n_flows=part["n_flows"],
             retransmissions=tuple(part["retransmissions"]),

@@ -75,9 +75,16 @@ def iter_columns(
     runs = []
     for number, capture in enumerate(index.captures):
         part = capture.devices.get(device, DevicePart())
-        for name in part.files:
+        for name, span_ns in zip(part.files, part.spans_ns, strict=True):
             path = folder / "packets" / f"device={device}" / name
-            runs.append(_Run(path, number, numbers, tuple(columns)))
+            run = _Run(
+                path=path,
+                first_ns=span_ns[0],
+                capture=number,
+                numbers=numbers,
+                columns=tuple(columns),
+            )
+            runs.append(run)
     yield from _merged(sorted(runs, key=lambda run: run.first_ns))
 
 
@@ -116,41 +123,35 @@ class _Numbers:
         return number
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """One sorted file, read piece by piece."""
+    """One sorted file, read piece by piece; open only while it is."""
 
-    def __init__(
-        self, path: Path, capture: int, numbers: _Numbers, columns: tuple[str, ...]
-    ) -> None:
-        self._path = path
-        self._capture = capture
-        self._numbers = numbers
-        self._columns = columns
-        try:
-            self._file = pq.ParquetFile(path)
-            group = self._file.metadata.row_group(0)
-            self.first_ns = int(group.column(0).statistics.min)
-        except (OSError, pa.ArrowException) as exc:
-            raise DatasetError(f"{path}: is no packet table: {exc}") from exc
+    path: Path
+    first_ns: int
+    capture: int
+    numbers: _Numbers
+    columns: tuple[str, ...]
 
     def pieces(self) -> Iterator[Piece]:
-        wanted = [_TEXTS.get(name, name) for name in self._columns]
+        wanted = [_TEXTS.get(name, name) for name in self.columns]
         try:
-            for batch in self._file.iter_batches(_BATCH, columns=wanted):
-                yield {name: self._column(name, batch) for name in self._columns}
-        except (OSError, pa.ArrowException) as exc:
-            raise DatasetError(f"{self._path}: cannot be read: {exc}") from exc
+            with pq.ParquetFile(self.path) as file:
+                for batch in file.iter_batches(_BATCH, columns=wanted):
+                    yield {name: self._column(name, batch) for name in self.columns}
+        except (OSError, KeyError, pa.ArrowException) as exc:
+            raise DatasetError(f"{self.path}: is no packet table: {exc}") from exc
 
     def _column(self, name: str, batch: pa.RecordBatch) -> NDArray[Any]:
         if name == "capture":
-            return np.full(batch.num_rows, self._capture, dtype=np.int16)
+            return np.full(batch.num_rows, self.capture, dtype=np.int16)
         if name == "remote":
-            return self._numbers.of_remotes(batch.column("remote_address"))
+            return self.numbers.of_remotes(batch.column("remote_address"))
         column = np.array(
             batch.column(name).to_numpy(zero_copy_only=False), dtype=COLUMNS[name]
         )
         if name == "flow":
-            first = np.int32(self._numbers.first_flow[self._capture])
+            first = np.int32(self.numbers.first_flow[self.capture])
             column[column >= 0] += first
         return column
 

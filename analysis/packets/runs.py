@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from analysis.packets.counts import RunFile
+
 Columns = Mapping[str, NDArray[Any]]
 
 BUFFERED = 65_536  # packets of a device that are sorted together
@@ -103,8 +105,8 @@ class SortedRuns:
             # what came last may still be overtaken: a quarter of it stays
             self._write(keep=BUFFERED // 4)
 
-    def close(self, about: Mapping[str, Any]) -> tuple[str, ...]:
-        """Write what is left and return the names of the files.
+    def close(self, about: Mapping[str, Any]) -> tuple[RunFile, ...]:
+        """Write what is left and return the files.
 
         about  metadata of the schema, as JSON under the key `testbed`
         """
@@ -171,6 +173,7 @@ class _Run:
         self._path = path
         self._part = path.with_suffix(".part")
         self._capture = pa.array([capture], type=pa.string())
+        self.first_ns: int | None = None
         self.last_ns = -(1 << 63)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = pq.ParquetWriter(self._part, SCHEMA, **_PARQUET)
@@ -192,13 +195,16 @@ class _Run:
             [arrays[name] for name in SCHEMA.names], SCHEMA.names
         )
         self._writer.write_table(rows.cast(SCHEMA), row_group_size=_ROW_GROUP)
+        if self.first_ns is None:
+            self.first_ns = int(columns["time_ns"][0])
         self.last_ns = int(columns["time_ns"][-1])
 
-    def close(self, about: Mapping[str, Any]) -> str:
+    def close(self, about: Mapping[str, Any]) -> RunFile:
         self._writer.add_key_value_metadata({KEY: json.dumps(about)})
         self._writer.close()
         self._part.replace(self._path)
-        return self._path.name
+        first_ns = self.last_ns if self.first_ns is None else self.first_ns
+        return RunFile(name=self._path.name, first_ns=first_ns, last_ns=self.last_ns)
 
     def discard(self) -> None:
         self._writer.close()

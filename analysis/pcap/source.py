@@ -27,6 +27,7 @@ Uint8 = NDArray[np.uint8]
 CHUNK_B = 1 << 20  # as large as a second-level cache; larger and smaller are slower
 _ROOM_B = 1 << 18  # before each chunk, for the rest of the one before
 _BUFFERS = 3
+_PATIENCE_S = 2.0
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -108,10 +109,9 @@ class Source:
         """Stop reading ahead."""
         self._idle.put(None)
         self._ended = True
-        # The thread may stand in a read or wait for a buffer; both end soon.
-        while self._thread.is_alive():
-            self._idle.put(None)
-            self._thread.join(0.1)
+        # The thread waits for a buffer, or stands in a read: from a pipe that nobody
+        # fills this can last, and is not waited for.
+        self._thread.join(_PATIENCE_S)
 
     def _read_ahead(self) -> None:
         try:
