@@ -137,48 +137,29 @@ class Conversations:
 
         time_ns  (n,) int64, stamps in order of the file, which may run back
         """
-        n = time_ns.size
-        flow = np.full(n, -1, dtype=np.int32)
-        side = np.zeros(n, dtype=np.uint8)
-        reverse = np.zeros(n, dtype=np.bool_)
+        flow = np.full(time_ns.size, -1, dtype=np.int32)
+        side = np.zeros(time_ns.size, dtype=np.uint8)
+        reverse = np.zeros(time_ns.size, dtype=np.bool_)
+        code = np.zeros(time_ns.size, dtype=np.uint8)
         segment = _with_segment(packets)
+        ends = (packets.src, packets.dst, packets.src_port, packets.dst_port)
+        flags, seq, ack = packets.tcp_flags, packets.seq, packets.ack
         done = 0
-        while done < n:
+        while done < time_ns.size:
             done = _number(
                 done,
-                packets.protocol,
-                packets.src,
-                packets.dst,
-                packets.src_port,
-                packets.dst_port,
-                packets.tcp_flags,
-                packets.seq,
-                packets.ack,
-                segment,
-                self._count,
-                self._table,
-                self._keys,
-                self._bases,
-                self._turns,
-                flow,
-                side,
-                reverse,
+                (packets.protocol, *ends),
+                (segment, flags, seq, ack),
+                (self._count, self._table, self._keys, self._bases, self._turns),
+                (flow, side, reverse),
             )
-            if done < n:
+            if done < time_ns.size:
                 self._grow()
-        code = np.zeros(n, dtype=np.uint8)
         tcp.classify(
             np.flatnonzero(segment),
-            flow,
-            side,
-            time_ns,
-            packets.seq,
-            packets.ack,
-            packets.tcp_flags,
-            packets.window,
-            packets.payload_b,
-            self._sides,
-            self._starts,
+            (flow, side),
+            (time_ns, seq, ack, flags, packets.window, packets.payload_b),
+            (self._sides, self._starts),
             code,
         )
         return Analysed(flow=flow, reverse=reverse, retransmission=code)
@@ -221,60 +202,50 @@ def _with_segment(packets: Headers) -> Bool:
 @kernel
 def _number(
     first: int,
-    protocol: Uint8,
-    src: Uint64,
-    dst: Uint64,
-    src_port: Uint16,
-    dst_port: Uint16,
-    flags: Uint8,
-    seq: Uint32,
-    ack: Uint32,
-    segment: Bool,
-    count: Int64,
-    table: Int32,
-    keys: Uint64,
-    bases: Int64,
-    turns: Uint8,
-    flow: Int32,
-    side: Uint8,
-    reverse: Bool,
+    packets: tuple[Uint8, Uint64, Uint64, Uint16, Uint16],
+    segments: tuple[Bool, Uint8, Uint32, Uint32],
+    state: tuple[Int64, Int32, Uint64, Int64, Uint8],
+    out: tuple[Int32, Uint8, Bool],
 ) -> int:
-    """Give packets from row `first` on their number; return where room ran out."""
-    n = protocol.size
+    """Give packets from row `first` on their number; return where room ran out.
+
+    packets   protocol, source and destination: addresses, ports
+    segments  where there is a TCP header; flags, sequence and acknowledgement numbers
+    state     how many there are; hash table of the latest of each key; keys; first
+              number of each side; whether the first packet went to the lower endpoint
+    out       conversation, sending side, direction; written
+    """
+    protocol, src, dst, src_port, dst_port = packets
+    segment, flags, seq, ack = segments
+    count, table, keys, bases, turns = state
+    flow, side, reverse = out
     key = np.zeros(5, dtype=np.uint64)
-    for i in range(first, n):
+    for i in range(first, protocol.size):
         if count[0] >= turns.size:
             return i
         if protocol[i] == 0:
             continue
-        turned = _write_key(key, protocol[i], src[i], dst[i], src_port[i], dst_port[i])
+        turned = _order(key, src[i], dst[i], (src_port[i], dst_port[i]), protocol[i])
         slot = _find(key, table, keys)
         f = np.int64(table[slot])
-        again: Flag = False
-        if f >= 0 and segment[i]:
-            again = _starts_anew(bases[f, turned], flags[i], seq[i])
-        if f < 0 or again:
+        new: Flag = f < 0
+        if segment[i] and not new:
+            new = _starts_anew(bases[f, turned], flags[i], seq[i])
+        if new:
             f = count[0]
             count[0] = f + 1
             table[slot] = f
             keys[f] = key
             turns[f] = turned
         if segment[i]:
-            _set_bases(bases, f, turned, seq[i], ack[i], flags[i])
-        flow[i] = f
-        side[i] = turned
-        reverse[i] = turned != turns[f]
-    return n
+            _set_bases(bases[f], turned, seq[i], ack[i], flags[i])
+        flow[i], side[i], reverse[i] = f, turned, turned != turns[f]
+    return protocol.size
 
 
 @kernel
-def _write_key(
-    key: Uint64,
-    protocol: Int,
-    src: Uint64,
-    dst: Uint64,
-    src_port: Int,
-    dst_port: Int,
+def _order(
+    key: Uint64, src: Uint64, dst: Uint64, ports: tuple[Int, Int], protocol: Int
 ) -> int:
     """Write the lower endpoint first; return 1 when that is the receiver, else 0."""
     turned = 0
@@ -282,14 +253,13 @@ def _write_key(
         turned = 1 if src[0] > dst[0] else 0
     elif src[1] != dst[1]:
         turned = 1 if src[1] > dst[1] else 0
-    elif src_port > dst_port:
+    elif ports[0] > ports[1]:
         turned = 1
     low, high = (dst, src) if turned else (src, dst)
-    low_port, high_port = (dst_port, src_port) if turned else (src_port, dst_port)
-    key[0], key[1] = low[0], low[1]
-    key[2], key[3] = high[0], high[1]
-    ports = np.uint64(low_port) << np.uint64(32) | np.uint64(high_port) << np.uint64(16)
-    key[4] = ports | np.uint64(protocol)
+    key[0], key[1], key[2], key[3] = low[0], low[1], high[0], high[1]
+    low_port, high_port = np.uint64(ports[turned]), np.uint64(ports[1 - turned])
+    key[4] = low_port << np.uint64(32) | high_port << np.uint64(16)
+    key[4] |= np.uint64(protocol)
     return turned
 
 
@@ -328,11 +298,11 @@ def _starts_anew(base: Int, flags: Int, seq: Int) -> Flag:
 
 
 @kernel
-def _set_bases(bases: Int64, f: Int, own: Int, seq: Int, ack: Int, flags: Int) -> None:
+def _set_bases(bases: Int64, own: Int, seq: Int, ack: Int, flags: Int) -> None:
     """Remember with which number each side began, plus one; 0 is unknown."""
     syn = flags & _SYN != 0
-    if bases[f, own] == 0 or (syn and flags & _ACK):
+    if bases[own] == 0 or (syn and flags & _ACK):
         start = np.int64(seq) if syn else (np.int64(seq) - 1) & 0xFFFFFFFF
-        bases[f, own] = start + 1
-    if bases[f, 1 - own] == 0 and flags & _ACK:
-        bases[f, 1 - own] = ((np.int64(ack) - 1) & 0xFFFFFFFF) + 1
+        bases[own] = start + 1
+    if bases[1 - own] == 0 and flags & _ACK:
+        bases[1 - own] = ((np.int64(ack) - 1) & 0xFFFFFFFF) + 1

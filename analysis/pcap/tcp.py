@@ -50,7 +50,11 @@ _UNKNOWN_ROUND_NS = 3_000_000
 
 Int = int | np.int64  # what numba makes one of
 Flag = bool | np.bool_
+# time, sequence and acknowledgement number, flags, window, bytes above TCP
+Segment = tuple[Int, Int, Int, Int, Int, Int]
 Int64 = NDArray[np.int64]
+Uint8 = NDArray[np.uint8]
+Uint32 = NDArray[np.uint32]
 
 
 class Retransmission(IntEnum):
@@ -67,33 +71,24 @@ class Retransmission(IntEnum):
 @kernel
 def classify(
     rows: Int64,
-    flow: NDArray[np.int32],
-    side: NDArray[np.uint8],
-    time_ns: Int64,
-    seq: NDArray[np.uint32],
-    ack: NDArray[np.uint32],
-    flags: NDArray[np.uint8],
-    window: NDArray[np.uint16],
-    payload_b: NDArray[np.uint32],
-    sides: Int64,
-    starts: Int64,
-    code: NDArray[np.uint8],
+    place: tuple[NDArray[np.int32], Uint8],
+    packets: tuple[Int64, Uint32, Uint32, Uint8, NDArray[np.uint16], Uint32],
+    state: tuple[Int64, Int64],
+    code: Uint8,
 ) -> None:
     """Give the TCP segments of `rows`, which are in order of the file, their class.
 
-    flow, side       (n,) conversation, and which of its two ends sends: 0 or 1
-    time_ns ...      (n,) columns of the packets
-    sides            (2m, SIDE_COLUMNS) int64, changed
-    starts           (m, START_COLUMNS) int64, changed
-    code             (n,) uint8, numbers of `Retransmission`, written
+    place    conversation, and which of its two ends sends: 0 or 1; each (n,)
+    packets  stamps, sequence and acknowledgement numbers, flags, windows, payloads
+    state    (2m, SIDE_COLUMNS) and (m, START_COLUMNS), changed
+    code     (n,) numbers of `Retransmission`, written
     """
+    flow, side = place
+    time_ns, seq, ack, flags, window, payload_b = packets
+    sides, starts = state
     for i in rows:
         f = np.int64(flow[i])
-        own = 2 * f + np.int64(side[i])
-        code[i] = _take(
-            sides,
-            own,
-            starts[f, ROUND_NS],
+        segment = (
             time_ns[i],
             np.int64(seq[i]),
             np.int64(ack[i]),
@@ -101,35 +96,27 @@ def classify(
             np.int64(window[i]),
             np.int64(payload_b[i]),
         )
+        own = 2 * f + np.int64(side[i])
+        code[i] = _take(sides, own, starts[f, ROUND_NS], segment)
         _time_handshake(starts, f, time_ns[i], np.int64(flags[i]))
 
 
 @kernel
-def _take(
-    sides: Int64,
-    own: Int,
-    round_ns: Int,
-    now: Int,
-    seq: Int,
-    ack: Int,
-    flags: Int,
-    window: Int,
-    size: Int,
-) -> Int:
-    other = own ^ 1
+def _take(sides: Int64, own: Int, round_ns: Int, segment: Segment) -> Int:
+    """Classify a segment and remember it."""
+    now, _seq, ack, flags, window, size = segment
     if flags & (SYN | ACK) == SYN:
         # a RST may have moved it; the SYN of a new connection finds both unknown
         sides[own, NEXT] = sides[own, WHOLE]
-    kind = _kind(sides, own, other, seq, ack, flags, window, size)
-    _count_acks(sides, own, other, ack, flags)
+    kind = _kind(sides, own, segment)
+    _count_acks(sides, own, ack, flags)
     code: Int = 0
     if kind & _KEEP_ALIVE:
         code = 5
     elif size > 0 or flags & (SYN | FIN):
-        code = _judge(sides, own, other, round_ns, now, seq, flags, size)
-    _remember(sides, own, now, seq, flags, size, kind)
-    sides[own, ACKED] = ack
-    sides[own, ACKED_NS] = now
+        code = _judge(sides, own, round_ns, segment)
+    _remember(sides, own, segment, kind)
+    sides[own, ACKED], sides[own, ACKED_NS] = ack, now
     sides[own, WINDOW] = window + 1
     return code
 
@@ -141,26 +128,25 @@ def _before(one: Int, two: Int) -> Flag:
 
 
 @kernel
-def _kind(
-    sides: Int64,
-    own: Int,
-    other: Int,
-    seq: Int,
-    ack: Int,
-    flags: Int,
-    window: Int,
-    size: Int,
-) -> Int:
+def _end(segment: Segment) -> Int:
+    """Return the number after a segment; SYN and FIN count like a byte."""
+    _now, seq, _ack, flags, _window, size = segment
+    return (seq + size + (1 if flags & (SYN | FIN) else 0)) & _MASK
+
+
+@kernel
+def _kind(sides: Int64, own: Int, segment: Segment) -> Int:
     """Recognise probes and keep-alives; count repeated ACKs."""
-    expected = sides[own, NEXT]
+    _now, seq, ack, flags, window, size = segment
+    expected, other = sides[own, NEXT], own ^ 1
     if size == 1 and seq == expected and sides[other, WINDOW] == 1:
         return _PROBE
     if size > 1 or flags & (SYN | FIN | RST):
         return 0
     if seq == (expected - 1) & _MASK:
         return _KEEP_ALIVE
-    same = seq == expected and ack == sides[own, ACKED]
-    same = same and size == 0 and window > 0 and window + 1 == sides[own, WINDOW]
+    same = size == 0 and seq == expected and ack == sides[own, ACKED]
+    same = same and window > 0 and window + 1 == sides[own, WINDOW]
     # the answer to a keep-alive is no repeated ACK
     if same and not sides[other, LAST] & _KEEP_ALIVE:
         unseen = sides[own, REPEATED] == _UNSEEN
@@ -169,9 +155,11 @@ def _kind(
 
 
 @kernel
-def _count_acks(sides: Int64, own: Int, other: Int, ack: Int, flags: Int) -> None:
+def _count_acks(sides: Int64, own: Int, ack: Int, flags: Int) -> None:
+    """Start counting again at a new ACK; notice one of bytes that were not seen."""
     if ack != sides[own, ACKED]:
         sides[own, REPEATED] = 0
+    other = own ^ 1
     whole = sides[other, WHOLE]
     if whole != 0 and flags & ACK and _before(whole, ack):
         if _before(whole, sides[other, NEXT]):
@@ -181,16 +169,10 @@ def _count_acks(sides: Int64, own: Int, other: Int, ack: Int, flags: Int) -> Non
 
 
 @kernel
-def _judge(
-    sides: Int64,
-    own: Int,
-    other: Int,
-    round_ns: Int,
-    now: Int,
-    seq: Int,
-    flags: Int,
-    size: Int,
-) -> Int:
+def _judge(sides: Int64, own: Int, round_ns: Int, segment: Segment) -> Int:
+    """Return the class of a segment that takes up sequence numbers."""
+    now, seq, _ack, _flags, _window, size = segment
+    other = own ^ 1
     expected, acked = sides[own, NEXT], sides[other, ACKED]
     if size > 0 and acked != 0 and not _before(acked, seq + size):
         return 3
@@ -200,15 +182,8 @@ def _judge(
     repeated = acked == seq and sides[other, REPEATED] >= 2
     if repeated and 0 <= now - sides[other, ACKED_NS] < _FAST_NS:
         return 2
-    ends_there = _end(seq, size, flags) == expected
     soon = _is_within(now - sides[own, NEXT_NS], round_ns)
-    return 4 if soon and not ends_there else 1
-
-
-@kernel
-def _end(seq: Int, size: Int, flags: Int) -> Int:
-    """Return the number after a segment; SYN and FIN count like a byte."""
-    return (seq + size + (1 if flags & (SYN | FIN) else 0)) & _MASK
+    return 4 if soon and _end(segment) != expected else 1
 
 
 @kernel
@@ -219,16 +194,13 @@ def _is_within(since_ns: Int, round_ns: Int) -> Flag:
 
 
 @kernel
-def _remember(
-    sides: Int64, own: Int, now: Int, seq: Int, flags: Int, size: Int, kind: Int
-) -> None:
-    expected = sides[own, NEXT]
-    end = _end(seq, size, flags)
+def _remember(sides: Int64, own: Int, segment: Segment, kind: Int) -> None:
+    """Advance the next number, and the one up to which nothing is missing."""
+    expected, end = sides[own, NEXT], _end(segment)
     if kind & _PROBE == 0:
         if expected == 0 or _before(expected, end):
-            sides[own, NEXT] = end
-            sides[own, NEXT_NS] = now
-        if seq == sides[own, WHOLE] or sides[own, WHOLE] == 0:
+            sides[own, NEXT], sides[own, NEXT_NS] = end, segment[0]
+        if segment[1] == sides[own, WHOLE] or sides[own, WHOLE] == 0:
             sides[own, WHOLE] = sides[own, NEXT]
     sides[own, LAST] = kind
 
