@@ -26,6 +26,7 @@ from analysis.pcap.conversations import Analysed, Conversations, Keys
 from analysis.pcap.decode import Decoded, decode_batch
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.link import DECODED
+from analysis.pcap.links import name_of
 from analysis.pcap.stream import CaptureStream, open_capture_stream
 from analysis.pcap.walk import Batch
 
@@ -312,9 +313,9 @@ def _refuse_foreign(path: Path, stream: CaptureStream, work: _Work) -> None:
     if not work.n_frames or work.n_foreign < work.n_frames:
         return
     links = sorted({each.link for each in stream.interfaces} - DECODED)
-    named = ", ".join(str(link) for link in links)
+    named = ", ".join(name_of(link) for link in links)
     reason = (
-        f"holds packets of link type {named} only, which are not understood; Ethernet, "
+        f"holds packets of {named} only, which are not understood; Ethernet, "
         "Linux cooked, raw IP, BSD loopback and IEEE 802.11 are"
     )
     raise CaptureError(path, 0, reason)
