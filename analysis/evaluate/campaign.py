@@ -12,11 +12,18 @@ from analysis.classifiers.model import Classifier
 from analysis.dataset import load_campaign
 from analysis.evaluate.payloads import NAME as PAYLOAD
 from analysis.evaluate.payloads import open_captures, payloads_in, plain_devices
-from analysis.evaluate.samples import By, cut_of, samples_in, samples_of
+from analysis.evaluate.samples import (
+    By,
+    Recorded,
+    cut_of,
+    open_recorded,
+    samples_in,
+    samples_of,
+)
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
 from analysis.labelling import Overlap
-from analysis.packets import load_index, removed_in
+from analysis.packets import removed_in
 from analysis.payload import Captures
 from analysis.registry import discover, find
 
@@ -115,24 +122,25 @@ def studies(
     The payload matcher is scored on the devices that may speak in plain text. Raises
     DatasetError when the folder cannot be read, LabelError when windows overlap.
     """
-    campaign = load_campaign(folder)
+    recorded = open_recorded(folder)
+    campaign = recorded.campaign
     plain = plain_devices(campaign, devices) if plan.with_payload else ()
     captures = open_captures(folder) if plain else ""
     for device in devices:
-        yield _study(folder, device, plan, captures if device in plain else None)
+        yield _study(recorded, device, plan, captures if device in plain else None)
 
 
 def _study(
-    folder: Path, device: str, plan: StudyPlan, captures: Captures | str | None
+    recorded: Recorded, device: str, plan: StudyPlan, captures: Captures | str | None
 ) -> DeviceStudy:
     cutting: dict[str, Any] = {
         "overlap": plan.overlap,
         "n_idle": plan.n_idle,
         "seed": plan.seed,
     }
-    made = cut_of(folder, device, **cutting) if captures is not None else None
+    made = cut_of(recorded, device, **cutting) if captures is not None else None
     if made is None:
-        samples = samples_of(folder, device, by=plan.by, **cutting)
+        samples = samples_of(recorded, device, by=plan.by, **cutting)
     else:
         samples = samples_in(made, by=plan.by)
     results, refusals = study(samples, plan.classifiers, plan.splits, seed=plan.seed)
@@ -140,7 +148,6 @@ def _study(
         more, refused = payloads_in(captures, made, samples, plan.splits, plan.seed)
         results += more
         refusals += tuple(r for r in refused if r not in refusals)
-    index = load_index(folder)
     return DeviceStudy(
         device=samples.device,
         results=results,
@@ -148,8 +155,8 @@ def _study(
         n_windows=len(samples),
         n_empty=int((samples.n_packets == 0).sum()),
         n_uncovered=samples.n_uncovered,
-        n_packets=index.n_packets(device),
-        removed=removed_in(index, device),
+        n_packets=recorded.index.n_packets(device),
+        removed=removed_in(recorded.index, device),
     )
 
 

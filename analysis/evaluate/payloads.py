@@ -5,9 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.dataset import Campaign, load_campaign
+from analysis.dataset import Campaign
 from analysis.errors import DatasetError
-from analysis.evaluate.samples import By, Cut, Samples, Strings, cut_of, samples_in
+from analysis.evaluate.samples import (
+    By,
+    Cut,
+    Samples,
+    Strings,
+    cut_of,
+    open_recorded,
+    samples_in,
+)
 from analysis.evaluate.splits import SPLITS, Split, SplitRefusedError
 from analysis.evaluate.study import Refusal, Result, result_of
 from analysis.labelling import Overlap
@@ -45,12 +53,13 @@ def payload_results(
 
     Reads the raw captures; where there are none, every split is refused in words.
     """
-    wanted = plain_devices(load_campaign(folder), devices)
+    recorded = open_recorded(folder)
+    wanted = plain_devices(recorded.campaign, devices)
     results: list[Result] = []
     refusals: list[Refusal] = []
     captures = open_captures(folder) if wanted else ""
     for device in wanted:
-        made = cut_of(folder, device, overlap=overlap)
+        made = cut_of(recorded, device, overlap=overlap)
         scored, refused = payloads_in(
             captures, made, samples_in(made, by=by), splits, seed
         )

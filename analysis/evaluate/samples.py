@@ -10,13 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dataset import load_activities, load_campaign
+from analysis.dataset import (
+    ActivityLog,
+    Campaign,
+    load_activities,
+    load_campaign,
+)
 from analysis.features.chunks import features_over
 from analysis.features.matrix import features_of
 from analysis.features.model import Float64, Int64
 from analysis.labelling import Overlap, refuse_outside
 from analysis.packets import (
     Cleaned,
+    Index,
     PacketTable,
     clean,
     find_raw,
@@ -85,8 +91,37 @@ class Cut:
     windows: Windows
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A campaign that is ready to be cut: read once, with packet tables in place."""
+
+    folder: Path
+    campaign: Campaign
+    log: ActivityLog
+    index: Index
+
+
+def open_recorded(folder: Path) -> Recorded:
+    """Read a campaign folder; packet tables that are missing are made first.
+
+    Raises DatasetError when it cannot be read or there are no captures to make tables
+    of, LabelError when no activity lies in a capture.
+    """
+    campaign, log = load_campaign(folder), load_activities(folder)
+    if not is_current(folder, campaign.devices):
+        make_tables(folder, find_raw(folder), campaign.devices)
+    index = load_index(folder)
+    held = sorted(
+        ((each.first_ns, each.last_ns or 0), each.name)
+        for each in index.captures
+        if each.first_ns is not None
+    )
+    refuse_outside(log, [span for span, _name in held], [name for _span, name in held])
+    return Recorded(folder=folder, campaign=campaign, log=log, index=index)
+
+
 def samples_of(
-    folder: Path,
+    source: Path | Recorded,
     device: str,
     *,
     by: By = By.ACTIVITY,
@@ -96,7 +131,7 @@ def samples_of(
 ) -> Samples:
     """Return one row of features per confirmed or unchecked trial of a device.
 
-    folder   a campaign folder; packet tables that are missing are made first
+    source   a campaign folder, or what `open_recorded` returned for it
     by       whether channels are told apart
     overlap  what to do when two label windows overlap
     n_idle   windows without an activity to draw with `seed`, labelled `idle`
@@ -104,8 +139,9 @@ def samples_of(
     Packets are read in pieces; memory does not grow with them. Raises DatasetError when
     the folder cannot be read, LabelError when windows overlap.
     """
-    windows = windows_of(folder, device, overlap=overlap, n_idle=n_idle, seed=seed)
-    return samples_over(folder, windows, by=by)
+    recorded = _opened(source)
+    windows = windows_of(recorded, device, overlap=overlap, n_idle=n_idle, seed=seed)
+    return samples_over(recorded.folder, windows, by=by)
 
 
 def samples_over(folder: Path, windows: Windows, *, by: By = By.ACTIVITY) -> Samples:
@@ -116,7 +152,7 @@ def samples_over(folder: Path, windows: Windows, *, by: By = By.ACTIVITY) -> Sam
 
 
 def windows_of(
-    folder: Path,
+    source: Path | Recorded,
     device: str,
     *,
     overlap: Overlap = Overlap.REFUSE,
@@ -127,14 +163,15 @@ def windows_of(
 
     See `samples_of`; rows of packets (`first`, `last`) are all 0.
     """
-    load_campaign(folder).device(device)
-    prepare_tables(folder)
-    nothing = empty_table(device, covered_ns=load_index(folder).covered_ns)
-    return _cut(nothing, folder, overlap, n_idle, seed)
+    recorded = _opened(source)
+    nothing = empty_table(
+        recorded.campaign.device(device).name, covered_ns=recorded.index.covered_ns
+    )
+    return _cut(nothing, recorded.log, overlap, n_idle, seed)
 
 
 def cut_of(
-    folder: Path,
+    source: Path | Recorded,
     device: str,
     *,
     overlap: Overlap = Overlap.REFUSE,
@@ -142,23 +179,20 @@ def cut_of(
     seed: int = 0,
 ) -> Cut:
     """Return cleaned packets and label windows of a device; see `samples_of`."""
-    load_campaign(folder).device(device)
-    prepare_tables(folder)
-    cleaned = clean(load_packets(folder, device))
-    windows = _cut(cleaned.table, folder, overlap, n_idle, seed)
+    recorded = _opened(source)
+    name = recorded.campaign.device(device).name
+    cleaned = clean(load_packets(recorded.folder, name))
+    windows = _cut(cleaned.table, recorded.log, overlap, n_idle, seed)
     return Cut(cleaned=cleaned, windows=windows)
 
 
+def _opened(source: Path | Recorded) -> Recorded:
+    return source if isinstance(source, Recorded) else open_recorded(source)
+
+
 def _cut(
-    table: PacketTable, folder: Path, overlap: Overlap, n_idle: int, seed: int
+    table: PacketTable, log: ActivityLog, overlap: Overlap, n_idle: int, seed: int
 ) -> Windows:
-    log, index = load_activities(folder), load_index(folder)
-    held = sorted(
-        ((each.first_ns or 0, each.last_ns or 0), each.name)
-        for each in index.captures
-        if each.first_ns is not None
-    )
-    refuse_outside(log, [span for span, _name in held], [name for _span, name in held])
     return cut(
         table,
         log,
@@ -198,16 +232,6 @@ def labels_of(windows: Windows, by: By) -> Strings:
         return windows.activity
     pairs = zip(windows.activity, windows.channel, strict=True)
     return np.array([f"{a} by {c}" if c else str(a) for a, c in pairs], dtype=np.str_)
-
-
-def prepare_tables(folder: Path) -> None:
-    """Make the packet tables of a campaign when one is missing or out of date.
-
-    Raises DatasetError when there are no captures to make them of.
-    """
-    devices = load_campaign(folder).devices
-    if not is_current(folder, devices):
-        make_tables(folder, find_raw(folder), devices)
 
 
 def _identities(windows: Windows) -> Strings:

@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from analysis.dataset import load_campaign
-from analysis.evaluate.samples import By, samples_over, windows_of
+from analysis.evaluate.samples import By, open_recorded, samples_over, windows_of
 from analysis.features.matrix import families
 from analysis.labelling import Overlap
 
@@ -29,10 +28,13 @@ def feature_table(
 
     Raises DatasetError when the folder cannot be read, LabelError when windows overlap.
     """
-    campaign = load_campaign(folder)
+    recorded = open_recorded(folder)
+    campaign = recorded.campaign
     parts = []
     for device in devices:
-        windows = windows_of(folder, device, overlap=overlap, n_idle=n_idle, seed=seed)
+        windows = windows_of(
+            recorded, device, overlap=overlap, n_idle=n_idle, seed=seed
+        )
         samples = samples_over(folder, windows, by=by)
         origin = {
             "campaign": campaign.name,
