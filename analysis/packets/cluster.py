@@ -5,6 +5,7 @@ paths, as on a network file system, and have the same version of this package. W
 comes back over the network is only what the index says of each capture.
 """
 
+import asyncio
 import importlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -66,9 +67,15 @@ def _connect(address: str) -> Any:
     distributed = _distributed()
     # it tells of each attempt to connect; the sentence below is enough
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+
+    async def ask() -> None:
+        async with distributed.rpc(address) as scheduler:
+            await asyncio.wait_for(scheduler.identity(), _PATIENCE_S)
+
     try:
+        asyncio.run(ask())  # a client that finds nobody takes long to give up
         return distributed.Client(address, timeout=_PATIENCE_S, set_as_default=False)
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, MemoryError) as exc:  # senseless bytes come as either
         reason = f"no Dask scheduler answers within {_PATIENCE_S} s"
         raise ClusterError(f"{address}: {reason}; is the address right?") from exc
 

@@ -110,8 +110,17 @@ def write_index(folder: Path, index: Index) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {"format": 2, "reader": READER, **asdict(index)}
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def remove_index(folder: Path) -> None:
+    """Remove the index; what is left is no table of ours."""
+    (folder / _NAME).unlink(missing_ok=True)
 
 
 def find_index(folder: Path) -> Index | None:

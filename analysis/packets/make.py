@@ -19,6 +19,7 @@ from analysis.packets.index import (
     current_parts,
     find_index,
     identity,
+    remove_index,
     write_index,
 )
 from analysis.packets.parquet import load_packets
@@ -100,8 +101,11 @@ def make_tables(
             for part in (run or run_here)(todo, progress or _nobody):
                 parts[part.name] = part
         finally:
-            write_index(folder, index())
             _tidy(folder, index())
+            if parts:
+                write_index(folder, index())
+            else:
+                remove_index(folder)
     return index()
 
 
@@ -183,3 +187,6 @@ def _tidy(folder: Path, index: Index) -> None:
             is_table = path.suffix in (".parquet", ".part")
             if is_table and path.relative_to(folder).as_posix() not in named:
                 path.unlink()
+        for place in (*(folder / kind).glob("device=*"), folder / kind):
+            if place.is_dir() and not any(place.iterdir()):
+                place.rmdir()

@@ -6,6 +6,7 @@ file, a *run*, which is in order by itself. Readers merge runs. There is one run
 a clock was set back or captures were joined.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future, wait
@@ -207,5 +208,6 @@ class _Run:
         return RunFile(name=self._path.name, first_ns=first_ns, last_ns=self.last_ns)
 
     def discard(self) -> None:
-        self._writer.close()
+        with contextlib.suppress(OSError):  # its last bytes find no room either
+            self._writer.close()
         self._part.unlink(missing_ok=True)

@@ -151,11 +151,12 @@ def test_a_damaged_capture_spoils_no_other(craft, write, lamp, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(CaptureError, match=r"1\.pcapng: byte"):
         make_tables(out, paths, [lamp])
-    names = [each.name for each in find_index(out).captures]
+    index = find_index(out)
+    names = [each.name for each in index.captures] if index else []
     assert "1.pcapng" not in names
     assert files_in(out) == sorted(
         [
-            "packets.json",
+            *(["packets.json"] if names else []),
             *(f"packets/device=lamp/{name}.parquet" for name in names),
             *(f"flows/device=lamp/{name}.parquet" for name in names),
         ]
@@ -174,8 +175,7 @@ def test_an_interruption_leaves_no_half_written_table(
 
     with pytest.raises(KeyboardInterrupt):
         make_tables(out, [path], [lamp], progress=interrupt)
-    assert files_in(out) == ["packets.json"]
-    assert find_index(out).captures == ()
+    assert list(out.iterdir()) == []
 
 
 def test_tables_that_nobody_names_are_removed(craft, write, lamp, tmp_path):
