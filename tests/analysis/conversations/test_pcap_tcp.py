@@ -16,6 +16,89 @@ LINK = Path(__file__).with_name("lossy_link.py")
 MS = 1_000_000
 
 
+# after a handshake with a round trip of 2 ms: (ms, side, seq, ack, flags, bytes)
+HANDSHAKE = [
+    (0, 0, 1000, 0, SYN, 0),
+    (1, 1, 5000, 1001, SYN | ACK, 0),
+    (2, 0, 1001, 5001, ACK, 0),
+]
+DATA = [(t, 0, 901 + 100 * t, 5001, ACK, 100) for t in (1, 2, 3)]
+DATA = [(9 + t, *rest) for t, *rest in DATA]
+RULES = {
+    "new data is no retransmission": (DATA, 0),
+    "what comes again late is one": ([*DATA, (500, 0, 1001, 5001, ACK, 100)], 1),
+    "after three equal ACKs it is a fast one": (
+        [*DATA, *[(13, 1, 5001, 1101, ACK, 0)] * 3, (14, 0, 1101, 5001, ACK, 100)],
+        2,
+    ),
+    "after three equal ACKs but 20 ms it is not": (
+        [*DATA, *[(13, 1, 5001, 1101, ACK, 0)] * 3, (33, 0, 1101, 5001, ACK, 100)],
+        1,
+    ),
+    "after two equal ACKs it is not": (
+        [*DATA, *[(13, 1, 5001, 1101, ACK, 0)] * 2, (23, 0, 1101, 5001, ACK, 100)],
+        1,
+    ),
+    "what was acknowledged is a spurious one": (
+        [*DATA, (13, 1, 5001, 1301, ACK, 0), (14, 0, 1001, 5001, ACK, 100)],
+        3,
+    ),
+    "what overtook another is out of order": (
+        [DATA[0], DATA[2], (13, 0, 1101, 5001, ACK, 100)],
+        4,
+    ),
+    "what comes after a round trip is not": (
+        [DATA[0], DATA[2], (15, 0, 1101, 5001, ACK, 100)],
+        1,
+    ),
+    "one below the next number is a keep-alive": (
+        [*DATA, (900, 0, 1300, 5001, ACK, 0)],
+        5,
+    ),
+    "with a byte too": ([*DATA, (900, 0, 1300, 5001, ACK, 1)], 5),
+    "but no FIN": ([*DATA, (900, 0, 1300, 5001, FIN | ACK, 0)], 1),
+    "a SYN again is a retransmission": ([(900, 0, 1000, 0, SYN, 0)], 1),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule(name, make_headers):
+    segments, expected = RULES[name]
+    segments = [*HANDSHAKE, *segments]
+    packets = []
+    for _, side, seq, ack, flags, size in segments:
+        ends = [("10.0.0.1", 40_000), ("10.0.0.2", 443)][:: 1 - 2 * side]
+        packets.append(
+            {
+                **{"src": ends[0][0], "src_port": ends[0][1]},
+                **{"dst": ends[1][0], "dst_port": ends[1][1]},
+                **{"protocol": 6, "seq": seq, "ack": ack, "tcp_flags": flags},
+                **{"window": 500, "payload_b": size},
+            }
+        )
+    time_ns = np.array([ms * MS for ms, *_ in segments]) + 1_700_000_000 * 10**9
+    analysed = Conversations().add(time_ns, make_headers(packets))
+    assert analysed.retransmission.tolist()[-1] == expected
+
+
+def test_rules_are_those_of_tshark(tmp_path, tshark):
+    for number, (segments, expected) in enumerate(RULES.values()):
+        rows = [
+            (
+                0,
+                1_700_000_000 * 10**9 + ms * MS,
+                side,
+                40_000,
+                *rest[:3],
+                500,
+                *rest[3:],
+            )
+            for ms, side, *rest in [*HANDSHAKE, *segments]
+        ]
+        write_capture(tmp_path / f"{number}.pcap", rows)
+        assert tshark(tmp_path / f"{number}.pcap").code.tolist()[-1] == expected
+
+
 class Talk:
     """One TCP connection, as a made-up sender and receiver leave it in a capture."""
 
