@@ -26,7 +26,7 @@ IP_CHECKSUM, MALFORMED = 1, 8
 
 _MAPPED = np.uint64(0xFFFF << 32)
 _FRAGMENT, _AUTHENTICATION, _ROUTING = 44, 51, 43
-_MAX_EXTENSIONS = 8
+_MAX_EXTENSIONS = 64  # more than any sender makes; each costs time
 
 
 @kernel

@@ -28,7 +28,7 @@ FIELDS = (
     *("tcp.ack_raw", "tcp.window_size_value", "tcp.checksum.status"),
     *("udp.srcport", "udp.dstport", "udp.length", "udp.checksum.status"),
     *("_ws.malformed", "wlan.qos.amsdupresent", "tcp.hdr_len", "ip.len"),
-    "ipv6.plen",
+    *("ipv6.plen", "tcp.checksum"),
 )
 SETTINGS = (
     *("ip.defragment:FALSE", "ipv6.defragment:FALSE"),

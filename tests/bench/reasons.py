@@ -122,7 +122,7 @@ def _zero_checksum_not_whole(d: Difference) -> bool:
 
 def _extension_beyond(d: Difference) -> bool:
     """An extension header reaches over the end that IPv6 says; who stops where."""
-    ends = d.last in d.shape.extensions and d.malformed
+    ends = d.last in d.shape.extensions
     return d.field == "protocol" and d.shape.ip == "ipv6" and ends
 
 
@@ -144,11 +144,21 @@ def _length_after_provider_tag(d: Difference) -> bool:
     return tagged and d.theirs == 0 and d.field in _IP_FIELDS
 
 
-def _offload_with_trailer(d: Difference) -> bool:
-    """IP says length 0 in an 802.3 frame with a trailer, which has its own length."""
+def _in_trailer(d: Difference) -> bool:
+    """IP reaches into the trailer of an 802.3 frame, whose own length ends before."""
     mine = d.protocols.startswith(("eth:llc:ip:", "eth:llc:ipv6:"))
-    mine = mine and "0" in (d.said["ip.len"], d.said["ipv6.plen"])
-    return mine and d.theirs < d.ours and d.field in ("tcp_len", "bad_checksum")
+    return mine and d.field in ("tcp_len", "udp_length", "bad_checksum")
+
+
+def _all_ones(d: Difference) -> bool:
+    """A TCP checksum of all ones adds up; tshark wants it to be 0 (RFC 1624)."""
+    mine = d.field == "bad_checksum" and d.shape.above == "tcp"
+    return mine and d.said["tcp.checksum"].startswith("0xffff")
+
+
+def _guessed_ppp(d: Difference) -> bool:
+    """In raw IP, tshark takes an address that begins with ff03 for PPP."""
+    return d.protocols.startswith("raw:ppp") and d.link == 101 and d.theirs == 0
 
 
 def _udp_without_length(d: Difference) -> bool:
@@ -206,7 +216,9 @@ REASONS: dict[str, Callable[[Difference], bool]] = {
     "IPv6 length 0 without a jumbo option is taken as offload": _jumbo_without_option,
     "IP leaves less than a UDP header": _udp_cut_by_ip,
     "a length behind an 802.1ad tag is read as LLC": _length_after_provider_tag,
-    "offload in an 802.3 frame with a trailer": _offload_with_trailer,
+    "the length of an 802.3 frame with a trailer is not looked at": _in_trailer,
+    "a TCP checksum of all ones": _all_ones,
+    "tshark guesses PPP in raw IP": _guessed_ppp,
     "UDP of length 0 is offload, and not checked": _udp_without_length,
     "the IPv4 header says a length below its own": _ipv4_contradicts_itself,
     "an aggregated 802.11 frame is not looked into": _aggregated,
