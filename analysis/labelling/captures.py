@@ -4,7 +4,7 @@ Each raw capture is read once, whatever the number of devices, in flat memory.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,47 +79,44 @@ class LabelReport:
 
 
 def label_campaign(
-    folder: Path, *, overlap: Overlap = Overlap.REFUSE, widen: bool = False
+    folder: Path,
+    *,
+    overlap: Overlap = Overlap.REFUSE,
+    widen: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> LabelReport:
     """Write `labelled/<device>.pcapng` for every device, and `labelled/labels.json`.
 
-    The captures follow each other as sections, in the order of `find_raw`; packets stay
-    in the order of their file. Nothing is written when a window clashes, all windows
-    lie outside the captures or no device was seen (LabelError), a capture is damaged or
-    the disk is full (CaptureError), or at Ctrl-C.
+    overlap   what to do when two windows of one device overlap
+    widen     widen each window by its t_uncertainty at both ends
+    progress  called with bytes of captures that were read since its last call
+
+    Captures follow each other as sections, packets stay in the order of their file.
+    Nothing is written when windows clash, all lie outside the captures or no device was
+    seen (LabelError), a capture is damaged or the disk full (CaptureError), at Ctrl-C.
     """
     campaign, log = load_campaign(folder), load_activities(folder)
     windows = {
-        device.name: label_windows(log, device.name, overlap=overlap, widen=widen)
-        for device in campaign.devices
+        each.name: label_windows(log, each.name, overlap=overlap, widen=widen)
+        for each in campaign.devices
     }
-    files = find_raw(folder)
-    target = folder / "labelled"
-    seen = SeenMacs()
+    files, target, seen = find_raw(folder), folder / "labelled", SeenMacs()
     with _folder(target), ExitStack() as stack:
-        works = [
-            _Work(
-                device,
-                windows[device.name],
-                stack.enter_context(_writer(target, campaign, device, windows)),
-            )
-            for device in campaign.devices
-        ]
-        captured = [_label_capture(path, works, seen) for path in files]
-        held = [each for each in captured if each.span_ns is not None]
-        covered = [each.span_ns for each in held if each.span_ns is not None]
-        refuse_outside(log, covered, [each.path.name for each in held], widen=widen)
+        works = []
+        for each in campaign.devices:
+            writer = stack.enter_context(_writer(target, campaign, each, windows))
+            works.append(_Work(each, windows[each.name], writer))
+        tell = progress or _nobody
+        captured = [_label_capture(path, works, seen, tell) for path in files]
+        covered, names = _covered(captured)
+        refuse_outside(log, covered, names, widen=widen)
         report = LabelReport(
             campaign=campaign.name,
             simulated=campaign.simulated,
             overlap=str(overlap),
             widened=widen,
             devices=tuple(work.counts(covered) for work in works),
-            truncated={
-                each.path.name: each.truncated_at
-                for each in captured
-                if each.truncated_at is not None
-            },
+            truncated=_truncated(captured),
             unseen=_unseen(works, seen),
         )
         _finish(target, works, report)
@@ -182,9 +179,19 @@ class _Work:
         )
 
 
-def _label_capture(path: Path, works: Sequence[_Work], seen: SeenMacs) -> _Captured:
+def _nobody(_size_b: int) -> None:
+    """Tell nobody how far the work is."""
+
+
+def _label_capture(
+    path: Path,
+    works: Sequence[_Work],
+    seen: SeenMacs,
+    progress: Callable[[int], None],
+) -> _Captured:
     """Hand the packets of one raw capture to every device."""
     span = StampSpan()
+    told_b = 0
     with open_capture_stream(path) as stream:
         for work in works:
             work.writer.begin(stream)
@@ -195,7 +202,28 @@ def _label_capture(path: Path, works: Sequence[_Work], seen: SeenMacs) -> _Captu
             for work in works:
                 work.take(batch, decoded, beacons)
             span.add(batch.time_ns)
+            read_b = stream.size_b
+            progress(read_b - told_b)
+            told_b = read_b
         return _Captured(path=path, span_ns=span.ns, truncated_at=stream.truncated_at)
+
+
+def _covered(
+    captured: Sequence[_Captured],
+) -> tuple[list[tuple[int, int]], list[str]]:
+    """Return (first, last) stamp, and name, of each capture that holds packets."""
+    held = [
+        (each.span_ns, each.path.name) for each in captured if each.span_ns is not None
+    ]
+    return [span for span, _name in held], [name for _span, name in held]
+
+
+def _truncated(captured: Sequence[_Captured]) -> dict[str, int]:
+    return {
+        each.path.name: each.truncated_at
+        for each in captured
+        if each.truncated_at is not None
+    }
 
 
 def _unseen(works: Sequence[_Work], seen: SeenMacs) -> tuple[str, ...]:

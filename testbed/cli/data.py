@@ -9,6 +9,8 @@ import typer
 
 from testbed.cli.manifest import keep_manifest_true
 from testbed.cli.packets import tabulate
+from testbed.cli.reading import Reading
+from testbed.clock import SystemClock
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -94,7 +96,13 @@ def label(
     """Write one labelled capture per device, with a comment on each labelled packet."""
     from analysis.labelling import label_campaign
 
-    report = label_campaign(folder, overlap=_policy(overlap), widen=widen)
+    policy = _policy(overlap)
+    raw_b = sum(p.stat().st_size for p in (folder / "raw").glob("*") if p.is_file())
+    with Reading(SystemClock()) as reading:
+        reading.begin(raw_b)
+        report = label_campaign(
+            folder, overlap=policy, widen=widen, progress=reading.read
+        )
     keep_manifest_true(folder)
     if as_json:
         print(json.dumps(asdict(report), indent=2))

@@ -331,3 +331,11 @@ def test_labelled_captures_of_pcap_and_packed_files(campaign, craft, tshark):
     ]
     path = str(folder / "labelled/lamp.pcapng")
     assert [len(s) for s in pcapml.samples(path) if s.sample_id] == [5, 5, 5]
+
+
+def test_progress_is_told_in_bytes_of_the_captures(evening):
+    told = []
+    label_campaign(evening, progress=told.append)
+    assert min(told) >= 0
+    size_b = sum(path.stat().st_size for path in (evening / "raw").iterdir())
+    assert sum(told) == size_b
