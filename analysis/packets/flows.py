@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.errors import DatasetError
+from analysis.packets.arrow import named_by, texts_to_arrow, to_arrow, to_numpy
 from analysis.packets.index import find_index
 from analysis.pcap.conversations import Keys
 from analysis.pcap.jit import kernel
@@ -283,10 +284,9 @@ def write_flows(path: Path, table: FlowTable, capture: str) -> Path:
     capture  its name, which stands in the file instead of its number
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    columns = {name: pa.array(getattr(table, name)) for name in FLOW_COLUMNS}
-    number = pa.array(np.zeros(len(table), dtype=np.int32))
-    name = pa.array([capture], type=pa.string())
-    columns["capture"] = pa.DictionaryArray.from_arrays(number, name)
+    columns = {name: _column(getattr(table, name)) for name in FLOW_COLUMNS}
+    nothing = np.zeros(len(table), dtype=np.int32)
+    columns["capture"] = named_by(nothing, [capture])
     about = {"format": _FORMAT, "device": table.device, "capture": capture}
     arrow = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about)})
     part = path.with_suffix(".part")
@@ -328,9 +328,19 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
         arrow = pq.ParquetFile(path).read(columns=names)
         return {
-            name: np.array(arrow.column(name).to_numpy(), dtype=np.dtype(t))
+            name: np.array(_values(arrow.column(name)), dtype=np.dtype(t))
             for name, t in FLOW_COLUMNS.items()
             if name in names
         }
     except (OSError, KeyError, pa.ArrowException) as exc:
         raise DatasetError(f"{path}: is no flow table: {exc}") from exc
+
+
+def _column(values: NDArray[Any]) -> pa.Array:
+    is_text = values.dtype.kind == "U"
+    return texts_to_arrow(values.tolist()) if is_text else to_arrow(values)
+
+
+def _values(column: pa.ChunkedArray) -> Any:
+    whole = column.combine_chunks()
+    return whole.to_pylist() if pa.types.is_string(whole.type) else to_numpy(whole)

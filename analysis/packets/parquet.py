@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.errors import DatasetError
+from analysis.packets.arrow import numbers_of, to_numpy
 from analysis.packets.index import DevicePart, Index, find_index
 from analysis.packets.table import COLUMNS, PacketTable, empty_table
 
@@ -111,9 +112,8 @@ class _Numbers:
 
     def of_remotes(self, column: pa.DictionaryArray) -> NDArray[np.int32]:
         """Return numbers that mean the same in all captures; -1 for none."""
-        texts = column.dictionary.to_pylist()
+        rows, texts = numbers_of(column)
         here = np.array([self._number(text) for text in texts] + [-1], dtype=np.int32)
-        rows = column.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
         return np.asarray(here[rows], dtype=np.int32)
 
     def _number(self, text: str) -> int:
@@ -147,9 +147,7 @@ class _Run:
             return np.full(batch.num_rows, self.capture, dtype=np.int16)
         if name == "remote":
             return self.numbers.of_remotes(batch.column("remote_address"))
-        column = np.array(
-            batch.column(name).to_numpy(zero_copy_only=False), dtype=COLUMNS[name]
-        )
+        column = np.array(to_numpy(batch.column(name)), dtype=COLUMNS[name])
         if name == "flow":
             first = np.int32(self.numbers.first_flow[self.capture])
             column[column >= 0] += first

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from analysis.packets.arrow import named_by, to_arrow
 from analysis.packets.counts import RunFile
 
 Columns = Mapping[str, NDArray[Any]]
@@ -173,7 +174,7 @@ class _Run:
     def __init__(self, path: Path, capture: str) -> None:
         self._path = path
         self._part = path.with_suffix(".part")
-        self._capture = pa.array([capture], type=pa.string())
+        self._capture = capture
         self.first_ns: int | None = None
         self.last_ns = -(1 << 63)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,19 +184,16 @@ class _Run:
         n = columns["time_ns"].size
         if not n:
             return
-        arrays: dict[str, Any] = {
-            name: pa.array(column) for name, column in columns.items()
+        arrays = {
+            name: to_arrow(column)
+            for name, column in columns.items()
+            if name != "remote"
         }
-        remote = columns["remote"]
-        number = pa.array(remote, mask=remote < 0)
-        texts = pa.array(addresses, type=pa.string())
-        arrays["remote_address"] = pa.DictionaryArray.from_arrays(number, texts)
-        zeros = pa.array(np.zeros(n, dtype=np.int32))
-        arrays["capture"] = pa.DictionaryArray.from_arrays(zeros, self._capture)
-        rows = pa.Table.from_arrays(
-            [arrays[name] for name in SCHEMA.names], SCHEMA.names
-        )
-        self._writer.write_table(rows.cast(SCHEMA), row_group_size=_ROW_GROUP)
+        arrays["remote_address"] = named_by(columns["remote"], addresses)
+        arrays["capture"] = named_by(np.zeros(n, dtype=np.int32), [self._capture])
+        chosen = [arrays[name] for name in SCHEMA.names]
+        rows = pa.Table.from_arrays(chosen, schema=SCHEMA)
+        self._writer.write_table(rows, row_group_size=_ROW_GROUP)
         if self.first_ns is None:
             self.first_ns = int(columns["time_ns"][0])
         self.last_ns = int(columns["time_ns"][-1])
