@@ -21,6 +21,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from analysis.pcap.errors import CaptureError
+from analysis.pcap.zstd_frames import FrameWalk
 
 Uint8 = NDArray[np.uint8]
 
@@ -35,7 +36,9 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 class _Bytes(Protocol):
     """Where bytes come from: a file, or what unpacks one."""
 
-    cut: bool  # the packed bytes ended before they should
+    @property
+    def cut(self) -> bool:
+        """Say whether the packed bytes ended before they should."""
 
     def readinto(self, room: memoryview) -> int:
         """Fill as much of `room` as is at hand; 0 at the end."""
@@ -234,10 +237,9 @@ class _Gunzip:
 class _Unzstd:
     """Unpacks zstd, several frames after each other too."""
 
-    cut = False  # the library does not tell; the capture inside ends in a packet then
-
     def __init__(self, raw: _Counted) -> None:
-        readable = cast("IO[bytes]", _Readable(raw))
+        self._frames = FrameWalk()
+        readable = cast("IO[bytes]", _Readable(raw, self._frames))
         unpacker = zstandard.ZstdDecompressor()
         self._reader = unpacker.stream_reader(readable, read_across_frames=True)
 
@@ -245,12 +247,18 @@ class _Unzstd:
         """Fill a part of `room`; 0 at the end."""
         return int(self._reader.readinto(room))
 
+    @property
+    def cut(self) -> bool:
+        """Say whether a frame ends too early, once all is read."""
+        return not self._frames.complete
+
 
 class _Readable(io.RawIOBase):
     """What zstandard wants to read from."""
 
-    def __init__(self, raw: _Counted) -> None:
+    def __init__(self, raw: _Counted, frames: FrameWalk) -> None:
         self._raw = raw
+        self._frames = frames
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -258,7 +266,10 @@ class _Readable(io.RawIOBase):
 
     def readinto(self, room: Any) -> int:
         """Fill a part of `room`; 0 at the end."""
-        return self._raw.readinto(memoryview(room))
+        view = memoryview(room)
+        n = self._raw.readinto(view)
+        self._frames.feed(view[:n])
+        return n
 
 
 def digest_of(path: Path) -> str:

@@ -45,6 +45,10 @@ class CaptureStream:
         self._source = source
         self._window = Window(path, source)
         self.head = self._window.data[:FILE_HEAD_B].tobytes()
+        if not self.head:
+            ends = "ends before the capture begins" if source.cut else "holds nothing"
+            reason = f"is packed with {source.packed} and {ends}"
+            raise CaptureError(path, source.size_b, reason)
         self.is_pcapng = self.head[:4] == PCAPNG
         if not self.is_pcapng and self.head[:4] not in MAGICS_PCAP:
             magic = self.head[:4].hex()

@@ -25,6 +25,7 @@ from analysis.pcap.errors import CaptureError
 from analysis.pcap.link import DECODED
 from analysis.pcap.links import name_of
 from analysis.pcap.stream import open_capture_stream
+from analysis.pcap.zstd_frames import FrameWalk
 
 DEADLINE_S = 5
 FIELDS = ("time_ns", "captured_b", "length_b", "interface", "link")
@@ -144,15 +145,54 @@ def test_members_of_a_packed_file_follow_each_other(odd, kind, form):
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])
-def test_a_packed_file_that_is_cut_gives_what_came_before(odd, kind):
+def test_a_packed_file_that_is_cut_gives_what_came_before_and_says_so(odd, kind):
     whole = odd("pcap", 400)
     plain = read(Path("a"), whole)[1]
-    data = packed(kind, whole[:3000], whole[3000:])
-    for size in range(4000, len(data), 97):
+    first_b = 24 + sum(16 + len(packet) for packet in plain[:30])  # ends with a packet
+    data = packed(kind, whole[:first_b], whole[first_b:])
+    end = len(packed(kind, whole[:first_b]))
+    for size in [*range(end - 3, end + 20), *range(end + 20, len(data), 97)]:
+        if kind == "zstd" and size < end:
+            continue  # nothing comes out of a part of a block
         _columns, packets, _others, stream = read(Path("a"), data[:size])
         assert packets == plain[: len(packets)]
-        said = stream.truncated_at is not None
-        assert said or size == len(packed(kind, whole[:3000]))
+        assert len(packets) >= 30 or size < end
+        assert (stream.truncated_at is None) == (size == end), size
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_a_packed_file_of_which_nothing_comes_out_is_one_sentence(odd, kind):
+    data = packed(kind, odd("pcap", 40))
+    for size in (4, 5, 8, 12):
+        with pytest.raises(CaptureError) as caught:
+            read(Path("a"), data[:size])
+        reason = f"is packed with {kind} and ends before the capture begins"
+        assert str(caught.value) == f"a: byte {size}: {reason}"
+    with pytest.raises(CaptureError, match=f"is packed with {kind} and holds nothing"):
+        read(Path("a"), packed(kind, b""))
+
+
+@pytest.mark.parametrize("level", [1, 19])
+@pytest.mark.parametrize("checksum", [False, True])
+@pytest.mark.parametrize("size_known", [False, True])
+def test_the_end_of_zstd_frames_is_told(level, checksum, size_known):
+    rng = random.Random(level)
+    noise = rng.randbytes(300_000)
+    pack = zstandard.ZstdCompressor(
+        level=level, write_checksum=checksum, write_content_size=size_known
+    )
+    skippable = struct.pack("<II", 0x184D2A53, 5) + b"aside"
+    made = [pack.compress(part) for part in (b"a" * 500_000, noise, b"short", b"")]
+    ends = {0}
+    data = b""
+    for part in (*made, skippable):
+        data += part
+        ends.add(len(data))
+    for size in sorted(ends | {end - 1 for end in ends if end} | {7, len(data) // 2}):
+        walk = FrameWalk()
+        for at in range(0, size, 1001):
+            walk.feed(memoryview(data)[at : min(at + 1001, size)])
+        assert walk.complete == (size in ends)
 
 
 def test_damage_inside_of_a_packed_file_is_one_sentence(odd):
