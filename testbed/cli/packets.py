@@ -1,6 +1,7 @@
 """`packets`: from captures to one packet table and one flow table per device."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +30,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Targets = Annotated[
     list[Path],
     typer.Argument(
-        help="A campaign folder; or captures, pcap or pcapng, with gzip or zstd too."
+        help="A campaign folder; or captures, pcap or pcapng, with gzip or zstd too.",
+        readable=False,  # what cannot be read is told below, in our words
     ),
 ]
 Wanted = Annotated[
@@ -97,7 +99,12 @@ def packets(
         task = _of_campaign(targets[0], device, out)
     else:
         task = _of_captures(targets, device, out, devices)
-    index, n_made = _make(task, _runner(jobs, cluster))
+    try:
+        index, n_made = _make(task, _runner(jobs, cluster))
+    except KeyboardInterrupt:
+        kept = "tables of captures that were read to the end are kept"
+        print(f"testbed: interrupted; {kept}", file=sys.stderr)
+        raise typer.Exit(130) from None
     if task.campaign:
         keep_manifest_true(task.folder)
     if as_json:
@@ -166,6 +173,8 @@ def _refuse_unreadable(path: Path) -> None:
     except OSError as exc:
         reason = (exc.strerror or str(exc)).lower()
         raise ConfigError(f"{path}: cannot be read: {reason}") from exc
+    if not os.access(path, os.R_OK):
+        raise ConfigError(f"{path}: cannot be read: permission denied")
 
 
 def _refuse_others(out: Path) -> None:
@@ -252,13 +261,18 @@ def _make(task: _Task, run: "Runner") -> tuple["Index", int]:
             reading.begin(sum(job.path.stat().st_size for job in jobs))
             return run(jobs, told)
 
-        index = make_tables(
-            task.folder,
-            task.captures,
-            task.devices,
-            run=watched,
-            progress=reading.read,
-        )
+        try:
+            index = make_tables(
+                task.folder,
+                task.captures,
+                task.devices,
+                run=watched,
+                progress=reading.read,
+            )
+        except OSError as exc:
+            if exc.filename is None:  # as from the writer of Parquet
+                exc.filename = str(task.folder)
+            raise
     return index, made
 
 

@@ -3,8 +3,8 @@
 import errno
 
 _REMEDIES = {
-    errno.ENOSPC: "the disk is full; free some space, then `testbed resume`",
-    errno.EDQUOT: "the disk quota is used up; free some space, then `testbed resume`",
+    errno.ENOSPC: "the disk is full; free some space, then do it again",
+    errno.EDQUOT: "the disk quota is used up; free some space, then do it again",
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "permission denied; choose a folder that you may write",
     errno.EPERM: "not permitted to this user",

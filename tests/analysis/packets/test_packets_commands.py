@@ -1,4 +1,3 @@
-import json
 
 import pytest
 import typer
@@ -24,15 +23,6 @@ def call():
 def folder(campaign, craft):
     packets = [(t, craft.udp4(b"x")) for t in range(20)]
     return campaign([packets], [(3, {}), (6, {})])
-
-
-def test_packets_writes_a_table_per_device(call, folder):
-    done = call("packets", folder)
-    assert done.exit_code == 0
-    assert done.output == "lamp: 20 packets, 1 flows, 0 errors, 0 retransmissions\n"
-    assert (folder / "packets/device=lamp/part-00000.parquet").exists()
-    about = json.loads(call("packets", folder, "--json").output)
-    assert about["devices"][0]["packets"] == 20
 
 
 def test_label_asks_what_to_do_about_an_overlap(call, folder):
