@@ -216,9 +216,8 @@ class _Addresses:
         n = len(self._conversations)
         if n == len(self.ends):
             return
-        keys = self._conversations.keys()
-        new = slice(len(self.ends), n)
-        columns = [self._numbers(side[new]) for side in (keys.src, keys.dst)]
+        keys = self._conversations.keys(len(self.ends))
+        columns = [self._numbers(side) for side in (keys.src, keys.dst)]
         self.ends = np.concatenate((self.ends, np.column_stack(columns)))
 
     def _numbers(self, halves: NDArray[np.uint64]) -> NDArray[np.int32]:

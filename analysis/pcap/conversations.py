@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.pcap import tcp
 from analysis.pcap.jit import kernel
+from analysis.pcap.network import FIRST
 
 _TCP = 6
 _SYN, _ACK = 2, 16
@@ -73,6 +74,10 @@ class Headers(Protocol):
     @property
     def ack(self) -> Uint32:
         """(n,) acknowledgement number."""
+
+    @property
+    def fragment(self) -> Uint8:
+        """(n,) 1 for a first fragment."""
 
     @property
     def window(self) -> Uint16:
@@ -193,9 +198,13 @@ class Conversations:
 
 
 def _with_segment(packets: Headers) -> Bool:
-    """Say where the TCP header was captured: elsewhere flags and window are 0."""
+    """Say where there is a TCP header to go by.
+
+    Where none was captured flags and window are 0; tshark does not analyse a first
+    fragment, for its length is not that of the segment.
+    """
     read = (packets.tcp_flags != 0) | (packets.window != 0)
-    read &= packets.protocol == _TCP
+    read &= (packets.protocol == _TCP) & (packets.fragment != FIRST)
     return np.asarray(read, dtype=np.bool_)
 
 

@@ -51,6 +51,8 @@ class Decoded:
     window      (n,) uint16, TCP window as sent, not scaled
     seq         (n,) uint32, TCP sequence number
     ack         (n,) uint32, TCP acknowledgement number
+    fragment    (n,) uint8, of an IP packet: 0 whole, 1 first fragment, 2 later one, 3
+                whole but with a routing header
     error       (n,) uint8, bits of `Error`
     """
 
@@ -68,6 +70,7 @@ class Decoded:
     window: NDArray[np.uint16]
     seq: NDArray[np.uint32]
     ack: NDArray[np.uint32]
+    fragment: NDArray[np.uint8]
     error: NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -91,6 +94,7 @@ class Decoded:
             window=np.zeros(n, dtype=np.uint16),
             seq=np.zeros(n, dtype=np.uint32),
             ack=np.zeros(n, dtype=np.uint32),
+            fragment=np.zeros(n, dtype=np.uint8),
             error=np.zeros(n, dtype=np.uint8),
         )
 
@@ -154,7 +158,7 @@ def _decode(p: _Places) -> Decoded:
         out.protocol,
         np.empty(n, dtype=np.int64),
         np.empty(n, dtype=np.int64),
-        np.empty(n, dtype=np.uint8),
+        out.fragment,
     )
     decode_networks(
         p.data,

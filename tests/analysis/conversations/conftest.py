@@ -19,6 +19,7 @@ NUMBERS = {
     "seq": (("tcp.seq_raw",), np.uint32),
     "ack": (("tcp.ack_raw",), np.uint32),
     "window": (("tcp.window_size_value",), np.uint16),
+    "fragment": (("ip.flags.mf", "ipv6.fraghdr.more"), np.uint8),
 }
 CLASSES = {  # in order: a later one wins, as tshark marks 2 and 3 as 1 as well
     "keep_alive": 5,

@@ -42,6 +42,7 @@ def twin(headers):
         flags, seq = int(headers.tcp_flags[i]), int(headers.seq[i])
         ack, number = int(headers.ack[i]), known.get(key)
         segment = key[0] == 6 and (flags or int(headers.window[i]))
+        segment = segment and headers.fragment[i] != 1
         new = number is None
         if segment and not new and flags & (SYN | ACK) == SYN:
             base = bases[number].get(src)
@@ -134,6 +135,13 @@ def test_a_header_that_was_cut_off_is_numbered_but_not_analysed(make_headers):
     _, analysed = numbered(packets, make_headers)
     assert analysed.flow.tolist() == [0, 0, 0, 0]
     assert analysed.retransmission.tolist() == [0, 0, 0, 1]
+
+
+def test_a_first_fragment_is_numbered_but_not_analysed(make_headers):
+    part, whole = tcp(ACK, 1, payload_b=9), tcp(ACK, 1, payload_b=9)
+    _, analysed = numbered([tcp(ACK, 1), part | {"fragment": 1}, whole], make_headers)
+    assert analysed.flow.tolist() == [0, 0, 0]
+    assert analysed.retransmission.tolist() == [0, 0, 0]
 
 
 def test_what_has_no_ports_is_told_by_addresses_and_protocol(make_headers):
