@@ -206,28 +206,38 @@ def _end_in_zeros(window: Window, at: int, reason: str) -> None:
     window.truncated_at = place
 
 
-@dataclass(slots=True)
 class _Section:
-    """One section of a pcapng file: byte order, and what its packets refer to."""
+    """One section of a pcapng file: byte order, and what its packets refer to.
 
-    order: str
-    first: int  # its first interface in the list of all
-    links: Int32
-    known: tuple[Int64, Int64, Int64]
+    order  byte order, '<' or '>'
+    first  its first interface in the list of all
+    links  (m,) int32, link type of each interface
+    known  (m,) int64 each: resolution, offset in ns and snaplen
+    """
 
-    @classmethod
-    def of(cls, order: str, first: int, own: list[Interface]) -> "_Section":
-        """Lay the section's interfaces out for the kernels."""
-        return cls(
-            order=order,
-            first=first,
-            links=np.array([each.link for each in own], dtype=np.int32),
-            known=(
-                np.array([each.resolution for each in own], dtype=np.int64),
-                np.array([each.offset_s * _NS for each in own], dtype=np.int64),
-                np.array([each.snaplen for each in own], dtype=np.int64),
-            ),
-        )
+    def __init__(self, order: str, first: int) -> None:
+        self.order = order
+        self.first = first
+        # with room for more, so that many interfaces cost no more each than a few
+        self._links = np.zeros(4, dtype=np.int32)
+        self._known = np.zeros((3, 4), dtype=np.int64)
+        self._show(0)
+
+    def add(self, interface: Interface) -> None:
+        """Lay an interface out for the kernels, behind the others."""
+        n = self.links.size
+        if n == self._links.size:
+            self._links = np.concatenate((self._links, np.zeros_like(self._links)))
+            self._known = np.hstack((self._known, np.zeros_like(self._known)))
+        self._links[n] = interface.link
+        offset_ns = interface.offset_s * _NS
+        self._known[:, n] = interface.resolution, offset_ns, interface.snaplen
+        self._show(n + 1)
+
+    def _show(self, n: int) -> None:
+        self.links: Int32 = self._links[:n]
+        resolution, offset_ns, snaplen = self._known[:, :n]
+        self.known = (resolution, offset_ns, snaplen)
 
 
 def walk_pcapng(
@@ -240,7 +250,7 @@ def walk_pcapng(
     Raises CaptureError where a block cannot be.
     """
     rows = _Rows(window)
-    section = _Section.of(_order_of(window, 0), 0, [])
+    section = _Section(_order_of(window, 0), 0)
     at = 0
     while True:
         rule = (section.order == ">", MAX_BLOCK_B)
@@ -299,7 +309,7 @@ def _declared(
 ) -> _Section:
     """Take in what a block declares; return the section that packets now are in."""
     if block[:4] == PCAPNG:
-        return _Section.of(_order_of(window, at), len(interfaces), [])
+        return _Section(_order_of(window, at), len(interfaces))
     (kind,) = struct.unpack_from(section.order + "I", block)
     if kind == blocks.INTERFACE and len(block) >= 20:
         interface = interface_of(block[8:-4], section.order)
@@ -307,8 +317,7 @@ def _declared(
             reason = f"an interface with stamps {interface.offset_s} s off cannot be"
             raise window.fault(at, reason)
         interfaces.append(interface)
-        own = interfaces[section.first :]
-        return _Section.of(section.order, section.first, own)
+        section.add(interface)
     if kind == blocks.NAMES and section.order == "<":
         names.append(block[8:-4])
     return section

@@ -436,3 +436,21 @@ def test_public_captures_of_foreign_link_types_are_refused_by_name(
         "holds packets of Cisco HDLC (link type 104)"
     )
     assert refused["icmp-rfc5837.pcap"].startswith("holds packets of PPP (link type 9)")
+
+
+def test_many_interfaces_and_sections_cost_no_more_each_than_a_few(from_bench):
+    seeds = from_bench("tests.bench.seeds")
+    links = [1, 101, 113] * 10_000
+    data = seeds.section("<") + b"".join(seeds.interface("<", each) for each in links)
+    data += seeds.packet("<", 29_999, 5, bytes(30))
+    data += seeds.packet("<", 29_998, 5, bytes(30))
+    data += (seeds.section(">") + seeds.interface(">", 228)) * 10_000
+    data += seeds.packet(">", 0, 7_000_000, bytes(30))
+    begun = time.monotonic()  # noqa: TID251
+    columns, packets, _others, stream = read(Path("a"), data)
+    assert time.monotonic() - begun < DEADLINE_S  # noqa: TID251
+    assert columns["link"] == [113, 101, 228]
+    assert columns["interface"] == [29_999, 29_998, 39_999]
+    assert columns["time_ns"] == [5_000, 5_000, 7_000_000_000]
+    assert [each.link for each in stream.interfaces[:30_000]] == links
+    assert len(packets) == 3
