@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from testbed.errors import ConfigError
 
@@ -153,6 +150,9 @@ def _tracked(steps: Iterator[T], total: int) -> Iterator[T]:
     """Show a bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         return steps
+    from rich.console import Console
+    from rich.progress import track
+
     console = Console(stderr=True)
     return iter(
         track(steps, "scoring devices", total=total, console=console, transient=True)
@@ -193,6 +193,9 @@ def _titles(plan: "StudyPlan") -> dict[str, str]:
 
 def _print_split(name: str, found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
     """Print one table: a row per device, a column per classifier, as in the paper."""
+    from rich.console import Console
+    from rich.table import Table
+
     from analysis.evaluate.splits import SPLITS
 
     split = SPLITS[name]
