@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from testbed.cli.manifest import manifest_kept_true
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -77,13 +78,14 @@ def features(
     from analysis.evaluate.campaign import devices_of
     from analysis.evaluate.table import feature_table, write_features
 
-    table = feature_table(
-        folder,
-        devices_of(folder, device or ()),
-        **_options(by, overlap),
-        n_idle=idle,
-        seed=seed,
-    )
+    with manifest_kept_true(folder):
+        table = feature_table(
+            folder,
+            devices_of(folder, device or ()),
+            **_options(by, overlap),
+            n_idle=idle,
+            seed=seed,
+        )
     write_features(table, out)
     print(f"{out}: {table.height} windows, {table.width} columns")
 
@@ -111,7 +113,8 @@ def evaluate(
         **_options(by, overlap),
     )
     devices = devices_of(folder, device or ())
-    found = list(_tracked(studies(folder, devices, plan), len(devices)))
+    with manifest_kept_true(folder):
+        found = list(_tracked(studies(folder, devices, plan), len(devices)))
     campaign = load_campaign(folder)
     about = {
         "campaign": campaign.name,

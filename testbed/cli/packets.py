@@ -105,7 +105,7 @@ def packets(
         kept = "tables of captures that were read to the end are kept"
         print(f"testbed: interrupted; {kept}", file=sys.stderr)
         raise typer.Exit(130) from None
-    if task.campaign:
+    if task.campaign and n_made:
         keep_manifest_true(task.folder)
     if as_json:
         print(json.dumps(_for_machines(task, index, n_made), indent=2))

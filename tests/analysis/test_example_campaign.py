@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from analysis.dataset import load_activities, load_campaign
-from analysis.packets import load_packets
+from analysis.packets import is_current, load_packets
 from analysis.windows import cut
 
 EXAMPLE = Path(__file__).parents[2] / "captures" / "example"
@@ -19,6 +19,12 @@ def test_every_file_is_the_one_of_the_manifest():
         if p.is_file() and p.name != "MANIFEST.sha256"
     }
     assert there == listed
+
+
+def test_its_tables_are_those_that_would_be_made_today():
+    assert is_current(EXAMPLE, load_campaign(EXAMPLE).devices), (
+        "run testbed packets and testbed label on captures/example"
+    )
 
 
 def test_every_labelled_trial_has_packets():
