@@ -92,9 +92,9 @@ def _copy_commented(
     for k in range(options_b):  # few bytes, where a slice would cost more
         out[at + k] = data[tail + k]
     at += options_b
-    added = at + 4 - begin - n
-    _put32(out, begin + 4, n + added, big)
-    return _put32(out, at, load32(data, end, big) + added, big)
+    size = at + 4 - begin
+    _put32(out, begin + 4, size, big)
+    return _put32(out, at, size, big)
 
 
 @kernel
