@@ -21,6 +21,7 @@ Found = tuple[int, int, int]
 NEED_MORE, FULL, OTHER_BLOCK, HOLE = 0, 1, 2, 3
 # damage: what the record at the place says cannot be
 BAD_LENGTH, TOO_LONG_FOR_BLOCK, UNKNOWN_INTERFACE, TOO_LONG = 10, 11, 12, 13
+OTHER_LENGTH = 14
 
 _SIMPLE, _OLD, _PACKET = 3, 2, 6
 _NS = 1_000_000_000
@@ -101,6 +102,8 @@ def frame_pcapng(
             return row, p, BAD_LENGTH
         if p + size > n:
             break
+        if kind != _OLD and load32(b, p + size - 4, big) != size:
+            return row, p, OTHER_LENGTH
         if kind in (_PACKET, _OLD):
             status = _stamped(b, p, row, (big, kind, size), interfaces, out)
         elif kind == _SIMPLE:

@@ -39,6 +39,7 @@ _NS = 1_000_000_000
 _MAX_OFFSET_S = 1 << 33
 _REASONS = {
     framing.BAD_LENGTH: "a block of {} bytes cannot be; the file is damaged",
+    framing.OTHER_LENGTH: "a block of {} bytes ends with another length",
     framing.TOO_LONG: "a packet of {} bytes cannot be; the file is damaged",
     framing.TOO_LONG_FOR_BLOCK: "a packet is longer than its block",
     framing.UNKNOWN_INTERFACE: "a packet names interface {}, which is not declared",
@@ -296,7 +297,10 @@ def _block_at(window: Window, at: int, order: str) -> bytes | None:
         raise window.fault(at, _REASONS[framing.BAD_LENGTH].format(size))
     if at + size > window.data.size:
         return None
-    return window.data[at : at + size].tobytes()
+    block = window.data[at : at + size].tobytes()
+    if block[-4:] != block[4:8]:
+        raise window.fault(at, _REASONS[framing.OTHER_LENGTH].format(size))
+    return block
 
 
 def _declared(

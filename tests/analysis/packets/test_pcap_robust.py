@@ -454,3 +454,19 @@ def test_many_interfaces_and_sections_cost_no_more_each_than_a_few(from_bench):
     assert columns["time_ns"] == [5_000, 5_000, 7_000_000_000]
     assert [each.link for each in stream.interfaces[:30_000]] == links
     assert len(packets) == 3
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("damaged", [0, 1, 3, 5])
+def test_a_block_that_ends_with_another_length_is_damage(from_bench, order, damaged):
+    seeds = from_bench("tests.bench.seeds")
+    blocks = [seeds.section(order), seeds.interface(order, 1)]
+    blocks += [seeds.packet(order, 0, n, bytes(30)) for n in range(4)]
+    before_b = sum(len(block) for block in blocks[:damaged])
+    size = len(blocks[damaged])
+    wrong = struct.pack(order + "I", size + 4)
+    blocks[damaged] = blocks[damaged][:-4] + wrong
+    with pytest.raises(CaptureError) as caught:
+        read(Path("a"), b"".join(blocks))
+    reason = f"a block of {size} bytes ends with another length"
+    assert str(caught.value) == f"a: byte {before_b}: {reason}"
