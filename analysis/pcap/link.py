@@ -15,7 +15,7 @@ Int64 = NDArray[np.int64]
 Head = tuple[int, int, int, int]
 
 IPV4_TYPE, IPV6_TYPE = 0x0800, 0x86DD
-_MAX_TAGS = 8
+_MAX_TAGS = 64  # more than any network puts there
 _LLC_SNAP = 0xAAAA
 _NULL, _ETHERNET, _IEEE802_11, _LOOP = 0, 1, 105, 108
 _SLL, _RADIOTAP, _SLL2 = 113, 127, 276

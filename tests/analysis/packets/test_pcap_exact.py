@@ -144,3 +144,20 @@ def test_the_outermost_header_is_told_by_the_order_of_layers(from_bench):
     assert (quoted.extensions, quoted.above) == (("ipv6.hopopts",), "icmpv6")
     assert shape_of("eth:ethertype:mpls:ip:tcp").below == ("mpls",)
     assert shape_of("eth:ethertype:arp").ip == ""
+
+
+def test_tags_and_extension_headers_are_walked_however_many(
+    craft, write, tshark, from_bench
+):
+    bench = from_bench("tests.bench.exact")
+    options = bytes([60, 0, 1, 4, 0, 0, 0, 0])
+    last = bytes([17, 0, 1, 4, 0, 0, 0, 0])
+    frames = [craft.tcp4(b"deep", tags=(0x8100,) * n) for n in (0, 7, 8, 9, 20)]
+    frames += [craft.udp6(b"six", options * n + last, first=60) for n in (0, 7, 9, 30)]
+    path = write(list(enumerate(frames)))
+    report = bench.compare(path, "deep")
+    assert report.reasons == {}
+    assert report.packets == len(frames)
+    rows = tshark(path, "tcp.dstport", "udp.dstport")
+    ports = [row["tcp.dstport"] or row["udp.dstport"] for row in rows]
+    assert ports == ["443"] * 5 + ["53"] * 4
