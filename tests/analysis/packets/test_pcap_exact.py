@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.pcap.decode import Error, decode_frames
+from analysis.pcap.reader import read_frames
+from analysis.pcap.writer import open_capture
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -161,3 +165,45 @@ def test_tags_and_extension_headers_are_walked_however_many(
     rows = tshark(path, "tcp.dstport", "udp.dstport")
     ports = [row["tcp.dstport"] or row["udp.dstport"] for row in rows]
     assert ports == ["443"] * 5 + ["53"] * 4
+
+
+def test_checksums_end_where_udp_says_and_know_routing_headers(
+    craft, write, from_bench
+):
+    bench = from_bench("tests.bench.exact")
+    ends = craft.ipv4(17, b"")[12:20]
+    datagram = craft.segment(ends, 17, craft.udp(b"short"), 6)
+    wrong = datagram[:-1] + b"!"
+    routing = bytes([17, 0, 0, 0, 0, 0, 0, 0])  # no segments left
+    frames = [
+        craft.ether(0x0800, craft.ipv4(17, each + b"behind"))
+        for each in (datagram, wrong)
+    ]
+    frames.append(craft.udp6(b"routed", routing, first=43))
+    frames.append(craft.udp6(b"routed", routing, first=43)[:-1] + b"!")
+    report = bench.compare(write(list(enumerate(frames))), "udp")
+    assert report.reasons == {}
+    decoded = decode_frames(read_frames(write(list(enumerate(frames)))))
+    assert decoded.error.tolist() == [0, Error.CHECKSUM, 0, Error.CHECKSUM]
+    assert decoded.payload_b.tolist() == [5, 5, 6, 6]
+
+
+def test_what_is_cut_within_headers_keeps_addresses_and_fields(tmp_path, craft):
+    hop = bytes([6, 0, 1, 4, 0, 0, 0, 0])
+    segment = craft.tcp(b"x" * 50, seq=7, ack=9)
+    six = craft.ether(0x86DD, craft.ipv6(6, segment, hop, first=0))
+    path = tmp_path / "a.pcapng"
+    sizes = (60, 62, 66, 70, 74, 76, 78, 200)
+    with open_capture(path) as capture:
+        for size in sizes:
+            capture.packet(1, six[:size], length_b=len(six))
+    decoded = decode_frames(read_frames(path))
+    assert (decoded.src == decoded.src[-1]).all()
+    assert decoded.src[0].any()
+    assert decoded.protocol.tolist() == [0] + [6] * 7
+    assert decoded.dst_port.tolist() == [0, 0] + [443] * 6
+    assert decoded.seq.tolist() == [0, 0, 0] + [7] * 5
+    assert decoded.ack.tolist() == [0] * 4 + [9] * 4
+    assert decoded.tcp_flags.tolist() == [0] * 5 + [24] * 3
+    assert decoded.window.tolist() == [0] * 6 + [64] * 2
+    assert decoded.payload_b.tolist()[1:] == [50] * 7
