@@ -6,6 +6,7 @@ Runs in a process of its own, whose kernels check every index. An input is a cra
 anything but CaptureError comes out, when it takes longer than a second or when it lets
 the memory grow by more than 200 MiB; it is kept under its digest. What a single input
 is follows from its number and the seed alone: `--only NUMBER` makes one again.
+NUMBA_CHECKED_CACHE_DIR names a folder that keeps the checked kernels between runs.
 """
 
 import argparse
