@@ -1,9 +1,12 @@
 """Documents that could be out of date are compared with what they describe."""
 
 import re
+import shlex
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from testbed.cli import build
 from testbed.cli.reference import cli_reference, device_table
@@ -36,3 +39,56 @@ def test_every_command_that_the_readme_shows_exists():
         r"^(?:\S*/)?testbed ([a-z]+(?: (?:up|down|shell|pcap))?)", text, re.M
     )
     assert [command for command in shown if command not in known] == []
+
+
+EXAMPLES = [
+    pytest.param(page, example, id=f"{page}-{number}")
+    for page in ("packets.md", "dataset-format.md")
+    for number, example in enumerate(
+        re.findall(
+            r"```python\n(.+?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL
+        )
+    )
+]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Stand in a folder with the captures and profiles that the examples name."""
+    for name in ("captures", "devices"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("page", "example"), EXAMPLES)
+def test_the_examples_of_a_page_run(page, example, project, monkeypatch):
+    if page == "dataset-format.md":
+        monkeypatch.chdir(ROOT / "captures" / "example")
+    exec(compile(example, page, "exec"), {})  # noqa: S102
+
+
+def test_the_commands_about_packets_print_what_the_page_shows(project):
+    text = (ROOT / "docs" / "packets.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```console\n\$ testbed (.+?)\n(.+?)```", text, re.DOTALL)
+    assert len(shown) == 2
+    for words, output in shown:
+        done = CliRunner().invoke(build(), shlex.split(words))
+        assert (done.exit_code, done.output) == (0, output)
+
+
+@pytest.mark.parametrize("kind", ["packets", "flows"])
+def test_the_columns_of_tables_are_described(kind):
+    text = (ROOT / "docs" / "dataset-format.md").read_text(encoding="utf-8")
+    title = {"packets": "Packet table", "flows": "Flow table"}[kind]
+    section = text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
+    path = next((ROOT / "captures" / "example" / kind).glob("*/*.parquet"))
+    schema = pq.read_schema(path)
+    kinds = {"int64": "int64", "bool": "bool", "string": "text"}
+    types = [str(field.type) for field in schema]
+    told = [
+        "text" if each.startswith("dictionary") else kinds.get(each, each)
+        for each in types
+    ]
+    assert rows == list(zip(schema.names, told, strict=True))
