@@ -69,7 +69,7 @@ def _head(b: Uint8, p: int, end: int, link: int) -> Head:
     if link in (_RAW, _RAW_BSD, _RAW_OPENBSD, _IPV4, _IPV6):
         return _bare(b, p, end)
     if link in (_NULL, _LOOP):
-        return _bare(b, p + 4, end)
+        return _loopback(b, p, end, link == _NULL)
     if link in (_SLL, _SLL2):
         return _cooked(b, p, end, link == _SLL)
     if link == _IEEE802_11:
@@ -116,6 +116,19 @@ def _bare(b: Uint8, p: int, end: int) -> Head:
     version = u8(b, p) >> 4
     kind = IPV4_TYPE if version == 4 else IPV6_TYPE if version == 6 else 0
     return kind, p, 0, 0
+
+
+@kernel
+def _loopback(b: Uint8, p: int, end: int, either: bool) -> Head:
+    """IP behind its address family, big-endian or (`either`) as the host has it."""
+    if p + 4 > end:
+        return 0, p, 0, 0
+    family = be32(b, p)
+    if either and family > 0xFFFF:
+        family = le16(b, p)
+    if family in (2, 24, 28, 30, IPV4_TYPE, IPV6_TYPE):  # of BSD, FreeBSD, macOS
+        return _bare(b, p + 4, end)
+    return 0, p + 4, 0, 0
 
 
 @kernel

@@ -1,5 +1,6 @@
 import json
 import os
+import struct
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -207,3 +208,24 @@ def test_what_is_cut_within_headers_keeps_addresses_and_fields(tmp_path, craft):
     assert decoded.tcp_flags.tolist() == [0] * 5 + [24] * 3
     assert decoded.window.tolist() == [0] * 6 + [64] * 2
     assert decoded.payload_b.tolist()[1:] == [50] * 7
+
+
+@pytest.mark.parametrize(("link", "orders"), [(0, "<>"), (108, ">")])
+def test_loopback_frames_say_by_their_family_whether_they_are_ip(
+    tmp_path, craft, from_bench, link, orders
+):
+    pcap = from_bench("tests.bench.seeds").pcap
+    four, six = craft.tcp4(b"a")[14:], craft.udp6(b"b")[14:]
+    families = [(2, four), (24, six), (28, six), (30, six)]
+    families += [(n, four) for n in (0, 1, 3, 7, 16, 23, 99)]
+    frames = [
+        struct.pack(order + "I", family) + ip
+        for order in orders
+        for family, ip in families
+    ]
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap("<", (0xA1B2C3D4, 10**6), frames, link))
+    report = from_bench("tests.bench.exact").compare(path, "loopback")
+    assert report.reasons == {}
+    protocol = decode_frames(read_frames(path)).protocol.tolist()
+    assert protocol == ([6, 17, 17, 17] + [0] * 7) * len(orders)
