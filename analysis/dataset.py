@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LABELLED = ("confirmed", "unchecked")
 OUTCOMES = (*LABELLED, "no_effect", "failed", "aborted")
+# the one in C where the library has it: frozen inputs are some hundred lines
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -191,7 +193,8 @@ def load_campaign(folder: Path) -> Campaign:
     """Read `campaign.yaml`. Raises DatasetError when it is missing or senseless."""
     path = folder / "campaign.yaml"
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = yaml.load(text, Loader=_LOADER)  # noqa: S506
     except OSError as exc:
         message = f"{path}: cannot be read: {exc.strerror}; is this a campaign folder?"
         raise DatasetError(message) from exc

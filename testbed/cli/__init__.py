@@ -30,6 +30,8 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "report": ("report",),
 }
 
+_FLAGS = ("--debug",)  # may stand before a command
+
 
 def build(topics: Iterable[str] = tuple(TOPICS)) -> typer.Typer:
     """Return the command with these topics, each in its module."""
@@ -77,9 +79,9 @@ def needed(words: Sequence[str]) -> tuple[str, ...]:
 
     Most of the time of a short command goes into loading what others need.
     """
-    command = next((word for word in words if not word.startswith("-")), "")
+    command = next((word for word in words if word not in _FLAGS), "")
     named = tuple(topic for topic, known in TOPICS.items() if command in known)
-    return named if "--help" not in words and named else tuple(TOPICS)
+    return named or tuple(TOPICS)
 
 
 def _leave(sentence: str, code: int) -> NoReturn:

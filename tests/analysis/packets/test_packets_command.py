@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from analysis.pcap.blocks import Interface
+from analysis.pcap.writer import open_capture
 from testbed.cli import main
 from testbed.cli.packets import _device
 from testbed.errors import ConfigError
@@ -99,6 +101,29 @@ def test_the_profiles_that_ship_name_devices(run, two, tmp_path):
     )
 
 
+def test_a_campaign_without_a_packet_of_a_device_is_told_so(run, craft, campaign):
+    absent = ("cam", "02:00:00:00:00:77")
+    folder = campaign([[(1, craft.udp4(b"x"))]], [], [("lamp", craft.lamp), absent])
+    code, output, errors = run(folder)
+    assert code == 0
+    assert "cam: 0 packets, 0 flows" in output
+    assert errors == (
+        "testbed: device cam: no capture holds a packet of 02:00:00:00:00:77; is its "
+        "MAC right?\n"
+    )
+
+
+def test_captures_without_macs_go_by_the_address(run, craft, tmp_path):
+    path = tmp_path / "tunnel.pcapng"
+    with open_capture(path, interfaces=(Interface(link=101),)) as capture:
+        capture.packet(craft.start_ns, craft.udp4(b"x")[14:])
+    words = (path, "--out", tmp_path / "out", "--device")
+    assert run(*words, f"lamp={craft.lamp},10.77.0.11")[1].startswith("lamp: 1 packets")
+    code, _output, errors = run(*words, f"lamp={craft.lamp}")
+    assert code == 2
+    assert errors.endswith("hold no MAC addresses; the device's ip is needed\n")
+
+
 def test_a_truncated_capture_is_read_and_named(run, two, craft, tmp_path):
     cut = tmp_path / "cut.pcapng"
     cut.write_bytes(two[0].read_bytes()[:-10])
@@ -112,9 +137,6 @@ def test_a_truncated_capture_is_read_and_named(run, two, craft, tmp_path):
 def test_packets_of_a_link_type_that_is_not_understood_are_counted(
     run, tmp_path, craft
 ):
-    from analysis.pcap.blocks import Interface
-    from analysis.pcap.writer import open_capture
-
     path = tmp_path / "mixed.pcapng"
     with open_capture(path) as capture:
         usb = capture.interface(Interface(link=189))
