@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.pcap.jit import kernel
-from analysis.pcap.words import Uint8, be16, be32, be48, le16, u8
+from analysis.pcap.words import Uint8, be16, be32, be48, le16, le32, u8
 
 Int64 = NDArray[np.int64]
 Head = tuple[int, int, int, int]
@@ -125,7 +125,7 @@ def _loopback(b: Uint8, p: int, end: int, either: bool) -> Head:
         return 0, p, 0, 0
     family = be32(b, p)
     if either and family > 0xFFFF:
-        family = le16(b, p)
+        family = le32(b, p)
     if family in (2, 24, 28, 30, IPV4_TYPE, IPV6_TYPE):  # of BSD, FreeBSD, macOS
         return _bare(b, p + 4, end)
     return 0, p + 4, 0, 0

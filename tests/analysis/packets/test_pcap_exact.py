@@ -217,7 +217,7 @@ def test_loopback_frames_say_by_their_family_whether_they_are_ip(
     pcap = from_bench("tests.bench.seeds").pcap
     four, six = craft.tcp4(b"a")[14:], craft.udp6(b"b")[14:]
     families = [(2, four), (24, six), (28, six), (30, six)]
-    families += [(n, four) for n in (0, 1, 3, 7, 16, 23, 99)]
+    families += [(n, four) for n in (0, 1, 3, 7, 16, 23, 99, 0x400002)]
     frames = [
         struct.pack(order + "I", family) + ip
         for order in orders
@@ -228,4 +228,4 @@ def test_loopback_frames_say_by_their_family_whether_they_are_ip(
     report = from_bench("tests.bench.exact").compare(path, "loopback")
     assert report.reasons == {}
     protocol = decode_frames(read_frames(path)).protocol.tolist()
-    assert protocol == ([6, 17, 17, 17] + [0] * 7) * len(orders)
+    assert protocol == ([6, 17, 17, 17] + [0] * 8) * len(orders)
