@@ -97,3 +97,23 @@ if [ "$(cat .venv/.stamp 2>/dev/null || true)" != "$stamp" ] ||
     .venv/bin/uv pip install -q --no-deps --no-build-isolation -e .
     printf '%s\n' "$stamp" >.venv/.stamp
 fi
+
+# Packet kernels are compiled at their first call and kept beside the source. Do it now,
+# by the commands that will need them, and anew when a kernel changed: what was kept
+# does not notice changes of the files that it calls into.
+kernels=$(grep -rl --include='*.py' '^@kernel' analysis | LC_ALL=C sort |
+    xargs cat | sha256sum | cut -d' ' -f1)
+if [ "$(cat .venv/.kernels 2>/dev/null || true)" != "$kernels" ]; then
+    say "compiling the packet kernels"
+    find analysis -name '*.nb[ci]' -delete
+    warm=$(mktemp -d)
+    trap 'rm -rf "$warm"' EXIT INT TERM
+    cp -R captures/example "$warm/campaign"
+    rm -rf "$warm/campaign/packets" "$warm/campaign/flows" "$warm/campaign/packets.json"
+    editcap -F pcap "$warm"/campaign/raw/lan-00001.pcapng "$warm/a.pcap"
+    .venv/bin/testbed features "$warm/campaign" --out "$warm/features.parquet" >/dev/null
+    .venv/bin/testbed label "$warm/campaign" >/dev/null
+    .venv/bin/testbed packets "$warm/a.pcap" --device echo_dot --out "$warm/out" \
+        >/dev/null
+    printf '%s\n' "$kernels" >.venv/.kernels
+fi
