@@ -64,7 +64,7 @@ def is_current(folder: Path, devices: Sequence[Device]) -> bool:
         captures = find_raw(folder)
     except DatasetError:
         return True
-    return len(current_parts(index, captures, devices)) == len(captures)
+    return len(_kept(folder, captures, devices)) == len(captures)
 
 
 def make_tables(
@@ -86,7 +86,7 @@ def make_tables(
     """
     _refuse_twins(captures)
     jobs = [CaptureJob(path=p, devices=tuple(devices), folder=folder) for p in captures]
-    parts = current_parts(find_index(folder), captures, devices)
+    parts = _kept(folder, captures, devices)
     identities = {device.name: identity(device) for device in devices}
 
     def index() -> Index:
@@ -175,13 +175,29 @@ def _refuse_twins(captures: Sequence[Path]) -> None:
         names[path.name] = path
 
 
+def _kept(
+    folder: Path, captures: Sequence[Path], devices: Sequence[Device]
+) -> dict[str, CapturePart]:
+    """Return by name the captures whose tables are there and need not be made again."""
+    parts = current_parts(find_index(folder), captures, devices)
+    return {
+        name: part
+        for name, part in parts.items()
+        if all((folder / table).exists() for table in _tables(part))
+    }
+
+
+def _tables(capture: CapturePart) -> Iterator[str]:
+    """Yield the tables of a capture, as paths within the folder."""
+    for device, part in capture.devices.items():
+        yield from (f"packets/device={device}/{name}" for name in part.files)
+        if part.n_flows:
+            yield f"flows/device={device}/{capture.name}.parquet"
+
+
 def _tidy(folder: Path, index: Index) -> None:
     """Remove tables that the index does not name: older ones, and parts of ones."""
-    named = set()
-    for capture in index.captures:
-        for device, part in capture.devices.items():
-            named |= {f"packets/device={device}/{name}" for name in part.files}
-            named.add(f"flows/device={device}/{capture.name}.parquet")
+    named = {table for capture in index.captures for table in _tables(capture)}
     for kind in ("packets", "flows"):
         for path in (folder / kind).glob("device=*/*"):
             is_table = path.suffix in (".parquet", ".part")

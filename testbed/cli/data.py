@@ -10,6 +10,7 @@ import typer
 from testbed.cli.manifest import keep_manifest_true
 from testbed.cli.packets import tabulate
 from testbed.cli.reading import Reading
+from testbed.cli.starting import load_kernels
 from testbed.clock import SystemClock
 from testbed.errors import ConfigError
 
@@ -94,6 +95,7 @@ def label(
     as_json: AsJson = False,
 ) -> None:
     """Write one labelled capture per device, with a comment on each labelled packet."""
+    load_kernels()
     from analysis.labelling import label_campaign
 
     policy = _policy(overlap)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from testbed.cli.manifest import manifest_kept_true
+from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def features(
     seed: Seed = 0,
 ) -> None:
     """Write one row of features per label window, for other tools."""
+    load_kernels()
     from analysis.evaluate.campaign import devices_of
     from analysis.evaluate.table import feature_table, write_features
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = (
     *("testbed.runner", "testbed.drivers", "testbed.virtual", "testbed.model"),
     *("polars", "rich", "sqlalchemy", "jinja2", "matplotlib", "sklearn", "paramiko"),
-    *("distributed", "pandas", "scipy.stats"),
+    *("distributed", "pandas", "scipy.linalg", "scipy.stats"),
 )
 
 

@@ -144,6 +144,16 @@ def test_what_did_not_change_is_not_made_again(craft, write, lamp, tmp_path):
     assert len(made) == 3
 
 
+def test_tables_that_were_taken_away_are_made_again(craft, write, lamp, tmp_path):
+    path = write([(1, craft.udp4(b"x"))])
+    make_tables(tmp_path, [path], [lamp])
+    for kind in ("packets", "flows"):
+        table = tmp_path / kind / "device=lamp" / f"{path.name}.parquet"
+        table.unlink()
+        make_tables(tmp_path, [path], [lamp])
+        assert table.exists()
+
+
 def test_a_damaged_capture_spoils_no_other(craft, write, lamp, tmp_path):
     paths = [write([(s, craft.udp4(b"x"))], name=f"{s}.pcapng") for s in range(3)]
     with paths[1].open("ab") as file:

@@ -1,0 +1,23 @@
+"""What makes commands start faster, and nothing else."""
+
+import importlib
+import sys
+
+_ARRAYS = "numba.np.arraymath"
+_LINEAR_ALGEBRA = "scipy.linalg"
+
+
+def load_kernels() -> None:
+    """Load numba without the linear algebra of scipy, which no kernel of ours uses.
+
+    numba looks whether there is any, for `np.dot` within kernels; that alone takes as
+    long as reading some hundred megabytes of captures. It finds none here. What else
+    uses scipy is not affected. Only commands may do this, whose process is theirs.
+    """
+    if _ARRAYS in sys.modules or _LINEAR_ALGEBRA in sys.modules:
+        return
+    sys.modules[_LINEAR_ALGEBRA] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module(_ARRAYS)
+    finally:
+        del sys.modules[_LINEAR_ALGEBRA]
