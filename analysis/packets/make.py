@@ -97,9 +97,13 @@ def make_tables(
     if todo:
         # first: from now on, tables that are made anew are no longer the old ones
         write_index(folder, index())
+        due = 1
         try:
             for part in (run or run_here)(todo, progress or _nobody):
                 parts[part.name] = part
+                if len(parts) >= due:  # should the power fail, little is lost
+                    write_index(folder, index())
+                    due = len(parts) * 9 // 8 + 1
         finally:
             _tidy(folder, index())
             if parts:

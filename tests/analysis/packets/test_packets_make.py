@@ -17,6 +17,7 @@ from analysis.packets import (
     load_packets,
     make_tables,
     runs,
+    tabulate_capture,
 )
 from analysis.packets.flows import load_flows
 from analysis.packets.table import COLUMNS
@@ -142,6 +143,19 @@ def test_what_did_not_change_is_not_made_again(craft, write, lamp, tmp_path):
     made.clear()
     make_tables(tmp_path, paths, [replace(lamp, every_packet=True)], run=run)
     assert len(made) == 3
+
+
+def test_what_is_done_is_kept_when_the_power_fails(craft, write, lamp, tmp_path):
+    paths = [write([(s, craft.udp4(b"x"))], name=f"{s}.pcapng") for s in range(20)]
+    kept = []
+
+    def run(jobs, progress):
+        for number, job in enumerate(jobs):
+            kept.append((number, len(find_index(tmp_path).captures)))
+            yield tabulate_capture(job)
+
+    make_tables(tmp_path, paths, [lamp], run=run)
+    assert all(captures >= done - done // 8 for done, captures in kept)
 
 
 def test_tables_that_were_taken_away_are_made_again(craft, write, lamp, tmp_path):
