@@ -1,3 +1,5 @@
+import copy
+import errno
 import gzip
 import itertools
 import os
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from analysis.dataset import Device
 from analysis.errors import DatasetError
 from analysis.packets import (
+    CaptureJob,
     find_index,
     iter_packets,
     load_packets,
@@ -20,6 +23,7 @@ from analysis.packets import (
     tabulate_capture,
 )
 from analysis.packets.flows import load_flows
+from analysis.packets.index import Index, write_index
 from analysis.packets.table import COLUMNS
 from analysis.pcap.blocks import Interface
 from analysis.pcap.errors import CaptureError
@@ -59,7 +63,7 @@ def test_stamps_in_any_order_come_out_sorted_and_none_is_lost(
     path = write([(s, craft.udp4(b"x")) for s in seconds])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "BUFFERED", 8)
-        patch.setattr("analysis.packets.tabulate._BLOCK", 1)
+        patch.setattr("analysis.packets.block._BLOCK", 1)
         patch.setattr("analysis.pcap.walk._BATCH", 3)
         patch.setattr("analysis.packets.parquet._BATCH", 5)
         index = make_tables(folder, [path], [lamp])
@@ -77,7 +81,7 @@ def test_a_clock_that_was_set_back_makes_a_second_run(craft, write, lamp, tmp_pa
     seconds = [*range(100, 140), *range(40)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "BUFFERED", 8)
-        patch.setattr("analysis.packets.tabulate._BLOCK", 1)
+        patch.setattr("analysis.packets.block._BLOCK", 1)
         patch.setattr("analysis.pcap.walk._BATCH", 3)
         path = write([(s, craft.udp4(b"x")) for s in seconds])
         (part,) = make_tables(tmp_path, [path], [lamp]).captures
@@ -200,6 +204,40 @@ def test_an_interruption_leaves_no_half_written_table(
     with pytest.raises(KeyboardInterrupt):
         make_tables(out, [path], [lamp], progress=interrupt)
     assert list(out.iterdir()) == []
+
+
+def test_a_table_that_cannot_even_be_closed_is_removed(
+    craft, write, lamp, tmp_path, monkeypatch
+):
+    class Full(runs.pq.ParquetWriter):
+        def write_table(self, *_table, **_options):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self):
+            super().close()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs.pq, "ParquetWriter", Full)
+    out = tmp_path / "out"
+    path = write([(1, craft.udp4(b"x"))])
+    with pytest.raises(OSError, match="No space left"):
+        tabulate_capture(CaptureJob(path=path, devices=(lamp,), folder=out))
+    assert files_in(out) == []
+
+
+def test_an_index_that_cannot_be_written_leaves_no_part(tmp_path, monkeypatch):
+    def full(_path, _target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_index(tmp_path, Index(devices={}, captures=()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_about_a_capture_can_be_sent_to_another_process():
+    sent = copy.copy(CaptureError("a.pcap", 7, "is odd"))  # as pickle does it
+    assert (str(sent.path), sent.offset, sent.reason) == ("a.pcap", 7, "is odd")
 
 
 def test_tables_that_nobody_names_are_removed(craft, write, lamp, tmp_path):
