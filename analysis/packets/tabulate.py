@@ -6,7 +6,7 @@ side, and on other machines, with the same result.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dataset import Device
+from analysis.packets.block import Block, blocks_of
 from analysis.packets.counts import Counts
 from analysis.packets.flows import FlowTotals, write_flows
 from analysis.packets.index import CapturePart, DevicePart
 from analysis.packets.runs import SortedRuns
-from analysis.packets.select import Selected, Selector, beacon_rows
-from analysis.pcap.blocks import LINK_ETHERNET
+from analysis.packets.select import Selected, Selector
+from analysis.pcap.ahead import ahead
 from analysis.pcap.conversations import Analysed, Conversations, Keys
-from analysis.pcap.decode import Decoded, decode_batch
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.link import DECODED
 from analysis.pcap.links import name_of
 from analysis.pcap.stream import CaptureStream, open_capture_stream
-from analysis.pcap.walk import Batch
 
 Int64 = NDArray[np.int64]
 
 _WRITERS = 2  # threads that compress tables while packets are read
-_BLOCK = 65_536  # packets that are handled together, some 10 MB
 
 # called with the bytes of the file that were read so far; what it raises ends the work
 Progress = Callable[[int], None]
@@ -64,7 +62,7 @@ def tabulate_capture(job: CaptureJob, progress: Progress | None = None) -> Captu
     work = _Work(job)
     try:
         with open_capture_stream(job.path) as stream:
-            for block in blocks_of(stream):
+            for block in ahead(blocks_of(stream)):
                 work.take(block)
                 if progress is not None:
                     progress(stream.size_b)
@@ -73,65 +71,6 @@ def tabulate_capture(job: CaptureJob, progress: Progress | None = None) -> Captu
     except BaseException:
         work.discard()
         raise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """Decoded packets that follow each other; see `Batch` and `Decoded`.
-
-    beacons  (b,) int64, rows that are beacons
-    """
-
-    first_frame: int
-    time_ns: Int64
-    length_b: Int64
-    n_foreign: int
-    decoded: Decoded
-    beacons: Int64
-
-
-def blocks_of(batches: Iterable[Batch]) -> Iterable[Block]:
-    """Decode batches and join them to blocks, which cost less to handle than each."""
-    parts: list[Block] = []
-    held = 0
-    for batch in batches:
-        if not len(batch):
-            continue
-        decoded = decode_batch(batch)
-        # nearly all captures are of Ethernet alone
-        if (batch.link == LINK_ETHERNET).all():
-            n_foreign = 0
-        else:
-            n_foreign = int(np.count_nonzero(~np.isin(batch.link, _LINKS)))
-        part = Block(
-            first_frame=batch.first_frame,
-            time_ns=batch.time_ns.copy(),
-            length_b=batch.length_b.copy(),
-            n_foreign=n_foreign,
-            decoded=decoded,
-            beacons=beacon_rows(batch, decoded) + held,
-        )
-        parts.append(part)
-        held += len(batch)
-        if held >= _BLOCK:
-            yield _joined(parts)
-            parts, held = [], 0
-    if parts:
-        yield _joined(parts)
-
-
-_LINKS = np.array(sorted(DECODED), dtype=np.int32)
-
-
-def _joined(parts: list[Block]) -> Block:
-    return Block(
-        first_frame=parts[0].first_frame,
-        time_ns=np.concatenate([part.time_ns for part in parts]),
-        length_b=np.concatenate([part.length_b for part in parts]),
-        n_foreign=sum(part.n_foreign for part in parts),
-        decoded=Decoded.joined([part.decoded for part in parts]),
-        beacons=np.concatenate([part.beacons for part in parts]),
-    )
 
 
 class _Work:

@@ -5,7 +5,6 @@ batch. A packet that is cut short or malformed keeps what could be read and gets
 error bit. Equal to tshark's fields of the outermost headers, with defragmentation off.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntFlag
 
@@ -98,21 +97,17 @@ class Decoded:
             error=np.zeros(n, dtype=np.uint8),
         )
 
-    def take(self, rows: Int64) -> "Decoded":
-        """Return the chosen packets."""
+    def take(self, rows: Int64 | slice) -> "Decoded":
+        """Return the chosen packets; those of a slice are not copied."""
         columns = {f.name: getattr(self, f.name)[rows] for f in fields(self)}
         return Decoded(**columns)
 
-    @staticmethod
-    def joined(parts: "Sequence[Decoded]") -> "Decoded":
-        """Return the packets of all parts, one after the other."""
-        names = [f.name for f in fields(Decoded)]
-        columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in names}
-        return Decoded(**columns)
 
+def decode_batch(batch: Batch, into: Decoded | None = None) -> Decoded:
+    """Decode the packets of a batch; nothing of the result refers to its bytes.
 
-def decode_batch(batch: Batch) -> Decoded:
-    """Decode the packets of a batch; nothing of the result refers to its bytes."""
+    into  as many packets of which nothing is known yet, to be filled
+    """
     places = _Places(
         data=batch.data,
         start=batch.start,
@@ -120,7 +115,7 @@ def decode_batch(batch: Batch) -> Decoded:
         length_b=batch.length_b,
         link=batch.link,
     )
-    return _decode(places)
+    return _decode(places, Decoded.zeros(len(batch)) if into is None else into)
 
 
 def decode_frames(frames: Frames) -> Decoded:
@@ -132,7 +127,7 @@ def decode_frames(frames: Frames) -> Decoded:
         length_b=frames.length_b,
         link=frames.link,
     )
-    return _decode(places)
+    return _decode(places, Decoded.zeros(len(frames)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +141,8 @@ class _Places:
     link: NDArray[np.int32]
 
 
-def _decode(p: _Places) -> Decoded:
+def _decode(p: _Places, out: Decoded) -> Decoded:
     n = p.start.size
-    out = Decoded.zeros(n)
     out.error[p.captured_b < p.length_b] = _CUT
     network = np.empty(n, dtype=np.int64)
     packets = (p.start, p.captured_b, p.link)

@@ -1,14 +1,15 @@
-"""The bytes of a capture in reused buffers, read ahead by a thread, and unpacked.
+"""The bytes of a capture in reused buffers, unpacked if need be.
 
 with open_source(path) as source:
     while (chunk := source.next_chunk(carry)) is not None: ...
 
-Memory stays flat however long the file is: three buffers go round.
+Memory stays flat however long the file is. The system is told what will be wanted next,
+so that the disk works while packets are decoded; to do so in a thread of our own would
+leave the bytes in the cache of another core, which costs more than it gains.
 """
 
 import io
-import queue
-import threading
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +28,8 @@ Uint8 = NDArray[np.uint8]
 
 CHUNK_B = 1 << 20  # as large as a second-level cache; larger and smaller are slower
 _ROOM_B = 1 << 18  # before each chunk, for the rest of the one before
-_BUFFERS = 3
-_PATIENCE_S = 2.0
+_AHEAD_B = 16 << 20  # told to the system, in steps of half of it
+_CAN_TELL = hasattr(os, "posix_fadvise")  # not on macOS
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -57,15 +58,7 @@ class Source:
         self._path = path
         self._raw = _Counted(path, file)
         self.packed, self._bytes = _unpacked(path, self._raw)
-        self._idle: queue.SimpleQueue[Uint8 | None] = queue.SimpleQueue()
-        self._full: queue.SimpleQueue[tuple[Uint8, int] | BaseException]
-        self._full = queue.SimpleQueue()
-        for _ in range(_BUFFERS):
-            self._idle.put(np.empty(_ROOM_B + CHUNK_B, dtype=np.uint8))
-        self._held: Uint8 | None = None
-        self._ended = False
-        self._thread = threading.Thread(target=self._read_ahead, daemon=True)
-        self._thread.start()
+        self._buffers = [np.empty(_ROOM_B + CHUNK_B, dtype=np.uint8) for _ in range(2)]
 
     @property
     def size_b(self) -> int:
@@ -88,48 +81,22 @@ class Source:
         What was returned before is no longer valid, but for `rest`, which is copied.
         Raises CaptureError when the file cannot be read or unpacked.
         """
-        if self._ended:
-            return None
-        item = self._full.get()
-        if isinstance(item, BaseException):
-            self._ended = True
-            raise item
-        buffer, n = item
-        if n == 0:
-            self._ended = True
-            return None
-        if rest.size <= _ROOM_B:
-            buffer[_ROOM_B - rest.size : _ROOM_B] = rest
-            chunk = buffer[_ROOM_B - rest.size : _ROOM_B + n]
-        else:  # a block larger than a chunk; it is put together piece by piece
-            chunk = np.concatenate((rest, buffer[_ROOM_B : _ROOM_B + n]))
-        if self._held is not None:
-            self._idle.put(self._held)
-        self._held = buffer
-        return chunk
-
-    def close(self) -> None:
-        """Stop reading ahead."""
-        self._idle.put(None)
-        self._ended = True
-        # The thread waits for a buffer, or stands in a read: from a pipe that nobody
-        # fills this can last, and is not waited for.
-        self._thread.join(_PATIENCE_S)
-
-    def _read_ahead(self) -> None:
+        self._buffers.reverse()  # `rest` lies in the one that was last filled
+        buffer = self._buffers[0]
         try:
-            while (buffer := self._idle.get()) is not None:
-                n = self._fill(buffer.data[_ROOM_B:])
-                self._full.put((buffer, n))
-                if n == 0:
-                    return
-        except CaptureError as exc:
-            self._full.put(exc)
+            n = self._fill(buffer.data[_ROOM_B:])
         except (OSError, zlib.error, zstandard.ZstdError, EOFError) as exc:
             what = exc.strerror if isinstance(exc, OSError) else f"{exc}"
             packed = f"{self.packed} is damaged: " if self.packed else ""
             reason = f"cannot be read: {packed}{what}"
-            self._full.put(CaptureError(self._path, self.size_b, reason))
+            raise CaptureError(self._path, self.size_b, reason) from exc
+        if n == 0:
+            return None
+        if rest.size <= _ROOM_B:
+            buffer[_ROOM_B - rest.size : _ROOM_B] = rest
+            return buffer[_ROOM_B - rest.size : _ROOM_B + n]
+        # a block larger than a chunk; it is put together piece by piece
+        return np.concatenate((rest, buffer[_ROOM_B : _ROOM_B + n]))
 
     def _fill(self, room: memoryview) -> int:
         # Short reads come from pipes and unpacking; small chunks would cost time.
@@ -153,11 +120,7 @@ def open_source(path: Path, file: BinaryIO | None = None) -> Iterator[Source]:
         reason = f"cannot be read: {exc.strerror or exc}"
         raise CaptureError(path, 0, reason) from exc
     try:
-        source = Source(path, opened)
-        try:
-            yield source
-        finally:
-            source.close()
+        yield Source(path, opened)
     finally:
         if file is None:
             opened.close()
@@ -170,6 +133,7 @@ class _Counted:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._file = file
+        self._told_b = 0
         self.size_b = 0
         self.hash = xxhash.xxh3_128()
         try:
@@ -189,7 +153,20 @@ class _Counted:
             n = self._file.readinto(room)  # type: ignore[attr-defined]
         self.hash.update(room[:n])
         self.size_b += n
+        self._tell()
         return n
+
+    def _tell(self) -> None:
+        """Say what will be read next, if the bytes come from a file."""
+        if self.size_b + _AHEAD_B // 2 < self._told_b or not _CAN_TELL:
+            return
+        try:
+            os.posix_fadvise(
+                self._file.fileno(), self._told_b, _AHEAD_B, os.POSIX_FADV_WILLNEED
+            )
+            self._told_b += _AHEAD_B
+        except OSError:  # a pipe, or bytes in memory: there is nothing to fetch
+            self._told_b = 1 << 62
 
 
 def _unpacked(path: Path, raw: _Counted) -> tuple[str, _Bytes]:
