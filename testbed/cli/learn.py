@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from testbed.cli.manifest import manifest_kept_true
+from testbed.cli.packets import make_current
 from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
 
@@ -80,14 +80,11 @@ def features(
     from analysis.evaluate.campaign import devices_of
     from analysis.evaluate.table import feature_table, write_features
 
-    with manifest_kept_true(folder):
-        table = feature_table(
-            folder,
-            devices_of(folder, device or ()),
-            **_options(by, overlap),
-            n_idle=idle,
-            seed=seed,
-        )
+    options = _options(by, overlap)
+    make_current(folder)
+    table = feature_table(
+        folder, devices_of(folder, device or ()), **options, n_idle=idle, seed=seed
+    )
     write_features(table, out)
     print(f"{out}: {table.height} windows, {table.width} columns")
 
@@ -115,8 +112,8 @@ def evaluate(
         **_options(by, overlap),
     )
     devices = devices_of(folder, device or ())
-    with manifest_kept_true(folder):
-        found = list(_tracked(studies(folder, devices, plan), len(devices)))
+    make_current(folder)
+    found = list(_tracked(studies(folder, devices, plan), len(devices)))
     campaign = load_campaign(folder)
     about = {
         "campaign": campaign.name,

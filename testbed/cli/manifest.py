@@ -1,7 +1,5 @@
 """Manifests of closed campaigns to which a command adds something."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -12,13 +10,3 @@ def keep_manifest_true(folder: Path) -> None:
         from testbed.runner.folder import write_manifest
 
         write_manifest(folder)
-
-
-@contextmanager
-def manifest_kept_true(folder: Path) -> Iterator[None]:
-    """Write the manifest again when packet tables are made on the way."""
-    index = folder / "packets.json"
-    before = index.stat().st_mtime_ns if index.exists() else None
-    yield
-    if index.exists() and index.stat().st_mtime_ns != before:
-        keep_manifest_true(folder)

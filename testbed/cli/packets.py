@@ -120,6 +120,16 @@ def tabulate(folder: Path) -> "Index":
     return _make(_of_campaign(folder, None, None), _runner(None, None))[0]
 
 
+def make_current(folder: Path) -> None:
+    """Make the tables of a campaign, unless they are those of its captures."""
+    from analysis.dataset import load_campaign
+    from analysis.packets import is_current
+
+    if not is_current(folder, load_campaign(folder).devices):
+        tabulate(folder)
+        keep_manifest_true(folder)
+
+
 def _of_campaign(folder: Path, device: list[str] | None, out: Path | None) -> _Task:
     from analysis.dataset import load_campaign
     from analysis.packets import find_raw
