@@ -51,7 +51,7 @@ Profiles = Annotated[Path, typer.Option("--devices", help="Folder of device prof
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", min=1, help="Captures side by side; by default as many as cores."
+        "--jobs", min=1, help="Captures side by side; by default two. Takes memory."
     ),
 ]
 Cluster = Annotated[
