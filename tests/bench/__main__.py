@@ -8,6 +8,7 @@ Makes its own capture, runs every tool on it by turns, writes `bench.json` and
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -46,19 +47,21 @@ def make(folder: Path, size_gb: float, seed: int, slices: Sequence[int]) -> dict
     return facts
 
 
-def compile_kernels(folder: Path) -> None:
-    """Let our commands run once on little, as the set-up does: kernels get compiled."""
-    facts = make(folder, 0.005, 1, ())
-    for tool in TOOLS:
-        if tool.group == "ours" or tool.name == "walk":
-            words = tools.command(tool, Path(facts["capture"]))
-            found = measure.run(words, cwd=ROOT, limit_s=_LIMIT_S)
-            if found.fault:
-                say(f"{tool.name}: {found.fault}")
+def run_on_little(tool: Tool, facts: dict) -> None:
+    """Let a tool run on a small campaign: its kernels compiled, its files read."""
+    capture = Path(facts["capture"])
+    tools.prepare(tool, capture.parents[1])
+    words = tools.command(tool, capture)
+    found = measure.run(words, cwd=ROOT, limit_s=_LIMIT_S)
+    if found.fault:
+        say(f"{tool.name}: {found.fault}")
 
 
-def one_run(tool: Tool, facts: dict, *, cold: bool) -> tuple[Run, str]:
-    """Bring everything into the same state, then run one tool once."""
+def one_run(tool: Tool, facts: dict, little: dict | None) -> tuple[Run, str]:
+    """Bring everything into the same state, then run one tool once.
+
+    With `little`, a small campaign, the capture is cold, but not the tool itself.
+    """
     capture = Path(facts["capture"])
     if before := tools.prepare(tool, capture.parents[1]):
         made = measure.run(before, cwd=ROOT, limit_s=_LIMIT_S)
@@ -67,18 +70,24 @@ def one_run(tool: Tool, facts: dict, *, cold: bool) -> tuple[Run, str]:
     if tool.packets is not None and str(tool.packets) in facts["slices"]:
         capture = Path(facts["slices"][str(tool.packets)])
     how = "in the page cache as far as it fits"
-    if cold:
+    os.sync()
+    if little:
         how = measure.make_cold(capture)
+        run_on_little(tool, little)
     else:
         measure.warm(capture)
     words = tools.command(tool, capture)
-    return measure.run(words, cwd=ROOT, keep_output=tool.own, limit_s=_LIMIT_S), how
+    found = measure.run(words, cwd=ROOT, keep_output=tool.own, limit_s=_LIMIT_S)
+    return found._replace(written_b=tools.written_b(tool, capture.parents[1])), how
 
 
 def measure_series(
-    chosen: Sequence[Tool], facts: dict, *, runs: int, cold: bool
+    chosen: Sequence[Tool], facts: dict, *, runs: int, little: dict | None = None
 ) -> dict[str, object]:
-    """Run all `chosen` by turns; a tool that fails is left out and named."""
+    """Run all `chosen` by turns; a tool that fails is left out and named.
+
+    With `little`, a small campaign, each run starts with the capture on disk only.
+    """
     missing = tools.missing(chosen)
     kept: dict[str, list[Run]] = {}
     how = ""
@@ -86,7 +95,7 @@ def measure_series(
         for tool in chosen:
             if tool.name in missing:
                 continue
-            found, how = one_run(tool, facts, cold=cold)
+            found, how = one_run(tool, facts, little)
             if found.fault:
                 missing[tool.name] = found.fault
                 kept.pop(tool.name, None)
@@ -99,7 +108,7 @@ def measure_series(
         if tool.name in kept
     ]
     return {
-        "cache": ("cold: " if cold else "warm: ") + how,
+        "cache": ("cold: " if little else "warm: ") + how,
         "workload": {k: v for k, v in facts.items() if k not in ("capture", "slices")},
         "tools": rows,
         "ratios": results.ratios(rows),
@@ -116,20 +125,23 @@ def _size(tool: Tool, facts: dict) -> tuple[int, int]:
 def all_series(given: argparse.Namespace, folder: Path) -> dict[str, dict]:
     """Measure what was asked for."""
     chosen = [tool for tool in TOOLS if tool.name in given.only]
-    compile_kernels(folder / "small")
+    little = make(folder / "little", 0.005, given.seed, ())
+    for tool in TOOLS:
+        if tool.group == "ours" or tool.name == "walk":
+            run_on_little(tool, little)
     slices = sorted({tool.packets for tool in chosen if tool.packets})
     facts = make(folder / "campaign", given.size_gb, given.seed, slices)
     series = {
-        "warm": measure_series(chosen, facts, runs=given.runs, cold=False),
+        "warm": measure_series(chosen, facts, runs=given.runs),
     }
     if given.big_gb:
         shutil.rmtree(folder / "campaign")
         facts = make(folder / "big", given.big_gb, given.seed, ())
         big = [tool for tool in chosen if tool.name in BIG]
-        series["big"] = measure_series(big, facts, runs=given.runs, cold=False)
+        series["big"] = measure_series(big, facts, runs=given.runs)
     if given.cold:
         cold = [tool for tool in chosen if tool.name in COLD]
-        series["cold"] = measure_series(cold, facts, runs=given.runs, cold=True)
+        series["cold"] = measure_series(cold, facts, runs=given.runs, little=little)
     return series
 
 

@@ -24,6 +24,7 @@ class Run(NamedTuple):
     peak_b  resident memory of the largest process among it and its children
     fault   why it failed, one line; empty when it did not
     printed what it wrote to standard output, when that was asked for
+    written_b of the files that it made; filled in by the caller
     """
 
     wall_s: float
@@ -31,6 +32,7 @@ class Run(NamedTuple):
     peak_b: int
     fault: str = ""
     printed: str = ""
+    written_b: int = 0
 
 
 def run(

@@ -23,7 +23,7 @@ FIELDS = (
     *("tcp.analysis.out_of_order", "tcp.analysis.keep_alive"),
 )
 _OTHERS = str(Path(__file__).with_name("others.py"))
-_TABLES = ("packets", "flows")
+_TABLES = ("packets.json", "packets", "flows")
 _MADE = (*_TABLES, "labelled")
 
 
@@ -32,8 +32,9 @@ class Tool:
     """One program to measure.
 
     packets  of the capture's beginning that it gets; None for all
-    removes  folders of the campaign that are removed before each run
+    removes  files and folders of the campaign that are removed before each run
     needs    the packet tables must be there; they are made before the clock starts
+    writes   the folder of the campaign whose size is what it wrote
     own      it prints seconds of its own, without the start of Python
     """
 
@@ -43,6 +44,7 @@ class Tool:
     packets: int | None = None
     removes: tuple[str, ...] = ()
     needs: bool = False
+    writes: str = ""
     own: bool = False
 
 
@@ -54,6 +56,7 @@ TOOLS = (
         what="testbed packets: read, clean, Parquet",
         group="ours",
         removes=_MADE,
+        writes="packets",
     ),
     Tool(
         name="label",
@@ -61,6 +64,7 @@ TOOLS = (
         group="ours",
         removes=("labelled",),
         needs=True,
+        writes="labelled",
     ),
     Tool(
         name="features_again",
@@ -73,6 +77,7 @@ TOOLS = (
         what="testbed features: capture to Parquet and features",
         group="ours",
         removes=_MADE,
+        writes="packets",
     ),
     Tool(name="tshark", what="tshark -T fields, 27 fields", group="other"),
     Tool(name="dpkt", what="dpkt to tuples", group="other", packets=400_000),
@@ -122,10 +127,21 @@ def prepare(tool: Tool, campaign: Path) -> list[str]:
     Returns a command that must still run for that, or nothing.
     """
     for name in tool.removes:
-        shutil.rmtree(campaign / name, ignore_errors=True)
+        place = campaign / name
+        if place.is_file():
+            place.unlink()
+        shutil.rmtree(place, ignore_errors=True)
     if tool.needs and not (campaign / "packets").exists():
         return [sys.executable, "-m", "testbed", "packets", str(campaign)]
     return []
+
+
+def written_b(tool: Tool, campaign: Path) -> int:
+    """Return the bytes of the files that `tool` made."""
+    folder = campaign / tool.writes
+    if not tool.writes:
+        return 0
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
 def versions(tools: Sequence[Tool]) -> dict[str, str]:

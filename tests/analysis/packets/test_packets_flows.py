@@ -115,6 +115,7 @@ def flows_of(outbound, ends, ports):
     headers.dst_port = np.where(outbound, *ports[::-1]).astype(np.uint16)
     headers.tcp_flags = np.zeros(n, dtype=np.uint8)
     headers.window = np.zeros(n, dtype=np.uint16)
+    headers.fragment = np.zeros(n, dtype=np.uint8)
     headers.seq = headers.ack = np.zeros(n, dtype=np.uint32)
     headers.payload_b = np.full(n, 10, dtype=np.uint32)
     conversations, totals = Conversations(), FlowTotals()

@@ -10,8 +10,8 @@ from analysis.pcap import blocks
 from analysis.pcap.blocks import Interface
 from analysis.pcap.decode import decode_frames
 from analysis.pcap.errors import CaptureError
-from analysis.pcap.reader import read_frames
 from analysis.pcap.framing import to_ns
+from analysis.pcap.reader import read_frames
 from analysis.pcap.writer import open_capture
 
 T_NS = 1_700_000_000_123_456_789
