@@ -90,89 +90,91 @@ def frame_pcapng(
     rule        whether the section is big-endian, most bytes that a block can have
     interfaces  resolution (if_tsresol), offset in ns and snaplen of each
     """
-    big, limit = rule
+    big = rule[0]
+    resolution, offset_ns, snaplen = interfaces
+    start, captured, length, time_ns, interface, block, block_b = out
     n = b.size
     while p + 12 <= n:
-        if row >= out[0].size:
+        if row >= start.size:
             return row, p, FULL
         kind, size = load32(b, p, big), load32(b, p + 4, big)
-        if kind == 0x0A0D0D0A:  # its byte order is not yet known
-            return row, p, OTHER_BLOCK
-        if size % 4 != 0 or size < 12 or size > limit:
-            return row, p, BAD_LENGTH
-        if p + size > n:
-            break
-        if kind != _OLD and load32(b, p + size - 4, big) != size:
-            return row, p, OTHER_LENGTH
-        if kind in (_PACKET, _OLD):
-            status = _stamped(b, p, row, (big, kind, size), interfaces, out)
-        elif kind == _SIMPLE:
-            status = _simple(b, p, row, (big, size), interfaces, out)
+        status = _judged(b, p, (kind, size), rule)
+        if status != NEED_MORE or p + size > n:
+            return row, p, status
+        if kind == _SIMPLE:
+            limit_b = snaplen[0] if snaplen.size else 0
+            status, captured_b, length_b = _simple(b, p, size, big, limit_b)
+            number, ticks, head_b = 0, np.uint64(0), 12
         else:
-            return row, p, OTHER_BLOCK
+            status, captured_b, length_b = _stamped(b, p, size, big)
+            number = _interface(b, p, kind, big)
+            ticks, head_b = _ticks(b, p, big), 28
+        if status == 0 and number >= resolution.size:
+            status = UNKNOWN_INTERFACE
         if status != 0:
             return row, p, status
-        out[5][row], out[6][row] = p, size
+        start[row], captured[row], length[row] = p + head_b, captured_b, length_b
+        time_ns[row], interface[row] = 0, number
+        if kind != _SIMPLE:
+            time_ns[row] = to_ns(ticks, resolution[number]) + offset_ns[number]
+        block[row], block_b[row] = p, size
         row += 1
         p += size
     return row, p, NEED_MORE
 
 
+# The helpers get the bytes alone: to hand on all columns would cost more than the walk.
+
+
 @kernel
-def _stamped(
-    b: Uint8,
-    p: int,
-    row: int,
-    rule: tuple[bool, int, int],
-    interfaces: tuple[Int64, Int64, Int64],
-    out: Columns,
-) -> int:
-    """Read an enhanced or an old packet block; return 0 or what is damaged."""
-    big, kind, size = rule
-    resolution, offset_ns, _snaplen = interfaces
-    start, captured, length, time_ns, interface, _block, _block_b = out
-    if size < 32:
-        return TOO_LONG_FOR_BLOCK
-    number = load32(b, p + 8, big) if kind == _PACKET else load16(b, p + 8, big)
+def _judged(b: Uint8, p: int, head: tuple[int, int], rule: tuple[bool, int]) -> int:
+    """Say what is not a packet block at `p`; NEED_MORE when it is one."""
+    kind, size = head
+    big, limit = rule
+    if kind == 0x0A0D0D0A:  # its byte order is not yet known
+        return OTHER_BLOCK
+    if size % 4 != 0 or size < 12 or size > limit:
+        return BAD_LENGTH
+    if p + size > b.size:
+        return NEED_MORE
+    if kind != _OLD and load32(b, p + size - 4, big) != size:
+        return OTHER_LENGTH
+    if kind not in (_PACKET, _OLD, _SIMPLE):
+        return OTHER_BLOCK
+    # too short for what it is; the first fields of what follows may not be there
+    least = 16 if kind == _SIMPLE else 32
+    return TOO_LONG_FOR_BLOCK if size < least else NEED_MORE
+
+
+@kernel
+def _stamped(b: Uint8, p: int, size: int, big: bool) -> tuple[int, int, int]:
+    """Return what is damaged, or 0, captured and wire bytes of a packet block."""
     captured_b = load32(b, p + 20, big)
-    if captured_b + 32 > size:
-        return TOO_LONG_FOR_BLOCK
-    if number >= resolution.size:
-        return UNKNOWN_INTERFACE
-    ticks = np.uint64(load32(b, p + 12, big)) << np.uint64(32)
-    ticks |= np.uint64(load32(b, p + 16, big))
-    start[row], captured[row] = p + 28, captured_b
-    length[row] = load32(b, p + 24, big)
-    time_ns[row] = to_ns(ticks, resolution[number]) + offset_ns[number]
-    interface[row] = number
-    return 0
+    status = TOO_LONG_FOR_BLOCK if captured_b + 32 > size else 0
+    return status, captured_b, load32(b, p + 24, big)
+
+
+@kernel
+def _interface(b: Uint8, p: int, kind: int, big: bool) -> int:
+    """Return the interface within the section; old blocks have drops beside it."""
+    return load32(b, p + 8, big) if kind == _PACKET else load16(b, p + 8, big)
+
+
+@kernel
+def _ticks(b: Uint8, p: int, big: bool) -> np.uint64:
+    """Return the stamp in units of the interface."""
+    high, low = load32(b, p + 12, big), load32(b, p + 16, big)
+    return np.uint64(high) << np.uint64(32) | np.uint64(low)
 
 
 @kernel
 def _simple(
-    b: Uint8,
-    p: int,
-    row: int,
-    rule: tuple[bool, int],
-    interfaces: tuple[Int64, Int64, Int64],
-    out: Columns,
-) -> int:
-    """Read a simple packet block, which has no stamp; return 0 or what is damaged."""
-    big, size = rule
-    snaplen = interfaces[2]
-    start, captured, length, time_ns, interface, _block, _block_b = out
-    if size < 16:
-        return TOO_LONG_FOR_BLOCK
-    if snaplen.size == 0:
-        return UNKNOWN_INTERFACE
-    length_b, room = load32(b, p + 8, big), size - 16
-    kept = min(length_b, room)
-    if snaplen[0] > 0:
-        kept = min(kept, snaplen[0])
-    start[row], captured[row], length[row] = p + 12, kept, length_b
-    time_ns[row] = 0
-    interface[row] = 0
-    return 0
+    b: Uint8, p: int, size: int, big: bool, snaplen: int
+) -> tuple[int, int, int]:
+    """Return 0, captured and wire bytes of a simple packet block."""
+    length_b = load32(b, p + 8, big)
+    kept = min(length_b, size - 16)
+    return 0, min(kept, snaplen) if snaplen > 0 else kept, length_b
 
 
 @kernel

@@ -36,7 +36,7 @@ def decode_transports(
     start, captured_b, ethertype, network = packets
     protocol, transport, size, fragment = above
     payload_b, payload_at = payload
-    src_port, dst_port = fields[0], fields[1]
+    src_port, dst_port, window, flags, seq, ack = fields
     for i in range(start.size):
         if protocol[i] == 0:
             continue
@@ -47,7 +47,11 @@ def decode_transports(
                 src_port[i], dst_port[i] = be16(b, at), be16(b, at + 2)
             if protocol[i] == TCP:
                 head_b, left_b, wrong = _tcp(b, at, end, size_b)
-                _tcp_fields(b, at, min(end, at + size_b), i, fields)
+                last = min(end, at + size_b)
+                seq[i] = be32(b, at + 4) if at + 8 <= last else 0
+                ack[i] = be32(b, at + 8) if at + 12 <= last else 0
+                flags[i] = u8(b, at + 13) if at + 14 <= last else 0
+                window[i] = be16(b, at + 14) if at + 16 <= last else 0
             else:
                 head_b, left_b, wrong = _udp(b, at, end, size_b, fragment[i] == WHOLE)
             if wrong == 0 and fragment[i] == WHOLE and at + size_b <= end:
@@ -67,26 +71,6 @@ def _tcp(b: Uint8, at: int, end: int, size_b: int) -> tuple[int, int, int]:
     if head_b < 20 or head_b > size_b:
         return 0, 0, MALFORMED
     return head_b, size_b - head_b, 0
-
-
-@kernel
-def _tcp_fields(
-    b: Uint8,
-    at: int,
-    end: int,
-    i: int,
-    fields: tuple[Uint16, Uint16, Uint16, Uint8, Uint32, Uint32],
-) -> None:
-    """Fill what of the header lies before `end`."""
-    _src_port, _dst_port, window, flags, seq, ack = fields
-    if at + 8 <= end:
-        seq[i] = be32(b, at + 4)
-    if at + 12 <= end:
-        ack[i] = be32(b, at + 8)
-    if at + 14 <= end:
-        flags[i] = u8(b, at + 13)
-    if at + 16 <= end:
-        window[i] = be16(b, at + 14)
 
 
 @kernel

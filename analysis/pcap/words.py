@@ -18,7 +18,8 @@ Uint8 = NDArray[np.uint8]
 @kernel
 def u8(b: Uint8, p: int) -> int:
     """Return one byte."""
-    return np.int64(b[p])  # type: ignore[return-value]
+    # A negative place would count from the end; that it is none need not be tested.
+    return np.int64(b[np.uint64(p)])  # type: ignore[return-value]
 
 
 @kernel
