@@ -153,6 +153,9 @@ def load_activities(folder: Path) -> ActivityLog:
     import polars as pl
 
     path = folder / "activities.csv"
+    frame = _plain_rows(path)
+    if frame is not None:
+        return ActivityLog(path=path, frame=frame)
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
@@ -167,6 +170,56 @@ def load_activities(folder: Path) -> ActivityLog:
     schema = {name: kind for name, (kind, _parse) in COLUMNS.items()}
     frame = pl.DataFrame(rows, schema={**schema, "line": int}, orient="row")
     return ActivityLog(path=path, frame=frame)
+
+
+def _plain_rows(path: Path) -> "pl.DataFrame | None":
+    """Read a log that is plain and without a fault, many times faster than by rows.
+
+    None for any other: what is wrong, or unusual, is for the slow way to tell.
+    """
+    import polars as pl
+
+    try:
+        data = path.read_bytes().replace(b"\r\n", b"\n")
+    except OSError:
+        return None
+    # quotes may hide line ends, so that lines could no longer be counted
+    if b'"' in data or b"\r" in data or b"\n\n" in data or data.startswith(b"\n"):
+        return None
+    try:
+        texts = pl.read_csv(data, infer_schema=False, quote_char=None).fill_null("")
+        columns = [_cast(pl.col(name), kind) for name, (kind, _) in COLUMNS.items()]
+        frame = texts.select(*columns).with_columns(
+            line=pl.int_range(2, pl.len() + 2, dtype=pl.Int64)
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    return frame if _is_faultless(frame, data) else None
+
+
+def _cast(column: "pl.Expr", kind: type) -> "pl.Expr":
+    """Return a column of texts as what it says; raises later where it says nonsense."""
+    import polars as pl
+
+    if kind is int:
+        return column.replace("", None).cast(pl.Int64)
+    if kind is bool:
+        return column.replace_strict({"true": True, "false": False})
+    return column
+
+
+def _is_faultless(frame: "pl.DataFrame", data: bytes) -> bool:
+    """Say whether a log that could be read has all that it must."""
+    import polars as pl
+
+    commas = data[: data.find(b"\n")].count(b",") * (frame.height + 1)
+    lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    if frame.height + 1 != lines or data.count(b",") != commas:
+        return False
+    labelled = frame.filter(frame["outcome"].is_in(LABELLED))
+    needed = labelled.select(pl.col("t_ns", "delta_ns").is_null().any())
+    known = frame["outcome"].is_in(OUTCOMES).all() and not frame["attempt"].has_nulls()
+    return bool(known) and not any(needed.row(0))
 
 
 def _typed(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[Any, ...]:

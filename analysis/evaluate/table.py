@@ -1,13 +1,14 @@
 """The features of a campaign as one table, for other tools."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from analysis.errors import DatasetError
 from analysis.evaluate.samples import By, open_recorded, samples_over, windows_of
 from analysis.features.matrix import families
 from analysis.labelling import Overlap
@@ -15,7 +16,7 @@ from analysis.labelling import Overlap
 _FROM_WINDOW = ("attempt", "network", "user", "unit", "home", "firmware")
 
 
-def feature_table(
+def feature_tables(
     folder: Path,
     devices: Sequence[str],
     *,
@@ -23,14 +24,13 @@ def feature_table(
     overlap: Overlap = Overlap.REFUSE,
     n_idle: int = 0,
     seed: int = 0,
-) -> pl.DataFrame:
-    """Return one row per label window: where it comes from, then its features.
+) -> Iterator[pl.DataFrame]:
+    """Return, per device, one row per label window: whence it comes, its features.
 
     Raises DatasetError when the folder cannot be read, LabelError when windows overlap.
     """
     recorded = open_recorded(folder)
     campaign = recorded.campaign
-    parts = []
     for device in devices:
         windows = windows_of(
             recorded, device, overlap=overlap, n_idle=n_idle, seed=seed
@@ -54,10 +54,7 @@ def feature_table(
             **{name: samples.x[:, i] for i, name in enumerate(samples.names)},
         }
         frame = pl.DataFrame([_series(name, v) for name, v in columns.items()])
-        parts.append(
-            frame.select(*(pl.lit(v).alias(n) for n, v in origin.items()), "*")
-        )
-    return pl.concat(parts)
+        yield frame.select(*(pl.lit(v).alias(n) for n, v in origin.items()), "*")
 
 
 def _series(name: str, values: np.ndarray) -> pl.Series:
@@ -65,15 +62,29 @@ def _series(name: str, values: np.ndarray) -> pl.Series:
     return pl.Series(name, values.tolist() if kind else values, dtype=kind)
 
 
-def write_features(table: pl.DataFrame, path: Path) -> None:
-    """Write the table as Parquet; the schema's metadata hold the unit of each feature.
+def write_features(tables: Iterable[pl.DataFrame], path: Path) -> tuple[int, int]:
+    """Write tables below each other as one Parquet file; return its rows and columns.
 
-    The file appears whole or not at all.
+    The schema's metadata hold the unit of each feature. The file appears whole or not
+    at all; what is in memory is one table. Raises DatasetError without any table.
     """
     units = {f.name: f.unit for family in families() for f in family.features}
-    arrow = table.to_arrow()
     about = {b"testbed": json.dumps({"units": units}).encode()}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    pq.write_table(arrow.replace_schema_metadata(about), part, compression="zstd")
-    part.replace(path)
+    height, writer = 0, None
+    try:
+        for table in tables:
+            arrow = table.to_arrow().replace_schema_metadata(about)
+            if writer is None:
+                writer = pq.ParquetWriter(part, arrow.schema, compression="zstd")
+            writer.write_table(arrow)
+            height += table.height
+        if writer is None:
+            raise DatasetError(f"{path}: there is no device to write features of")
+        width = len(writer.schema)
+        writer.close()
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return height, width

@@ -78,15 +78,15 @@ def features(
     """Write one row of features per label window, for other tools."""
     load_kernels()
     from analysis.evaluate.campaign import devices_of
-    from analysis.evaluate.table import feature_table, write_features
+    from analysis.evaluate.table import feature_tables, write_features
 
     options = _options(by, overlap)
     make_current(folder)
-    table = feature_table(
+    tables = feature_tables(
         folder, devices_of(folder, device or ()), **options, n_idle=idle, seed=seed
     )
-    write_features(table, out)
-    print(f"{out}: {table.height} windows, {table.width} columns")
+    height, width = write_features(tables, out)
+    print(f"{out}: {height} windows, {width} columns")
 
 
 def evaluate(

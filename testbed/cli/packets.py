@@ -13,7 +13,7 @@ import typer
 
 from testbed.cli.manifest import keep_manifest_true
 from testbed.cli.reading import Reading
-from testbed.cli.starting import load_kernels
+from testbed.cli.starting import keep_little, load_kernels
 from testbed.clock import SystemClock
 from testbed.errors import ConfigError
 
@@ -269,6 +269,7 @@ def _make(task: _Task, run: "Runner") -> tuple["Index", int]:
         ) -> "Iterable[CapturePart]":
             nonlocal made
             load_kernels()
+            keep_little()
             made = len(jobs)
             reading.begin(sum(job.path.stat().st_size for job in jobs))
             return run(jobs, told)

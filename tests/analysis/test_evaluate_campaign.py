@@ -14,7 +14,7 @@ from analysis.dataset import COLUMNS
 from analysis.errors import AnalysisError, DatasetError, LabelError
 from analysis.evaluate.campaign import devices_of, plan_of, record_of, studies
 from analysis.evaluate.samples import By, samples_of
-from analysis.evaluate.table import feature_table, write_features
+from analysis.evaluate.table import feature_tables, write_features
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
 
@@ -252,15 +252,24 @@ def test_sessions_of_one_activity_each_are_called_confounded(tmp_path):
 
 
 def test_the_feature_table_is_the_samples_with_their_origin(folder, tmp_path):
-    table = feature_table(folder, ["camera", "speaker"])
+    table = pl.concat(feature_tables(folder, ["camera", "speaker"]))
     samples = samples_of(folder, "speaker")
     rows = table.filter(pl.col("device") == "speaker")
     assert np.array_equal(rows.select(samples.names).to_numpy(), samples.x)
     assert rows["activity"].to_list() == list(samples.activity)
     assert table["simulated"].all()
-    write_features(table, tmp_path / "features.parquet")
+    tables = feature_tables(folder, ["camera", "speaker"])
+    size = write_features(tables, tmp_path / "features.parquet")
+    assert size == table.shape
     assert pl.read_parquet(tmp_path / "features.parquet").equals(table)
     assert [p.name for p in tmp_path.iterdir()] == ["features.parquet"]
+
+
+def test_features_of_no_device_are_refused_and_leave_nothing(folder, tmp_path):
+    path = tmp_path / "features.parquet"
+    with pytest.raises(DatasetError, match="there is no device"):
+        write_features(feature_tables(folder, []), path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_evaluate_prints_a_row_per_device_and_calls_the_leaky_splits_leaky(folder):

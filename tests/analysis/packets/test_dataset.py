@@ -1,5 +1,6 @@
 import pytest
 
+from analysis import dataset
 from analysis.dataset import load_activities, load_campaign
 from analysis.errors import DatasetError
 
@@ -25,6 +26,36 @@ def test_a_campaign_and_its_log_are_typed(folder):
     assert log.frame["line"].to_list() == [2, 3]
     assert log.frame["simulated"].to_list() == [True, True]
     assert len(log.labelled()) == 1
+
+
+def test_a_plain_log_is_read_the_fast_way_with_the_same_result(folder, monkeypatch):
+    fast = dataset._plain_rows(folder / "activities.csv")
+    monkeypatch.setattr(dataset, "_plain_rows", lambda _path: None)
+    slow = load_activities(folder).frame
+    assert fast.schema == slow.schema
+    assert fast.equals(slow)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("colour=red", '"colour=red"'),  # quotes could hide the end of a line
+        ("\r\n", "\r"),
+        ("\r\n", "\r\n\r\n"),
+        ("colour=red", "colour=red,more"),
+        ("confirmed,true", "confirmed"),
+        (",5000000000,confirmed", ",,confirmed"),
+        ("confirmed,true", "perhaps,true"),
+        ("confirmed,true", "confirmed,yes"),
+        (",5000000000,", ", 5000000000,"),
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_slow_way(folder, old, new):
+    path = folder / "activities.csv"
+    text = path.read_bytes().decode()
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1).encode())
+    assert dataset._plain_rows(path) is None
 
 
 @pytest.mark.parametrize(
