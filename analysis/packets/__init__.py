@@ -6,7 +6,6 @@ clean(table, rules)                     remove errors and retransmissions, count
 """
 
 from analysis.packets.cleaning import CLEANING_RULES, Cleaned, clean, removed_in
-from analysis.packets.given import write_packets
 from analysis.packets.index import (
     CapturePart,
     DevicePart,
@@ -44,5 +43,4 @@ __all__ = [
     "read_tables",
     "removed_in",
     "tabulate_capture",
-    "write_packets",
 ]

@@ -1,9 +1,9 @@
 """Remove what the paper removes, by named rules, and count it.
 
-errors           IPv4 headers that do not add up, malformed packets, and TCP or UDP
-                 checksums that do not add up. Where a device leaves checksums to its
-                 network card, every packet of a direction looks wrong; the checksums of
-                 such a direction are not looked at
+errors           malformed packets, and checksums of IPv4 headers, TCP or UDP that do
+                 not add up. Where a device leaves checksums to its network card, every
+                 packet of a direction looks wrong; such checksums of such a direction
+                 are not looked at
 retransmissions  TCP segments that tshark calls retransmission, fast or spurious
 out_of_order     TCP segments that come after a later one, though not sent twice
 keep_alives      TCP segments that only ask whether the other side is still there
@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.packets.counts import CERTAIN, WRONG, counts_of
+from analysis.packets.counts import counts_of
 from analysis.packets.index import DevicePart, Index
-from analysis.packets.table import PacketTable, Retransmission
+from analysis.packets.table import Error, PacketTable, Retransmission
 
 Bool = NDArray[np.bool_]
 Codes = NDArray[np.uint8]
@@ -32,14 +32,18 @@ Codes = NDArray[np.uint8]
 # above this share of wrong checksums in a direction they are the network card's work
 _OFFLOAD_SHARE = 0.5
 DEFAULT_RULES = ("errors", "retransmissions")
+_ERRORS = Error.MALFORMED | Error.IP_CHECKSUM | Error.CHECKSUM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offload:
-    """Whether checksums are left to a network card: of packets sent, and received."""
+    """Which checksums are left to a network card.
 
-    sent: bool
-    received: bool
+    sent, received  bits of `Error` that mean nothing for packets of the direction
+    """
+
+    sent: int
+    received: int
 
 
 class Coded(Protocol):
@@ -114,51 +118,61 @@ def removed_in(
 
     Raises AnalysisError for an unknown rule.
     """
-    parts = [each.devices[device] for each in index.captures if device in each.devices]
+    parts = _parts(index, device)
+    offload = _judged(parts)
+    telling = [int(_ERRORS) & ~off for off in (offload.sent, offload.received)]
     removed = {}
     for name in rules:
         find_rule(name)
         if name in _CLASSES:
             classes = _CLASSES[name]
             removed[name] = sum(p.retransmissions[c] for p in parts for c in classes)
-            continue
-        offload = offload_in(index, device)
-        sides = [
-            k for k, gone in enumerate((offload.sent, offload.received)) if not gone
-        ]
-        wrong = sum(part.only_wrong[side] for part in parts for side in sides)
-        removed[name] = sum(part.certain for part in parts) + wrong
+        else:
+            removed[name] = sum(
+                part.n_errors(bits, side)
+                for part in parts
+                for side, bits in enumerate(telling)
+            )
     return removed
 
 
 def offload_of(table: PacketTable) -> Offload:
     """Judge by the packets of a whole table who makes its checksums."""
-    return _judged([counts_of(table).part()])
+    return _judged([counts_of(table)])
 
 
 def offload_in(index: Index, device: str) -> Offload:
     """Judge by the counts of an index who makes the checksums of a device's packets."""
-    parts = [each.devices[device] for each in index.captures if device in each.devices]
-    return _judged(parts)
+    return _judged(_parts(index, device))
+
+
+def _parts(index: Index, device: str) -> list[DevicePart]:
+    return [each.devices[device] for each in index.captures if device in each.devices]
 
 
 def _judged(parts: Sequence[DevicePart]) -> Offload:
     sent, received = (
-        sum(part.wrong[side] for part in parts)
-        > _OFFLOAD_SHARE * sum(part.checked[side] for part in parts)
+        _left_to_card(parts, side, Error.CHECKSUM, [p.checked[side] for p in parts])
+        | _left_to_card(parts, side, Error.IP_CHECKSUM, [p.ip[side] for p in parts])
         for side in (0, 1)
     )
     return Offload(sent=sent, received=received)
 
 
+def _left_to_card(
+    parts: Sequence[DevicePart], side: int, bit: Error, looked_at: Sequence[int]
+) -> int:
+    """Return the bit when most of what was looked at has it, else 0."""
+    wrong = sum(part.n_errors(bit, side) for part in parts)
+    return int(bit) if wrong > _OFFLOAD_SHARE * sum(looked_at) else 0
+
+
 def _errors(packets: Coded, offload: Offload) -> Bool:
-    certain = packets.error & CERTAIN != 0
-    wrong = packets.error & WRONG != 0
-    if offload.sent:
-        wrong &= ~packets.outbound
-    if offload.received:
-        wrong &= packets.outbound
-    bad: Bool = certain | wrong
+    sent, received = (
+        packets.error & np.uint8(int(_ERRORS) & ~off) != 0
+        for off in (offload.sent, offload.received)
+    )
+    bad: Bool = np.where(packets.outbound, sent, received)
     return bad
 
 

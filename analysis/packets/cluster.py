@@ -65,8 +65,9 @@ def _distributed() -> Any:
 
 def _connect(address: str) -> Any:
     distributed = _distributed()
-    # it tells of each attempt to connect; the sentence below is enough
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        # it tells of each attempt to connect; the sentence below is enough
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
     async def ask() -> None:
         async with distributed.rpc(address) as scheduler:
@@ -112,7 +113,7 @@ def _result(future: Any, job: CaptureJob) -> CapturePart:
         reason = f"cannot load this package ({exc}); install it there"
         raise ClusterError(f"a worker {reason}") from exc
     for device, held in part.devices.items():
-        for name in held.files:
+        for name in (file.name for file in held.files):
             path = job.folder / "packets" / f"device={device}" / name
             if not path.exists():
                 reason = "is not here; is the folder shared by all machines?"

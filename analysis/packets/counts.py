@@ -1,7 +1,5 @@
 """Count what the cleaning rules will want to know of a device's packets."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,17 +9,9 @@ from analysis.packets.index import DevicePart
 from analysis.pcap.decode import TCP, UDP, Error
 from analysis.pcap.tcp import Retransmission
 
-CERTAIN = np.uint8(Error.IP_CHECKSUM | Error.MALFORMED)
-WRONG = np.uint8(Error.CHECKSUM)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFile:
-    """A file of packets in order of time: its name, first and last stamp."""
-
-    name: str
-    first_ns: int
-    last_ns: int
+# where a packet is cut or malformed, its checksum was not looked at
+_UNCHECKED = np.uint8(Error.CUT | Error.MALFORMED)
+COUNTED = ("outbound", "protocol", "src_port", "retransmission", "error")
 
 
 class Counts:
@@ -30,15 +20,17 @@ class Counts:
     def __init__(self) -> None:
         self._n = 0
         self._classes = np.zeros(len(Retransmission), dtype=np.int64)
-        self._errors = np.zeros(256, dtype=np.int64)
-        # by direction (sent, received): checked, wrong, only wrong
-        self._sides = np.zeros((2, 3), dtype=np.int64)
+        # by direction: sent, received
+        self._errors = np.zeros((2, 256), dtype=np.int64)
+        self._ip = np.zeros(2, dtype=np.int64)
+        self._checked = np.zeros(2, dtype=np.int64)
 
     def add(
         self,
         *,
         outbound: NDArray[np.bool_],
         protocol: NDArray[np.uint8],
+        src_port: NDArray[np.uint16],
         retransmission: NDArray[np.uint8],
         error: NDArray[np.uint8],
     ) -> None:
@@ -46,38 +38,31 @@ class Counts:
         self._n += outbound.size
         n = self._classes.size
         self._classes += np.bincount(retransmission, minlength=n)
-        self._errors += np.bincount(error, minlength=256)
-        checked = (protocol == TCP) | (protocol == UDP)
-        wrong = error & WRONG != 0
-        alone = wrong & (error & CERTAIN == 0)
+        # fragments after the first have no ports, and no checksum
+        checked = ((protocol == TCP) | (protocol == UDP)) & (src_port != 0)
+        checked &= error & _UNCHECKED == 0
         for side, mine in enumerate((outbound, ~outbound)):
-            for k, hit in enumerate((checked, wrong, alone)):
-                self._sides[side, k] += np.count_nonzero(hit & mine)
+            self._errors[side] += np.bincount(error[mine], minlength=256)
+            self._ip[side] += np.count_nonzero(protocol[mine])
+            self._checked[side] += np.count_nonzero(checked & mine)
 
-    def part(self, files: Sequence[RunFile] = (), n_flows: int = 0) -> DevicePart:
-        """Return the counts, with what else belongs to a part."""
-        bits = np.arange(256)
-        sent, received = self._sides.tolist()
+    def part(self) -> DevicePart:
+        """Return the counts; files are not among them."""
+        sent, received = (
+            {int(code): int(each[code]) for code in np.flatnonzero(each)}
+            for each in self._errors
+        )
         return DevicePart(
-            files=tuple(file.name for file in files),
-            spans_ns=tuple((file.first_ns, file.last_ns) for file in files),
             n_packets=self._n,
-            n_flows=n_flows,
             retransmissions=tuple(self._classes.tolist()),
-            errors={
-                str(bit.name).lower(): int(self._errors[bits & bit != 0].sum())
-                for bit in Error
-            },
-            certain=int(self._errors[bits & int(CERTAIN) != 0].sum()),
-            checked=(sent[0], received[0]),
-            wrong=(sent[1], received[1]),
-            only_wrong=(sent[2], received[2]),
+            errors=(sent, received),
+            ip=(int(self._ip[0]), int(self._ip[1])),
+            checked=(int(self._checked[0]), int(self._checked[1])),
         )
 
 
-def counts_of(packets: Any) -> Counts:
+def counts_of(packets: Any) -> DevicePart:
     """Return the counts of one packet table."""
     counts = Counts()
-    names = ("outbound", "protocol", "retransmission", "error")
-    counts.add(**{name: getattr(packets, name) for name in names})
-    return counts
+    counts.add(**{name: getattr(packets, name) for name in COUNTED})
+    return counts.part()

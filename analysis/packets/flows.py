@@ -7,7 +7,7 @@ begin anew in each capture, which stands beside them; once loaded, they are coun
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from analysis.errors import DatasetError
 from analysis.packets.arrow import named_by, texts_to_arrow, to_arrow, to_numpy
 from analysis.packets.index import find_index
+from analysis.packets.runs import part_of
 from analysis.pcap.conversations import Keys
 from analysis.pcap.jit import kernel
 
@@ -32,10 +33,11 @@ Uint8 = NDArray[np.uint8]
 _FORMAT = 1
 _KEY = b"testbed"
 _FIRST_SIZE = 64
+_PIECE = 16_384  # flows that are written together
 _REPEATS = 3  # retransmission, fast and spurious; the codes above are something else
 
 FLOW_COLUMNS: Mapping[str, str] = {
-    "capture": "i2",
+    "capture": "i4",
     "flow": "i4",
     "protocol": "u1",
     "device_address": "<U39",
@@ -66,7 +68,7 @@ class FlowTable:
     """Conversations of one device, in order of appearance; m rows.
 
     device             name of the device
-    capture            (m,) int16, row of the packet table's `captures`
+    capture            (m,) int32, row of the packet table's `captures`
     flow               (m,) int32, number of the conversation, as in the packet table
     protocol           (m,) uint8, number of the IP protocol
     device_address     (m,) text, address that the device has in it
@@ -88,7 +90,7 @@ class FlowTable:
     """
 
     device: str
-    capture: NDArray[np.int16]
+    capture: NDArray[np.int32]
     flow: Int32
     protocol: Uint8
     device_address: Text
@@ -178,14 +180,27 @@ class FlowTotals:
                 more = np.zeros_like(self._totals)
                 self._totals = np.concatenate([self._totals, more])
 
-    def table(self, keys: Keys, *, device: str, capture: int = 0) -> FlowTable:
+    def tables(self, keys: Keys, *, device: str) -> Iterator[FlowTable]:
+        """Yield the flows so far in pieces, which take less memory than all at once."""
+        for first in range(0, len(self), _PIECE):
+            yield self.table(keys, device=device, rows=slice(first, first + _PIECE))
+
+    def table(
+        self,
+        keys: Keys,
+        *,
+        device: str,
+        capture: int = 0,
+        rows: slice = slice(None),
+    ) -> FlowTable:
         """Return the flows so far.
 
         keys     who talks in the conversations of the capture
         device   its name
         capture  row of the packet table's `captures`
+        rows     some of them only
         """
-        totals = self._totals[: len(self)]
+        totals = self._totals[: len(self)][rows]
         flow = totals[:, _FLOW]
         is_source = totals[:, _IS_SOURCE].astype(bool)
         ends = (
@@ -278,24 +293,37 @@ def _text(number: int) -> str:
     return str(address.ipv4_mapped or address)
 
 
-def write_flows(path: Path, table: FlowTable, capture: str) -> Path:
-    """Write the flows of one capture, wholly or not at all; return the path.
+def write_flows(path: Path, tables: Iterable[FlowTable], capture: str) -> int:
+    """Write the flows of one capture, wholly or not at all; return the bytes.
 
+    tables   pieces of the flow table of one device, one at least
     capture  its name, which stands in the file instead of its number
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(path)
+    writer = None
+    try:
+        for table in tables:
+            arrow = _to_arrow(table, capture)
+            if writer is None:
+                options = {"compression": "zstd", "compression_level": 1}
+                writer = pq.ParquetWriter(part, arrow.schema, **options)
+            writer.write_table(arrow)
+        if writer is not None:
+            writer.close()
+        size_b = part.stat().st_size
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return size_b
+
+
+def _to_arrow(table: FlowTable, capture: str) -> pa.Table:
     columns = {name: _column(getattr(table, name)) for name in FLOW_COLUMNS}
     nothing = np.zeros(len(table), dtype=np.int32)
     columns["capture"] = named_by(nothing, [capture])
     about = {"format": _FORMAT, "device": table.device, "capture": capture}
-    arrow = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about)})
-    part = path.with_suffix(".part")
-    try:
-        pq.write_table(arrow, part, compression="zstd", compression_level=1)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(about)})
 
 
 def load_flows(folder: Path, device: str) -> FlowTable:
@@ -313,7 +341,7 @@ def load_flows(folder: Path, device: str) -> FlowTable:
         if capture.devices[device].n_flows:
             home = folder / "flows" / f"device={device}"
             part = _read(home / f"{capture.name}.parquet")
-            part["capture"] = np.full(part["flow"].size, number, dtype=np.int16)
+            part["capture"] = np.full(part["flow"].size, number, dtype=np.int32)
             part["flow"] = part["flow"] + np.int32(first_flow)
             parts.append(part)
         first_flow += capture.n_conversations

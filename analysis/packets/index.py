@@ -1,13 +1,13 @@
 """What packet tables were made of: `packets.json` of a campaign folder.
 
-It is written last, in one step: a table that it does not name is not whole. It tells
-whether the tables still belong to the captures: size and time of change first, and the
-digest where these differ, as after a copy.
+It is replaced in one step, after the tables that it names: one that it does not name is
+not whole. It tells whether the tables still belong to the captures: size and time of
+change first, and the digest where these differ, as after a copy.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from analysis.dataset import Device
 from analysis.errors import DatasetError
 from analysis.pcap.source import digest_of
 
-# changes whenever the same capture would give another table
-READER = 5
+# changes with the columns of the tables, or of this file: older ones cannot be read
+FORMAT = 3
+# changes whenever the same capture would give another table: older ones can be read,
+# and are made again where the captures are at hand
+READER = 6
 # beside `packets/`, where readers of Parquet expect nothing else
 _NAME = "packets.json"
 
@@ -25,27 +28,41 @@ _NAME = "packets.json"
 class DevicePart:
     """What one capture held of one device.
 
-    files            names of its tables in the device's folder, sorted runs; often one
-    spans_ns         first and last stamp of each of these
+    files            its tables in the device's folder, sorted runs; nearly always one
+    flows_b          bytes of its flow table, 0 when there is none
     n_packets        packets; n_flows conversations
     retransmissions  packets of each class of `Retransmission`
-    errors           packets with each bit of `Error`, by its name in small letters
-    certain          packets with an IPv4 header that does not add up, or malformed
-    checked          TCP and UDP packets (sent, received)
-    wrong            those whose checksum does not add up (sent, received)
-    only_wrong       and of which nothing else is certain (sent, received)
+    errors           packets (sent, received) by `error`, a number of bits of `Error`
+    ip               IP packets (sent, received)
+    checked          those whose TCP or UDP checksum could be looked at
     """
 
-    files: tuple[str, ...] = ()
-    spans_ns: tuple[tuple[int, int], ...] = ()
+    files: tuple["RunFile", ...] = ()
+    flows_b: int = 0
     n_packets: int = 0
     n_flows: int = 0
     retransmissions: tuple[int, ...] = ()
-    errors: Mapping[str, int] = field(default_factory=dict)
-    certain: int = 0
+    errors: tuple[Mapping[int, int], Mapping[int, int]] = ({}, {})
+    ip: tuple[int, int] = (0, 0)
     checked: tuple[int, int] = (0, 0)
-    wrong: tuple[int, int] = (0, 0)
-    only_wrong: tuple[int, int] = (0, 0)
+
+    def n_errors(self, bits: int, side: int | None = None) -> int:
+        """Return how many packets have one of these bits of `Error`.
+
+        side  0 those sent, 1 those received, None both
+        """
+        sides = self.errors if side is None else (self.errors[side],)
+        return sum(n for each in sides for code, n in each.items() if code & bits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFile:
+    """A file of packets in order of time: its name, bytes, first and last stamp."""
+
+    name: str
+    size_b: int
+    first_ns: int
+    last_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +95,14 @@ class CapturePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """All captures of the tables in a folder, in order, and who was looked for."""
+    """All captures of the tables in a folder, in order, and who was looked for.
+
+    reader  version that made them
+    """
 
     devices: Mapping[str, Mapping[str, Any]]
     captures: tuple[CapturePart, ...]
+    reader: int = READER
 
     @property
     def covered_ns(self) -> tuple[tuple[int, int], ...]:
@@ -108,7 +129,7 @@ def write_index(folder: Path, index: Index) -> None:
     """Write the index of the tables in a folder, in one step."""
     path = folder / _NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"format": 2, "reader": READER, **asdict(index)}
+    about = {"format": FORMAT, **asdict(index)}
     part = path.with_suffix(".part")
     try:
         part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
@@ -124,17 +145,17 @@ def remove_index(folder: Path) -> None:
 
 
 def find_index(folder: Path) -> Index | None:
-    """Read the index; None when there is none, or one of another reader.
+    """Read the index; None when there is none, or one of another format.
 
     Raises DatasetError when it is damaged.
     """
     path = folder / _NAME
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["reader"] != READER:
+        if data["format"] != FORMAT:
             return None
         captures = tuple(_capture(each) for each in data["captures"])
-        return Index(devices=data["devices"], captures=captures)
+        return Index(devices=data["devices"], captures=captures, reader=data["reader"])
     except FileNotFoundError:
         return None
     except OSError as exc:
@@ -155,41 +176,47 @@ def load_index(folder: Path) -> Index:
 def _capture(data: dict[str, Any]) -> CapturePart:
     devices = {
         name: DevicePart(
-            files=tuple(part["files"]),
-            spans_ns=tuple((first, last) for first, last in part["spans_ns"]),
+            files=tuple(RunFile(**file) for file in part["files"]),
+            flows_b=part["flows_b"],
             n_packets=part["n_packets"],
             n_flows=part["n_flows"],
             retransmissions=tuple(part["retransmissions"]),
-            errors=part["errors"],
-            certain=part["certain"],
+            errors=(_codes(part["errors"][0]), _codes(part["errors"][1])),
+            ip=tuple(part["ip"]),
             checked=tuple(part["checked"]),
-            wrong=tuple(part["wrong"]),
-            only_wrong=tuple(part["only_wrong"]),
         )
         for name, part in data["devices"].items()
     }
     return CapturePart(**{**data, "devices": devices})
 
 
+def _codes(counts: Mapping[str, int]) -> dict[int, int]:
+    return {int(code): count for code, count in counts.items()}
+
+
 def current_parts(
     index: Index | None, captures: Sequence[Path], devices: Sequence[Device]
 ) -> dict[str, CapturePart]:
-    """Return by name the captures whose tables need not be made again."""
-    if index is None:
+    """Return by name the captures whose tables need not be made again.
+
+    They have the time of change that the file has now, so that it is looked at once.
+    """
+    if index is None or index.reader != READER:
         return {}
     wanted = {device.name: identity(device) for device in devices}
     if any(index.devices.get(name) != known for name, known in wanted.items()):
         return {}
     known_parts = {each.name: each for each in index.captures}
-    return {
-        path.name: part
-        for path in captures
-        if (part := known_parts.get(path.name)) is not None and _is_same(part, path)
-    }
+    found = {path.name: _same(known_parts.get(path.name), path) for path in captures}
+    return {name: part for name, part in found.items() if part is not None}
 
 
-def _is_same(part: CapturePart, path: Path) -> bool:
+def _same(part: CapturePart | None, path: Path) -> CapturePart | None:
     state = path.stat()
-    if state.st_size != part.size_b:
-        return False
-    return state.st_mtime_ns == part.mtime_ns or digest_of(path) == part.digest
+    if part is None or state.st_size != part.size_b:
+        return None
+    if state.st_mtime_ns == part.mtime_ns:
+        return part
+    if digest_of(path) != part.digest:
+        return None
+    return replace(part, mtime_ns=state.st_mtime_ns)

@@ -4,11 +4,15 @@ What is already made of a capture that did not change is kept; what was finished
 a fault or an interruption is kept as well.
 """
 
+import fcntl
+import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from analysis.dataset import Device
 from analysis.errors import DatasetError
@@ -24,6 +28,7 @@ from analysis.packets.index import (
 from analysis.packets.parquet import load_packets
 from analysis.packets.table import PacketTable
 from analysis.packets.tabulate import CaptureJob, tabulate_capture
+from analysis.pcap.errors import CaptureError
 
 # does jobs, in any order and anywhere, and yields what came out of each; is told of a
 # function to call with the bytes of captures that were read since its last call
@@ -65,7 +70,9 @@ def is_current(folder: Path, devices: Sequence[Device]) -> bool:
         captures = find_raw(folder)
     except DatasetError:
         return True
-    return len(_kept(folder, captures, devices)) == len(captures)
+    names = [path.name for path in captures]
+    same = names == [each.name for each in index.captures]
+    return same and len(_kept(folder, index, captures, devices)) == len(captures)
 
 
 def make_tables(
@@ -81,37 +88,77 @@ def make_tables(
     run       does the work; by default threads of this process
     progress  called with bytes of captures that were read since its last call
 
-    Raises DatasetError when two captures have one name, CaptureError when one is
+    Tables of other captures are removed. Raises DatasetError when two captures have one
+    name or another process makes tables in the folder, CaptureError when one is
     damaged, OSError when a table cannot be written. The tables of other captures are
     whole then, and will not be made again.
     """
     _refuse_twins(captures)
-    jobs = [CaptureJob(path=p, devices=tuple(devices), folder=folder) for p in captures]
-    parts = _kept(folder, captures, devices)
+    known = find_index(folder)
+    parts = _kept(folder, known, captures, devices)
+    todo = [path for path in captures if path.name not in parts]
+    if not todo and known is not None:
+        index = _index(known.devices, captures, parts)
+        if index != known:  # captures were taken away, or looked at after a copy
+            _write(folder, index)
+        return index
     identities = {device.name: identity(device) for device in devices}
-
-    def index() -> Index:
-        kept = tuple(parts[p.name] for p in captures if p.name in parts)
-        return Index(devices=identities, captures=kept)
-
-    todo = [job for job in jobs if job.path.name not in parts]
-    if todo:
+    jobs = [CaptureJob(path=p, devices=tuple(devices), folder=folder) for p in todo]
+    with _alone_in(folder):
         # first: from now on, tables that are made anew are no longer the old ones
-        write_index(folder, index())
+        write_index(folder, _index(identities, captures, parts))
         due = 1
         try:
-            for part in (run or run_here)(todo, progress or _nobody):
+            for part in (run or run_here)(jobs, progress or _nobody):
                 parts[part.name] = part
                 if len(parts) >= due:  # should the power fail, little is lost
-                    write_index(folder, index())
+                    write_index(folder, _index(identities, captures, parts))
                     due = len(parts) * 9 // 8 + 1
         finally:
-            _tidy(folder, index())
+            _tidy(folder, _index(identities, captures, parts))
             if parts:
-                write_index(folder, index())
+                write_index(folder, _index(identities, captures, parts))
             else:
                 remove_index(folder)
-    return index()
+    return _index(identities, captures, parts)
+
+
+def _index(
+    devices: Mapping[str, Mapping[str, Any]],
+    captures: Sequence[Path],
+    parts: Mapping[str, CapturePart],
+) -> Index:
+    kept = tuple(parts[p.name] for p in captures if p.name in parts)
+    return Index(devices=devices, captures=kept)
+
+
+def _write(folder: Path, index: Index) -> None:
+    """Write an index that names no new table, where that is allowed."""
+    if not os.access(folder, os.W_OK):
+        return  # looked at again the next time
+    with _alone_in(folder):
+        write_index(folder, index)
+        _tidy(folder, index)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from making tables in the folder. Raises DatasetError.
+
+    The lock goes with the process, however that ends, and leaves no file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        os.close(place)
+        reason = "another process is making packet tables here; wait for it"
+        raise DatasetError(f"{folder}: {reason}") from exc
+    try:
+        yield
+    finally:
+        os.close(place)
 
 
 def read_tables(
@@ -148,26 +195,42 @@ def run_here(
 
         return tabulate_capture(job, told)
 
+    failed: list[BaseException] = []
     with ThreadPoolExecutor(max_workers=workers or _SIDE_BY_SIDE) as pool:
         waiting = {pool.submit(one, job) for job in jobs}
         try:
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from _results(done)
+                yield from _finished(done, failed)
+                if failed:  # what is being read is left, what is finished is kept
+                    stop.set()
+                    waiting = {each for each in waiting if not each.cancel()}
         finally:
             stop.set()
             for future in waiting:
                 future.cancel()
+    if failed:
+        raise _joined(failed)
 
 
-def _results(done: Iterable[Future[CapturePart]]) -> Iterator[CapturePart]:
-    """Yield what went well before raising what did not."""
-    failed = [future for future in done if future.exception() is not None]
+def _finished(
+    done: Iterable[Future[CapturePart]], failed: list[BaseException]
+) -> Iterator[CapturePart]:
+    """Yield what went well, add to `failed` what did not."""
     for future in done:
-        if future not in failed:
+        fault = future.exception()
+        if fault is None:
             yield future.result()
-    for future in failed:
-        future.result()
+        elif not isinstance(fault, _StoppedError):
+            failed.append(fault)
+
+
+def _joined(failed: Sequence[BaseException]) -> BaseException:
+    """Return one fault for several: all sentences, when all are of captures."""
+    faults = [each for each in failed if isinstance(each, CaptureError)]
+    if len(faults) < 2 or len(faults) < len(failed):
+        return failed[0]
+    return DatasetError("\n  ".join((f"{len(faults)} faults", *map(str, faults))))
 
 
 def _nobody(_size_b: int) -> None:
@@ -181,26 +244,45 @@ def _refuse_twins(captures: Sequence[Path]) -> None:
             both = f"{names[path.name]} and {path}"
             raise DatasetError(f"{both} have one name; rename one of them")
         names[path.name] = path
+    for name, path in names.items():
+        stem, dot, number = name.rpartition(".run")
+        if dot and number.isdigit() and stem in names:
+            both = f"{names[stem]} and {path}"
+            raise DatasetError(f"{both} would have one table; rename one of them")
 
 
 def _kept(
-    folder: Path, captures: Sequence[Path], devices: Sequence[Device]
+    folder: Path,
+    index: Index | None,
+    captures: Sequence[Path],
+    devices: Sequence[Device],
 ) -> dict[str, CapturePart]:
     """Return by name the captures whose tables are there and need not be made again."""
-    parts = current_parts(find_index(folder), captures, devices)
+    parts = current_parts(index, captures, devices)
     return {
         name: part
         for name, part in parts.items()
-        if all((folder / table).exists() for table in _tables(part))
+        if all(_has(folder / table, b) for table, b in _tables(part).items())
     }
 
 
-def _tables(capture: CapturePart) -> Iterator[str]:
-    """Yield the tables of a capture, as paths within the folder."""
+def _has(path: Path, size_b: int) -> bool:
+    """Say whether a table is there, and as long as it was: power may have failed."""
+    try:
+        return path.stat().st_size == size_b
+    except FileNotFoundError:
+        return False
+
+
+def _tables(capture: CapturePart) -> dict[str, int]:
+    """Return the tables of a capture, as paths within the folder, and their bytes."""
+    found = {}
     for device, part in capture.devices.items():
-        yield from (f"packets/device={device}/{name}" for name in part.files)
+        for file in part.files:
+            found[f"packets/device={device}/{file.name}"] = file.size_b
         if part.n_flows:
-            yield f"flows/device={device}/{capture.name}.parquet"
+            found[f"flows/device={device}/{capture.name}.parquet"] = part.flows_b
+    return found
 
 
 def _tidy(folder: Path, index: Index) -> None:

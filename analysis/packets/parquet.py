@@ -23,6 +23,8 @@ from analysis.packets.table import COLUMNS, PacketTable, empty_table
 Piece = dict[str, NDArray[Any]]
 
 _BATCH = 131_072
+_SMALLEST_BATCH = 2_048
+_MOST_FLOWS = 2**31 - 1
 _TEXTS = {"remote": "remote_address", "capture": "capture"}
 
 
@@ -42,7 +44,7 @@ def iter_packets(folder: Path, device: str) -> Iterator[PacketTable]:
     the earlier. Raises DatasetError when there is no table or it cannot be read.
     """
     index = _index_of(folder, device)
-    numbers = _Numbers(index)
+    numbers = Numbers(index)
     captures = tuple(each.name for each in index.captures)
     found = False
     for piece in iter_columns(folder, device, tuple(COLUMNS), numbers=numbers):
@@ -63,7 +65,7 @@ def iter_columns(
     device: str,
     columns: Sequence[str],
     *,
-    numbers: "_Numbers | None" = None,
+    numbers: "Numbers | None" = None,
 ) -> Iterator[Piece]:
     """Read some columns of the packet table of a device, in order of time.
 
@@ -72,15 +74,15 @@ def iter_columns(
     Raises DatasetError when there is no table or it cannot be read.
     """
     index = _index_of(folder, device)
-    numbers = numbers or _Numbers(index)
+    numbers = numbers or Numbers(index)
     runs = []
     for number, capture in enumerate(index.captures):
         part = capture.devices.get(device, DevicePart())
-        for name, span_ns in zip(part.files, part.spans_ns, strict=True):
-            path = folder / "packets" / f"device={device}" / name
+        for file in part.files:
             run = _Run(
-                path=path,
-                first_ns=span_ns[0],
+                path=folder / "packets" / f"device={device}" / file.name,
+                first_ns=file.first_ns,
+                last_ns=file.last_ns,
                 capture=number,
                 numbers=numbers,
                 columns=tuple(columns),
@@ -98,8 +100,11 @@ def _index_of(folder: Path, device: str) -> Index:
 
 
 @dataclass(slots=True)
-class _Numbers:
-    """How captures, flows and addresses are numbered across captures."""
+class Numbers:
+    """How captures, flows and addresses are numbered across captures.
+
+    remotes  addresses so far, each once
+    """
 
     index: Index
     remotes: list[str] = field(default_factory=list)
@@ -108,7 +113,10 @@ class _Numbers:
 
     def __post_init__(self) -> None:
         counts = [each.n_conversations for each in self.index.captures]
-        self.first_flow = [sum(counts[:k]) for k in range(len(counts))]
+        self.first_flow = np.cumsum([0, *counts]).tolist()
+        if self.first_flow[-1] > _MOST_FLOWS:
+            reason = f"more than {_MOST_FLOWS} conversations cannot be numbered"
+            raise DatasetError(f"{reason}; split the campaign")
 
     def of_remotes(self, column: pa.DictionaryArray) -> NDArray[np.int32]:
         """Return numbers that mean the same in all captures; -1 for none."""
@@ -129,22 +137,24 @@ class _Run:
 
     path: Path
     first_ns: int
+    last_ns: int
     capture: int
-    numbers: _Numbers
+    numbers: Numbers
     columns: tuple[str, ...]
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self, most: int) -> Iterator[Piece]:
+        """Yield the packets, up to `most` at a time."""
         wanted = [_TEXTS.get(name, name) for name in self.columns]
         try:
             with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(_BATCH, columns=wanted):
+                for batch in file.iter_batches(most, columns=wanted):
                     yield {name: self._column(name, batch) for name in self.columns}
         except (OSError, KeyError, pa.ArrowException) as exc:
             raise DatasetError(f"{self.path}: is no packet table: {exc}") from exc
 
     def _column(self, name: str, batch: pa.RecordBatch) -> NDArray[Any]:
         if name == "capture":
-            return np.full(batch.num_rows, self.capture, dtype=np.int16)
+            return np.full(batch.num_rows, self.capture, dtype=np.int32)
         if name == "remote":
             return self.numbers.of_remotes(batch.column("remote_address"))
         column = np.array(to_numpy(batch.column(name)), dtype=COLUMNS[name])
@@ -158,12 +168,14 @@ def _merged(runs: list[_Run]) -> Iterator[Piece]:
     """Yield the pieces of all runs in order of time; most do not overlap."""
     waiting = list(runs)
     active: list[_Active] = []
+    # pieces of all runs that overlap are in memory at the same time
+    most = max(_SMALLEST_BATCH, _BATCH // max(1, _side_by_side(runs)))
     while waiting or active:
         if not active:
-            active.append(_Active(waiting.pop(0)))
+            active.append(_Active(waiting.pop(0), most))
         horizon = min(each.last_ns for each in active)
         if waiting and waiting[0].first_ns <= horizon:
-            active.append(_Active(waiting.pop(0)))
+            active.append(_Active(waiting.pop(0), most))
             continue
         # all up to here is known: what follows in each run is not earlier
         parts = [part for each in active if (part := each.until(horizon)) is not None]
@@ -176,11 +188,19 @@ def _merged(runs: list[_Run]) -> Iterator[Piece]:
         yield {name: column[order] for name, column in whole.items()}
 
 
+def _side_by_side(runs: list[_Run]) -> int:
+    """Return how many runs overlap at most."""
+    begins = [(run.first_ns, 1) for run in runs]
+    ends = [(run.last_ns + 1, -1) for run in runs]
+    steps = np.cumsum([step for _at, step in sorted(begins + ends)])
+    return int(steps.max(initial=0))
+
+
 class _Active:
     """A run and the piece of it that is being merged."""
 
-    def __init__(self, run: _Run) -> None:
-        self._pieces = run.pieces()
+    def __init__(self, run: _Run, most: int) -> None:
+        self._pieces = run.pieces(most)
         self._piece: Piece = {"time_ns": np.zeros(0, dtype=np.int64)}
         self.fill()
 

@@ -8,7 +8,8 @@ a clock was set back or captures were joined.
 
 import contextlib
 import json
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,20 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.packets.arrow import named_by, to_arrow
-from analysis.packets.counts import RunFile
+from analysis.packets.index import RunFile
 
 Columns = Mapping[str, NDArray[Any]]
 
 BUFFERED = 65_536  # packets of a device that are sorted together
 KEY = b"testbed"
-_ROW_GROUP = 262_144
+_MOST_OPEN = 16  # runs that are written at a time; one more closes the first
 
 SCHEMA = pa.schema(
     [
         ("time_ns", pa.int64()),
         ("length_b", pa.uint32()),
         ("outbound", pa.bool_()),
+        ("ethertype", pa.uint16()),
         ("protocol", pa.uint8()),
         ("remote_address", pa.dictionary(pa.int32(), pa.string())),
         ("src_port", pa.uint16()),
@@ -52,6 +54,7 @@ _PARQUET: dict[str, Any] = {
     "compression_level": 1,
     "use_dictionary": [
         "length_b",
+        "ethertype",
         "protocol",
         "remote_address",
         "src_port",
@@ -73,28 +76,46 @@ _PARQUET: dict[str, Any] = {
 }
 
 
+def run_name(capture: str, number: int) -> str:
+    """Return the name of a run of a capture; the first is named like the capture."""
+    return f"{capture}.parquet" if number == 0 else f"{capture}.run{number}.parquet"
+
+
+def part_of(path: Path) -> Path:
+    """Return a place beside `path` to write it in, that nobody else writes in."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
+
+
 class SortedRuns:
     """Takes packets of one device of one capture, block by block.
 
-    folder   where the files are made, as `<capture>.parquet`, `<capture>.1.parquet`
+    folder   where the files are made
     capture  name of the capture
+    about    metadata of the schema, as JSON under the key `testbed`
     pool     writes while further packets are read, one buffer at a time
 
-    Files are written beside their place and moved there by `close`; `discard` leaves
-    none.
+    Files are written beside their place and moved there when they are whole; `discard`
+    leaves none.
     """
 
     def __init__(
-        self, folder: Path, capture: str, pool: Executor | None = None
+        self,
+        folder: Path,
+        capture: str,
+        about: Mapping[str, Any],
+        pool: Executor | None = None,
     ) -> None:
         self._folder = folder
         self._capture = capture
+        self._about = json.dumps(about)
         self._pool = pool
         self._writing: Future[None] | None = None
         self._blocks: list[Columns] = []
         self._buffered = 0
-        self._runs: list[_Run] = []
-        self.addresses: list[str] = []  # texts that the column `remote` counts
+        self._open: list[_Run] = []
+        self._files: list[RunFile] = []
+        # texts that the column `remote` counts; it grows, and never changes otherwise
+        self.addresses: Sequence[str] = ()
 
     def add(self, columns: Columns) -> None:
         """Take a block of packets: all columns of the schema but `capture`.
@@ -107,21 +128,26 @@ class SortedRuns:
             # what came last may still be overtaken: a quarter of it stays
             self._write(keep=BUFFERED // 4)
 
-    def close(self, about: Mapping[str, Any]) -> tuple[RunFile, ...]:
-        """Write what is left and return the files.
+    def flush(self) -> None:
+        """Begin to write what is left; `close` waits for it."""
+        self._write(keep=0)
 
-        about  metadata of the schema, as JSON under the key `testbed`
-        """
+    def close(self) -> tuple[RunFile, ...]:
+        """Write what is left and return the files."""
         self._write(keep=0)
         self._wait()
-        return tuple(run.close(about) for run in self._runs)
+        while self._open:
+            self._close_first()
+        return tuple(self._files)
 
     def discard(self) -> None:
         """Leave nothing behind."""
         if self._writing is not None:
             wait([self._writing])
-        for run in self._runs:
+        for run in self._open:
             run.discard()
+        for file in self._files:
+            (self._folder / file.name).unlink(missing_ok=True)
 
     def _write(self, keep: int) -> None:
         if not self._buffered:
@@ -138,11 +164,10 @@ class SortedRuns:
             self._blocks.append({n: c[-keep:].copy() for n, c in whole.items()})
         self._buffered = min(keep, stamps.size)
         self._wait()
-        addresses = list(self.addresses)
         if self._pool is None:
-            self._spread(done, addresses)
+            self._spread(done)
         else:
-            self._writing = self._pool.submit(self._spread, done, addresses)
+            self._writing = self._pool.submit(self._spread, done)
 
     def _wait(self) -> None:
         """Let what is being written come to its end. Raises what went wrong."""
@@ -150,62 +175,78 @@ class SortedRuns:
             writing, self._writing = self._writing, None
             writing.result()
 
-    def flush(self) -> None:
-        """Begin to write what is left; `close` waits for it."""
-        self._write(keep=0)
-
-    def _spread(self, columns: Columns, addresses: list[str]) -> None:
+    def _spread(self, columns: Columns) -> None:
         """Write sorted packets, each into the first run that they do not break."""
-        for run in self._runs:
+        for run in self._open:
             first = int(np.searchsorted(columns["time_ns"], run.last_ns, side="left"))
-            run.write({n: c[first:] for n, c in columns.items()}, addresses)
+            run.write({n: c[first:] for n, c in columns.items()}, self.addresses)
             columns = {n: c[:first] for n, c in columns.items()}
-        if columns["time_ns"].size:
-            number = f".{len(self._runs)}" if self._runs else ""
-            path = self._folder / f"{self._capture}{number}.parquet"
-            run = _Run(path, self._capture)
-            self._runs.append(run)
-            run.write(columns, addresses)
+        if not columns["time_ns"].size:
+            return
+        if len(self._open) == _MOST_OPEN:
+            self._close_first()
+        name = run_name(self._capture, len(self._files) + len(self._open))
+        run = _Run(self._folder / name, self._capture, self._about)
+        self._open.append(run)
+        run.write(columns, self.addresses)
+
+    def _close_first(self) -> None:
+        self._files.append(self._open[0].close())
+        self._open.pop(0)
 
 
 class _Run:
     """One Parquet file, in order of time."""
 
-    def __init__(self, path: Path, capture: str) -> None:
+    def __init__(self, path: Path, capture: str, about: str) -> None:
         self._path = path
-        self._part = path.with_suffix(".part")
+        self._part = part_of(path)
         self._capture = capture
-        self.first_ns: int | None = None
+        self._first_ns: int | None = None
         self.last_ns = -(1 << 63)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(self._part, SCHEMA, **_PARQUET)
+        schema = SCHEMA.with_metadata({KEY: about})
+        try:
+            self._writer = pq.ParquetWriter(self._part, schema, **_PARQUET)
+        except OSError:
+            self._part.unlink(missing_ok=True)
+            raise
 
-    def write(self, columns: Columns, addresses: list[str]) -> None:
+    def write(self, columns: Columns, addresses: Sequence[str]) -> None:
         n = columns["time_ns"].size
         if not n:
             return
-        arrays = {
-            name: to_arrow(column)
-            for name, column in columns.items()
-            if name != "remote"
-        }
-        arrays["remote_address"] = named_by(columns["remote"], addresses)
+        numbers = [name for name in columns if name != "remote"]
+        arrays = {name: to_arrow(columns[name]) for name in numbers}
+        arrays["remote_address"] = _named(columns["remote"], addresses)
         arrays["capture"] = named_by(np.zeros(n, dtype=np.int32), [self._capture])
         chosen = [arrays[name] for name in SCHEMA.names]
-        rows = pa.Table.from_arrays(chosen, schema=SCHEMA)
-        self._writer.write_table(rows, row_group_size=_ROW_GROUP)
-        if self.first_ns is None:
-            self.first_ns = int(columns["time_ns"][0])
+        self._writer.write_table(pa.Table.from_arrays(chosen, schema=SCHEMA))
+        if self._first_ns is None:
+            self._first_ns = int(columns["time_ns"][0])
         self.last_ns = int(columns["time_ns"][-1])
 
-    def close(self, about: Mapping[str, Any]) -> RunFile:
-        self._writer.add_key_value_metadata({KEY: json.dumps(about)})
+    def close(self) -> RunFile:
         self._writer.close()
+        size_b = self._part.stat().st_size
         self._part.replace(self._path)
-        first_ns = self.last_ns if self.first_ns is None else self.first_ns
-        return RunFile(name=self._path.name, first_ns=first_ns, last_ns=self.last_ns)
+        first_ns = self.last_ns if self._first_ns is None else self._first_ns
+        return RunFile(
+            name=self._path.name,
+            size_b=size_b,
+            first_ns=first_ns,
+            last_ns=self.last_ns,
+        )
 
     def discard(self) -> None:
         with contextlib.suppress(OSError):  # its last bytes find no room either
             self._writer.close()
         self._part.unlink(missing_ok=True)
+
+
+def _named(remote: NDArray[np.int32], addresses: Sequence[str]) -> pa.Array:
+    """Return addresses as texts, with none in the dictionary that nobody has."""
+    used, number = np.unique(remote, return_inverse=True)
+    n_none = int(np.count_nonzero(used < 0))  # -1 comes first, if at all
+    texts = [addresses[each] for each in used[n_none:].tolist()]
+    return named_by((number - n_none).astype(np.int32), texts)

@@ -47,6 +47,8 @@ class Selector:
         """Return the device's packets among those of a batch; see `beacon_rows`."""
         sent = decoded.src_mac == self._mac
         mine = sent | (decoded.dst_mac == self._mac)
+        if not self._mac:  # stands for a MAC that is not known
+            sent[:], mine[:] = False, False
         if self._ip is not None:
             bare = decoded.dst_mac == 0
             if bare.any():

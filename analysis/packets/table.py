@@ -15,6 +15,7 @@ COLUMNS: Mapping[str, type[np.generic]] = {
     "time_ns": np.int64,
     "length_b": np.uint32,
     "outbound": np.bool_,
+    "ethertype": np.uint16,
     "protocol": np.uint8,
     "remote": np.int32,
     "src_port": np.uint16,
@@ -26,7 +27,7 @@ COLUMNS: Mapping[str, type[np.generic]] = {
     "flow": np.int32,
     "retransmission": np.uint8,
     "error": np.uint8,
-    "capture": np.int16,
+    "capture": np.int32,
     "frame": np.int64,
 }
 
@@ -39,6 +40,7 @@ class PacketTable:
     time_ns         (n,) int64, ns UTC on the capture's clock, not decreasing
     length_b        (n,) uint32, bytes of the frame on the wire
     outbound        (n,) bool, True when the device sent it
+    ethertype       (n,) uint16, 0x0800 IPv4, 0x86DD IPv6, 0x0806 ARP, ...; 0 unknown
     protocol        (n,) uint8, number of the IP protocol; 0 means not IP (ARP, ...)
     remote          (n,) int32, row of `remotes`; -1 when not IP
     src_port        (n,) uint16, TCP and UDP; else 0
@@ -51,7 +53,7 @@ class PacketTable:
                     IP. A flow ends with its capture file; see `analysis.packets.flows`
     retransmission  (n,) uint8, number of `Retransmission`, 0 for none
     error           (n,) uint8, bits of `Error`
-    capture         (n,) int16, row of `captures`
+    capture         (n,) int32, row of `captures`
     frame           (n,) int64, number in that capture, from 1, as Wireshark shows it
     remotes         addresses of the other endpoints, as text
     captures        names of the raw captures
@@ -63,6 +65,7 @@ class PacketTable:
     time_ns: NDArray[np.int64]
     length_b: NDArray[np.uint32]
     outbound: NDArray[np.bool_]
+    ethertype: NDArray[np.uint16]
     protocol: NDArray[np.uint8]
     remote: NDArray[np.int32]
     src_port: NDArray[np.uint16]
@@ -74,7 +77,7 @@ class PacketTable:
     flow: NDArray[np.int32]
     retransmission: NDArray[np.uint8]
     error: NDArray[np.uint8]
-    capture: NDArray[np.int16]
+    capture: NDArray[np.int32]
     frame: NDArray[np.int64]
     remotes: tuple[str, ...] = ()
     captures: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ side, and on other machines, with the same result.
 import ipaddress
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from analysis.dataset import Device
 from analysis.packets.block import Block, blocks_of
-from analysis.packets.counts import Counts
+from analysis.packets.counts import COUNTED, Counts
 from analysis.packets.flows import FlowTotals, write_flows
 from analysis.packets.index import CapturePart, DevicePart
 from analysis.packets.runs import SortedRuns
@@ -99,25 +99,25 @@ class _Work:
             each.take(block, analysed, self._addresses)
 
     def _time(self, time_ns: Int64) -> None:
-        before = time_ns[:1] if self._last_ns is None else [self._last_ns]
-        steps = np.diff(time_ns, prepend=before)
-        self._n_backwards += int(np.count_nonzero(steps < 0))
-        self._last_ns = int(time_ns[-1])
         stamped = time_ns[time_ns != 0]  # simple packets have no stamp
-        if stamped.size:
-            first, last = int(stamped.min()), int(stamped.max())
-            if self._span is not None:
-                first, last = min(first, self._span[0]), max(last, self._span[1])
-            self._span = first, last
+        if not stamped.size:
+            return
+        before = stamped[:1] if self._last_ns is None else [self._last_ns]
+        steps = np.diff(stamped, prepend=before)
+        self._n_backwards += int(np.count_nonzero(steps < 0))
+        self._last_ns = int(stamped[-1])
+        first, last = int(stamped.min()), int(stamped.max())
+        if self._span is not None:
+            first, last = min(first, self._span[0]), max(last, self._span[1])
+        self._span = first, last
 
     def finished(self, stream: CaptureStream, mtime_ns: int) -> CapturePart:
         """Write what is left."""
         first_ns, last_ns = self._span or (None, None)
-        about = {"capture": self._job.path.name, "covered_ns": [first_ns, last_ns]}
         keys = self._conversations.keys()
         for each in self._devices:
             each.flush()
-        devices = {each.name: each.finished(about, keys) for each in self._devices}
+        devices = {each.name: each.finished(keys) for each in self._devices}
         self._pool.shutdown()
         return CapturePart(
             name=self._job.path.name,
@@ -148,16 +148,18 @@ class _Addresses:
         self._conversations = conversations
         self._known: dict[tuple[int, int], int] = {}
         self.texts: list[str] = []
-        self.ends = np.zeros((0, 2), dtype=np.int32)  # of source, destination
+        self.ends = np.zeros((1024, 2), dtype=np.int32)  # of source, destination
+        self._n = 0
 
     def update(self) -> None:
         """Take in the conversations that are new."""
         n = len(self._conversations)
-        if n == len(self.ends):
-            return
-        keys = self._conversations.keys(len(self.ends))
-        columns = [self._numbers(side) for side in (keys.src, keys.dst)]
-        self.ends = np.concatenate((self.ends, np.column_stack(columns)))
+        while n > len(self.ends):
+            self.ends = np.concatenate((self.ends, np.zeros_like(self.ends)))
+        keys = self._conversations.keys(self._n)
+        for column, side in enumerate((keys.src, keys.dst)):
+            self.ends[self._n : n, column] = self._numbers(side)
+        self._n = n
 
     def _numbers(self, halves: NDArray[np.uint64]) -> NDArray[np.int32]:
         pairs = map(tuple, halves.tolist())
@@ -177,12 +179,12 @@ class _DeviceWork:
     def __init__(self, device: Device, job: CaptureJob, pool: Executor) -> None:
         self.name = device.name
         self._selector = Selector(device)
-        folder = job.folder / "packets" / f"device={device.name}"
-        self._runs = SortedRuns(folder, job.path.name, pool)
-        self._flows_file = (
-            job.folder / "flows" / f"device={device.name}" / f"{job.path.name}.parquet"
-        )
         self._capture = job.path.name
+        place = f"device={device.name}"
+        about = {"capture": self._capture, "device": device.name}
+        folder = job.folder / "packets" / place
+        self._runs = SortedRuns(folder, self._capture, about, pool)
+        self._flows = job.folder / "flows" / place / f"{self._capture}.parquet"
         self._totals = FlowTotals()
         self._counts = Counts()
 
@@ -191,8 +193,7 @@ class _DeviceWork:
         if not selected.rows.size:
             return
         columns = _columns(block, analysed, selected, addresses.ends)
-        counted = ("outbound", "protocol", "retransmission", "error")
-        self._counts.add(**{name: columns[name] for name in counted})
+        self._counts.add(**{name: columns[name] for name in COUNTED})
         summed = ("flow", "outbound", "time_ns", "length_b", "payload_b", "tcp_flags")
         self._totals.add(
             reverse=analysed.reverse[selected.rows],
@@ -205,15 +206,22 @@ class _DeviceWork:
     def flush(self) -> None:
         self._runs.flush()
 
-    def finished(self, about: dict[str, Any], keys: Keys) -> DevicePart:
-        files = self._runs.close({**about, "device": self.name})
+    def finished(self, keys: Keys) -> DevicePart:
+        files = self._runs.close()
+        flows_b = 0
         if len(self._totals):
-            table = self._totals.table(keys, device=self.name)
-            write_flows(self._flows_file, table, self._capture)
-        return self._counts.part(files, len(self._totals))
+            tables = self._totals.tables(keys, device=self.name)
+            flows_b = write_flows(self._flows, tables, self._capture)
+        return replace(
+            self._counts.part(),
+            files=files,
+            flows_b=flows_b,
+            n_flows=len(self._totals),
+        )
 
     def discard(self) -> None:
         self._runs.discard()
+        self._flows.unlink(missing_ok=True)
 
 
 def _columns(
@@ -231,6 +239,7 @@ def _columns(
         "time_ns": block.time_ns[rows],
         "length_b": block.length_b[rows].astype(np.uint32),
         "outbound": outbound,
+        "ethertype": decoded.ethertype[rows],
         "protocol": decoded.protocol[rows],
         "remote": remote,
         "src_port": decoded.src_port[rows],

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from testbed.cli.manifest import keep_manifest_true
+from analysis.errors import named
+from testbed.cli.manifest import manifest_kept_true
+from testbed.cli.options import AsJson
 from testbed.cli.reading import Reading
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.clock import SystemClock
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 DEVICES = Path("devices")
 
+_WRITTEN = ("packets", "flows", "packets.json")
 _MAC = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2}){5}", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -62,7 +65,6 @@ Cluster = Annotated[
         "all machines must see the same folders under the same paths.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +108,11 @@ def packets(
         kept = "tables of captures that were read to the end are kept"
         print(f"testbed: interrupted; {kept}", file=sys.stderr)
         raise typer.Exit(130) from None
-    if task.campaign and n_made:
-        keep_manifest_true(task.folder)
     if as_json:
         print(json.dumps(_for_machines(task, index, n_made), indent=2))
     else:
         _print(task, index, n_made)
-    _tell_unseen(task, index)
+    _tell_unseen(task, index, n_made)
 
 
 def tabulate(folder: Path) -> "Index":
@@ -127,7 +127,6 @@ def make_current(folder: Path) -> None:
 
     if not is_current(folder, load_campaign(folder).devices):
         tabulate(folder)
-        keep_manifest_true(folder)
 
 
 def _of_campaign(folder: Path, device: list[str] | None, out: Path | None) -> _Task:
@@ -262,7 +261,8 @@ def _make(task: _Task, run: "Runner") -> tuple["Index", int]:
     from analysis.packets import make_tables
 
     made = 0
-    with Reading(SystemClock()) as reading:
+    kept_true = manifest_kept_true(task.folder, *(_WRITTEN if task.campaign else ()))
+    with kept_true, named(task.folder), Reading(SystemClock()) as reading:
 
         def watched(
             jobs: "Sequence[CaptureJob]", told: Callable[[int], None]
@@ -274,24 +274,19 @@ def _make(task: _Task, run: "Runner") -> tuple["Index", int]:
             reading.begin(sum(job.path.stat().st_size for job in jobs))
             return run(jobs, told)
 
-        try:
-            index = make_tables(
-                task.folder,
-                task.captures,
-                task.devices,
-                run=watched,
-                progress=reading.read,
-            )
-        except OSError as exc:
-            if exc.filename is None:  # as from the writer of Parquet
-                exc.filename = str(task.folder)
-            raise
+        index = make_tables(
+            task.folder,
+            task.captures,
+            task.devices,
+            run=watched,
+            progress=reading.read,
+        )
     return index, made
 
 
 def _row(index: "Index", device: str) -> dict[str, Any]:
     """Return what is told of one device."""
-    from analysis.packets import CLEANING_RULES, Retransmission
+    from analysis.packets import CLEANING_RULES, Error, Retransmission
     from analysis.packets.cleaning import removed_in
 
     parts = [each.devices[device] for each in index.captures]
@@ -301,7 +296,8 @@ def _row(index: "Index", device: str) -> dict[str, Any]:
         "packets": sum(part.n_packets for part in parts),
         "flows": sum(part.n_flows for part in parts),
         "errors": {
-            name: sum(part.errors[name] for part in parts) for name in parts[0].errors
+            str(bit.name).lower(): sum(part.n_errors(bit) for part in parts)
+            for bit in Error
         },
         "retransmissions": {
             each.name.lower(): classes[each] for each in Retransmission if each
@@ -368,19 +364,28 @@ def _oddities(capture: "CapturePart") -> Iterable[str]:
         yield f"{share} are of link types that are not understood, and in no table"
 
 
-def _tell_unseen(task: _Task, index: "Index") -> None:
-    """Name devices without a packet: a fault where they were asked for one by one."""
+def _tell_unseen(task: _Task, index: "Index", n_made: int) -> None:
+    """Name devices without a packet: a fault where they were asked for one by one.
+
+    Captures are read for who is there instead only when they were just read: they lie
+    in memory then, and who asks again has been told.
+    """
     counts = {
         device.name: sum(each.devices[device.name].n_packets for each in index.captures)
         for device in task.devices
     }
     silent = [device for device in task.devices if not counts[device.name]]
+    told = [
+        f"device {each.name}: no capture holds a packet of {each.mac}"
+        for each in silent
+    ]
     if task.campaign:
-        for device in silent:
-            told = f"device {device.name}: no capture holds a packet of {device.mac}"
-            print(f"testbed: {told}; is its MAC right?", file=sys.stderr)
-    elif silent:
+        for sentence in told:
+            print(f"testbed: {sentence}; is its MAC right?", file=sys.stderr)
+        return
+    if silent and n_made:
         from analysis.packets.unseen import unseen_in
 
-        for sentence in unseen_in(task.captures, silent):
-            raise ConfigError(f"--{sentence}")
+        told = unseen_in(task.captures, silent) or told
+    if told:
+        raise ConfigError("; ".join(f"--{sentence}" for sentence in told))

@@ -169,7 +169,7 @@ def test_flows_of_all_captures_are_read_back_as_one_table(tmp_path):
     parts = {f"{seed}.pcap": table_of(seed) for seed in range(3)}
     for name, part in parts.items():
         path = tmp_path / "flows" / "device=lamp" / f"{name}.parquet"
-        assert write_flows(path, part, name) == path
+        assert write_flows(path, [part], name) == path.stat().st_size
     indexed(tmp_path, {name: len(part) for name, part in parts.items()})
     table = load_flows(tmp_path, "lamp")
     for name in set(FLOW_COLUMNS) - {"capture", "flow"}:
@@ -182,8 +182,23 @@ def test_flows_of_all_captures_are_read_back_as_one_table(tmp_path):
 
 
 def test_a_file_of_flows_names_its_capture(tmp_path):
-    path = write_flows(tmp_path / "a.parquet", table_of(), "a.pcap")
+    path = tmp_path / "a.parquet"
+    write_flows(path, [table_of()], "a.pcap")
     assert set(pq.read_table(path)["capture"].to_pylist()) == {"a.pcap"}
+
+
+def test_flows_in_pieces_are_those_of_one_table(monkeypatch, tmp_path):
+    monkeypatch.setattr("analysis.packets.flows._PIECE", 7)
+    totals = FlowTotals()
+    totals.add(**random_packets(3, 300, 20))
+    pieces = list(totals.tables(keys_of(20), device="lamp"))
+    assert len(pieces) > 1
+    write_flows(tmp_path / "flows/device=lamp/a.pcap.parquet", pieces, "a.pcap")
+    indexed(tmp_path, {"a.pcap": len(totals)})
+    table = load_flows(tmp_path, "lamp")
+    whole = totals.table(keys_of(20), device="lamp")
+    for name in FLOW_COLUMNS:
+        assert np.array_equal(getattr(table, name), getattr(whole, name)), name
 
 
 def test_a_device_without_packets_has_no_flows(tmp_path):

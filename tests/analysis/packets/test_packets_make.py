@@ -1,8 +1,13 @@
+import contextlib
 import copy
 import errno
+import fcntl
 import gzip
 import itertools
+import json
 import os
+import shutil
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +16,13 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.dataset import Device
+from analysis.dataset import Device, load_campaign
 from analysis.errors import DatasetError
 from analysis.packets import (
     CaptureJob,
     find_index,
+    find_raw,
+    is_current,
     iter_packets,
     load_packets,
     make_tables,
@@ -24,9 +31,11 @@ from analysis.packets import (
 )
 from analysis.packets.flows import load_flows
 from analysis.packets.index import Index, write_index
+from analysis.packets.make import run_here
 from analysis.packets.table import COLUMNS
 from analysis.pcap.blocks import Interface
 from analysis.pcap.errors import CaptureError
+from analysis.pcap.source import digest_of
 from analysis.pcap.writer import open_capture
 
 WIRED_OVER_USB = 189  # a link type that is none of ours
@@ -63,9 +72,11 @@ def test_stamps_in_any_order_come_out_sorted_and_none_is_lost(
     path = write([(s, craft.udp4(b"x")) for s in seconds])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "BUFFERED", 8)
+        patch.setattr(runs, "_MOST_OPEN", 2)
         patch.setattr("analysis.packets.block._BLOCK", 1)
         patch.setattr("analysis.pcap.walk._BATCH", 3)
         patch.setattr("analysis.packets.parquet._BATCH", 5)
+        patch.setattr("analysis.packets.parquet._SMALLEST_BATCH", 2)
         index = make_tables(folder, [path], [lamp])
         table = load_packets(folder, "lamp")
     start_ns = craft.start_ns
@@ -85,10 +96,8 @@ def test_a_clock_that_was_set_back_makes_a_second_run(craft, write, lamp, tmp_pa
         patch.setattr("analysis.pcap.walk._BATCH", 3)
         path = write([(s, craft.udp4(b"x")) for s in seconds])
         (part,) = make_tables(tmp_path, [path], [lamp]).captures
-    assert part.devices["lamp"].files == (
-        f"{path.name}.parquet",
-        f"{path.name}.1.parquet",
-    )
+    names = [file.name for file in part.devices["lamp"].files]
+    assert names == [f"{path.name}.parquet", f"{path.name}.run1.parquet"]
     assert pairs(load_packets(tmp_path, "lamp"))[0] == (craft.start_ns, 41)
 
 
@@ -104,6 +113,7 @@ def test_pieces_follow_each_other_over_captures_that_overlap(
     make_tables(tmp_path, paths, [lamp])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("analysis.packets.parquet._BATCH", 7)
+        patch.setattr("analysis.packets.parquet._SMALLEST_BATCH", 7)
         pieces = list(iter_packets(tmp_path, "lamp"))
     assert len(pieces) > 3
     stamps = np.concatenate([piece.time_ns for piece in pieces])
@@ -131,8 +141,6 @@ def test_what_did_not_change_is_not_made_again(craft, write, lamp, tmp_path):
     made = []
 
     def run(jobs, progress):
-        from analysis.packets.make import run_here
-
         made.extend(job.path.name for job in jobs)
         return run_here(jobs, progress)
 
@@ -250,10 +258,115 @@ def test_tables_that_nobody_names_are_removed(craft, write, lamp, tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == ["a.pcap.parquet", "notes.txt"]
 
 
+def test_a_capture_that_was_taken_away_leaves_the_tables(craft, write, lamp, tmp_path):
+    one, two = (write([(s, craft.udp4(b"x"))], name=f"{s}.pcap") for s in range(2))
+    make_tables(tmp_path, [one, two], [lamp])
+    index = make_tables(tmp_path, [two], [lamp])
+    assert [each.name for each in index.captures] == ["1.pcap"]
+    assert load_packets(tmp_path, "lamp").captures == ("1.pcap",)
+    assert files_in(tmp_path / "packets") == ["device=lamp/1.pcap.parquet"]
+
+
+def test_after_a_copy_a_capture_is_looked_at_once(
+    craft, write, lamp, tmp_path, monkeypatch
+):
+    path = write([(0, craft.udp4(b"x"))])
+    make_tables(tmp_path, [path], [lamp])
+    os.utime(path, ns=(1, 1))
+    looked = []
+    monkeypatch.setattr(
+        "analysis.packets.index.digest_of",
+        lambda path: looked.append(path) or digest_of(path),
+    )
+    for _ in range(3):
+        make_tables(tmp_path, [path], [lamp])
+    assert looked == [path]
+
+
+def test_a_table_that_lost_its_end_is_made_again(craft, write, lamp, tmp_path):
+    path = write([(0, craft.udp4(b"x"))], name="a.pcap")
+    for kind in ("packets", "flows"):
+        make_tables(tmp_path, [path], [lamp])
+        table = tmp_path / kind / "device=lamp" / "a.pcap.parquet"
+        whole = table.read_bytes()
+        table.write_bytes(b"")
+        make_tables(tmp_path, [path], [lamp])
+        assert table.read_bytes() == whole
+
+
+def test_two_makers_of_one_folder_do_not_meet(craft, write, lamp, tmp_path):
+    path = write([(0, craft.udp4(b"x"))])
+    place = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(place, fcntl.LOCK_EX)
+    with pytest.raises(DatasetError, match="another process is making"):
+        make_tables(tmp_path, [path], [lamp])
+    os.close(place)
+    make_tables(tmp_path, [path], [lamp])
+
+
+def test_tables_of_an_older_reader_can_be_read_and_are_not_current(campaign, craft):
+    folder = campaign([[(0, craft.udp4(b"x"))]], [(3, {})])
+    devices = load_campaign(folder).devices
+    make_tables(folder, find_raw(folder), devices)
+    path = folder / "packets.json"
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps({**data, "reader": 1}))
+    assert len(load_packets(folder, devices[0].name)) == 1
+    assert not is_current(folder, devices)
+    shutil.rmtree(folder / "raw")
+    assert is_current(folder, devices)
+    path.write_text(json.dumps({**data, "format": 1}))
+    with pytest.raises(DatasetError, match="run testbed packets"):
+        load_packets(folder, devices[0].name)
+
+
+def test_all_damaged_captures_are_named(craft, write, lamp, tmp_path):
+    paths = [write([(s, craft.udp4(b"x"))], name=f"{s}.pcapng") for s in range(2)]
+    for path in paths:
+        path.write_bytes(path.read_bytes() + bytes([6, 0, 0, 0, 13]) + bytes(60))
+    started = threading.Barrier(2)
+
+    def together(jobs, progress):
+        def told(size_b):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                started.wait(5)
+            progress(size_b)
+
+        return run_here(jobs, told)
+
+    with pytest.raises(DatasetError) as caught:
+        make_tables(tmp_path / "out", paths, [lamp], run=together)
+    assert all(f"{n}.pcapng: byte" in str(caught.value) for n in range(2))
+
+
+def test_a_table_names_only_the_endpoints_of_its_device(craft, write, tmp_path):
+    other = "02:00:00:00:00:12"
+    frames = [craft.udp4(b"x"), craft.ether(0x86DD, craft.ipv6(17, b""), src=other)]
+    path = write(list(enumerate(frames)))
+    devices = [Device(name="lamp", mac=craft.lamp), Device(name="plug", mac=other)]
+    make_tables(tmp_path, [path], devices)
+    remotes = [load_packets(tmp_path, each.name).remotes for each in devices]
+    assert [len(each) for each in remotes] == [1, 1]
+    assert remotes[0] != remotes[1]
+
+
+def test_a_mac_of_zeros_is_no_mac(craft, tmp_path):
+    path = tmp_path / "a.pcapng"
+    with open_capture(path, interfaces=[Interface(link=101)]) as capture:
+        capture.packet(1, craft.udp4(b"x")[14:])
+        capture.packet(2, craft.ipv4(17, craft.udp(b"y"), src="10.9.9.9"))
+    lamp = Device(name="lamp", mac="00:00:00:00:00:00", ip="10.77.0.11")
+    make_tables(tmp_path, [path], [lamp])
+    assert load_packets(tmp_path, "lamp").outbound.tolist() == [True]
+
+
 def test_two_captures_of_one_name_are_refused(craft, write, lamp, tmp_path):
     path = write([(0, craft.udp4(b"x"))])
     with pytest.raises(DatasetError, match="have one name; rename one"):
         make_tables(tmp_path, [path, path], [lamp])
+    run = write([(0, craft.udp4(b"x"))], name=f"{path.name}.run1")
+    with pytest.raises(DatasetError, match="would have one table; rename one"):
+        make_tables(tmp_path, [path, run], [lamp])
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,18 @@ import pytest
 from analysis.dataset import Device, load_campaign
 from analysis.errors import AnalysisError, DatasetError
 from analysis.packets import (
+    CLEANING_RULES,
     clean,
     find_raw,
     is_current,
     load_packets,
     make_tables,
     read_tables,
-    write_packets,
+    removed_in,
 )
 from analysis.packets.table import COLUMNS, Error, PacketTable
 from analysis.pcap.beacons import Beacon, encode
+from tests.given import write_packets
 
 PLUG = "02:00:00:00:00:12"
 CONTROLLER = "02:00:00:00:00:05"
@@ -164,6 +166,41 @@ def test_checksums_left_to_the_network_card_are_no_errors(table):
     error = np.where(table.outbound, np.uint8(Error.CHECKSUM), np.uint8(0))
     offloaded = replace(table, error=error.astype(np.uint8))
     assert clean(offloaded, ["errors"]).removed == {"errors": 0}
+
+
+def test_cut_packets_do_not_say_who_makes_checksums(table):
+    n = 50
+    many = table.take(np.zeros(n, dtype=np.int64))
+    outbound = np.ones(n, dtype=bool)
+    # a capture with a snaplen: what is whole is wrong, of the rest nobody knows
+    error = np.where(np.arange(n) < 20, Error.CHECKSUM, Error.CUT).astype(np.uint8)
+    offloaded = replace(many, error=error, outbound=outbound)
+    assert clean(offloaded, ["errors"]).removed == {"errors": 0}
+
+
+def test_ip_headers_left_to_the_network_card_are_no_errors(table):
+    error = np.where(table.outbound, Error.IP_CHECKSUM, 0).astype(np.uint8)
+    error[~table.outbound] = Error.MALFORMED
+    offloaded = replace(table, error=error)
+    assert clean(offloaded, ["errors"]).removed == {
+        "errors": int(np.count_nonzero(~table.outbound))
+    }
+
+
+def test_counts_that_are_kept_say_what_cleaning_would_remove(craft, write, tmp_path):
+    broken = bytearray(craft.tcp4(b"abc"))
+    broken[-1] ^= 1
+    header = bytearray(craft.tcp4(b"abc", seq=9))
+    header[24] ^= 1
+    good = [craft.udp4(b"x", sport=n) for n in range(5)]
+    frames = [*good, bytes(broken), bytes(header), craft.tcp4(b"abc", seq=9)]
+    lamp = Device(name="lamp", mac=craft.lamp)
+    path = write(list(enumerate(frames)))
+    index = make_tables(tmp_path, [path], [lamp])
+    table = load_packets(tmp_path, "lamp")
+    rules = tuple(CLEANING_RULES)
+    assert removed_in(index, "lamp", rules) == clean(table, rules).removed
+    assert clean(table, rules).removed["errors"] == 2
 
 
 def test_a_campaign_without_captures_is_one_sentence(tmp_path):

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from analysis.dataset import COLUMNS
-from analysis.packets import PacketTable, write_packets
+from analysis.packets import PacketTable
+from tests.given import write_packets
 
 # a Monday, so that days and hours are easy to read
 MONDAY_NS = 1_767_571_200 * 10**9
@@ -28,7 +29,8 @@ def packet_table(device, time_ns, length_b, outbound):
             "tcp_flags": np.uint8,
             "seq": np.uint32,
             "ack": np.uint32,
-            "capture": np.int16,
+            "capture": np.int32,
+            "ethertype": np.uint16,
             "flow": np.int32,
             "retransmission": np.uint8,
             "error": np.uint8,
