@@ -11,6 +11,10 @@ that package imports nothing of the project. A message is one sentence without c
 and full stop: what, where, and the remedy.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class AnalysisError(Exception):
     """Base of all errors that the analysis raises on purpose."""
@@ -47,3 +51,14 @@ class ImportDataError(AnalysisError):
         lines = faults if len(faults) > 1 else ()
         super().__init__("\n  ".join((head, *lines)))
         self.faults = faults
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Give an OSError that names no file, as from the writer of Parquet, this one."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.filename is None:
+            exc.filename = str(path)
+        raise

@@ -37,7 +37,7 @@ from analysis.labelling import (
     label_campaign,
 )
 from analysis.packets import find_raw, make_tables
-from analysis.packets.unseen import SeenMacs
+from analysis.packets.unseen import SeenEnds
 from analysis.pcap.convert import write_pcapng
 from analysis.pcap.decode import decode_batch
 from analysis.pcap.stream import open_capture_stream
@@ -98,7 +98,7 @@ def import_pcap(
     macs = {name: mac.lower().replace("-", ":") for name, mac in devices.items()}
     if faults := _faulty_request(target, macs, every_packet):
         raise ImportDataError(tuple(faults))
-    seen = SeenMacs()
+    seen = SeenEnds()
     found = _read(captures, seen)
     table = load_activity_table(activities, tuple(devices), recipe or Recipe())
     faults = [*table.faults, *_outside(activities, table.rows, found)]
@@ -138,7 +138,7 @@ def _faulty_request(
     return faults
 
 
-def _read(captures: Sequence[Path], seen: SeenMacs) -> list[_Capture]:
+def _read(captures: Sequence[Path], seen: SeenEnds) -> list[_Capture]:
     """Read the captures, in order of time; those without a packet are left out."""
     found = []
     names: Counter[str] = Counter()
@@ -149,8 +149,7 @@ def _read(captures: Sequence[Path], seen: SeenMacs) -> list[_Capture]:
             for batch in stream:
                 n_packets += len(batch)
                 span.add(batch.time_ns)
-                decoded = decode_batch(batch)
-                seen.add(decoded.src_mac, decoded.dst_mac)
+                seen.add(batch.link, decode_batch(batch))
             truncated_at = stream.truncated_at
         if not n_packets:
             continue
@@ -224,7 +223,7 @@ def _outside(
     return faults
 
 
-def _unseen(macs: Mapping[str, str], seen: SeenMacs) -> list[str]:
+def _unseen(macs: Mapping[str, str], seen: SeenEnds) -> list[str]:
     """Return a sentence for each device of which no packet was captured."""
     told = (seen.tell_unseen(Device(name=n, mac=mac)) for n, mac in macs.items())
     return [sentence for sentence in told if sentence is not None]

@@ -13,19 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dataset import Campaign, Device, load_activities, load_campaign
-from analysis.errors import LabelError
+from analysis.errors import DatasetError, LabelError
 from analysis.labelling.coverage import StampSpan, is_covered
 from analysis.labelling.overlap import (
     IDLE,
     LabelWindows,
     Overlap,
-    label_disjoint,
+    label_packets,
     label_windows,
     refuse_outside,
 )
-from analysis.packets import find_raw
+from analysis.packets import find_index, find_raw
+from analysis.packets.index import READER
 from analysis.packets.select import Selector, beacon_rows
-from analysis.packets.unseen import SeenMacs
+from analysis.packets.unseen import SeenEnds
 from analysis.pcap.decode import Decoded, decode_batch
 from analysis.pcap.errors import cannot_write
 from analysis.pcap.rewrite import Rewriter, rewritten
@@ -94,13 +95,17 @@ def label_campaign(
     Captures follow each other as sections, packets stay in the order of their file.
     Nothing is written when windows clash, all lie outside the captures or no device was
     seen (LabelError), a capture is damaged or the disk full (CaptureError), at Ctrl-C.
+    A folder without `labels.json` is not labelled, whatever else lies in it.
     """
     campaign, log = load_campaign(folder), load_activities(folder)
     windows = {
         each.name: label_windows(log, each.name, overlap=overlap, widen=widen)
         for each in campaign.devices
     }
-    files, target, seen = find_raw(folder), folder / "labelled", SeenMacs()
+    files, target, seen = find_raw(folder), folder / "labelled", SeenEnds()
+    known = _known_spans(folder, files)
+    if known is not None:  # else it comes out when the captures were read
+        refuse_outside(log, *known, widen=widen)
     with _folder(target), ExitStack() as stack:
         works = []
         for each in campaign.devices:
@@ -147,7 +152,7 @@ class _Work:
         """Label and write the device's packets."""
         rows = self._selector.of(decoded, beacons).rows
         windows = self.windows
-        label = label_disjoint(batch.time_ns[rows], windows.start_ns, windows.end_ns)
+        label = label_packets(batch.time_ns[rows], windows.start_ns, windows.end_ns)
         self.writer.write(batch, rows, label)
         self.n_packets += rows.size
         held = label[label != IDLE]
@@ -186,7 +191,7 @@ def _nobody(_size_b: int) -> None:
 def _label_capture(
     path: Path,
     works: Sequence[_Work],
-    seen: SeenMacs,
+    seen: SeenEnds,
     progress: Callable[[int], None],
 ) -> _Captured:
     """Hand the packets of one raw capture to every device."""
@@ -198,7 +203,7 @@ def _label_capture(
         for batch in stream:
             decoded = decode_batch(batch)
             beacons = beacon_rows(batch, decoded)
-            seen.add(decoded.src_mac, decoded.dst_mac)
+            seen.add(batch.link, decoded)
             for work in works:
                 work.take(batch, decoded, beacons)
             span.add(batch.time_ns)
@@ -218,6 +223,30 @@ def _covered(
     return [span for span, _name in held], [name for _span, name in held]
 
 
+def _known_spans(
+    folder: Path, files: Sequence[Path]
+) -> tuple[list[tuple[int, int]], list[str]] | None:
+    """Return what `_covered` will, where the packet tables tell it at a glance."""
+    try:
+        index = find_index(folder)
+    except DatasetError:
+        return None  # labels do not need it
+    if index is None or index.reader != READER:
+        return None
+    parts = {each.name: each for each in index.captures}
+    held = []
+    for path in files:
+        part, state = parts.get(path.name), path.stat()
+        if part is None or (part.size_b, part.mtime_ns) != (
+            state.st_size,
+            state.st_mtime_ns,
+        ):
+            return None
+        if part.first_ns is not None and part.last_ns is not None:
+            held.append(((part.first_ns, part.last_ns), part.name))
+    return [span for span, _name in held], [name for _span, name in held]
+
+
 def _truncated(captured: Sequence[_Captured]) -> dict[str, int]:
     return {
         each.path.name: each.truncated_at
@@ -226,7 +255,7 @@ def _truncated(captured: Sequence[_Captured]) -> dict[str, int]:
     }
 
 
-def _unseen(works: Sequence[_Work], seen: SeenMacs) -> tuple[str, ...]:
+def _unseen(works: Sequence[_Work], seen: SeenEnds) -> tuple[str, ...]:
     """Return a sentence for each device without a packet.
 
     Raises LabelError when there are windows, and no device has a packet.
@@ -240,7 +269,10 @@ def _unseen(works: Sequence[_Work], seen: SeenMacs) -> tuple[str, ...]:
 
 
 def _finish(target: Path, works: Sequence[_Work], report: LabelReport) -> None:
-    """Let everything appear, when all of it is on the disk."""
+    """Let everything appear, when all of it is on the disk.
+
+    What is ended between the names leaves files of two runs, and no `labels.json`.
+    """
     text = json.dumps(asdict(report), indent=2) + "\n"
     path = target / "labels.json"
     part = target / ".labels.json.part"
@@ -248,6 +280,7 @@ def _finish(target: Path, works: Sequence[_Work], report: LabelReport) -> None:
         work.writer.close()
     try:
         part.write_text(text, encoding="utf-8")
+        path.unlink(missing_ok=True)
         for work in works:
             work.writer.keep()
         part.replace(path)
@@ -259,9 +292,14 @@ def _finish(target: Path, works: Sequence[_Work], report: LabelReport) -> None:
 
 @contextmanager
 def _folder(target: Path) -> Iterator[None]:
-    """Make a folder, and take it away again when it stays empty."""
+    """Make a folder, and take it away again when it stays empty.
+
+    What an earlier run left that was killed goes away first.
+    """
     try:
         target.mkdir(exist_ok=True)
+        for left in target.glob(".*.part"):
+            left.unlink()
     except OSError as exc:
         raise cannot_write(target, 0, exc) from exc
     try:
@@ -292,6 +330,8 @@ def _comment(row: Mapping[str, object]) -> str:
     for key in ("channel", "network", "attempt", "session"):
         if row[key] not in ("", None):
             parts[key] = row[key]
-    # commas part the fields in pcapML, and equals signs part key from value
-    clean = {k: str(v).replace(",", ";").replace("=", ":") for k, v in parts.items()}
+    # commas part the fields in pcapML, and equals signs part key from value; a comment
+    # is one line wherever it is shown
+    lines = {k: " ".join(str(v).splitlines()) for k, v in parts.items()}
+    clean = {k: v.replace(",", ";").replace("=", ":") for k, v in lines.items()}
     return ",".join(f"{key}={value}" for key, value in clean.items())

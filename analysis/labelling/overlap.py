@@ -176,18 +176,9 @@ def label_packets(time_ns: Int64, start_ns: Int64, end_ns: Int64) -> NDArray[np.
 
     time_ns   (n,) int64, any order
     start_ns  (k,) int64, increasing
-    end_ns    (k,) int64, exclusive, not above the next start
+    end_ns    (k,) int64, exclusive, not above the next start: see `LabelWindows`
     returns   (n,) int32, row of the window, or IDLE
-
-    Raises LabelError when windows overlap: a packet in both has no one label.
     """
-    if (end_ns[:-1] > start_ns[1:]).any():
-        raise LabelError("two windows overlap; a packet in both has no one label")
-    return label_disjoint(time_ns, start_ns, end_ns)
-
-
-def label_disjoint(time_ns: Int64, start_ns: Int64, end_ns: Int64) -> NDArray[np.int32]:
-    """Label as `label_packets` does, with windows that are known not to overlap."""
     if start_ns.size == 0:
         return np.full(time_ns.shape, IDLE, dtype=np.int32)
     row = np.searchsorted(start_ns, time_ns, side="right").astype(np.int32) - 1

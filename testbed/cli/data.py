@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.manifest import keep_manifest_true
+from testbed.cli.manifest import manifest_kept_true
+from testbed.cli.options import AsJson, CampaignFolder, OverlapPolicy, overlap_of
 from testbed.cli.packets import tabulate
 from testbed.cli.reading import Reading
 from testbed.cli.starting import load_kernels
@@ -15,20 +16,10 @@ from testbed.clock import SystemClock
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from analysis.labelling import LabelReport, Overlap
+    from analysis.labelling import LabelReport
 
 CAPTURES = Path("captures")
 
-CampaignFolder = Annotated[Path, typer.Argument(help="Campaign folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-OverlapPolicy = Annotated[
-    str,
-    typer.Option(
-        "--overlap",
-        help="When two windows of one device overlap: refuse, cut the earlier where "
-        "the later begins, or drop both.",
-    ),
-]
 Captures = Annotated[list[Path], typer.Argument(help="Captures, pcap or pcapng.")]
 Activities = Annotated[
     Path, typer.Option("--activities", help="CSV of activities; see docs.")
@@ -98,14 +89,14 @@ def label(
     load_kernels()
     from analysis.labelling import label_campaign
 
-    policy = _policy(overlap)
+    policy = overlap_of(overlap)
     raw_b = sum(p.stat().st_size for p in (folder / "raw").glob("*") if p.is_file())
-    with Reading(SystemClock()) as reading:
+    kept_true = manifest_kept_true(folder, "labelled")
+    with kept_true, Reading(SystemClock()) as reading:
         reading.begin(raw_b)
         report = label_campaign(
             folder, overlap=policy, widen=widen, progress=reading.read
         )
-    keep_manifest_true(folder)
     if as_json:
         print(json.dumps(asdict(report), indent=2))
         return
@@ -147,7 +138,7 @@ def import_pcap(
         devices=_pairs(device, "--device"),
         target=out / (campaign or activities.stem),
         recipe=recipe,
-        overlap=_policy(overlap),
+        overlap=overlap_of(overlap),
         every_packet=every_packet,
     )
     _print_labels(imported.labels)
@@ -167,16 +158,6 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
             raise ConfigError(f"{option}: {key!r} is given twice")
         pairs[key] = value
     return pairs
-
-
-def _policy(text: str) -> "Overlap":
-    from analysis.labelling import Overlap
-
-    try:
-        return Overlap(text)
-    except ValueError as exc:
-        reason = f"must be refuse, cut or drop, got {text!r}"
-        raise ConfigError(f"--overlap: {reason}") from exc
 
 
 def _print_labels(report: "LabelReport") -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -165,8 +166,15 @@ def write_receipt(
 
 
 def write_manifest(folder: Path) -> None:
-    """Write `MANIFEST.sha256` over every other file, as `sha256sum -c` reads it."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    """Write `MANIFEST.sha256` over every other file, as `sha256sum -c` reads it.
+
+    What somebody who was killed left half written is not among them.
+    """
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MANIFEST and path.suffix != ".part"
+    )
     lines = (f"{sha256_of(p)}  {p.relative_to(folder).as_posix()}\n" for p in files)
     write_whole(folder / MANIFEST, "".join(lines))
 
@@ -178,6 +186,8 @@ def write_whole(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as exc:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise _unsafe(path, exc) from exc
 
 

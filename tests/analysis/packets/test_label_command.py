@@ -3,6 +3,7 @@ import typer
 from typer.testing import CliRunner
 
 from analysis.errors import LabelError
+from analysis.pcap.rewrite import Rewriter
 from testbed.cli import data
 
 
@@ -42,3 +43,34 @@ def test_windows_can_be_widened_cut_and_dropped(label, campaign, craft):
     assert "2 windows, 13 of 20 packets labelled, 1 windows cut" in cut
     drop = label(folder, "--widen", "--overlap", "drop").output
     assert "0 windows, 0 of 20 packets labelled, 0 windows cut, 2 dropped" in drop
+
+
+def test_the_manifest_is_true_of_labels_that_were_ended_half_way(
+    label, campaign, craft, monkeypatch
+):
+    folder = campaign([[(t, craft.udp4(b"x")) for t in range(9)]], [(3, {})])
+    (folder / "MANIFEST.sha256").write_text("")
+    label(folder)
+    assert "labelled/labels.json" in (folder / "MANIFEST.sha256").read_text()
+
+    def fails(_writer):
+        raise LabelError("ended")
+
+    monkeypatch.setattr(Rewriter, "keep", fails)
+    (folder / "raw/.gone.pcapng.part").write_bytes(b"half")
+    with pytest.raises(LabelError, match="ended"):
+        label(folder)
+    manifest = (folder / "MANIFEST.sha256").read_text()
+    assert "labelled/lamp.pcapng" in manifest
+    assert "labels.json" not in manifest
+    assert "part" not in manifest
+
+
+def test_a_refusal_does_not_read_the_campaign_for_its_manifest(
+    label, campaign, craft, monkeypatch
+):
+    folder = campaign([[(t, craft.udp4(b"x")) for t in range(9)]], [(3, {}), (4, {})])
+    (folder / "MANIFEST.sha256").write_text("as it was")
+    with pytest.raises(LabelError, match="overlap"):
+        label(folder)
+    assert (folder / "MANIFEST.sha256").read_text() == "as it was"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.dataset import load_activities
+from analysis.dataset import load_activities, load_campaign
 from analysis.errors import LabelError
 from analysis.labelling import (
     IDLE,
@@ -18,9 +18,11 @@ from analysis.labelling import (
     label_packets,
     label_windows,
 )
+from analysis.packets import find_raw, make_tables
 from analysis.pcap.beacons import Beacon, encode
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.reader import read_frames
+from analysis.pcap.rewrite import Rewriter
 
 S = 10**9
 
@@ -48,11 +50,6 @@ def test_same_labels_as_the_naive_twin(gaps, time_ns):
     start, end = np.array(windows, dtype=np.int64).reshape(-1, 2).T
     fast = label_packets(np.array(time_ns, dtype=np.int64), start, end)
     assert fast.tolist() == naive_label(time_ns, windows)
-
-
-def test_overlapping_windows_give_no_labels():
-    with pytest.raises(LabelError, match="no one label"):
-        label_packets(np.array([1]), np.array([0, 5]), np.array([6, 9]))
 
 
 def naive_policy(windows, policy):
@@ -195,6 +192,15 @@ def test_pcapml_finds_as_many_samples_as_labelled_trials(evening):
     assert set(frame["device"].dropna()) == {"lamp"}
 
 
+def test_a_comment_is_one_line_whatever_the_table_holds(campaign, craft):
+    odd = {"activity": "turn\r\non", "session": "a\nb"}
+    folder = campaign([[(1, craft.udp4(b"x"))]], [(1, odd)])
+    label_campaign(folder)
+    written = (folder / "labelled/lamp.pcapng").read_bytes()
+    assert b"label=turn on,channel=" in written
+    assert b"session=a b" in written
+
+
 def test_beacons_are_in_no_labelled_capture(evening, tshark, capinfos):
     label_campaign(evening)
     for path in (evening / "labelled").glob("*.pcapng"):
@@ -278,6 +284,56 @@ def test_a_failed_labelling_keeps_the_one_before(evening, monkeypatch):
         label_campaign(evening)
     after = {p.name: p.read_bytes() for p in (evening / "labelled").iterdir()}
     assert after == before
+
+
+def test_what_is_ended_between_the_names_does_not_count_as_labelled(
+    evening, monkeypatch
+):
+    label_campaign(evening)
+    before = (evening / "labelled/plug.pcapng").stat().st_ino
+    keep, kept = Rewriter.keep, []
+
+    def keeps_one(writer):
+        if kept:
+            raise KeyboardInterrupt
+        kept.append(writer)
+        keep(writer)
+
+    monkeypatch.setattr(Rewriter, "keep", keeps_one)
+    with pytest.raises(KeyboardInterrupt):
+        label_campaign(evening, overlap=Overlap.CUT)
+    assert {p.name for p in (evening / "labelled").iterdir()} == {
+        "lamp.pcapng",
+        "plug.pcapng",
+    }
+    assert (evening / "labelled/plug.pcapng").stat().st_ino == before
+
+
+def test_what_a_killed_run_left_goes_away(evening):
+    (evening / "labelled").mkdir()
+    (evening / "labelled/.gone.pcapng.part").write_bytes(b"half")
+    label_campaign(evening)
+    assert list((evening / "labelled").glob(".*")) == []
+
+
+def test_windows_outside_all_captures_are_found_before_anything_is_read(
+    evening, monkeypatch
+):
+    make_tables(evening, find_raw(evening), load_campaign(evening).devices)
+    path = evening / "activities.csv"
+    path.write_text(path.read_text().replace(",1700000", ",1600000"))
+
+    def reads(*_args):
+        raise AssertionError
+
+    monkeypatch.setattr("analysis.labelling.captures._label_capture", reads)
+    with pytest.raises(LabelError, match="no activity lies in a capture"):
+        label_campaign(evening)
+    assert not (evening / "labelled").exists()
+    for damage in (b"{", b""):  # the labels do not need the tables
+        (evening / "packets.json").write_bytes(damage)
+        with pytest.raises(AssertionError):
+            label_campaign(evening)
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(evening, monkeypatch):

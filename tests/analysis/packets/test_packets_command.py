@@ -124,6 +124,47 @@ def test_captures_without_macs_go_by_the_address(run, craft, tmp_path):
     assert errors.endswith("hold no MAC addresses; the device's ip is needed\n")
 
 
+def test_all_who_are_absent_are_named_at_once_and_captures_read_again_once(
+    run, two, tmp_path, monkeypatch
+):
+    words = (two[0], "--out", tmp_path / "out")
+    for name, end in (("cam", 77), ("tv", 78)):
+        words += ("--device", f"{name}=02:00:00:00:00:{end}")
+    code, _output, errors = run(*words)
+    seen = "the most seen are 02:00:00:00:00:11 (20)"
+    assert (code, errors) == (
+        2,
+        "testbed: --device cam: no capture holds a packet of 02:00:00:00:00:77; "
+        f"{seen}; --device tv: no capture holds a packet of 02:00:00:00:00:78; {seen}"
+        "\n",
+    )
+
+    def reads(*_args):
+        raise AssertionError
+
+    monkeypatch.setattr("analysis.packets.unseen.unseen_in", reads)
+    code, _output, errors = run(*words)
+    assert code == 2
+    assert errors.startswith("testbed: --device cam: no capture holds a packet of 02:")
+
+
+def test_the_manifest_is_true_of_tables_that_were_made_before_a_fault(
+    run, craft, campaign
+):
+    packets = [[(t, craft.udp4(b"x")) for t in range(5)] for _ in range(2)]
+    folder = campaign(packets, [(1, {})])
+    (folder / "MANIFEST.sha256").write_text("")
+    (folder / "raw/router-00001.pcapng").write_bytes(b"nonsense")
+    (folder / "raw/.left.part").write_bytes(b"half")
+    code, _output, _errors = run(folder, "--jobs", 1)
+    assert code == 2
+    manifest = (folder / "MANIFEST.sha256").read_text()
+    assert "packets/device=lamp/router-00000.pcapng.parquet" in manifest
+    assert "packets.json" in manifest
+    assert ".part" not in manifest
+    assert run(folder, "--jobs", 1)[0] == 2
+
+
 def test_a_truncated_capture_is_read_and_named(run, two, craft, tmp_path):
     cut = tmp_path / "cut.pcapng"
     cut.write_bytes(two[0].read_bytes()[:-10])
