@@ -24,6 +24,7 @@ from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
 from analysis.labelling import Overlap
 from analysis.packets import removed_in
+from analysis.packets.cleaning import DEFAULT_RULES
 from analysis.payload import Captures
 from analysis.registry import discover, find
 
@@ -37,6 +38,7 @@ class StudyPlan:
     """What to score. Names are checked by `plan_of`.
 
     with_payload  whether payloads of devices in plain text are matched
+    rules         of cleaning, by name; see `analysis.packets.cleaning`
     """
 
     classifiers: tuple[Classifier, ...]
@@ -46,6 +48,7 @@ class StudyPlan:
     by: By = By.ACTIVITY
     overlap: Overlap = Overlap.REFUSE
     n_idle: int = 0
+    rules: tuple[str, ...] = DEFAULT_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,8 @@ class DeviceStudy:
 
     n_windows  label windows;  n_empty  those of them without a packet
     n_uncovered  label windows that no capture covers; they are not among n_windows
-    n_packets  before cleaning;  removed  rule -> packets that it removed
+    n_packets  before cleaning;  removed  rule -> packets that it removed, of which
+               some may be those of another rule as well
     """
 
     device: str
@@ -137,6 +141,7 @@ def _study(
         "overlap": plan.overlap,
         "n_idle": plan.n_idle,
         "seed": plan.seed,
+        "rules": plan.rules,
     }
     made = cut_of(recorded, device, **cutting) if captures is not None else None
     if made is None:
@@ -156,7 +161,7 @@ def _study(
         n_empty=int((samples.n_packets == 0).sum()),
         n_uncovered=samples.n_uncovered,
         n_packets=recorded.index.n_packets(device),
-        removed=removed_in(recorded.index, device),
+        removed=removed_in(recorded.index, device, plan.rules),
     )
 
 

@@ -3,6 +3,7 @@
 samples = samples_of(folder, "arlo_q")
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,7 @@ from analysis.packets import (
     load_packets,
     make_tables,
 )
+from analysis.packets.cleaning import DEFAULT_RULES
 from analysis.packets.table import empty_table
 from analysis.windows import IDLE_ACTIVITY, Windows, cut
 
@@ -128,6 +130,7 @@ def samples_of(
     overlap: Overlap = Overlap.REFUSE,
     n_idle: int = 0,
     seed: int = 0,
+    rules: Sequence[str] = DEFAULT_RULES,
 ) -> Samples:
     """Return one row of features per confirmed or unchecked trial of a device.
 
@@ -135,18 +138,26 @@ def samples_of(
     by       whether channels are told apart
     overlap  what to do when two label windows overlap
     n_idle   windows without an activity to draw with `seed`, labelled `idle`
+    rules    of cleaning, by name
 
     Packets are read in pieces; memory does not grow with them. Raises DatasetError when
-    the folder cannot be read, LabelError when windows overlap.
+    the folder cannot be read, LabelError when windows overlap, AnalysisError for a rule
+    that does not exist.
     """
     recorded = _opened(source)
     windows = windows_of(recorded, device, overlap=overlap, n_idle=n_idle, seed=seed)
-    return samples_over(recorded.folder, windows, by=by)
+    return samples_over(recorded.folder, windows, by=by, rules=rules)
 
 
-def samples_over(folder: Path, windows: Windows, *, by: By = By.ACTIVITY) -> Samples:
+def samples_over(
+    folder: Path,
+    windows: Windows,
+    *,
+    by: By = By.ACTIVITY,
+    rules: Sequence[str] = DEFAULT_RULES,
+) -> Samples:
     """Compute the features of windows, whose packets are looked for on the way."""
-    traffic = iter_traffic(folder, windows.device)
+    traffic = iter_traffic(folder, windows.device, rules)
     names, x, n_packets = features_over(traffic, windows)
     return _samples(windows, by, names, x, n_packets)
 
@@ -177,11 +188,12 @@ def cut_of(
     overlap: Overlap = Overlap.REFUSE,
     n_idle: int = 0,
     seed: int = 0,
+    rules: Sequence[str] = DEFAULT_RULES,
 ) -> Cut:
     """Return cleaned packets and label windows of a device; see `samples_of`."""
     recorded = _opened(source)
     name = recorded.campaign.device(device).name
-    cleaned = clean(load_packets(recorded.folder, name))
+    cleaned = clean(load_packets(recorded.folder, name), rules)
     windows = _cut(cleaned.table, recorded.log, overlap, n_idle, seed)
     return Cut(cleaned=cleaned, windows=windows)
 

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from analysis.errors import DatasetError
+from analysis.errors import DatasetError, named
 from analysis.evaluate.samples import By, open_recorded, samples_over, windows_of
 from analysis.features.matrix import families
 from analysis.labelling import Overlap
+from analysis.packets.cleaning import DEFAULT_RULES
 
 _FROM_WINDOW = ("attempt", "network", "user", "unit", "home", "firmware")
 
@@ -24,6 +26,7 @@ def feature_tables(
     overlap: Overlap = Overlap.REFUSE,
     n_idle: int = 0,
     seed: int = 0,
+    rules: Sequence[str] = DEFAULT_RULES,
 ) -> Iterator[pl.DataFrame]:
     """Return, per device, one row per label window: whence it comes, its features.
 
@@ -35,7 +38,7 @@ def feature_tables(
         windows = windows_of(
             recorded, device, overlap=overlap, n_idle=n_idle, seed=seed
         )
-        samples = samples_over(folder, windows, by=by)
+        samples = samples_over(folder, windows, by=by, rules=rules)
         origin = {
             "campaign": campaign.name,
             "simulated": campaign.simulated,
@@ -66,7 +69,8 @@ def write_features(tables: Iterable[pl.DataFrame], path: Path) -> tuple[int, int
     """Write tables below each other as one Parquet file; return its rows and columns.
 
     The schema's metadata hold the unit of each feature. The file appears whole or not
-    at all; what is in memory is one table. Raises DatasetError without any table.
+    at all; what is in memory is one table. Raises DatasetError without any table,
+    OSError with the file's name when it finds no room.
     """
     units = {f.name: f.unit for family in families() for f in family.features}
     about = {b"testbed": json.dumps({"units": units}).encode()}
@@ -76,15 +80,20 @@ def write_features(tables: Iterable[pl.DataFrame], path: Path) -> tuple[int, int
     try:
         for table in tables:
             arrow = table.to_arrow().replace_schema_metadata(about)
-            if writer is None:
-                writer = pq.ParquetWriter(part, arrow.schema, compression="zstd")
-            writer.write_table(arrow)
+            with named(path):
+                if writer is None:
+                    writer = pq.ParquetWriter(part, arrow.schema, compression="zstd")
+                writer.write_table(arrow)
             height += table.height
         if writer is None:
             raise DatasetError(f"{path}: there is no device to write features of")
         width = len(writer.schema)
-        writer.close()
+        with named(path):
+            writer.close()
         part.replace(path)
     finally:
+        if writer is not None:
+            with suppress(OSError):  # its last bytes find no room either
+                writer.close()
         part.unlink(missing_ok=True)
     return height, width

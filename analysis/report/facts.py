@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from analysis.dataset import LABELLED, OUTCOMES
+from analysis.packets import CLEANING_RULES
 from analysis.report import words
 from analysis.report.blocks import (
     Block,
@@ -18,17 +19,6 @@ from analysis.report.blocks import (
 )
 from analysis.report.recording import Recording, Share
 from analysis.report.tables import Cell, Table
-
-_CLEANING = (
-    "device",
-    "packets",
-    "errors_removed",
-    "retransmissions_removed",
-    "kept",
-    "in_a_label_window",
-    "windows",
-    "empty_windows",
-)
 
 
 def recorded(recording: Recording) -> Section:
@@ -158,13 +148,15 @@ def _coverage(last: pl.DataFrame) -> Grid:
 
 def cleaning(shares: Sequence[Share]) -> Section:
     """Return what cleaning removed and how much traffic has a label."""
+    applied = tuple(shares[0].cut.cleaned.removed) if shares else ()
+    heads = _cleaning_heads(applied)
     grid = Grid(
         title="Packets per device",
-        columns=columns(*(words.plain(head) for head in _CLEANING)),
+        columns=columns(*(words.plain(head) for head in heads)),
         rows=tuple(_cleaning_row(share) for share in shares),
         data=Table(
             name="cleaning",
-            columns=_CLEANING,
+            columns=heads,
             rows=tuple(_cleaning_record(share) for share in shares),
         ),
     )
@@ -173,19 +165,35 @@ def cleaning(shares: Sequence[Share]) -> Section:
     return Section(
         key="cleaning",
         title="Cleaning and labels",
-        lead="Packets with wrong checksums, malformed packets and retransmissions are "
-        "removed before learning, as in the paper, and counted here.",
+        lead=_cleaning_lead(applied),
         blocks=(*blocks, grid),
     )
 
 
+def _cleaning_heads(applied: Sequence[str]) -> tuple[str, ...]:
+    rules = (
+        f"{name}_removed" if name in applied else f"{name}_left"
+        for name in CLEANING_RULES
+    )
+    last = ("kept", "in_a_label_window", "windows", "empty_windows")
+    return ("device", "packets", *rules, *last)
+
+
+def _cleaning_lead(applied: Sequence[str]) -> str:
+    """Say which rules were applied before learning, and which were not."""
+    by_name = [words.plain(name) for name in applied]
+    others = [words.plain(name) for name in CLEANING_RULES if name not in applied]
+    lead = f"Removed before learning: {', '.join(by_name) or 'nothing'}."
+    if others:
+        lead += f" Counted and left in: {', '.join(others)}."
+    return lead + " A packet may be counted by more than one rule."
+
+
 def _cleaning_record(share: Share) -> tuple[Cell, ...]:
-    removed = share.cut.cleaned.removed
     return (
         share.device,
         len(share.table),
-        removed["errors"],
-        removed["retransmissions"],
+        *(share.found[name] for name in CLEANING_RULES),
         len(share.cut.cleaned.table),
         share.n_labelled,
         len(share.cut.windows),
@@ -194,12 +202,11 @@ def _cleaning_record(share: Share) -> tuple[Cell, ...]:
 
 
 def _cleaning_row(share: Share) -> tuple[Item, ...]:
-    n, removed = len(share.table), share.cut.cleaned.removed
+    n = len(share.table)
     return (
         Item(text=share.device),
         Item(text=words.count(n)),
-        _removed(removed["errors"], n),
-        _removed(removed["retransmissions"], n),
+        *(_removed(share.found[name], n) for name in CLEANING_RULES),
         Item(text=words.count(len(share.cut.cleaned.table))),
         Item(
             text=words.share(share.n_labelled, n), below=words.count(share.n_labelled)

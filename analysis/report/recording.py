@@ -22,6 +22,7 @@ from analysis.packets import (
     load_packets,
     read_tables,
 )
+from analysis.packets.cleaning import CLEANING_RULES, offload_of
 from analysis.windows import cut, rows_between
 
 
@@ -60,6 +61,7 @@ class Share:
 
     table       every packet;  cut  cleaned packets and windows over them
     n_labelled  packets of `table` in a label window
+    found       cleaning rule -> packets that it finds, whether it was applied or not
     n_empty     windows without any packet
     note        what had to be done to overlapping windows, or ''
     """
@@ -69,6 +71,7 @@ class Share:
     cut: Cut
     n_labelled: int
     n_empty: int
+    found: Mapping[str, int]
     note: str = ""
 
 
@@ -162,8 +165,17 @@ def _share(
         cut=Cut(cleaned=cleaned, windows=windows),
         n_labelled=int((last - first).sum()),
         n_empty=int(np.count_nonzero(last == first)),
+        found=_found(table),
         note=note,
     )
+
+
+def _found(table: PacketTable) -> Mapping[str, int]:
+    offload = offload_of(table)
+    return {
+        name: int(np.count_nonzero(rule(table, offload)))
+        for name, rule in CLEANING_RULES.items()
+    }
 
 
 def keys_of(names: Sequence[str]) -> tuple[str, ...]:

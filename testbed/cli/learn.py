@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from testbed.cli.options import (
+    AsJson,
+    CampaignFolder,
+    CleaningRules,
+    OverlapPolicy,
+    overlap_of,
+    rules_of,
+)
 from testbed.cli.packets import make_current
 from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
@@ -25,7 +33,6 @@ _CONFOUNDED = (
     "there is no null"
 )
 
-CampaignFolder = Annotated[Path, typer.Argument(help="Campaign folder.")]
 DeviceNames = Annotated[
     list[str] | None,
     typer.Option("--device", help="Only this device; may be repeated."),
@@ -33,9 +40,6 @@ DeviceNames = Annotated[
 Label = Annotated[
     str,
     typer.Option("--by", help="What makes a class: activity, or activity+channel."),
-]
-OverlapPolicy = Annotated[
-    str, typer.Option("--overlap", help="Overlapping windows: refuse, cut or drop.")
 ]
 Idle = Annotated[
     int,
@@ -57,7 +61,6 @@ ClassifierNames = Annotated[
         "devices whose profile says plaintext, and for imported ones.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -72,6 +75,7 @@ def features(
     device: DeviceNames = None,
     by: Label = "activity",
     overlap: OverlapPolicy = "refuse",
+    clean: CleaningRules = None,
     idle: Idle = 0,
     seed: Seed = 0,
 ) -> None:
@@ -80,7 +84,7 @@ def features(
     from analysis.evaluate.campaign import devices_of
     from analysis.evaluate.table import feature_tables, write_features
 
-    options = _options(by, overlap)
+    options = _options(by, overlap, clean)
     make_current(folder)
     tables = feature_tables(
         folder, devices_of(folder, device or ()), **options, n_idle=idle, seed=seed
@@ -97,6 +101,7 @@ def evaluate(
     seed: Seed = 0,
     by: Label = "activity",
     overlap: OverlapPolicy = "refuse",
+    clean: CleaningRules = None,
     idle: Idle = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -109,7 +114,7 @@ def evaluate(
         split or (),
         seed=seed,
         n_idle=idle,
-        **_options(by, overlap),
+        **_options(by, overlap, clean),
     )
     devices = devices_of(folder, device or ())
     make_current(folder)
@@ -132,20 +137,15 @@ def evaluate(
     _print_notes(found, plan)
 
 
-def _options(by: str, overlap: str) -> dict[str, Any]:
+def _options(by: str, overlap: str, clean: list[str] | None) -> dict[str, Any]:
     from analysis.evaluate.samples import By
-    from analysis.labelling import Overlap
 
     try:
         label = By(by)
     except ValueError as exc:
         reason = f"must be activity or activity+channel, got {by!r}"
         raise ConfigError(f"--by: {reason}") from exc
-    try:
-        return {"by": label, "overlap": Overlap(overlap)}
-    except ValueError as exc:
-        reason = f"must be refuse, cut or drop, got {overlap!r}"
-        raise ConfigError(f"--overlap: {reason}") from exc
+    return {"by": label, "overlap": overlap_of(overlap), "rules": rules_of(clean)}
 
 
 def _tracked(steps: Iterator[T], total: int) -> Iterator[T]:
@@ -166,6 +166,7 @@ def _for_machines(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str
 
     return {
         "settings": {c.name: c.settings for c in plan.classifiers},
+        "cleaning": list(plan.rules),
         "results": [record_of(r) for study in found for r in study.results],
         "refusals": [
             {"device": r.device, "split": r.split, "reason": r.reason}
@@ -262,8 +263,6 @@ def _cell(result: "Result | None") -> str:
 
 
 def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
-    removed = sum(sum(study.removed.values()) for study in found)
-    packets = sum(study.n_packets for study in found)
     print("\naccuracy over the test windows of all folds; 95 % interval over sessions,")
     print("never narrower than over trials (none for a single session)")
     print(
@@ -285,4 +284,13 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
                 f"{study.device}: {study.n_uncovered} windows outside every capture "
                 "left out"
             )
-    print(f"cleaning: {removed} of {packets} packets removed (errors, retransmissions)")
+    print(f"cleaning: {_cleaning(found, plan.rules)}")
+
+
+def _cleaning(found: "Sequence[DeviceStudy]", rules: Sequence[str]) -> str:
+    """Say what each rule removed; one packet may be among those of several."""
+    packets = sum(study.n_packets for study in found)
+    if not rules:
+        return f"no rule, all {packets} packets kept"
+    counts = (f"{sum(s.removed[name] for s in found)} {name}" for name in rules)
+    return f"{', '.join(counts)} removed of {packets} packets"

@@ -1,8 +1,10 @@
 """From a campaign folder to samples, tables and what the commands print of them."""
 
 import csv
+import gc
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -263,6 +265,20 @@ def test_the_feature_table_is_the_samples_with_their_origin(folder, tmp_path):
     assert size == table.shape
     assert pl.read_parquet(tmp_path / "features.parquet").equals(table)
     assert [p.name for p in tmp_path.iterdir()] == ["features.parquet"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_features_that_find_no_room_name_their_file_and_leave_nothing(
+    folder, tmp_path, capsys
+):
+    path = tmp_path / "features.parquet"
+    path.with_name("features.parquet.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as told:
+        write_features(feature_tables(folder, ["camera"]), path)
+    assert told.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
+    gc.collect()
+    assert capsys.readouterr().err == ""
 
 
 def test_features_of_no_device_are_refused_and_leave_nothing(folder, tmp_path):

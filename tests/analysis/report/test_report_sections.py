@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from analysis.report import write_report
+from analysis.report.facts import cleaning
 from analysis.report.recording import read_recording, shares_of
 from analysis.report.timeline import draw_timeline
 
@@ -113,6 +115,29 @@ def test_labelled_and_removed_packets_are_counted(make, quiet, tmp_path):
     (row,) = records(page, "house", "cleaning")
     assert row["packets"] == row["in_a_label_window"] == 6 + 12 + 3
     assert (row["windows"], row["empty_windows"], row["kept"]) == (3, 0, 21)
+
+
+def test_every_cleaning_rule_is_shown_with_its_count(make, quiet, tmp_path):
+    folder = make.trained(sessions=1, repeats=1)
+    share = shares_of(read_recording(folder))[0]
+    found = {"errors": 1, "retransmissions": 2, "out_of_order": 3, "keep_alives": 4}
+    section = cleaning([replace(share, found=found)])
+    (grid,) = section.blocks
+    (row,) = grid.data.rows
+    named = dict(zip(grid.data.columns, row, strict=True))
+    assert [named[key] for key in list(named)[2:6]] == [1, 2, 3, 4]
+    assert list(named)[2:6] == [
+        "errors_removed",
+        "retransmissions_removed",
+        "out_of_order_left",
+        "keep_alives_left",
+    ]
+    assert section.lead == (
+        "Removed before learning: errors, retransmissions. Counted and left in: out of "
+        "order, keep alives. A packet may be counted by more than one rule."
+    )
+    (rest,) = cleaning([shares_of(read_recording(folder))[0]]).blocks
+    assert rest.data.rows[0][2:6] == (0, 0, 0, 0)
 
 
 @pytest.fixture
