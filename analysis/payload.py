@@ -42,6 +42,7 @@ _VARIABLE = re.compile(
     r"|-?\d+(?:\.\d+)+|-?\d{2,}|-\d"
 )
 _LONGEST = 2000  # characters of a message; the edit distance grows with the square
+_MOST_OPEN = 2  # captures
 _MOST = 2000  # distinct messages; to compare all with all takes some 20 s
 _PERCENT = 99.0
 # Where training messages are all alike their distances are 0; one field may still vary.
@@ -56,23 +57,34 @@ class TooMuchTextError(AnalysisError):
 class Captures:
     """The raw captures of a campaign, to look up the payload of packets.
 
-    Holds the files open as memory maps; no payload is copied before it is asked for.
+    Of the files only the two last asked for are open: windows come in order of time,
+    and one may reach from a capture into the next.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._frames: dict[str, Frames] = {p.name: read_frames(p) for p in files}
-        self._payload_at = {
-            name: decode_frames(frames).payload_at
-            for name, frames in self._frames.items()
-        }
+        self._paths = {path.name: path for path in files}
+        self._open: dict[str, tuple[Frames, NDArray[np.int32]]] = {}
 
     def payload(self, capture: str, frame: int, size_b: int) -> bytes:
         """Return what was captured of a packet's payload of `size_b` bytes.
 
         capture, frame  name of the file and number of the packet in it, from 1
+
+        Raises CaptureError when the file cannot be read or is damaged.
         """
-        at = int(self._payload_at[capture][frame - 1])
-        return self._frames[capture].frame(frame - 1)[at : at + size_b]
+        frames, payload_at = self._opened(capture)
+        at = int(payload_at[frame - 1])
+        return frames.frame(frame - 1)[at : at + size_b]
+
+    def _opened(self, capture: str) -> tuple[Frames, NDArray[np.int32]]:
+        held = self._open.pop(capture, None)
+        if held is None:
+            while len(self._open) >= _MOST_OPEN:
+                del self._open[next(iter(self._open))]
+            frames = read_frames(self._paths[capture])
+            held = frames, decode_frames(frames).payload_at
+        self._open[capture] = held  # those asked for last come last
+        return held
 
 
 def messages_of(

@@ -7,18 +7,9 @@ import numpy as np
 
 from analysis.dataset import Campaign
 from analysis.errors import DatasetError
-from analysis.evaluate.samples import (
-    By,
-    Cut,
-    Samples,
-    Strings,
-    cut_of,
-    open_recorded,
-    samples_in,
-)
+from analysis.evaluate.samples import Cut, Samples, Strings
 from analysis.evaluate.splits import SPLITS, Split, SplitRefusedError
 from analysis.evaluate.study import Refusal, Result, result_of
-from analysis.labelling import Overlap
 from analysis.packets import find_raw
 from analysis.payload import (
     Captures,
@@ -30,42 +21,6 @@ from analysis.payload import (
 )
 
 NAME, TITLE = "payload", "Payload"
-
-
-def payload_results(
-    folder: Path,
-    devices: Sequence[str],
-    splits: Sequence[str] = ("s1",),
-    seed: int = 0,
-    *,
-    by: By = By.ACTIVITY,
-    overlap: Overlap = Overlap.REFUSE,
-) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
-    """Score the payload matcher on the given devices, split by split.
-
-    Devices that do not speak in plain text are passed over in silence, so that all
-    devices of a campaign may be given. The results have the shape of those of `study`,
-    with `classifier` = "payload" (`NAME`; in tables `TITLE`), and the splits are the
-    same, so that both can stand in one table:
-
-        results, refusals = study(samples_of(folder, device), classifiers, splits)
-        more, refused = payload_results(folder, [device], splits, seed)
-
-    Reads the raw captures; where there are none, every split is refused in words.
-    """
-    recorded = open_recorded(folder)
-    wanted = plain_devices(recorded.campaign, devices)
-    results: list[Result] = []
-    refusals: list[Refusal] = []
-    captures = open_captures(folder) if wanted else ""
-    for device in wanted:
-        made = cut_of(recorded, device, overlap=overlap)
-        scored, refused = payloads_in(
-            captures, made, samples_in(made, by=by), splits, seed
-        )
-        results += scored
-        refusals += refused
-    return tuple(results), tuple(refusals)
 
 
 def plain_devices(campaign: Campaign, devices: Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from analysis.pcap.blocks import Interface
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.source import open_source
 from analysis.pcap.stream import CaptureStream, open_capture_stream
-from analysis.pcap.walk import PCAPNG, Batch
+from analysis.pcap.walk import Batch
 
 Source = mmap.mmap | bytes
 
@@ -88,12 +88,6 @@ def read_frames(path: Path) -> Frames:
         truncated_at=stream.truncated_at,
         **columns,
     )
-
-
-def is_pcapng(path: Path) -> bool:
-    """Say whether a file begins as a pcapng file that is not packed does."""
-    with path.open("rb") as file:
-        return file.read(4) == PCAPNG
 
 
 def _copied(batch: Batch) -> dict[str, NDArray[Any]]:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.dataset import COLUMNS
-from analysis.evaluate.payloads import payload_results
+from analysis.evaluate.campaign import plan_of, studies
 from analysis.evaluate.samples import cut_of
 from analysis.packets import find_raw
 from analysis.payload import (
@@ -30,6 +30,7 @@ from analysis.payload import (
     plain_text,
     vocabulary,
 )
+from analysis.pcap.reader import read_frames
 from analysis.pcap.writer import open_capture
 
 PLUG, PHONE = "50:c7:bf:00:00:19", "02:00:00:00:00:20"
@@ -105,6 +106,12 @@ def campaign(folder, packets, rows, *, plaintext=True, form="fast"):
         writer.writeheader()
         writer.writerows(row(i, *each) for i, each in enumerate(rows))
     return folder
+
+
+def payload_results(folder, devices, splits=("s1",), seed=0):
+    found = list(studies(folder, devices, plan_of(["payload"], splits, seed=seed)))
+    refusals = tuple(refusal for study in found for refusal in study.refusals)
+    return tuple(result for study in found for result in study.results), refusals
 
 
 def said_in(folder):
@@ -296,6 +303,30 @@ def test_the_radius_is_the_99th_percentile_of_distances_to_other_sessions():
     assert learnt.radius == pytest.approx(np.percentile([0.1, 0.1, 0.3], 99))
     alone = matcher([(w,) for w in words], ["on"] * 3, list("aaa"), [0, 1, 2])
     assert alone.radius == 0.05
+
+
+def test_only_the_two_captures_that_were_asked_for_last_are_open(tmp_path, monkeypatch):
+    paths = []
+    for name in "abc":
+        paths.append(tmp_path / f"{name}.pcapng")
+        with open_capture(paths[-1]) as capture:
+            for n in range(2):
+                text = f"{name}{n}".encode()
+                capture.packet(START_NS, frame(text, outbound=True))
+    read = []
+
+    def spied(path):
+        read.append(path.stem)
+        return read_frames(path)
+
+    monkeypatch.setattr("analysis.payload.read_frames", spied)
+    captures = Captures(paths)
+    assert read == []
+    asked = "aabbabcaccbb"
+    for turn, name in enumerate(asked):
+        said = captures.payload(f"{name}.pcapng", turn % 2 + 1, 99)
+        assert said == f"{name}{turn % 2}".encode()
+    assert "".join(read) == "abcab"
 
 
 def test_messages_of_test_windows_are_not_learnt():
