@@ -100,9 +100,11 @@ fi
 
 # Packet kernels are compiled at their first call and kept beside the source. Do it now,
 # by the commands that will need them, and anew when a kernel changed: what was kept
-# does not notice changes of the files that it calls into.
-kernels=$(grep -rl --include='*.py' '^@kernel' analysis | LC_ALL=C sort |
-    xargs cat | sha256sum | cut -d' ' -f1)
+# does not notice changes of the files that it calls into or takes constants of.
+kernels=$({
+    printf '%s\n' analysis/pcap/*.py
+    grep -rl --include='*.py' '@kernel' analysis
+} | LC_ALL=C sort -u | xargs cat | sha256sum | cut -d' ' -f1)
 if [ "$(cat .venv/.kernels 2>/dev/null || true)" != "$kernels" ]; then
     say "compiling the packet kernels"
     find analysis -name '*.nb[ci]' -delete

@@ -52,7 +52,7 @@ class Rewriter:
     def __init__(self, path: Path, *, about: str, comments: Sequence[str]) -> None:
         self.path = path
         self._part = path.with_name(f".{path.name}.part")
-        self._about = about.encode()[:_MOST_COMMENT_B]
+        self._about = _cut(about)
         self._notes = _notes(comments)
         # one buffer is filled while the other is written
         self._out = np.empty(_BUFFER_B, dtype=np.uint8)

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import logging
 import subprocess
 import sys
 
@@ -177,3 +178,15 @@ def test_without_the_extra_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match=r"pip install 'smarthome-testbed\[cluster"):
         list(cluster.run_on_cluster("tcp://127.0.0.1:1", [], lambda _b: None))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(logging.WARNING, logging.CRITICAL), (logging.DEBUG, 0)]
+)
+def test_what_dask_tells_is_shown_when_asked_to_show_all(caplog, ours, theirs):
+    pytest.importorskip("distributed")
+    caplog.set_level(ours)
+    caplog.set_level(logging.NOTSET, "distributed")
+    with pytest.raises(ClusterError, match="is the address right"):
+        list(cluster.run_on_cluster("senseless", [], print))
+    assert logging.getLogger("distributed").level == theirs

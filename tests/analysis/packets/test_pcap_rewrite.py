@@ -324,3 +324,20 @@ def test_odd_captures_of_others_come_back_byte_for_byte(public_data, tmp_path):
             n_checked += 1
         target.unlink()
     assert n_checked > 20
+
+
+def test_what_is_said_of_a_file_is_cut_between_characters(craft, write, tmp_path):
+    source, target = write([(1, craft.udp4(b"x"))]), tmp_path / "copy.pcapng"
+    with (
+        rewritten(target, about="δ" * 40_000) as writer,
+        open_capture_stream(source) as stream,
+    ):
+        writer.begin(stream)
+        for batch in stream:
+            writer.write(batch, np.arange(len(batch), dtype=np.int64))
+        writer.close()
+        writer.keep()
+    _order, _kind, section = next(iter(walk(target.read_bytes())))
+    code, size_b = struct.unpack_from("<HH", section, 24)
+    assert (code, size_b) == (blocks.OPT_COMMENT, 65_534)
+    assert section[28 : 28 + size_b].decode() == "δ" * 32_767
