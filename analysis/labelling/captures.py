@@ -12,7 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dataset import Campaign, Device, load_activities, load_campaign
+from analysis.dataset import (
+    ActivityLog,
+    Campaign,
+    Device,
+    load_activities,
+    load_campaign,
+)
 from analysis.errors import DatasetError, LabelError
 from analysis.labelling.coverage import StampSpan, is_covered
 from analysis.labelling.overlap import (
@@ -103,9 +109,7 @@ def label_campaign(
         for each in campaign.devices
     }
     files, target, seen = find_raw(folder), folder / "labelled", SeenEnds()
-    known = _known_spans(folder, files)
-    if known is not None:  # else it comes out when the captures were read
-        refuse_outside(log, *known, widen=widen)
+    _refuse_early(log, folder, files, widen=widen)
     with _folder(target), ExitStack() as stack:
         works = []
         for each in campaign.devices:
@@ -221,6 +225,15 @@ def _covered(
         (each.span_ns, each.path.name) for each in captured if each.span_ns is not None
     ]
     return [span for span, _name in held], [name for _span, name in held]
+
+
+def _refuse_early(
+    log: ActivityLog, folder: Path, files: Sequence[Path], *, widen: bool
+) -> None:
+    """Raise what `refuse_outside` will, where nothing must be read to know."""
+    known = _known_spans(folder, files)
+    if known is not None:
+        refuse_outside(log, *known, widen=widen)
 
 
 def _known_spans(

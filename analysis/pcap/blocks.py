@@ -30,18 +30,19 @@ OPT_SHB_APPLICATION = 4
 # name, description, filter, os, hardware
 TEXT_OF_INTERFACE = frozenset({2, 3, 11, 12, 15})
 
+# link types that are understood; `links` has the names of all
 LINK_NULL = 0
 LINK_ETHERNET = 1
+LINK_RAW_BSD = 12
+LINK_RAW_OPENBSD = 14
 LINK_RAW = 101
+LINK_IEEE802_11 = 105
+LINK_LOOP = 108
 LINK_SLL = 113
+LINK_RADIOTAP = 127
 LINK_IPV4 = 228
 LINK_IPV6 = 229
 LINK_SLL2 = 276
-# raw IP has three more numbers, by the operating system that wrote it
-LINKS_RAW = (LINK_RAW, 12, 14, LINK_IPV4, LINK_IPV6)
-
-RECORD_HEAD_B = 16  # pcap: seconds, part of a second, captured, original
-PACKET_HEAD_B = 28  # block type and length, interface, stamp, captured, original
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,20 @@ where there is none or it was not captured; MACs that a link does not say are 0.
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.pcap.blocks import (
+    LINK_ETHERNET,
+    LINK_IEEE802_11,
+    LINK_IPV4,
+    LINK_IPV6,
+    LINK_LOOP,
+    LINK_NULL,
+    LINK_RADIOTAP,
+    LINK_RAW,
+    LINK_RAW_BSD,
+    LINK_RAW_OPENBSD,
+    LINK_SLL,
+    LINK_SLL2,
+)
 from analysis.pcap.jit import kernel
 from analysis.pcap.words import Uint8, be16, be32, be48, le16, le32, u8
 
@@ -17,24 +31,21 @@ Head = tuple[int, int, int, int]
 IPV4_TYPE, IPV6_TYPE = 0x0800, 0x86DD
 _MAX_TAGS = 64  # more than any network puts there
 _LLC_SNAP = 0xAAAA
-_NULL, _ETHERNET, _IEEE802_11, _LOOP = 0, 1, 105, 108
-_SLL, _RADIOTAP, _SLL2 = 113, 127, 276
-_RAW, _RAW_BSD, _RAW_OPENBSD, _IPV4, _IPV6 = 101, 12, 14, 228, 229
 # the numbers of link types that are understood
 DECODED = frozenset(
     {
-        _NULL,
-        _ETHERNET,
-        _RAW_BSD,
-        _RAW_OPENBSD,
-        _RAW,
-        _IEEE802_11,
-        _LOOP,
-        _SLL,
-        _RADIOTAP,
-        _IPV4,
-        _IPV6,
-        _SLL2,
+        LINK_NULL,
+        LINK_ETHERNET,
+        LINK_RAW_BSD,
+        LINK_RAW_OPENBSD,
+        LINK_RAW,
+        LINK_IEEE802_11,
+        LINK_LOOP,
+        LINK_SLL,
+        LINK_RADIOTAP,
+        LINK_IPV4,
+        LINK_IPV6,
+        LINK_SLL2,
     }
 )
 
@@ -64,17 +75,17 @@ def decode_links(
 
 @kernel
 def _head(b: Uint8, p: int, end: int, link: int) -> Head:
-    if link == _ETHERNET:
+    if link == LINK_ETHERNET:
         return _ethernet(b, p, end)
-    if link in (_RAW, _RAW_BSD, _RAW_OPENBSD, _IPV4, _IPV6):
+    if link in (LINK_RAW, LINK_RAW_BSD, LINK_RAW_OPENBSD, LINK_IPV4, LINK_IPV6):
         return _bare(b, p, end)
-    if link in (_NULL, _LOOP):
-        return _loopback(b, p, end, link == _NULL)
-    if link in (_SLL, _SLL2):
-        return _cooked(b, p, end, link == _SLL)
-    if link == _IEEE802_11:
+    if link in (LINK_NULL, LINK_LOOP):
+        return _loopback(b, p, end, link == LINK_NULL)
+    if link in (LINK_SLL, LINK_SLL2):
+        return _cooked(b, p, end, link == LINK_SLL)
+    if link == LINK_IEEE802_11:
         return _wireless(b, p, end)
-    if link == _RADIOTAP and p + 4 <= end:
+    if link == LINK_RADIOTAP and p + 4 <= end:
         return _wireless(b, p + le16(b, p + 2), end)
     return 0, p, 0, 0
 

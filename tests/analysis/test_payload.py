@@ -324,7 +324,7 @@ def test_only_the_two_captures_that_were_asked_for_last_are_open(tmp_path, monke
     assert read == []
     asked = "aabbabcaccbb"
     for turn, name in enumerate(asked):
-        said = captures.payload(f"{name}.pcapng", turn % 2 + 1, 99)
+        said = captures.payload(f"{name}.pcapng", turn % 2 + 1, 2)
         assert said == f"{name}{turn % 2}".encode()
     assert "".join(read) == "abcab"
 

@@ -27,7 +27,7 @@ def folder(campaign, craft):
         at_s = 10 * n + 1
         packets += [(at_s, segment), (at_s + 1, segment), (at_s + 2, bytes(wrong))]
         packets += [(at_s + 6 + k / 10, craft.udp4(b"x")) for k in range(3)]
-    rows = [(10 * n, {"activity": "on" if n % 2 else "off"}) for n in range(4)]
+    rows = [(10 * n + 1, {"activity": "on" if n % 2 else "off"}) for n in range(4)]
     return campaign([packets], rows)
 
 
