@@ -12,6 +12,7 @@ from analysis.importers.activity_table import Recipe
 from analysis.importers.pcap import import_pcap
 from analysis.labelling import Overlap
 from analysis.packets import load_packets
+from analysis.pcap.blocks import Interface
 from analysis.pcap.decode import decode_frames
 from analysis.pcap.reader import read_frames
 from analysis.windows import cut
@@ -306,3 +307,10 @@ def test_activities_in_a_wrong_time_zone_are_one_fault_that_names_it(bring):
 def test_names_of_our_own_classes_are_no_activities(bring, name):
     with pytest.raises(ImportDataError, match=f"line 2: activity: '{name}' is what"):
         bring(HEAD + f"lamp,{name},{ZERO}25Z,,4 s,,\n")
+
+
+def test_captures_of_a_link_type_that_is_not_understood_are_named(bring, write):
+    ppp = write([(1, bytes(40))], interfaces=(Interface(link=9),))
+    table = HEAD + f"lamp,turn_on,{ZERO}21Z,,1 s,,\n"
+    with pytest.raises(ImportDataError, match=r"of PPP \(link type 9\) only"):
+        bring(table, captures=[ppp])

@@ -20,6 +20,7 @@ from analysis.labelling import (
 )
 from analysis.packets import find_raw, make_tables
 from analysis.pcap.beacons import Beacon, encode
+from analysis.pcap.blocks import Interface
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.reader import read_frames
 from analysis.pcap.rewrite import Rewriter
@@ -357,6 +358,16 @@ def test_a_campaign_of_which_no_device_was_seen_is_refused(campaign, craft):
         "the most seen are 02:00:00:00:00:11 (1)"
     )
     assert not (folder / "labelled").exists()
+
+
+def test_captures_of_a_link_type_that_is_not_understood_are_named(
+    campaign, craft, write
+):
+    folder = campaign([[]], [(0, {})])
+    links = (Interface(link=9),)
+    write([(1, bytes(40))], name="evening/raw/router-00000.pcapng", interfaces=links)
+    with pytest.raises(LabelError, match=r"packets of PPP \(link type 9\) only"):
+        label_campaign(folder)
 
 
 def test_without_labels_an_unseen_device_is_no_error(campaign, craft):
