@@ -71,7 +71,7 @@ def test_names_of_rules_are_checked():
     assert rules_of(None) == ("errors", "retransmissions")
     assert rules_of(["none"]) == ()
     assert rules_of(["out_of_order", "errors", "errors"]) == ("out_of_order", "errors")
-    with pytest.raises(ConfigError, match=r"^--clean: must be one of errors, .*, none,"):
+    with pytest.raises(ConfigError, match=r"^--clean: must be one of .*, none,"):
         rules_of(["error"])
     with pytest.raises(ConfigError, match=r"^--clean: none stands alone"):
         rules_of(["none", "errors"])
