@@ -105,22 +105,35 @@ def make_tables(
     identities = {device.name: identity(device) for device in devices}
     jobs = [CaptureJob(path=p, devices=tuple(devices), folder=folder) for p in todo]
     with _alone_in(folder):
-        # first: from now on, tables that are made anew are no longer the old ones
-        write_index(folder, _index(identities, captures, parts))
-        due = 1
-        try:
-            for part in (run or run_here)(jobs, progress or _nobody):
-                parts[part.name] = part
-                if len(parts) >= due:  # should the power fail, little is lost
-                    write_index(folder, _index(identities, captures, parts))
-                    due = len(parts) * 9 // 8 + 1
-        finally:
-            _tidy(folder, _index(identities, captures, parts))
-            if parts:
-                write_index(folder, _index(identities, captures, parts))
-            else:
-                remove_index(folder)
-    return _index(identities, captures, parts)
+        made = (run or run_here)(jobs, progress or _nobody)
+        return _gather(folder, captures, identities, parts, made)
+
+
+def _gather(
+    folder: Path,
+    captures: Sequence[Path],
+    devices: Mapping[str, Mapping[str, Any]],
+    parts: dict[str, CapturePart],
+    made: Iterable[CapturePart],
+) -> Index:
+    """Add what is made to `parts`, and keep the index true to it meanwhile."""
+    # first: from now on, tables that are made anew are no longer the old ones
+    write_index(folder, _index(devices, captures, parts))
+    due = 1
+    try:
+        for part in made:
+            parts[part.name] = part
+            if len(parts) >= due:  # should the power fail, little is lost
+                write_index(folder, _index(devices, captures, parts))
+                due = len(parts) * 9 // 8 + 1
+    finally:
+        index = _index(devices, captures, parts)
+        _tidy(folder, index)  # first: the disk may be full
+        if parts:
+            write_index(folder, index)
+        else:
+            remove_index(folder)
+    return index
 
 
 def _index(
