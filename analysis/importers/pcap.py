@@ -8,6 +8,7 @@ labelled captures, packet tables, manifest. Outcomes are `unchecked`.
 
 import csv
 import hashlib
+import ipaddress
 import json
 import re
 import shutil
@@ -85,7 +86,8 @@ def import_pcap(
 ) -> Imported:
     """Take over `captures` and `activities` as the campaign folder `target`.
 
-    devices  name -> MAC address, for each device of the table
+    devices  name -> MAC address, for each device of the table; where captures hold no
+             MACs, the IP address after a comma
     recipe   how to read the table; by default as it is, with explicit time zones
     overlap  what to do with windows of one device that overlap
     every_packet  the captures are of the one device alone, so that what others sent in
@@ -95,15 +97,15 @@ def import_pcap(
     nothing: raises ImportDataError with every fault found, CaptureError for a damaged
     capture.
     """
-    macs = {name: mac.lower().replace("-", ":") for name, mac in devices.items()}
-    if faults := _faulty_request(target, macs, every_packet):
+    ends = {name: _end_of(text) for name, text in devices.items()}
+    if faults := _faulty_request(target, ends, every_packet):
         raise ImportDataError(tuple(faults))
     seen = SeenEnds()
     found = _read(captures, seen)
     table = load_activity_table(activities, tuple(devices), recipe or Recipe())
     faults = [*table.faults, *_outside(activities, table.rows, found)]
     faults += _twice(activities, table.rows)
-    faults += _unseen(macs, seen)
+    faults += _unseen(ends, seen)
     if overlap is Overlap.REFUSE:
         faults += find_overlaps(activities, table.rows)
     if faults:
@@ -111,7 +113,7 @@ def import_pcap(
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        inputs = _inputs(target.name, table, macs, every_packet)
+        inputs = _inputs(target.name, table, ends, every_packet)
         report = _build(part, inputs, found, table.rows, overlap)
         part.replace(target)
     finally:
@@ -119,22 +121,39 @@ def import_pcap(
     return Imported(folder=target, labels=report, ignored=table.ignored)
 
 
+def _end_of(text: str) -> tuple[str, str]:
+    """Return the MAC and the IP address, or '', of 'MAC' or 'MAC,IP'."""
+    mac, _comma, ip = text.partition(",")
+    return mac.strip().lower().replace("-", ":"), ip.strip()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _faulty_request(
-    target: Path, macs: Mapping[str, str], every_packet: bool
+    target: Path, ends: Mapping[str, tuple[str, str]], every_packet: bool
 ) -> list[str]:
     faults = []
     if target.exists():
         faults.append(f"{target}: exists; give another --campaign or --out")
-    if every_packet and len(macs) > 1:
+    if every_packet and len(ends) > 1:
         faults.append("every packet can belong to one device only; name one device")
-    for kind, name in (("campaign", target.name), *(("device", name) for name in macs)):
+    for kind, name in (("campaign", target.name), *(("device", name) for name in ends)):
         if not _NAME.fullmatch(name):
             reason = "must be letters, digits, '_', '-' or '.'"
             faults.append(f"{kind}: {reason}, got {name!r}")
-    for name, mac in macs.items():
+    for name, (mac, ip) in ends.items():
         if not _MAC.fullmatch(mac):
             reason = "must be a MAC address such as '00:17:88:6a:12:05'"
             faults.append(f"device {name}: {reason}, got {mac!r}")
+        if ip and not _is_address(ip):
+            reason = "what follows the MAC must be an IP address"
+            faults.append(f"device {name}: {reason}, got {ip!r}")
     return faults
 
 
@@ -223,9 +242,10 @@ def _outside(
     return faults
 
 
-def _unseen(macs: Mapping[str, str], seen: SeenEnds) -> list[str]:
+def _unseen(ends: Mapping[str, tuple[str, str]], seen: SeenEnds) -> list[str]:
     """Return a sentence for each device of which no packet was captured."""
-    told = (seen.tell_unseen(Device(name=n, mac=mac)) for n, mac in macs.items())
+    devices = [Device(name=n, mac=mac, ip=ip) for n, (mac, ip) in ends.items()]
+    told = (seen.tell_unseen(device) for device in devices)
     return [sentence for sentence in told if sentence is not None]
 
 
@@ -277,17 +297,21 @@ def _take_over(folder: Path, number: int, capture: _Capture) -> dict[str, Any]:
 
 
 def _inputs(
-    campaign: str, table: ActivityTable, macs: Mapping[str, str], every_packet: bool
+    campaign: str,
+    table: ActivityTable,
+    ends: Mapping[str, tuple[str, str]],
+    every_packet: bool,
 ) -> dict[str, Any]:
     """Return what `campaign.yaml` holds."""
     devices = []
-    for name, mac in macs.items():
+    for name, (mac, ip) in ends.items():
         texts = [row.texts for row in table.rows if row.device == name]
         known = {
             key: next((t[key] for t in texts if t[key]), "")
             for key in ("unit", "firmware", "app_version")
         }
         device = {"device": name, "mac": mac, **known, "category": ""}
+        device |= {"ip": ip} if ip else {}
         devices.append({**device, **({"every_packet": True} if every_packet else {})})
     return {
         "campaign": campaign,

@@ -25,7 +25,8 @@ Activities = Annotated[
     Path, typer.Option("--activities", help="CSV of activities; see docs.")
 ]
 Devices = Annotated[
-    list[str], typer.Option("--device", help="NAME=MAC of a device; once per device.")
+    list[str],
+    typer.Option("--device", help="NAME=MAC or NAME=MAC,IP; once per device."),
 ]
 Timezone = Annotated[
     str | None, typer.Option("--timezone", help="Zone of stamps without an offset.")

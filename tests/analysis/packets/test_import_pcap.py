@@ -12,9 +12,10 @@ from analysis.importers.activity_table import Recipe
 from analysis.importers.pcap import import_pcap
 from analysis.labelling import Overlap
 from analysis.packets import load_packets
-from analysis.pcap.blocks import Interface
+from analysis.pcap.blocks import LINK_RAW, Interface
 from analysis.pcap.decode import decode_frames
 from analysis.pcap.reader import read_frames
+from analysis.pcap.writer import open_capture
 from analysis.windows import cut
 
 HEAD = "device,activity,start,end,delta,session,channel\n"
@@ -47,6 +48,20 @@ def bring(tmp_path, craft, write):
 def windows_of(done, device):
     packets = load_packets(done.folder, device)
     return cut(packets, load_activities(done.folder), device)
+
+
+def test_captures_without_macs_are_taken_over_by_address(bring, craft, tmp_path):
+    path = tmp_path / "bare.pcapng"
+    with open_capture(path, interfaces=[Interface(link=LINK_RAW)]) as capture:
+        for t in range(30):
+            capture.packet(craft.start_ns + t * 10**9, craft.udp4(b"x")[14:])
+    table = HEAD + f"lamp,turn_on,{ZERO}25Z,{ZERO}27Z,,,phone\n"
+    with pytest.raises(ImportDataError, match="the device's ip is needed"):
+        bring(table, captures=[path])
+    with pytest.raises(ImportDataError, match="must be an IP address, got 'lamp'"):
+        bring(table, captures=[path], devices={"lamp": f"{craft.lamp},lamp"})
+    done = bring(table, captures=[path], devices={"lamp": f"{craft.lamp},10.77.0.11"})
+    assert load_packets(done.folder, "lamp").outbound.tolist() == [True] * 30
 
 
 def test_an_import_is_a_campaign_like_any_other(bring, tshark, craft):
