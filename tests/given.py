@@ -57,5 +57,6 @@ def _nothing():
         truncated_at=None,
         n_backwards=0,
         n_foreign=0,
+        n_one_sided=0,
         devices={},
     )

@@ -15,6 +15,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -103,22 +104,35 @@ def import_pcap(
     seen = SeenEnds()
     found = _read(captures, seen)
     table = load_activity_table(activities, tuple(devices), recipe or Recipe())
-    faults = [*table.faults, *_outside(activities, table.rows, found)]
+    zone = recipe.zone if recipe is not None else None
+    faults = [*table.faults, *_outside(activities, table.rows, found, zone)]
     faults += _twice(activities, table.rows)
     faults += _unseen(ends, seen)
     if overlap is Overlap.REFUSE:
         faults += find_overlaps(activities, table.rows)
     if faults:
         raise ImportDataError(tuple(faults))
+    inputs = _inputs(target.name, table, ends, every_packet)
+    report = _made_at(target, inputs, found, table.rows, overlap)
+    return Imported(folder=target, labels=report, ignored=table.ignored)
+
+
+def _made_at(
+    target: Path,
+    inputs: Mapping[str, Any],
+    found: Sequence[_Capture],
+    rows: Sequence[ActivityRow],
+    overlap: Overlap,
+) -> LabelReport:
+    """Make the folder beside its place, and move it there when it is whole."""
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        inputs = _inputs(target.name, table, ends, every_packet)
-        report = _build(part, inputs, found, table.rows, overlap)
+        report = _build(part, inputs, found, rows, overlap)
         part.replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Imported(folder=target, labels=report, ignored=table.ignored)
+    return report
 
 
 def _end_of(text: str) -> tuple[str, str]:
@@ -219,7 +233,10 @@ def _twice(path: Path, rows: Sequence[ActivityRow]) -> list[str]:
 
 
 def _outside(
-    path: Path, rows: Sequence[ActivityRow], found: Sequence[_Capture]
+    path: Path,
+    rows: Sequence[ActivityRow],
+    found: Sequence[_Capture],
+    zone: tzinfo | None,
 ) -> list[str]:
     outside = [row for row in rows if _capture_of(row, found) is None]
     if outside and len(outside) == len(rows):
@@ -228,6 +245,7 @@ def _outside(
             np.array([row.end_ns for row in rows], dtype=np.int64),
             [(each.first_ns, each.last_ns) for each in found],
             [each.path.name for each in found],
+            _taken_as(zone, min(row.start_ns for row in rows)),
         )
         return [f"{path}: no activity lies in a capture: {where}"]
     faults = []
@@ -236,10 +254,26 @@ def _outside(
         by_s = (row.start_ns - near.first_ns) / 1e9
         faults.append(
             f"{path}: line {row.line}: start: lies in no capture; it is "
-            f"{by_s:+.1f} s from the start of {near.path.name}; "
+            f"{by_s:+.1f} s from the start of {near.path.name}{_cut(near)}; "
             "is the time zone right?"
         )
     return faults
+
+
+def _taken_as(zone: tzinfo | None, at_ns: int) -> tuple[str, int]:
+    """Return what stamps without an offset were taken as, and its offset in ns."""
+    if zone is None:
+        return "UTC", 0
+    offset = datetime.fromtimestamp(at_ns // 10**9, zone).utcoffset()
+    return str(zone), round((offset or timedelta()).total_seconds()) * 10**9
+
+
+def _cut(capture: _Capture) -> str:
+    if capture.truncated_at is None:
+        return ""
+    length_s = (capture.last_ns - capture.first_ns) / 1e9
+    where = f"ends inside a packet at byte {capture.truncated_at}"
+    return f", which {where}, after {length_s:.1f} s"
 
 
 def _unseen(ends: Mapping[str, tuple[str, str]], seen: SeenEnds) -> list[str]:

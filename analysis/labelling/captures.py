@@ -298,7 +298,7 @@ def _finish(target: Path, works: Sequence[_Work], report: LabelReport) -> None:
             work.writer.keep()
         part.replace(path)
     except OSError as exc:
-        raise cannot_write(path, 0, exc) from exc
+        raise cannot_write(path, exc) from exc
     finally:
         part.unlink(missing_ok=True)
 
@@ -314,7 +314,7 @@ def _folder(target: Path) -> Iterator[None]:
         for left in target.glob(".*.part"):
             left.unlink()
     except OSError as exc:
-        raise cannot_write(target, 0, exc) from exc
+        raise cannot_write(target, exc) from exc
     try:
         yield
     finally:

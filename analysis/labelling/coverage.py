@@ -60,12 +60,14 @@ def explain_outside(
     end_ns: Int64,
     covered_ns: Sequence[tuple[int, int]],
     names: Sequence[str],
+    zone: tuple[str, int] = ("UTC", 0),
 ) -> str:
     """Say by how much windows miss the captures, and what is likely wrong.
 
     start_ns, end_ns  (k,) int64, windows that all lie in no capture, k > 0
     covered_ns        (first, last) stamp of each capture, at least one
     names             what the captures are called
+    zone              what the stamps were taken as, and its offset from UTC in ns
     """
     earliest = min(range(len(names)), key=lambda row: covered_ns[row][0])
     first, last = covered_ns[earliest]
@@ -74,12 +76,15 @@ def explain_outside(
     return (
         f"the first is at {_stamp(at)}, {_span(abs(at - first))} {side} the start of "
         f"{names[earliest]}, which goes from {_stamp(first)} to {_stamp(last)}; "
-        f"{_guess(start_ns, end_ns, covered_ns)}"
+        f"{_guess(start_ns, end_ns, covered_ns, zone)}"
     )
 
 
 def _guess(
-    start_ns: Int64, end_ns: Int64, covered_ns: Sequence[tuple[int, int]]
+    start_ns: Int64,
+    end_ns: Int64,
+    covered_ns: Sequence[tuple[int, int]],
+    taken: tuple[str, int],
 ) -> str:
     offset = _least_shift(start_ns, end_ns, covered_ns)
     if offset == 0:
@@ -89,8 +94,8 @@ def _guess(
         zone = _zone_shift(start_ns, end_ns, covered_ns)
         if zone is not None:
             return (
-                f"the activities look like local time of UTC{_zone(-zone)} taken as "
-                "UTC; is the time zone right?"
+                f"the activities look like local time of UTC{_zone(taken[1] - zone)} "
+                f"taken as {taken[0]}; is the time zone right?"
             )
     return (
         f"the clock of the activities seems to be at least {_span(abs(offset))} "

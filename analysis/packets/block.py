@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.packets.select import beacon_rows
-from analysis.pcap.blocks import LINK_ETHERNET
+from analysis.pcap.blocks import LINK_ETHERNET, LINK_SLL, LINK_SLL2
 from analysis.pcap.decode import DECODED, Decoded, decode_batch
 from analysis.pcap.walk import Batch
 
@@ -15,6 +15,7 @@ Int64 = NDArray[np.int64]
 
 _BLOCK = 65_536  # packets that are handled together, some 10 MB
 _LINKS = np.array(sorted(DECODED), dtype=np.int32)
+_COOKED = np.array([LINK_SLL, LINK_SLL2], dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Block:
     first_frame  packets of the file before these
     time_ns      (n,) int64;  length_b (n,) int64
     n_foreign    those of link types that are not understood
+    n_one_sided  those whose link names the sender alone
     beacons      (b,) int64, rows that are beacons
     """
 
@@ -31,6 +33,7 @@ class Block:
     time_ns: Int64
     length_b: Int64
     n_foreign: int
+    n_one_sided: int
     decoded: Decoded
     beacons: Int64
 
@@ -57,6 +60,7 @@ class _Filling:
         self._n = 0
         self._first_frame = 0
         self._n_foreign = 0
+        self._n_one_sided = 0
         self._beacons: list[Int64] = []
 
     def has_room(self, n: int) -> bool:
@@ -74,6 +78,8 @@ class _Filling:
         if not (batch.link == LINK_ETHERNET).all():
             foreign = ~np.isin(batch.link, _LINKS)
             self._n_foreign += int(np.count_nonzero(foreign))
+            cooked = np.isin(batch.link, _COOKED)
+            self._n_one_sided += int(np.count_nonzero(cooked))
         self._n = here.stop
 
     def block(self) -> Iterator[Block]:
@@ -86,6 +92,7 @@ class _Filling:
             time_ns=self._time_ns[filled],
             length_b=self._length_b[filled],
             n_foreign=self._n_foreign,
+            n_one_sided=self._n_one_sided,
             decoded=self._decoded.take(filled),
             beacons=np.concatenate(self._beacons),
         )

@@ -16,7 +16,7 @@ from analysis.errors import DatasetError
 from analysis.pcap.source import digest_of
 
 # changes with the columns of the tables, or of this file: older ones cannot be read
-FORMAT = 3
+FORMAT = 4
 # changes whenever the same capture would give another table: older ones can be read,
 # and are made again where the captures are at hand
 READER = 6
@@ -76,6 +76,7 @@ class CapturePart:
     truncated_at     byte at which it ends inside a packet, or None
     n_backwards      packets with a stamp before that of the packet before
     n_foreign        packets of link types that are not understood
+    n_one_sided      packets whose link names the MAC of the sender alone
     devices          name -> what it held of the device
     """
 
@@ -90,6 +91,7 @@ class CapturePart:
     truncated_at: int | None
     n_backwards: int
     n_foreign: int
+    n_one_sided: int
     devices: Mapping[str, DevicePart]
 
 
@@ -161,7 +163,7 @@ def find_index(folder: Path) -> Index | None:
     except OSError as exc:
         raise DatasetError(f"{path}: cannot be read: {exc.strerror}") from exc
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        reason = "is damaged; delete it and run testbed packets"
+        reason = "is damaged; delete it, packets/ and flows/, run testbed packets"
         raise DatasetError(f"{path}: {reason}") from exc
 
 

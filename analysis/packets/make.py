@@ -39,6 +39,7 @@ _SUFFIXES = tuple(
 )
 
 _SIDE_BY_SIDE = 2
+_QUICKLY_B = 32 << 20
 
 
 class _StoppedError(Exception):
@@ -99,7 +100,7 @@ def make_tables(
     todo = [path for path in captures if path.name not in parts]
     if not todo and known is not None:
         index = _index(known.devices, captures, parts)
-        if index != known:  # captures were taken away, or looked at after a copy
+        if _is_worth_writing(index, known):
             _write(folder, index)
         return index
     identities = {device.name: identity(device) for device in devices}
@@ -143,6 +144,18 @@ def _index(
 ) -> Index:
     kept = tuple(parts[p.name] for p in captures if p.name in parts)
     return Index(devices=devices, captures=kept)
+
+
+def _is_worth_writing(index: Index, known: Index) -> bool:
+    """Say whether captures were taken away, or large ones looked at after a copy.
+
+    Small ones are looked at faster than is worth a change of a published folder.
+    """
+    if [each.name for each in index.captures] != [each.name for each in known.captures]:
+        return True
+    pairs = zip(index.captures, known.captures, strict=True)
+    looked_at_b = sum(new.size_b for new, old in pairs if new != old)
+    return looked_at_b > _QUICKLY_B
 
 
 def _write(folder: Path, index: Index) -> None:

@@ -84,6 +84,7 @@ class _Work:
         self._devices = [_DeviceWork(device, job, self._pool) for device in job.devices]
         self.n_frames = 0
         self.n_foreign = 0
+        self._n_one_sided = 0
         self._n_backwards = 0
         self._last_ns: int | None = None
         self._span: tuple[int, int] | None = None
@@ -93,6 +94,7 @@ class _Work:
         self._time(block.time_ns)
         self.n_frames += block.time_ns.size
         self.n_foreign += block.n_foreign
+        self._n_one_sided += block.n_one_sided
         analysed = self._conversations.add(block.time_ns, block.decoded)
         self._addresses.update()
         for each in self._devices:
@@ -131,6 +133,7 @@ class _Work:
             truncated_at=stream.truncated_at,
             n_backwards=self._n_backwards,
             n_foreign=self.n_foreign,
+            n_one_sided=self._n_one_sided,
             devices=devices,
         )
 

@@ -36,4 +36,4 @@ def _copy_file(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
     except OSError as exc:
         target.unlink(missing_ok=True)
-        raise cannot_write(target, 0, exc) from exc
+        raise cannot_write(target, exc) from exc

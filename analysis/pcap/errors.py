@@ -3,7 +3,6 @@
 CaptureError    a capture cannot be read or written as asked
 """
 
-import errno
 from pathlib import Path
 from typing import Self
 
@@ -29,8 +28,6 @@ class CaptureError(Exception):
         return type(self), (self.path, self.offset, self.reason)
 
 
-def cannot_write(path: Path, offset: int, exc: OSError) -> CaptureError:
-    """Return an error for a file that the system did not let us write."""
-    full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
-    reason = "disk full" if full else exc.strerror or str(exc)
-    return CaptureError(path, offset, f"cannot be written: {reason}")
+def cannot_write(path: Path, exc: OSError) -> OSError:
+    """Return the error again, with the file that the system did not let us write."""
+    return OSError(exc.errno, exc.strerror or str(exc), str(path))

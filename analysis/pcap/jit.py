@@ -22,5 +22,10 @@ R = TypeVar("R")
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile `function` at its first call, or take what was compiled before."""
-    compiled: Callable[P, R] = numba.njit(cache=True, nogil=True)(function)
-    return compiled
+    try:
+        kept: Callable[P, R] = numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        # Nowhere to keep code: neither beside the source nor in a home. Then it is
+        # compiled in each process, which takes some seconds; see NUMBA_CACHE_DIR.
+        kept = numba.njit(nogil=True)(function)
+    return kept

@@ -65,7 +65,7 @@ class Rewriter:
         try:
             self._file = self._part.open("wb", buffering=0)
         except OSError as exc:
-            raise cannot_write(path, 0, exc) from exc
+            raise cannot_write(path, exc) from exc
 
     def begin(self, stream: CaptureStream) -> None:
         """Go on with another capture. Raises CaptureError when the disk is full."""
@@ -115,7 +115,7 @@ class Rewriter:
         try:
             self._part.replace(self.path)
         except OSError as exc:
-            raise cannot_write(self.path, self._written, exc) from exc
+            raise cannot_write(self.path, exc) from exc
 
     def discard(self) -> None:
         """Leave nothing behind, unless the file was kept."""
@@ -177,7 +177,7 @@ class Rewriter:
         try:
             self._writing.result()
         except OSError as exc:
-            raise cannot_write(self.path, self._written, exc) from exc
+            raise cannot_write(self.path, exc) from exc
 
     def _write_out(self, left: memoryview) -> None:
         while left:

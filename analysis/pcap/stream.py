@@ -26,6 +26,8 @@ from analysis.pcap.walk import (
     walk_pcapng,
 )
 
+_PACKED = {b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"7z\xbc": "7z"}
+
 __all__ = ["Batch", "CaptureStream", "open_capture_stream"]
 
 
@@ -51,8 +53,7 @@ class CaptureStream:
             raise CaptureError(path, source.size_b, reason)
         self.is_pcapng = self.head[:4] == PCAPNG
         if not self.is_pcapng and self.head[:4] not in MAGICS_PCAP:
-            magic = self.head[:4].hex()
-            raise CaptureError(path, 0, f"is not a pcap or pcapng file ({magic})")
+            raise CaptureError(path, 0, _what_it_is(self.head))
 
     def __iter__(self) -> Iterator[Batch]:
         window = self._window
@@ -82,6 +83,13 @@ class CaptureStream:
     def packed(self) -> str:
         """What the file is packed with: 'gzip', 'zstd' or ''."""
         return self._source.packed
+
+
+def _what_it_is(head: bytes) -> str:
+    for magic, packed in _PACKED.items():
+        if head.startswith(magic):
+            return f"is packed with {packed}; unpack it first (gzip and zstd can stay)"
+    return f"is not a pcap or pcapng file ({head[:4].hex()})"
 
 
 @contextmanager

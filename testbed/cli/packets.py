@@ -112,6 +112,7 @@ def packets(
         print(json.dumps(_for_machines(task, index, n_made), indent=2))
     else:
         _print(task, index, n_made)
+    _tell_half_seen(task, index)
     _tell_unseen(task, index, n_made)
 
 
@@ -321,6 +322,7 @@ def _for_machines(task: _Task, index: "Index", n_made: int) -> dict[str, Any]:
                 "truncated_at": each.truncated_at,
                 "backwards": each.n_backwards,
                 "foreign": each.n_foreign,
+                "one_sided": each.n_one_sided,
             }
             for each in index.captures
         ],
@@ -340,12 +342,10 @@ def _print(task: _Task, index: "Index", n_made: int) -> None:
         for sentence in _oddities(each):
             print(f"{each.name}: {sentence}")
     n_kept = len(index.captures) - n_made
-    if not n_made:
-        print(f"tables in {task.folder}: current, no capture was read")
-    elif n_kept:
-        print(f"tables in {task.folder}: made of {n_made} captures, {n_kept} were kept")
-    else:
-        print(f"tables in {task.folder}: made of {n_made} captures")
+    captures = "1 capture" if n_made == 1 else f"{n_made} captures"
+    kept = f", {n_kept} were kept" if n_kept else ""
+    done = f"made of {captures}{kept}" if n_made else "current, no capture was read"
+    print(f"tables in {task.folder}: {done}")
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -362,6 +362,19 @@ def _oddities(capture: "CapturePart") -> Iterable[str]:
     if capture.n_foreign:
         share = f"{capture.n_foreign} of {capture.n_frames} packets"
         yield f"{share} are of link types that are not understood, and in no table"
+
+
+def _tell_half_seen(task: _Task, index: "Index") -> None:
+    """Name devices of which a kind of capture shows only what they sent."""
+    n_packets = sum(each.n_one_sided for each in index.captures)
+    nameless = [device.name for device in task.devices if not device.ip]
+    if n_packets and nameless:
+        print(
+            f"testbed: {n_packets} packets (Linux cooked capture) name the MAC of "
+            f"their sender alone: those sent to {', '.join(nameless)} are missing; "
+            "give the address as well, NAME=MAC,IP, or ip: in campaign.yaml",
+            file=sys.stderr,
+        )
 
 
 def _tell_unseen(task: _Task, index: "Index", n_made: int) -> None:

@@ -2,6 +2,7 @@ import csv
 import subprocess
 from collections import Counter
 from datetime import UTC
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -62,6 +63,24 @@ def test_captures_without_macs_are_taken_over_by_address(bring, craft, tmp_path)
         bring(table, captures=[path], devices={"lamp": f"{craft.lamp},lamp"})
     done = bring(table, captures=[path], devices={"lamp": f"{craft.lamp},10.77.0.11"})
     assert load_packets(done.folder, "lamp").outbound.tolist() == [True] * 30
+
+
+def test_a_zone_that_was_given_is_named_when_it_does_not_fit(bring):
+    table = HEAD + "".join(
+        f"lamp,turn_on,2023-11-14 22:13:{s},,1 s,,\n" for s in (25, 30, 35)
+    )
+    recipe = Recipe(zone=ZoneInfo("Europe/Berlin"))
+    with pytest.raises(ImportDataError) as told:
+        bring(table, recipe=recipe)
+    assert "local time of UTC+0 taken as Europe/Berlin" in str(told.value)
+
+
+def test_a_cut_capture_is_named_where_a_row_lies_behind_its_end(bring, write, craft):
+    path = write([(t, craft.udp4(b"x")) for t in range(30)])
+    path.write_bytes(path.read_bytes()[:-9])
+    table = HEAD + f"lamp,turn_on,{ZERO}25Z,,1 s,,\nlamp,turn_on,{ZERO}59Z,,1 s,,\n"
+    with pytest.raises(ImportDataError, match="which ends inside a packet at byte"):
+        bring(table, captures=[path])
 
 
 def test_an_import_is_a_campaign_like_any_other(bring, tshark, craft):
@@ -141,7 +160,6 @@ def test_every_fault_is_named_at_once_with_its_line(bring):
 
 
 def test_a_naive_start_is_taken_in_the_zone_that_was_given(bring):
-    from zoneinfo import ZoneInfo
 
     table = HEAD + "lamp,turn_on,2023-11-14T23:13:25,,4 s,,\n"
     done = bring(table, recipe=Recipe(zone=ZoneInfo("Europe/Berlin")))

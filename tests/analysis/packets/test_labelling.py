@@ -342,7 +342,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(evening, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("analysis.pcap.rewrite.os.write", full)
-    with pytest.raises(CaptureError, match=r"lamp\.pcapng: .*disk full"):
+    with pytest.raises(OSError, match=r"No space left on device: .*lamp\.pcapng"):
         label_campaign(evening)
     assert not (evening / "labelled").exists()
 

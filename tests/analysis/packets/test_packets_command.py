@@ -5,12 +5,13 @@ import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 
 import pytest
 
-from analysis.pcap.blocks import Interface
+from analysis.pcap.blocks import LINK_SLL, Interface
 from analysis.pcap.writer import open_capture
 from testbed.cli import main
 from testbed.cli.packets import _device
@@ -71,8 +72,22 @@ def test_captures_of_others_become_tables(run, two, craft, tmp_path):
 
 def test_tables_that_are_current_are_said_to_be(run, two, craft, tmp_path, campaign):
     folder = campaign([[(1, craft.udp4(b"x"))]], [(1, {})])
-    assert "made of 1 captures" in run(folder)[1]
+    assert "made of 1 capture\n" in run(folder)[1]
     assert f"tables in {folder}: current, no capture was read" in run(folder)[1]
+
+
+def test_it_is_told_when_half_of_the_traffic_has_no_mac(run, craft, tmp_path):
+    path = tmp_path / "cooked.pcapng"
+    mac = bytes.fromhex(craft.lamp.replace(":", ""))
+    head = struct.pack(">HHH8sH", 4, 1, 6, mac + b"\0\0", 0x0800)
+    with open_capture(path, interfaces=[Interface(link=LINK_SLL)]) as capture:
+        capture.packet(craft.start_ns, head + craft.udp4(b"x")[14:])
+    out = tmp_path / "out"
+    code, _said, wrong = run(path, "--device", f"lamp={craft.lamp}", "--out", out)
+    assert code == 0
+    assert "those sent to lamp are missing; give the address" in wrong
+    known = f"lamp={craft.lamp},10.77.0.11"
+    assert "missing" not in run(path, "--device", known, "--out", out)[2]
 
 
 def test_a_device_is_named_by_mac_name_or_profile(tmp_path):

@@ -158,6 +158,7 @@ def indexed(folder, captures):
             truncated_at=None,
             n_backwards=0,
             n_foreign=0,
+            n_one_sided=0,
             devices={"lamp": DevicePart(n_flows=n_flows)},
         )
         for name, n_flows in captures.items()

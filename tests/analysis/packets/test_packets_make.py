@@ -273,6 +273,10 @@ def test_after_a_copy_a_capture_is_looked_at_once(
     path = write([(0, craft.udp4(b"x"))])
     make_tables(tmp_path, [path], [lamp])
     os.utime(path, ns=(1, 1))
+    before = (tmp_path / "packets.json").read_bytes()
+    make_tables(tmp_path, [path], [lamp])  # a small one changes nothing
+    assert (tmp_path / "packets.json").read_bytes() == before
+    monkeypatch.setattr("analysis.packets.make._QUICKLY_B", 1)
     looked = []
     monkeypatch.setattr(
         "analysis.packets.index.digest_of",

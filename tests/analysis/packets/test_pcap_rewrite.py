@@ -263,9 +263,9 @@ class _Full:
 def test_a_full_disk_is_told_and_leaves_nothing(capture, tmp_path, monkeypatch):
     target = tmp_path / "b.pcapng"
     monkeypatch.setattr("analysis.pcap.rewrite.os.write", _Full(after=2))
-    with pytest.raises(CaptureError, match=r"b\.pcapng: byte 14: .*disk full") as told:
+    with pytest.raises(OSError, match="No space left") as told:
         rewrite([capture], target, lambda _n: 0)
-    assert told.value.path == target
+    assert told.value.filename == str(target)
     assert list(tmp_path.iterdir()) == [capture]
 
 
@@ -277,7 +277,7 @@ def test_short_writes_are_gone_on_with(capture, tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(CaptureError, match="cannot be written: No such file"):
+    with pytest.raises(FileNotFoundError, match=r"none/b\.pcapng"):
         rewrite([], tmp_path / "none" / "b.pcapng", lambda _n: 0)
 
 

@@ -435,3 +435,15 @@ def test_damaged_captures_have_as_many_packets_as_capinfos_counts(tmp_path, from
     # capinfos stops at damaged options, names and secrets, and at some link types
     assert len(both) > 100
     assert len(ours) - len(both) < len(both) / 10
+
+
+@pytest.mark.parametrize(
+    ("head", "packed"),
+    [(b"\xfd7zXZ\0", "xz"), (b"BZh9", "bzip2"), (b"PK\x03\x04", "zip")],
+)
+def test_other_packings_are_named_with_the_remedy(tmp_path, head, packed):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(head + bytes(40))
+    told = pytest.raises(CaptureError, match=f"packed with {packed}; unpack it first")
+    with told, open_capture_stream(path):
+        pass
