@@ -145,8 +145,7 @@ class _Pending:
         if self._rows.stop + n > self._columns[0].size:
             self._make_room(n)
         end = self._rows.stop + n
-        new: tuple[NDArray[Any], ...]
-        new = (chunk.time_ns, chunk.length_b, chunk.outbound)
+        new: list[NDArray[Any]] = [chunk.time_ns, chunk.length_b, chunk.outbound]
         for column, values in zip(self._columns, new, strict=True):
             column[self._rows.stop : end] = values[first:]
         self._rows = slice(self._rows.start, end)
