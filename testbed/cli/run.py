@@ -36,11 +36,18 @@ from testbed.model.load import find_scenario, load_scenario
 from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
 from testbed.runner.bench import Bench, open_bench
-from testbed.runner.campaign import Inputs, Means, Result, close_campaign, run_campaign
+from testbed.runner.campaign import (
+    Inputs,
+    Means,
+    Result,
+    close_campaign,
+    leased,
+    run_campaign,
+)
 from testbed.runner.fold import fold, left_to_do, plan_of
 from testbed.runner.folder import campaign_name, load_frozen, load_inputs
 from testbed.runner.journal import Journal, open_store
-from testbed.runner.leases import holder_of
+from testbed.runner.leases import Lease, holder_of
 from testbed.runner.site import Settings
 from testbed.runner.status import Status, status_of
 from testbed.runner.stop import Stop, interruptible
@@ -146,7 +153,8 @@ def status(
     with open_store(place.journal, SystemClock()) as store:
         state = fold(Journal(store, folder.name).read())
         the_lab, profiles = load_frozen(folder)
-        holder = holder_of(store, the_lab.lab)
+        form = str(load_inputs(folder)["form"])
+        holder = holder_of(store, leased(form, folder.name, the_lab.lab))
     found = status_of(
         folder.name,
         state,
@@ -158,7 +166,7 @@ def status(
     if as_json:
         print(json.dumps(found.plain(), indent=2))
     else:
-        _print_status(found)
+        _print_status(found, form)
 
 
 def versions() -> dict[str, str]:
@@ -244,6 +252,11 @@ def _means(
         # Ours wakes up with Ctrl-C; the drivers' keeps their waits as they are.
         clock = SystemClock(stop.wake)
         store = stack.enter_context(open_store(place.journal, SystemClock()))
+        # Who has the lab is asked before its instruments are: they would only say that
+        # something is in use.
+        lease = Lease(store, inputs.lab.lab, clock)
+        lease.acquire(inputs.campaign)
+        lease.release()
         try:
             bench = stack.enter_context(open_bench(inputs.lab, SystemClock()))
         except DriverError as exc:  # no trial was started
@@ -338,10 +351,11 @@ def _resume_hint(campaign: str, place: Place) -> str:
     return f"testbed: interrupted; testbed resume {place.captures / campaign} goes on"
 
 
-def _print_status(found: Status) -> None:
+def _print_status(found: Status, form: str) -> None:
     print(f"{found.campaign}: {found.state}, {found.n_done} of {found.n_trials} trials")
     if found.left_s:
-        print(f"time left: about {duration(found.left_s)}")
+        virtual = " of virtual time" if form == "fast" else ""
+        print(f"time left: about {duration(found.left_s)}{virtual}")
     table = Table()
     for name in ("device", "activity", "channel"):
         table.add_column(name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from testbed.clock import Clock
+from testbed.clock import Clock, SystemClock
 from testbed.errors import TestbedError
 from testbed.model.events import (
     AttemptVoided,
@@ -94,6 +94,7 @@ class Means:
     captures  folder of all campaigns
     between   called before each session with its index in the plan, while nothing is
               captured; a lab under a virtual clock moves to another day
+    wall      the time of controllers, where `clock` is a virtual one
     fresh     whether the devices are in their initial state, as in a virtual lab that
               was just made; else nothing is known of what can change
     """
@@ -105,6 +106,7 @@ class Means:
     captures: Path
     settings: Settings = field(default_factory=Settings)
     between: Callable[[int], None] = lambda _: None
+    wall: Clock = field(default_factory=SystemClock)
     fresh: bool = False
 
 
@@ -146,14 +148,21 @@ def run_campaign(
     """
     folder = make_folder(means.captures, inputs.campaign)
     check_space(folder, inputs.lab)
-    if inputs.form != "live":  # a lab that was made for this campaign alone
-        return _Campaign(inputs, means, folder, lambda: None).run(ended, say)
-    lease = Lease(means.store, inputs.lab.lab, means.clock)
+    # Virtual time says nothing of who is alive.
+    clock = means.clock if inputs.form == "live" else means.wall
+    name = leased(inputs.form, inputs.campaign, inputs.lab.lab)
+    lease = Lease(means.store, name, clock)
     lease.acquire(inputs.campaign)
+    renew = lease.renew if inputs.form == "live" else lease.renew_in_time
     try:
-        return _Campaign(inputs, means, folder, lease.renew).run(ended, say)
+        return _Campaign(inputs, means, folder, renew).run(ended, say)
     finally:
         lease.release()
+
+
+def leased(form: str, campaign: str, lab: str) -> str:
+    """Return what a campaign must have for itself: the lab, or one of its own."""
+    return lab if form == "live" else campaign
 
 
 def close_campaign(folder: Path, journal: Journal) -> None:

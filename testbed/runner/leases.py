@@ -1,5 +1,7 @@
 """One controller per lab: a lease with a heartbeat, kept in the journal database.
 
+A lab that is made for a campaign alone (the fast form) is known by the campaign's name.
+
 Beside it a lock file, where the database is a file: the kernel drops the lock with the
 process, so that a killed controller can be followed at once, and not only when its
 lease runs out. (A process id would not do: the virtual lab has its own.)
@@ -10,6 +12,7 @@ import os
 import socket
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -48,6 +51,7 @@ class Lease:
         self._token = uuid.uuid4().hex
         self._host = socket.gethostname()
         self._lock: int | None = None
+        self._beat_ns = 0
 
     def acquire(self, campaign: str) -> None:
         """Take the lab; raises LabError with the holder's name when it is taken."""
@@ -60,6 +64,7 @@ class Lease:
         }
         alone = self._lock_file()
         if self._insert(row) or self._take_over(row, alone=alone):
+            self._beat_ns = self._clock.now_ns()
             return
         self._unlock_file()
         holder = self.holder()
@@ -67,6 +72,11 @@ class Lease:
         raise LabError(
             f"the lab {self._lab!r} is held by {name}; wait until it is done, or end it"
         )
+
+    def renew_in_time(self) -> None:
+        """Renew where a good part of the time has passed; see `renew`."""
+        if self._clock.now_ns() > self._beat_ns + self._ttl_ns // 8:
+            self.renew()
 
     def renew(self) -> None:
         """Beat once more; raises JournalError when somebody else took the lab."""
@@ -79,6 +89,7 @@ class Lease:
                 f"the lease on the lab {self._lab!r} was lost to another controller; "
                 "resume the campaign when that one is done"
             )
+        self._beat_ns = self._clock.now_ns()
 
     def release(self) -> None:
         """Give the lab back; harmless when it is not held."""
@@ -119,24 +130,36 @@ class Lease:
         """Lock the lab on this machine; say whether that proved that nobody has it."""
         if self._store.file is None:
             return False
-        path = self._store.file.with_name(f"{self._store.file.name}.{self._lab}.lock")
+        path = self._lock_path(self._store.file)
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _is_ours(lock, path):
             os.close(lock)
             return False
         self._lock = lock
         return True
 
+    def _lock_path(self, journal: Path) -> Path:
+        return journal.with_name(f"{journal.name}.{self._lab}.lock")
+
     def _unlock_file(self) -> None:
-        if self._lock is not None:
+        if self._lock is not None and self._store.file is not None:
+            self._lock_path(self._store.file).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 
     def _own(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
         columns = lease_table.c
         return columns.lab == self._lab, columns.token == self._token
+
+
+def _is_ours(lock: int, path: Path) -> bool:
+    """Lock an open file; say whether it was free, and is still the one at its place."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # one who just went may have taken the file with him
+        return os.fstat(lock).st_ino == path.stat().st_ino
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def holder_of(store: JournalStore, lab: str) -> Holder | None:

@@ -164,6 +164,28 @@ def test_a_second_controller_is_refused_with_the_name_of_the_first(tmp_path):
         second.release()
 
 
+def test_a_lease_is_renewed_in_time_and_not_at_each_call(store):
+    clock = VirtualClock(10**18)
+    lease = Lease(store, "bench", clock, ttl_s=80.0)
+    lease.acquire("small-1")
+    lease.renew_in_time()
+    assert lease.holder().heartbeat_ns == 10**18
+    clock.sleep(11.0)
+    lease.renew_in_time()
+    assert lease.holder().heartbeat_ns == clock.now_ns()
+    lease.release()
+
+
+def test_a_lease_that_was_given_back_leaves_no_lock_file(store):
+    clock = VirtualClock(10**18)
+    lease = Lease(store, "bench", clock)
+    before = set(store.file.parent.iterdir()) if store.file else set()
+    lease.acquire("small-1")
+    lease.release()
+    after = set(store.file.parent.iterdir()) if store.file else set()
+    assert [path for path in after - before if path.suffix == ".lock"] == []
+
+
 def test_a_lease_of_another_machine_runs_out_when_it_is_not_renewed(store):
     clock = VirtualClock(10**18)
     far, near = Lease(store, "bench", clock), Lease(store, "bench", clock)

@@ -9,8 +9,13 @@ from typer.testing import CliRunner
 
 import testbed.cli.run as command
 from testbed.cli import build
-from testbed.errors import ConfigError
+from testbed.cli.places import Place
+from testbed.clock import SystemClock
+from testbed.errors import ConfigError, LabError
 from testbed.model.events import LABELLED
+from testbed.model.load import load_lab
+from testbed.runner.journal import open_store
+from testbed.runner.leases import Lease
 
 SCENARIO = """\
 scenario: short
@@ -106,6 +111,53 @@ def test_ctrl_c_exits_with_130_and_resume_goes_on(place, monkeypatch):
     status = json.loads(invoke("status", folder, "--json").output)
     assert status["state"] == "closed"
     assert status["done"] == status["trials"]
+
+
+def test_while_a_fast_campaign_runs_it_says_so_and_nobody_else_goes_on(
+    place, monkeypatch
+):
+    began = command.run_campaign
+    met = []
+
+    def watched(inputs, means, ended, say):
+        def look(one):
+            ended(one)
+            if met:
+                return
+            folder = campaign_of(place / "out")
+            met.append(json.loads(invoke("status", folder, "--json").output)["state"])
+            monkeypatch.setattr(command, "run_campaign", began)
+            with pytest.raises(LabError, match=r"is held by short-.*, process") as told:
+                invoke("resume", folder)
+            met.append(str(told.value))
+
+        return began(inputs, means, look, say)
+
+    monkeypatch.setattr(command, "run_campaign", watched)
+    result, out = run_short(place)
+    assert result.exit_code == 0, result.output
+    assert met[0] == "running"
+    assert len(met) == 2
+    assert not list(out.glob("*.lock"))
+    state = json.loads(invoke("status", "--out", out, "--json").output)["state"]
+    assert state == "closed"
+
+
+def test_who_holds_a_lab_is_named_before_its_instruments_are_asked(place, monkeypatch):
+    def never(*_):
+        raise AssertionError("the instruments were asked")
+
+    monkeypatch.setenv("TESTBED_IN_LAB", "1")
+    monkeypatch.setattr(command, "open_bench", never)
+    out = place / "out"
+    lab = load_lab(command.LAB)
+    clock = SystemClock()
+    with open_store(Place.of(lab, out).journal, clock) as store:
+        held = Lease(store, lab.lab, clock)
+        held.acquire("evening-1")
+        with pytest.raises(LabError, match="is held by evening-1 on "):
+            invoke("run", place / "short.yaml", "--out", out)
+        held.release()
 
 
 def test_an_unknown_campaign_is_named_with_those_that_exist(place):
