@@ -246,7 +246,8 @@ class _Run:
 
 def _named(remote: NDArray[np.int32], addresses: Sequence[str]) -> pa.Array:
     """Return addresses as texts, with none in the dictionary that nobody has."""
-    used, number = np.unique(remote, return_inverse=True)
-    n_none = int(np.count_nonzero(used < 0))  # -1 comes first, if at all
-    texts = [addresses[each] for each in used[n_none:].tolist()]
-    return named_by((number - n_none).astype(np.int32), texts)
+    seen = np.bincount(remote + 1, minlength=1) > 0  # the first place is that of none
+    used = np.flatnonzero(seen[1:])
+    number = np.full(seen.size, -1, dtype=np.int32)
+    number[used + 1] = np.arange(used.size, dtype=np.int32)
+    return named_by(number[remote + 1], [addresses[each] for each in used.tolist()])
