@@ -172,10 +172,70 @@ class TrialEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suspended:
+    """Trials that need something wait, because it is bad.
+
+    condition  'phone', 'device', 'router', 'internet', 'disk', 'clock', 'app', 'plug'
+               or 'voice'
+    target     the device or plug, or '' where there is but one
+    detail     what was seen
+    since_ns   ns UTC (controller) of the last look that saw it good: what happened
+               after it may have been touched; 0 when it was never seen good
+    """
+
+    condition: str
+    target: str
+    detail: str
+    since_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """What was suspended is good again; it was bad for `down_s` seconds."""
+
+    condition: str
+    target: str
+    down_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignClosed:
     """The folder is complete and its manifest is written."""
 
     n_labelled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleAdded:
+    """A scenario is to be run again and again, or at one time.
+
+    trigger  kind of trigger -> its text, such as {'cron': '0 3 * * *'}
+    missed   what to do about a missed start: 'skip', 'late' or 'reschedule'
+    """
+
+    schedule: str
+    scenario: str
+    lab: str
+    trigger: dict[str, str]
+    missed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRemoved:
+    """A schedule starts nothing any more."""
+
+    schedule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartDecided:
+    """What was decided about one start that was due at `due_ns` (ns UTC)."""
+
+    schedule: str
+    due_ns: int
+    decision: str
+    campaign: str
+    detail: str = ""
 
 
 Event = (
@@ -193,5 +253,10 @@ Event = (
     | EvidenceKept
     | AttemptVoided
     | TrialEnded
+    | Suspended
+    | Cleared
     | CampaignClosed
+    | ScheduleAdded
+    | ScheduleRemoved
+    | StartDecided
 )
