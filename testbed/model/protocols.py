@@ -10,7 +10,7 @@ virtual lab pass the same one.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from testbed.model.steps import Selector, Step
 
@@ -185,3 +185,37 @@ class CapturePoint(Protocol):
 
     def close(self) -> None:
         """Leave; a running capture goes on until its lease ends."""
+
+
+@runtime_checkable
+class Lively(Protocol):
+    """An instrument that can be asked whether it is there: phone, plug, loudspeaker.
+
+    Who keeps this promise is looked at beside the trials. It is asked in a thread of
+    its own, also while the instrument is in use, and must not disturb that: it moves
+    nothing, and puts no packet on the captured side where that can be had.
+    """
+
+    def alive(self) -> bool:
+        """Say whether it answers, within few seconds; a DriverError means no, too."""
+
+
+@runtime_checkable
+class Lookout(Protocol):
+    """A router that tells what it sees around it, without a packet on the captured side.
+
+    Asked in a thread of its own, beside everything that a CapturePoint does.
+    """
+
+    def free_b(self) -> int:
+        """Return how many bytes are free where captures are written."""
+
+    def heard_s(self, mac: str) -> float | None:
+        """Return how many seconds ago `mac` was last heard; None where unknown.
+
+        Passive, as from the bridge's table. A device that was never heard, or is
+        forgotten, is unknown.
+        """
+
+    def internet_ok(self, host_port: str) -> bool:
+        """Say whether a TCP connection from the router's outer side to it opens."""
