@@ -98,9 +98,13 @@ class JournalStore:
         self._engine.dispose()
 
     def campaigns(self) -> list[str]:
-        """List the campaigns that have at least one fact, oldest first."""
+        """List the campaigns that have at least one fact, oldest first.
+
+        A name that begins with '#' is no campaign: the schedules keep facts so.
+        """
         query = (
             sa.select(_events.c.campaign)
+            .where(_events.c.campaign.not_like("#%"))
             .group_by(_events.c.campaign)
             .order_by(sa.func.min(_events.c.seq))
         )

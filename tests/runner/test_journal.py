@@ -77,6 +77,13 @@ def test_campaigns_do_not_see_each_other(store):
     assert store.campaigns() == ["one", "two"]
 
 
+def test_facts_that_belong_to_no_campaign_are_not_listed_as_one(store):
+    Journal(store, "#schedules").write(ended(1))
+    Journal(store, "one").write(ended(2))
+    assert store.campaigns() == ["one"]
+    assert len(Journal(store, "#schedules").read()) == 1
+
+
 def test_threads_and_other_connections_may_write_at_once(tmp_path):
     path = tmp_path / "journal.sqlite"
     clock = SystemClock()
