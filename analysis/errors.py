@@ -1,6 +1,7 @@
 """Everything that the analysis raises on purpose.
 
 AnalysisError
+├── RequestError      something is asked for that is not  exit 2
 ├── DatasetError      a campaign folder cannot be read        exit 2
 ├── LabelError        packets cannot be given one label each  exit 1
 ├── ClusterError      a cluster cannot do the work            exit 3
@@ -20,6 +21,12 @@ class AnalysisError(Exception):
     """Base of all errors that the analysis raises on purpose."""
 
     exit_code = 1
+
+
+class RequestError(AnalysisError):
+    """A name was asked for that nothing has."""
+
+    exit_code = 2
 
 
 class DatasetError(AnalysisError):

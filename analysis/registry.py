@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, RequestError
 
 
 class Named(Protocol):
@@ -52,9 +52,9 @@ def collect(claims: Iterable[tuple[str, Sequence[T]]]) -> Mapping[str, T]:
 
 
 def find(found: Mapping[str, T], name: str, what: str) -> T:
-    """Return the value called `name`; raise AnalysisError with the nearest name."""
+    """Return the value called `name`; raise RequestError with the nearest name."""
     if name in found:
         return found[name]
     near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(found)}"
-    raise AnalysisError(f"{name!r} is not a {what}; {hint}")
+    raise RequestError(f"{name!r} is not a {what}; {hint}")

@@ -12,7 +12,9 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, NoReturn
 
+import click
 import typer
+from typer.core import TyperGroup
 
 from analysis.errors import AnalysisError
 from analysis.pcap.errors import CaptureError
@@ -33,10 +35,25 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
 _FLAGS = ("--debug",)  # may stand before a command
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C, carried past the library, which would leave without a word."""
+
+
+class _Commands(TyperGroup):
+    """The commands; Ctrl-C comes out of them as what `main` can tell of."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as exc:
+            raise _Interrupted from exc
+
+
 def build(topics: Iterable[str] = tuple(TOPICS)) -> typer.Typer:
     """Return the command with these topics, each in its module."""
     app = typer.Typer(
         name="testbed",
+        cls=_Commands,
         help="Record labelled smart-home traffic, and learn from it.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -68,8 +85,8 @@ def main() -> None:
         build(needed(sys.argv[1:]))()
     except (TestbedError, AnalysisError, CaptureError) as exc:
         _leave(str(exc), exc.exit_code)
-    except KeyboardInterrupt:
-        _leave("interrupted", 130)
+    except (KeyboardInterrupt, _Interrupted):
+        _leave("interrupted; what was half made is not kept, begin again", 130)
     except OSError as exc:
         _leave(explain(exc), 4)
 

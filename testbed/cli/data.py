@@ -9,7 +9,7 @@ import typer
 
 from testbed.cli.manifest import manifest_kept_true
 from testbed.cli.options import AsJson, CampaignFolder, OverlapPolicy, overlap_of
-from testbed.cli.packets import tabulate
+from testbed.cli.packets import DEVICES, Profiles, device_of, tabulate
 from testbed.cli.reading import Reading
 from testbed.cli.starting import load_kernels
 from testbed.clock import SystemClock
@@ -26,7 +26,10 @@ Activities = Annotated[
 ]
 Devices = Annotated[
     list[str],
-    typer.Option("--device", help="NAME=MAC or NAME=MAC,IP; once per device."),
+    typer.Option(
+        "--device",
+        help="MAC, NAME=MAC, NAME=MAC,IP, or the name of a profile; once per device.",
+    ),
 ]
 Timezone = Annotated[
     str | None, typer.Option("--timezone", help="Zone of stamps without an offset.")
@@ -117,18 +120,19 @@ def import_pcap(
     constant: Constants = None,
     overlap: OverlapPolicy = "refuse",
     every_packet: EveryPacket = False,
+    devices: Profiles = DEVICES,
 ) -> None:
     """Take over captures and a CSV of activities that others made."""
     from analysis.importers.activity_table import Recipe
     from analysis.importers.pcap import import_pcap as take_over
-    from analysis.importers.stamps import load_zone, parse_duration
+    from analysis.importers.stamps import load_zone
 
     try:
         recipe = Recipe(
             columns=_pairs(column, "--column"),
             constants=_pairs(constant, "--constant"),
             zone=load_zone(timezone),
-            delta_ns=parse_duration(delta) if delta is not None else None,
+            delta_ns=_delta_ns(delta),
         )
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
@@ -136,7 +140,7 @@ def import_pcap(
     imported = take_over(
         captures,
         activities=activities,
-        devices=_pairs(device, "--device"),
+        devices=_ends(device, devices),
         target=out / (campaign or activities.stem),
         recipe=recipe,
         overlap=overlap_of(overlap),
@@ -146,6 +150,27 @@ def import_pcap(
     if imported.ignored:
         print(f"columns not taken: {', '.join(imported.ignored)}")
     print(f"campaign: {imported.folder}")
+
+
+def _delta_ns(text: str | None) -> int | None:
+    """Return the duration that `--delta` gives in ns. Raises ConfigError."""
+    from analysis.importers.stamps import parse_duration
+
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as exc:
+        raise ConfigError(f"--delta: {exc}, got {text!r}") from exc
+
+
+def _ends(texts: list[str], profiles: Path) -> dict[str, str]:
+    """Return name -> MAC, or MAC,IP, of each `--device`. Raises ConfigError."""
+    ends: dict[str, str] = {}
+    for text in texts:
+        one = device_of(text, profiles)
+        if one.name in ends:
+            raise ConfigError(f"--device: {one.name!r} is given twice")
+        ends[one.name] = f"{one.mac},{one.ip}" if one.ip else one.mac
+    return ends
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

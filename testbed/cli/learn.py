@@ -84,6 +84,8 @@ def features(
     from analysis.evaluate.campaign import devices_of
     from analysis.evaluate.table import feature_tables, write_features
 
+    if out.suffix != ".parquet":
+        raise ConfigError(f"--out: {out}: must end in .parquet, which is what it holds")
     options = _options(by, overlap, clean)
     make_current(folder)
     tables = feature_tables(

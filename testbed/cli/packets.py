@@ -102,6 +102,7 @@ def packets(
         task = _of_campaign(targets[0], device, out)
     else:
         task = _of_captures(targets, device, out, devices)
+    before = _known_captures(task)
     try:
         index, n_made = _make(task, _runner(jobs, cluster))
     except KeyboardInterrupt:
@@ -112,6 +113,7 @@ def packets(
         print(json.dumps(_for_machines(task, index, n_made), indent=2))
     else:
         _print(task, index, n_made)
+    _tell_removed(before, index)
     _tell_half_seen(task, index)
     _tell_unseen(task, index, n_made)
 
@@ -162,7 +164,7 @@ def _of_captures(
     _refuse_others(out)
     devices: dict[str, Device] = {}
     for text in device:
-        one = _device(text, profiles)
+        one = device_of(text, profiles)
         for other in devices.values():
             if one.name == other.name or one.mac == other.mac:
                 raise ConfigError(f"--device: {text!r} is given twice")
@@ -193,6 +195,9 @@ def _refuse_others(out: Path) -> None:
     if (out / "campaign.yaml").exists():
         reason = f"holds a campaign; use `testbed packets {out}`, or another folder"
         raise ConfigError(f"--out: {out}: {reason}")
+    if (out.resolve().parent / "campaign.yaml").exists():
+        reason = "lies in a campaign, whose files are its own; name another folder"
+        raise ConfigError(f"--out: {out}: {reason}")
     ours = (out / "packets.json").exists()
     for name in ("packets", "flows"):
         if not ours and (out / name).exists():
@@ -200,7 +205,7 @@ def _refuse_others(out: Path) -> None:
             raise ConfigError(f"--out: {out}: {reason}")
 
 
-def _device(text: str, profiles: Path) -> "Device":
+def device_of(text: str, profiles: Path) -> "Device":
     """Return the device that MAC, NAME=MAC, NAME=MAC,IP or a profile's name means."""
     from analysis.dataset import Device
 
@@ -362,6 +367,25 @@ def _oddities(capture: "CapturePart") -> Iterable[str]:
     if capture.n_foreign:
         share = f"{capture.n_foreign} of {capture.n_frames} packets"
         yield f"{share} are of link types that are not understood, and in no table"
+
+
+def _known_captures(task: _Task) -> list[str]:
+    """Return the captures whose tables are there already."""
+    from analysis.packets.index import find_index
+
+    index = find_index(task.folder)
+    return [] if index is None else [each.name for each in index.captures]
+
+
+def _tell_removed(before: Sequence[str], index: "Index") -> None:
+    """Name captures whose tables went because they were not asked for any more."""
+    gone = [n for n in before if n not in {each.name for each in index.captures}]
+    if gone:
+        print(
+            f"testbed: the tables of {', '.join(gone)} were removed: a folder holds "
+            "those of the captures that were named last",
+            file=sys.stderr,
+        )
 
 
 def _tell_half_seen(task: _Task, index: "Index") -> None:

@@ -99,6 +99,8 @@ def _bar(out: TextIO, total_b: int) -> "tuple[Progress, TaskID]":
 
 def size(size_b: int) -> str:
     """Return a number of bytes in a unit of the right size."""
+    if size_b < 10**6:
+        return f"{size_b / 1e3:.0f} kB"
     if size_b < 10**9:
         return f"{size_b / 1e6:.0f} MB"
     return f"{size_b / 1e9:.1f} GB"

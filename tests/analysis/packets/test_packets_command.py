@@ -14,7 +14,7 @@ import pytest
 from analysis.pcap.blocks import LINK_SLL, Interface
 from analysis.pcap.writer import open_capture
 from testbed.cli import main
-from testbed.cli.packets import _device
+from testbed.cli.packets import device_of
 from testbed.errors import ConfigError
 
 MUCH_B = 20_000_000
@@ -92,19 +92,19 @@ def test_it_is_told_when_half_of_the_traffic_has_no_mac(run, craft, tmp_path):
 
 def test_a_device_is_named_by_mac_name_or_profile(tmp_path):
     (tmp_path / "lamp.yaml").write_text("")
-    bare = _device("02-00-00-00-00-AA", tmp_path)
+    bare = device_of("02-00-00-00-00-AA", tmp_path)
     assert (bare.name, bare.mac) == ("02-00-00-00-00-aa", "02:00:00:00:00:aa")
-    named = _device("kitchen.1=02:00:00:00:00:0A,10.0.0.7", tmp_path)
+    named = device_of("kitchen.1=02:00:00:00:00:0A,10.0.0.7", tmp_path)
     assert (named.name, named.mac, named.ip) == (
         "kitchen.1",
         "02:00:00:00:00:0a",
         "10.0.0.7",
     )
     with pytest.raises(ConfigError, match=r"'lmap' is no MAC.*; profiles are: lamp"):
-        _device("lmap", tmp_path)
+        device_of("lmap", tmp_path)
     for wrong in ("lamp=02:00", "a/b=02:00:00:00:00:0a", "a=02:00:00:00:00:0a,x"):
         with pytest.raises(ConfigError, match=r"^--device: "):
-            _device(wrong, tmp_path)
+            device_of(wrong, tmp_path)
 
 
 def test_the_profiles_that_ship_name_devices(run, two, tmp_path):
@@ -329,3 +329,22 @@ def test_an_interruption_keeps_what_is_whole(craft, write, tmp_path):
     assert json.loads((out / "packets.json").read_text())["captures"][0]["name"] == (
         "a.pcapng"
     )
+
+
+def test_tables_of_captures_that_are_not_named_any_more_go_with_a_word(
+    run, two, craft, tmp_path
+):
+    out = tmp_path / "out"
+    named = ("--device", f"lamp={craft.lamp}", "--out", out)
+    assert run(*two, *named)[0] == 0
+    code, _output, errors = run(two[1], *named)
+    assert code == 0
+    assert "the tables of a.pcapng were removed" in errors
+
+
+def test_tables_are_not_put_into_a_campaign(run, two, craft, tmp_path):
+    (tmp_path / "campaign.yaml").write_text("campaign: c\n")
+    words = (*two, "--device", f"lamp={craft.lamp}", "--out", tmp_path / "raw")
+    code, _output, errors = run(*words)
+    assert code == 2
+    assert "lies in a campaign" in errors
