@@ -10,9 +10,8 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -42,7 +41,7 @@ class _Interrupted(BaseException):
 class _Commands(TyperGroup):
     """The commands; Ctrl-C comes out of them as what `main` can tell of."""
 
-    def invoke(self, ctx: click.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:  # the context of a library within typer
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as exc:
