@@ -163,6 +163,9 @@ def load_activities(folder: Path) -> ActivityLog:
             if missing:
                 raise DatasetError(f"{path}: line 1: has no column {missing[0]!r}")
             rows = [_typed(path, reader.line_num, row) for row in reader]
+    except FileNotFoundError as exc:
+        reason = "it is written when a campaign stops; has it, or was it killed?"
+        raise DatasetError(f"{path}: is not there: {reason}") from exc
     except OSError as exc:
         raise DatasetError(f"{path}: cannot be read: {exc.strerror}") from exc
     except (UnicodeDecodeError, csv.Error) as exc:
