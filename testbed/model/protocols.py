@@ -202,7 +202,7 @@ class Lively(Protocol):
 
 @runtime_checkable
 class Lookout(Protocol):
-    """A router that tells what it sees around it, without a packet on the captured side.
+    """A router that tells what it sees; no packet on the captured side is needed.
 
     Asked in a thread of its own, beside everything that a CapturePoint does.
     """
