@@ -69,6 +69,75 @@ class VirtualClock:
             self._elapsed_ns += round(duration_s * 1e9)
 
 
+class SkewedClock:
+    """A clock that is wrong: by an offset, and by a rate.
+
+    What it shows at a true instant t is t + offset + (t - since) * drift. Its
+    monotonic time runs at the same wrong rate, as that of one oscillator does; a
+    `sleep` lasts as long as this clock says.
+
+    since_ns  true instant from which the drift counts; by default now
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        offset_s: float,
+        drift_ppm: float,
+        since_ns: int | None = None,
+    ) -> None:
+        self._clock = clock
+        self._offset_ns = round(offset_s * 1e9)
+        self._drift_ppm = drift_ppm
+        self._since_ns = clock.now_ns() if since_ns is None else since_ns
+
+    def now_ns(self) -> int:
+        """Return the wrong UTC in nanoseconds since the Unix epoch."""
+        return self.shown_ns(self._clock.now_ns())
+
+    def shown_ns(self, true_ns: int) -> int:
+        """Return what this clock shows at a true instant."""
+        drifted_ns = (true_ns - self._since_ns) / 1e6 * self._drift_ppm
+        return true_ns + self._offset_ns + round(drifted_ns)
+
+    def monotonic_s(self) -> float:
+        """Return seconds from an arbitrary start, at the wrong rate."""
+        return self._clock.monotonic_s() * (1 + self._drift_ppm / 1e6)
+
+    def sleep(self, duration_s: float) -> None:
+        """Return after `duration_s` seconds of this clock."""
+        self._clock.sleep(duration_s / (1 + self._drift_ppm / 1e6))
+
+
+class SteadyClock:
+    """Stamps that never jump: UTC when it was made, and the time that went by since.
+
+    NTP may step the clock of this machine in mid-campaign; stamps of one process must
+    not. Those who share `like`'s start agree with it.
+    """
+
+    def __init__(self, clock: Clock, like: "SteadyClock | None" = None) -> None:
+        self._clock = clock
+        self._start_ns: int = clock.now_ns() if like is None else like._start_ns
+        self._start_s: float = clock.monotonic_s() if like is None else like._start_s
+
+    def now_ns(self) -> int:
+        """Return UTC in nanoseconds since the Unix epoch, as it was at the start."""
+        return self._start_ns + round((self.monotonic_s() - self._start_s) * 1e9)
+
+    def stepped_s(self) -> float:
+        """Return by how much the clock below jumped since the start."""
+        return (self._clock.now_ns() - self.now_ns()) / 1e9
+
+    def monotonic_s(self) -> float:
+        """Return seconds from an arbitrary start; never goes back."""
+        return self._clock.monotonic_s()
+
+    def sleep(self, duration_s: float) -> None:
+        """Sleep on the clock below."""
+        self._clock.sleep(duration_s)
+
+
 def wait_until(
     condition: Callable[[], bool],
     *,

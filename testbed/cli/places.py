@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from testbed.clock import SystemClock
+from testbed.cli.timing import controller_clock
 from testbed.errors import ConfigError
 from testbed.model.lab import Lab
 from testbed.model.load import load_lab
@@ -91,5 +91,5 @@ def _campaigns(journal: str) -> list[str]:
     """List the campaigns of a journal; one that is not there is not made."""
     if "://" not in journal and not Path(journal).expanduser().exists():
         return []
-    with open_store(journal, SystemClock()) as store:
+    with open_store(journal, controller_clock()) as store:
         return list(store.campaigns())

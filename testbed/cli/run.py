@@ -27,6 +27,7 @@ from testbed.cli.plan import (
 )
 from testbed.cli.progress import Progress
 from testbed.cli.reading import duration
+from testbed.cli.timing import controller_clock
 from testbed.clock import SystemClock, basic_time
 from testbed.errors import ConfigError, DriverError, LabError
 from testbed.model.estimate import estimate
@@ -96,7 +97,7 @@ def run(
     form = "fast" if fast else "live"
     _run_inside(the_lab, lab, form, profiles)
     inputs = Inputs(
-        campaign=campaign_name(plan.scenario, SystemClock().now_ns()),
+        campaign=campaign_name(plan.scenario, controller_clock().now_ns()),
         form=form,
         simulated=the_lab.virtual is not None,
         lab=the_lab,
@@ -122,7 +123,7 @@ def resume(
     the_lab, profiles = load_frozen(folder)
     form = str(frozen["form"])
     _run_inside(the_lab, lab, form, profiles)
-    with open_store(place.journal, SystemClock()) as store:
+    with open_store(place.journal, controller_clock()) as store:
         plan = plan_of(fold(Journal(store, folder.name).read()))
     inputs = Inputs(
         campaign=folder.name,
@@ -150,7 +151,7 @@ def status(
     if campaign is None:
         campaign = latest_campaign(lab, out)
     place, folder = Place.of_campaign(campaign, lab, out)
-    with open_store(place.journal, SystemClock()) as store:
+    with open_store(place.journal, controller_clock()) as store:
         state = fold(Journal(store, folder.name).read())
         the_lab, profiles = load_frozen(folder)
         form = str(load_inputs(folder)["form"])
@@ -161,7 +162,7 @@ def status(
         profiles,
         max_attempts=Settings().max_attempts,
         is_held=holder is not None
-        and holder.is_at(folder.name, SystemClock().now_ns()),
+        and holder.is_at(folder.name, controller_clock().now_ns()),
     )
     if as_json:
         print(json.dumps(found.plain(), indent=2))
@@ -250,15 +251,16 @@ def _means(
             yield _fast_means(inputs, place, stop, settings, stack)
             return
         # Ours wakes up with Ctrl-C; the drivers' keeps their waits as they are.
-        clock = SystemClock(stop.wake)
-        store = stack.enter_context(open_store(place.journal, SystemClock()))
+        clock = controller_clock(stop.wake)
+        plain = controller_clock(like=clock)
+        store = stack.enter_context(open_store(place.journal, plain))
         # Who has the lab is asked before its instruments are: they would only say that
         # something is in use.
         lease = Lease(store, inputs.lab.lab, clock)
         lease.acquire(inputs.campaign)
         lease.release()
         try:
-            bench = stack.enter_context(open_bench(inputs.lab, SystemClock()))
+            bench = stack.enter_context(open_bench(inputs.lab, plain))
         except DriverError as exc:  # no trial was started
             raise LabError(f"the lab is not ready: {exc}") from exc
         yield Means(
@@ -318,7 +320,7 @@ def _is_timed(plan: Plan) -> bool:
 
 def _fast_start_ns(inputs: Inputs, place: Place) -> int:
     """Return where virtual time begins: after the last fact of the campaign, if any."""
-    with open_store(place.journal, SystemClock()) as store:
+    with open_store(place.journal, controller_clock()) as store:
         state = fold(Journal(store, inputs.campaign).read())
     if state.plan is not None:
         return state.last_ns + 10**9
@@ -334,7 +336,7 @@ def _finish(result: Result, place: Place, depth: str) -> None:
         print(f"no labels: {result.no_labels}", file=sys.stderr)
     elif depth == PACKETS:
         label_whole(result.folder)
-    with open_store(place.journal, SystemClock()) as store:
+    with open_store(place.journal, controller_clock()) as store:
         close_campaign(result.folder, Journal(store, result.campaign))
     counts = ", ".join(
         f"{result.count(o)} {o.value}" for o in Outcome if result.count(o)
