@@ -45,10 +45,12 @@ class Inside:
         return done.stdout
 
     @contextlib.contextmanager
-    def fault(self, kind: str) -> Iterator[None]:
+    def fault(self, kind: str, value: str = "") -> Iterator[None]:
         """Let a fault last as long as the context."""
         path = self.handle.state / "faults" / kind
-        path.touch()
+        draft = path.with_name(f".{kind}")
+        draft.write_text(value)
+        draft.replace(path)  # nobody sees it without its value
         try:
             yield
         finally:

@@ -72,3 +72,95 @@ def test_a_scripted_fault_of_an_instrument_is_seen_by_it(live_lab, make_lab):
     offline = make_lab("offline", faults=({"kind": "phone_offline"},))
     assert offline.python(program).strip() in ("b''", "ConnectionResetError")
     assert live_lab.python(program).strip() == "TimeoutError"  # it waits for us
+
+
+def ssh_greets(inside, within_s=0.7):
+    """Say what a client of the router's sshd meets: its greeting, or an error."""
+    program = f"""
+        import socket
+        try:
+            peer = socket.create_connection(("10.78.0.1", 22), {within_s})
+            print(peer.recv(4).decode() or "closed")
+        except OSError as exc:
+            print(type(exc).__name__)
+    """
+    return inside.python(program).strip()
+
+
+def test_a_hung_ssh_link_neither_answers_nor_refuses_and_goes_on_later(live_lab):
+    with live_lab.background([*live_lab.ssh_command(), "sleep 3; echo done"]) as ssh:
+        assert within(5, lambda: ssh_greets(live_lab) == "SSH-")
+        with live_lab.fault("ssh_hang"):
+            assert within(5, lambda: ssh_greets(live_lab) == "TimeoutError")
+        assert within(5, lambda: ssh_greets(live_lab) == "SSH-")
+        told, _ = ssh.communicate(timeout=20)
+    assert told.strip() == b"done"
+
+
+@pytest.mark.parametrize("value", ["", "lost"])
+def test_a_router_without_power_forgets_what_ran_and_comes_back(live_lab, value):
+    captures = live_lab.handle.state / "router" / "captures"
+    path = captures / f"before{value}"
+    left = f"setsid sleep 98765 & echo begun >{path}; sleep 60"
+    with live_lab.background([*live_lab.ssh_command(), left]):
+        there = ["sh", "-c", f"test -s {path} && echo begun"]
+        assert within(20, lambda: live_lab.run(there, check=False) != "")
+        with live_lab.fault("router_reboot", value):
+            assert within(5, lambda: ssh_greets(live_lab) == "TimeoutError")
+        assert within(10, lambda: ssh_greets(live_lab) == "SSH-")
+    assert live_lab.ssh("pgrep -f 'sleep 9876[5]' || echo none").strip() == "none"
+    kept = live_lab.run(["ls", str(captures)])
+    assert (path.name in kept) == (value == "")
+    assert live_lab.handle.process.alive()
+
+
+def test_without_internet_no_cloud_answers_and_no_name_is_found(live_lab):
+    program = """
+        import socket
+        try:
+            peer = socket.create_connection(("203.0.113.200", 443), 0.7)
+            print("open")
+        except OSError as exc:
+            print(type(exc).__name__)
+    """
+
+    def cloud():
+        return live_lab.python(program).strip()
+
+    def name():
+        ask = "getent -s dns ahosts translate.google.com || echo none"
+        return live_lab.run(["timeout", "2", "sh", "-c", ask], check=False).split()[:1]
+
+    assert cloud() == "open"
+    assert name() == ["203.0.113.200"]
+    with live_lab.fault("internet_down"):
+        assert within(5, lambda: cloud() == "TimeoutError")
+        assert name() != ["203.0.113.200"]
+        assert live_lab.ssh("echo there").strip() == "there"
+    assert within(5, lambda: cloud() == "open")
+    assert name() == ["203.0.113.200"]
+
+
+@pytest.mark.parametrize("kind", ["device_offline", "device_reboots"])
+def test_a_device_falls_off_the_network_and_comes_back(live_lab, kind):
+    def answers():
+        ping = ["ping", "-c", "1", "-W", "1", "10.77.0.19"]
+        return "1 received" in live_lab.at("router", ping, check=False)
+
+    assert answers()
+    with live_lab.fault(f"{kind}.tplink_hs110"):
+        assert within(10, lambda: not answers())
+    assert within(10, answers)
+    log = live_lab.log()
+    assert "Traceback" not in log, log
+
+
+def test_a_plug_that_cannot_be_reached_keeps_its_device_powered(live_lab):
+    def answers(ip):
+        ping = ["ping", "-c", "1", "-W", "1", ip]
+        return "1 received" in live_lab.at("router", ping, check=False)
+
+    with live_lab.fault("plug_unreachable.plug_camera"):
+        assert within(10, lambda: not answers("10.77.0.31"))
+        assert answers("10.77.0.12")
+    assert within(10, lambda: answers("10.77.0.31"))

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from testbed.clock import Clock
+from testbed.virtual.house.hosts import PHONE, ROUTER
 from testbed.virtual.house.house import House, Reaction
 from testbed.virtual.traffic import Exchange
+
+OFFLINE = "Device offline"  # what an app shows of a device that cannot be reached
+CUT_OFF = ("device_offline", "device_reboots")  # faults of a device out of reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,10 @@ class Scene:
         """Cause an activity; return at once, the effect follows after a delay."""
         if channel == "voice" and self.fault("deaf_speaker", device) is not None:
             return
+        if channel != "power" and self._cut_off(device):
+            with self._lock:
+                self._states[device]["status"] = OFFLINE
+            return
         with self._lock:
             self._settle()
             state = self._states[device]
@@ -98,8 +106,8 @@ class Scene:
                 parameters=parameters,
                 state=state,
             )
-            if reaction is None:
-                state["status"] = "Device offline"
+            if reaction is None or self._needs_internet_in_vain(reaction):
+                state["status"] = OFFLINE
                 return
             state["status"] = "Working"
             self._start(reaction, parameters, instant_ns)
@@ -113,6 +121,19 @@ class Scene:
     def fault(self, kind: str, target: str) -> str | None:
         """Return the value of a scripted fault that is active now, else None."""
         return self._fault(kind, target)
+
+    def _cut_off(self, device: str) -> bool:
+        """Say whether nothing that is said to a device reaches it."""
+        return any(self.fault(kind, device) is not None for kind in CUT_OFF)
+
+    def _needs_internet_in_vain(self, reaction: Reaction) -> bool:
+        """Say whether a reaction has to go by the cloud while there is no way there."""
+        if reaction.channel == "power" or self.fault("internet_down", ROUTER) is None:
+            return False
+        if reaction.channel == "api":
+            return False
+        at_home = {PHONE, reaction.device}
+        return not any({e.client, e.server} == at_home for e in reaction.exchanges)
 
     def _start(
         self, reaction: Reaction, parameters: Mapping[str, str], instant_ns: int
@@ -167,6 +188,9 @@ class Scene:
         for _, reaction in sorted(
             (d for d in self._due if d[0] <= now_ns), key=lambda d: d[0]
         ):
+            if self._cut_off(reaction.device):
+                self._states[reaction.device]["status"] = OFFLINE
+                continue
             self._states[reaction.device].update(
                 reaction.changes, status=reaction.status
             )

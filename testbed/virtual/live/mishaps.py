@@ -1,33 +1,56 @@
-"""Scripted faults of the router and its network: what they do to the real things.
+"""Scripted faults of router, links and devices: what they do to the real things.
 
 Faults of phone, plugs and speakers are asked for by those instruments themselves.
 """
 
 import asyncio
 import contextlib
-import os
-import signal
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from testbed.virtual.faults import FaultScript
-from testbed.virtual.house.hosts import ROUTER
-from testbed.virtual.live import kernel, topology
+from testbed.virtual.house.hosts import PLUGS, ROUTER
+from testbed.virtual.live import outages, power
 
 _POLL_S = 0.1
-_ROOM_LEFT_B = 1 << 20
-_TOOLS = ("tshark", "dumpcap", "tcpdump")
-_CONTROLLERS_LINK = "mgmt5"
+_LOST = "lost"  # value of router_reboot: the captures do not survive it
+
+Switch = Callable[[str, str | None], None]  # target, and value; None when it is over
+
+
+class Devices(Protocol):
+    """What can be done to a device beside what people do to it."""
+
+    def disconnect(self, device: str) -> None:
+        """Take it off the network."""
+
+    def reconnect(self, device: str) -> None:
+        """Put it back."""
+
+    def crash(self, device: str) -> None:
+        """Let it stop by itself."""
+
+    def restart(self, device: str) -> None:
+        """Let it boot after that."""
 
 
 class Mishaps:
-    """Applies `router_link_down`, `router_disk_full` and `capture_killed` on time."""
+    """Applies what the script says, when it says it.
 
-    def __init__(self, script: FaultScript, captures: Path) -> None:
+    router   the router's folder in the lab's state folder
+    devices  who plays the devices; `names` are theirs
+    """
+
+    def __init__(
+        self, script: FaultScript, router: Path, devices: Devices, names: Sequence[str]
+    ) -> None:
         self._script = script
-        self._captures = captures
-        self._active: set[str] = set()
+        self._router = router
+        self._captures = router / "captures"
+        self._devices = devices
+        self._names = tuple(names)
+        self._active: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -41,57 +64,72 @@ class Mishaps:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    def _kinds(self) -> dict[str, Callable[[bool], None]]:
+    def _kinds(self) -> Mapping[str, tuple[Sequence[str], Switch]]:
+        router, devices = (ROUTER,), self._names
         return {
-            "router_link_down": self._link,
-            "router_disk_full": self._disk,
-            "capture_killed": self._kill,
+            "router_link_down": (router, _cable),
+            "router_disk_full": (router, self._disk),
+            "capture_killed": (router, self._kill),
+            "ssh_hang": (router, _hang),
+            "internet_down": (router, _darken),
+            "router_reboot": (router, self._reboot),
+            "device_offline": (devices, self._offline),
+            "device_reboots": (devices, self._crash),
+            "plug_unreachable": (PLUGS, _unplug),
         }
 
     async def _watch(self) -> None:
         while True:
-            for kind, apply in self._kinds().items():
-                wanted = self._script(kind, "router") is not None
-                if wanted != (kind in self._active):
-                    self._active ^= {kind}
-                    apply(wanted)
+            for kind, (targets, switch) in self._kinds().items():
+                for target in targets:
+                    value = self._script(kind, target)
+                    if (value is not None) != ((kind, target) in self._active):
+                        self._active ^= {(kind, target)}
+                        switch(target, value)
             await asyncio.sleep(_POLL_S)
 
-    def _link(self, faulty: bool) -> None:
-        """Pull the controller's management cable, or put it in again."""
-        with kernel.inside(ROUTER):
-            kernel.set_link(_CONTROLLERS_LINK, up=not faulty)
+    def _disk(self, _: str, value: str | None) -> None:
+        outages.fill_disk(self._captures, full=value is not None)
 
-    def _disk(self, faulty: bool) -> None:
-        """Shrink the file system of the captures to what is used, or widen it.
-
-        They have one of their own only where the lab file scripts this fault.
-        """
-        if not os.path.ismount(self._captures):
-            return
-        usage = os.statvfs(self._captures)
-        used_b = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-        size_b = used_b + _ROOM_LEFT_B if faulty else topology.DISK_B
-        subprocess.run(
-            ["mount", "-o", f"remount,size={size_b}", str(self._captures)],
-            check=True,
-            capture_output=True,
-        )
-
-    def _kill(self, faulty: bool) -> None:
+    def _kill(self, _: str, value: str | None) -> None:
         """Kill the capture tools that run now; each time the fault begins."""
-        if not faulty:
-            return
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and self._is_capture(folder):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(folder.name), signal.SIGKILL)
+        if value is not None:
+            outages.kill_captures(self._captures)
 
-    def _is_capture(self, folder: Path) -> bool:
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        tool = Path(os.fsdecode(words[0])).name
-        target = os.fsencode(self._captures)
-        return tool in _TOOLS and any(target in word for word in words[1:])
+    def _reboot(self, _: str, value: str | None) -> None:
+        if value is None:
+            outages.give_power(self._router)
+        else:
+            lost = value == _LOST
+            outages.cut_power(self._router, self._captures, lose_files=lost)
+
+    def _offline(self, device: str, value: str | None) -> None:
+        if value is None:
+            self._devices.reconnect(device)
+        else:
+            self._devices.disconnect(device)
+
+    def _crash(self, device: str, value: str | None) -> None:
+        if value is None:
+            self._devices.restart(device)
+        else:
+            self._devices.crash(device)
+
+
+def _cable(_: str, value: str | None) -> None:
+    outages.cable(plugged=value is None)
+
+
+def _hang(_: str, value: str | None) -> None:
+    outages.hang_ssh(hung=value is not None)
+
+
+def _darken(_: str, value: str | None) -> None:
+    outages.darken(dark=value is not None)
+
+
+def _unplug(plug: str, value: str | None) -> None:
+    if value is None:
+        power.give(plug)
+    else:
+        power.cut(plug)

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 
 from testbed.virtual.house.hosts import CLOUD, NODES
 from testbed.virtual.live import topology
@@ -17,15 +18,22 @@ _NO_SUCH_NAME, _BAD_QUESTION = 3, 1
 _HEADER = struct.Struct(">HHHHHH")
 
 
-def serve_names(post: PostOffice) -> None:
-    """Answer questions on port 53 of the router, home and management side."""
+def serve_names(post: PostOffice, dark: Callable[[], bool] = lambda: False) -> None:
+    """Answer questions on port 53 of the router, home and management side.
+
+    dark  whether the router reaches no name server, so that nobody gets an answer
+    """
+
+    def answer_to(
+        sock: socket.socket, question: bytes, sender: tuple[str, int]
+    ) -> None:
+        if dark():
+            return
+        with contextlib.suppress(OSError):
+            sock.sendto(answer(question), sender)
+
     for ip in (topology.LAN_ROUTER, topology.MGMT_ROUTER):
-        post.welcome(ip, 53, _answer_to)
-
-
-def _answer_to(sock: socket.socket, question: bytes, sender: tuple[str, int]) -> None:
-    with contextlib.suppress(OSError):
-        sock.sendto(answer(question), sender)
+        post.welcome(ip, 53, answer_to)
 
 
 def answer(question: bytes) -> bytes:

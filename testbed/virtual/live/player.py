@@ -42,6 +42,8 @@ class LivePlayer:
         self._flows: dict[tuple[str, str], Flow] = {}
         self._open: dict[str, set[Link]] = {}
         self._silent: set[str] = set()
+        self._offline: set[str] = set()
+        self._crashed: set[str] = set()
         self._latest: dict[str, Mark] = {}
 
     def play(
@@ -59,6 +61,29 @@ class LivePlayer:
     def wake(self, device: str, at_ns: int) -> None:
         """Give power back: play `house.boot`, then `house.background` anew."""
         self._loop.call_soon_threadsafe(self._boot, device)
+
+    def disconnect(self, device: str) -> None:
+        """Take a device off the network; it does not know, and goes on trying."""
+        self._offline.add(device)
+        power.cut(device)
+
+    def reconnect(self, device: str) -> None:
+        """Put a device back on the network, unless it has no power."""
+        self._offline.discard(device)
+        if device not in self._silent:
+            power.give(device)
+
+    def crash(self, device: str) -> None:
+        """Let a device stop by itself: it forgets what it was doing."""
+        if device not in self._silent:
+            self._crashed.add(device)
+            self._cut(device)
+
+    def restart(self, device: str) -> None:
+        """Let a device that crashed boot."""
+        if device in self._crashed:
+            self._latest.pop(device, None)  # nobody caused it
+            self._boot(device)
 
     def start(self) -> None:
         """Begin every device's background traffic."""
@@ -104,8 +129,10 @@ class LivePlayer:
 
     def _boot(self, device: str) -> None:
         if device in self._silent:
-            power.give(device)
+            self._crashed.discard(device)
             self._silent.discard(device)
+            if device not in self._offline:
+                power.give(device)
             # Booting is what giving power causes.
             mark = self._latest.get(device, Mark(kind="boot"))
             self._begin(self._house.boot(device), mark, self._clock.now_ns())

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -10,6 +11,7 @@ from typing import NoReturn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from testbed.clock import SystemClock
 from testbed.errors import LabError
 from testbed.virtual.house.hosts import ROUTER
 from testbed.virtual.live import kernel, shims, topology
@@ -17,6 +19,8 @@ from testbed.virtual.live.config import LiveConfig
 
 HOST_KEY = "router_host_key"
 CLIENT_KEY = "client_key"
+OFF = "off"
+_POLL_S = 0.1
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _CONFIG = """\
@@ -110,6 +114,24 @@ def _write_accounts(state: Path, home: Path) -> None:
     shadow = "".join(f"{line.split(':')[0]}:*:1::::::\n" for line in lines if line)
     (state / "shadow").write_text(shadow, encoding="utf-8")
     (state / "shadow").chmod(0o600)
+
+
+def keep_sshd(state: Path) -> NoReturn:
+    """Run the router's sshd, again after each power cut; for a child process.
+
+    A power cut is a SIGKILL; the power is off for as long as the file `router/off` of
+    the state folder is there. It returns where sshd ends in any other way.
+    """
+    clock, off = SystemClock(), state / "router" / OFF
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            run_sshd(state)
+        _, status = os.waitpid(pid, 0)
+        if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:
+            os._exit(1)
+        while off.exists():
+            clock.sleep(_POLL_S)
 
 
 def run_sshd(state: Path) -> NoReturn:

@@ -50,7 +50,7 @@ def _build(config: LiveConfig) -> list[Child]:
     kernel.show_own_interfaces()
     in_kernel = network.build(config.macs, config.wan_delay_s, config.wan_loss)
     router.prepare(config)
-    children = [_fork("sshd", lambda: router.run_sshd(config.state))]
+    children = [_fork("sshd", lambda: router.keep_sshd(config.state))]
     if not in_kernel:
         children.append(_fork("wire", lambda: wan.run(config)))
     told, tell = os.pipe()
