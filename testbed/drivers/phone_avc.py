@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from testbed.clock import Clock, wait_until
+from testbed.drivers import phone_facts
 from testbed.drivers.adb_server import AdbServer
 from testbed.drivers.phone_client import Session, View
 from testbed.drivers.phone_find import (
@@ -30,6 +31,7 @@ from testbed.errors import (
     DriverRefusedError,
     DriverTimeoutError,
 )
+from testbed.model.inspection import AppFacts, PhoneFacts, Sighting
 from testbed.model.lab import PhoneAt
 from testbed.model.protocols import Bracket, Evidence
 from testbed.model.steps import Selector, Step
@@ -148,6 +150,32 @@ class AndroidPhone:
         text = self._call(request, lambda s: s.shell(f"dumpsys package {package}"))
         match = re.search(r"versionName=(\S+)", text)
         return match[1] if match else ""
+
+    def describe(self) -> PhoneFacts:
+        """Return what the phone says of itself."""
+        asked = phone_facts.QUESTIONS
+
+        def ask(session: Session) -> list[str]:
+            return [session.shell(question) for question in asked]
+
+        return phone_facts.phone_facts(self._call("describe itself", ask))
+
+    def describe_app(self, package: str) -> AppFacts:
+        """Return what the phone says of an app."""
+        request = f"describe {package}"
+        self._check_package(package, request)
+        text = self._call(request, lambda s: s.shell(f"dumpsys package {package}"))
+        return phone_facts.app_facts(package, text)
+
+    def sight(self, selectors: Sequence[Selector]) -> tuple[Sighting | None, ...]:
+        """Find selectors on the screen as it is now; a bare point means no view."""
+        with self._lock:
+            views = self._dump("look at the screen")
+            found = [find_view(s, views, self._package) for s in selectors]
+        return tuple(
+            Sighting(rung=f.rung, text=f.text, point=f.point) if f else None
+            for f in found
+        )
 
     def set_network(self, network: str) -> None:
         """Put the phone on the home Wi-Fi ('lan') or on mobile data ('wan').

@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from testbed.drivers.phone_client import View
 from testbed.model.steps import Rung, Selector
@@ -15,10 +15,11 @@ _PASSING = ("Empty UiAutomator dump", "refreshed too frequently", "valid XML", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Where to touch, in pixels, and by which rung of the ladder it was found."""
+    """Where to touch, in pixels, by which rung it was found, and what it says."""
 
     rung: str
     point: tuple[int, int]
+    text: str = field(default="", compare=False)
 
 
 def find_view(selector: Selector, views: Iterable[View], package: str) -> Found | None:
@@ -33,7 +34,8 @@ def find_view(selector: Selector, views: Iterable[View], package: str) -> Found 
         hits = [v for v in shown if _matches(rung, v, package)]
         if hits:
             best = max(hits, key=lambda v: v.clickable)
-            return Found(rung=rung.name, point=best.centre)
+            said = best.text or best.description
+            return Found(rung=rung.name, point=best.centre, text=said)
     return None
 
 

@@ -19,6 +19,18 @@ class PhoneAt(Strict):
     connect: Truth = False  # `adb connect SERIAL` first (network phones)
 
 
+class LoopbackAt(Strict):
+    """A microphone in the room, with which `doctor` hears what was played.
+
+    pcm_tcp  host:port that gives s16le mono 16 kHz for as long as one is connected
+    command  program and arguments that record; '{wav}' is replaced by the file to
+             write (16 bit, mono, 16 kHz), '{seconds}' by how long
+    """
+
+    pcm_tcp: str | None = None
+    command: tuple[str, ...] = ()
+
+
 class VoiceAt(Strict):
     """A loudspeaker: a player command, or raw PCM over TCP.
 
@@ -26,6 +38,7 @@ class VoiceAt(Strict):
              simple protocol does
     command  program and arguments; '{wav}' is replaced by the file
     online   whether gTTS may be asked (else espeak-ng speaks)
+    loopback  a microphone that hears the loudspeaker, where there is one
     """
 
     driver: Slug = "tts"
@@ -34,6 +47,7 @@ class VoiceAt(Strict):
     cache: str = "~/.cache/testbed/voice"
     pcm_tcp: str | None = None
     command: tuple[str, ...] = ()
+    loopback: LoopbackAt | None = None
 
 
 class PlugAt(Strict):

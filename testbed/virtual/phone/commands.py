@@ -6,6 +6,7 @@ what the driver's estimate of the instant rests on.
 """
 
 import asyncio
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,14 @@ PROPERTIES = {
     "ro.product.locale": "en-US",
     "ro.serialno": "VIRTUAL0001",
     "sys.boot_completed": "1",
+}
+SETTINGS = {
+    "font_scale": "1.0",
+    "system_locales": "en-US",
+    "stay_on_while_plugged_in": "7",
+    "window_animation_scale": "0.0",
+    "transition_animation_scale": "0.0",
+    "animator_duration_scale": "0.0",
 }
 _DISPLAY = (
     "  mViewports=[DisplayViewport{type=INTERNAL, valid=true, isActive=true, "
@@ -93,6 +102,7 @@ class Programs:
             "log": self._nothing,
             "rm": self._rm,
             "screencap": self._screencap,
+            "settings": self._settings,
             "sleep": self._sleep,
             "svc": self._svc,
             "true": self._nothing,
@@ -161,8 +171,15 @@ class Programs:
         version = self._screens.version(package)
         if not version:
             return _said(f"Unable to find package: {package}\n")
-        head = f"Packages:\n  Package [{package}] (1a2b3c):\n    versionCode=1\n"
-        return _said(f"{head}    versionName={version}\n")
+        code = "".join(c for c in version if c.isdigit())
+        signer = f"{zlib.crc32(package.encode()):08x}"
+        return _said(
+            f"Packages:\n  Package [{package}] (1a2b3c):\n"
+            f"    versionCode={code} minSdk=21 targetSdk=29\n"
+            f"    versionName={version}\n"
+            f"    signatures=PackageSignatures{{1a2b version:2, signatures:[{signer}], "
+            "past signatures:[]}\n"
+        )
 
     async def _svc(self, words: Sequence[str]) -> Result:
         match list(words):
@@ -201,6 +218,11 @@ class Programs:
         if list(words) == ["size"]:
             return _said(f"Physical size: {WIDTH}x{HEIGHT}\n")
         return _said(f"Physical density: {DENSITY_DPI}\n")
+
+    async def _settings(self, words: Sequence[str]) -> Result:
+        if len(words) != 3 or words[0] != "get":
+            return Result(err=b"Invalid command\n", status=255)
+        return _said(SETTINGS.get(words[2], "null") + "\n")
 
     async def _cat(self, words: Sequence[str]) -> Result:
         path = words[0] if words else ""
