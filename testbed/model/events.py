@@ -211,6 +211,7 @@ class ScheduleAdded:
 
     trigger  kind of trigger -> its text, such as {'cron': '0 3 * * *'}
     missed   what to do about a missed start: 'skip', 'late' or 'reschedule'
+    options  with what it is run: folders, seed, form, and how late a start may be
     """
 
     schedule: str
@@ -218,6 +219,7 @@ class ScheduleAdded:
     lab: str
     trigger: dict[str, str]
     missed: str
+    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

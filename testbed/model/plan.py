@@ -14,6 +14,8 @@ class PlannedTrial:
     needs/gives  device state before and after (a precondition is an earlier trial)
     rest_s       rest of the device before the stimulus
     delta_s      label window [t, t + delta_s)
+    user         who does it, '' where nobody in particular; malicious: whether he
+                 has no business here
     not_before_s seconds after the start of the plan, for users with habits; else None
     preparation  True when the plan put it in to reach the state another trial needs
     """
@@ -32,14 +34,24 @@ class PlannedTrial:
     user: str = ""
     not_before_s: float | None = None
     preparation: bool = False
+    malicious: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All trials of a campaign, with the idle stretch before, between and after."""
+    """All trials of a campaign, with the idle stretch before, between and after.
+
+    attempts  attempts at a trial before it is given up; those of which nothing was
+              recorded do not count
+    begins_s  time of day at which the plan starts, for users with habits
+    late_s    how late an act of a user may be done; it is left out after that
+    """
 
     scenario: str
     seed: int
     interleave: bool
     idle_s: float
     trials: tuple[PlannedTrial, ...]
+    attempts: int = 2
+    begins_s: float = 0.0
+    late_s: float = 300.0

@@ -29,9 +29,10 @@ class Selection(Strict):
 
 
 class Habit(Strict):
-    """How often a user does one thing: events per hour, by hour of the day.
+    """How often a user does one thing, by hour of the day.
 
-    per_hour  hour range such as '7-9' or '22' -> events per hour (Poisson)
+    weekday  hour '22' or range of hours '7-9' -> events per hour (Poisson)
+    weekend  the same for Saturday and Sunday; the weekday's where it is left out
     """
 
     device: Slug
@@ -43,7 +44,10 @@ class Habit(Strict):
 
 
 class User(Strict):
-    """A person with daily habits, benign or malicious."""
+    """A person with daily habits, benign or malicious.
+
+    first_day  day of the scenario on which he appears; 0 is the first
+    """
 
     name: Slug
     malicious: Truth = False
@@ -55,6 +59,13 @@ class Scenario(Strict):
     """One experiment.
 
     Either `devices` / `select` with `repeats`, or `users` over `days`.
+
+    repeats   valid (labelled) repetitions of each device, activity, channel, network
+    attempts  attempts at each before it is given up: a failure or an act without
+              effect counts, an attempt of which nothing was recorded does not
+    begins    time of day at which day 0 of the users starts, such as '18 h'; day 0 is
+              a Monday
+    late      how late an act of a user may be done after a pause; else it is left out
     """
 
     scenario: Slug
@@ -63,6 +74,7 @@ class Scenario(Strict):
     devices: tuple[Slug, ...] = ()
     select: tuple[Selection, ...] = ()
     repeats: PositiveInt = 1
+    attempts: PositiveInt = 2
     sessions: PositiveInt = 1
     order: Literal["fixed", "shuffled", "counterbalanced"] = "shuffled"
     rest: Rest | None = None  # the device profile's own rest when absent
@@ -70,3 +82,5 @@ class Scenario(Strict):
     idle: Seconds = 5.0  # idle stretch at the start and end of each session
     users: tuple[User, ...] = ()
     days: PositiveInt = 1
+    begins: Seconds = 0.0
+    late: Seconds = 300.0

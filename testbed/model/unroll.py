@@ -29,6 +29,7 @@ class _Want:
     network: Network | None
     session: int = 0
     user: str = ""
+    malicious: bool = False
     not_before_s: float | None = None
     preparation: bool = False
 
@@ -57,6 +58,9 @@ def unroll(
         interleave=scenario.interleave,
         idle_s=scenario.idle,
         trials=tuple(trials),
+        attempts=scenario.attempts,
+        begins_s=scenario.begins,
+        late_s=scenario.late,
     )
 
 
@@ -226,7 +230,7 @@ def _queues_of_users(
     queues: dict[str, list[_Want]] = {}
     free_s: dict[str, float] = {}
     states: dict[str, dict[str, str]] = {}
-    for at_s, user, habit in habit_times(scenario, _generator(scenario, "users")):
+    for at_s, user, habit in habit_times(scenario):
         profile = profiles[habit.device]
         state = states.setdefault(habit.device, dict(profile.initial))
         networks = _networks(profile, habit.activity, habit.channel)
@@ -236,7 +240,8 @@ def _queues_of_users(
             network=habit.network or networks[0],
             session=int(at_s // 86400),
             user=user.name,
-            not_before_s=max(at_s, free_s.get(habit.device, 0.0)),
+            malicious=user.malicious,
+            not_before_s=max(at_s - scenario.begins, free_s.get(habit.device, 0.0)),
         )
         if habit.channel is not Channel.PHONE:
             want = replace(want, network=None)
@@ -298,6 +303,7 @@ def _trial(
         needs=dict(activity.needs),
         gives=dict(activity.gives),
         user=want.user,
+        malicious=want.malicious,
         not_before_s=want.not_before_s,
         preparation=want.preparation,
     )

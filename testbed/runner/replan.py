@@ -150,6 +150,7 @@ def _way(
                 needs={k: v for k, v in activity.needs.items() if (k, v) in holding},
                 gives=dict(activity.gives),
                 user="",
+                malicious=False,
                 preparation=True,
             )
         )

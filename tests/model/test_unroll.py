@@ -106,9 +106,7 @@ def test_a_habit_happens_as_often_as_its_rate_says():
             "users": [{"name": "resident", "habits": [habit]}],
         }
     )
-    import numpy as np
-
-    times = [at_s for at_s, _, _ in habit_times(week, np.random.default_rng(1))]
+    times = [at_s for at_s, _, _ in habit_times(week)]
     assert times == sorted(times)
     hours = Counter(int(at_s % 86400 // 3600) for at_s in times)
     assert set(hours) == {8, 9}
@@ -162,3 +160,62 @@ def test_a_selection_keeps_to_its_activities_channels_and_networks():
     assert [(t.activity, str(t.network)) for t in plan.trials] == [
         ("take_snapshot", "wan")
     ] * 3
+
+
+def week(users, **more):
+    return Scenario.model_validate(
+        {"scenario": "week", "seed": 5, "days": 7, "users": users, **more}
+    )
+
+
+def person(name, *devices, **more):
+    kinds = {"arlo_q": "take_snapshot", "iview_bulb": "turn_on"}
+    habits = [
+        {"device": d, "activity": kinds[d], "channel": "phone", "weekday": {"8-20": 1}}
+        for d in devices
+    ]
+    return {"name": name, "habits": habits, **more}
+
+
+def times_of(scenario, user, device):
+    drawn = habit_times(scenario)
+    return [at for at, u, h in drawn if u.name == user and h.device == device]
+
+
+def test_one_more_user_or_habit_changes_the_draws_of_no_other():
+    alone = week([person("ada", "arlo_q")])
+    both = week([person("bob", "arlo_q"), person("ada", "iview_bulb", "arlo_q")])
+    assert times_of(alone, "ada", "arlo_q") == times_of(both, "ada", "arlo_q")
+    assert times_of(both, "bob", "arlo_q") != times_of(both, "ada", "arlo_q")
+
+
+def test_one_more_day_changes_nothing_of_those_before():
+    short = times_of(week([person("ada", "arlo_q")], days=3), "ada", "arlo_q")
+    long = times_of(week([person("ada", "arlo_q")]), "ada", "arlo_q")
+    assert long[: len(short)] == short
+    assert len(long) > len(short)
+
+
+def test_a_user_appears_on_his_first_day():
+    late = times_of(week([person("eve", "arlo_q", first_day=3)]), "eve", "arlo_q")
+    assert 3 * 86400 <= late[0] < 4 * 86400
+
+
+def test_a_plan_may_begin_at_another_time_of_day():
+    whole = times_of(week([person("ada", "arlo_q")]), "ada", "arlo_q")
+    scenario = week([person("ada", "arlo_q")], begins="14 h", late="1 min")
+    plan = unroll(scenario, PROFILES)
+    assert plan.begins_s == 14 * 3600
+    assert plan.late_s == 60
+    planned = [t.not_before_s + plan.begins_s for t in plan.trials]
+    drawn = [at for at in whole if at >= 14 * 3600]
+    assert planned == pytest.approx(drawn, rel=0, abs=60)  # a busy device makes later
+
+
+def test_what_malicious_users_do_is_marked_in_the_plan():
+    plan = unroll(
+        week([person("ada", "arlo_q"), person("eve", "arlo_q", malicious=True)]),
+        PROFILES,
+    )
+    marked = {(t.user, t.malicious) for t in plan.trials}
+    assert marked == {("ada", False), ("eve", True)}
