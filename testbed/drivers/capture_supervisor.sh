@@ -6,6 +6,7 @@
 #   capture_supervisor.sh run      capture until told to stop; start it detached
 #   capture_supervisor.sh running  say whether the capture in TB_DIR is looked after
 #   capture_supervisor.sh reap     end what earlier runs in TB_FOLDER left behind
+#   capture_supervisor.sh orphans  only say what those are
 #
 # Settings are variables of the environment:
 #   TB_FOLDER TB_INTERFACE TB_TOOL      where captures live, what to record, with what
@@ -364,10 +365,27 @@ reap() {
     return 0
 }
 
+# Say what captures of this lab left: processes that run, files that nobody fetched.
+orphans() {
+    for folder in "$TB_FOLDER"/*/; do
+        lab=
+        [ -e "${folder}lab" ] && read -r lab <"${folder}lab"
+        [ "$lab" = "$TB_LAB" ] || continue
+        folder=${folder%/}
+        find_servants "$folder" && echo "orphan=${folder##*/}: processes$found"
+        left=0
+        for file in "$folder"/live/* "$folder"/done/*; do
+            [ -e "$file" ] && left=$((left + 1))
+        done
+        [ "$left" = 0 ] || echo "orphan=${folder##*/}: $left files not fetched"
+    done
+    return 0
+}
+
 case ${1-} in
-check | run | running | reap) "$1" ;;
+check | run | running | reap | orphans) "$1" ;;
 *)
-    echo "usage: capture_supervisor.sh check|run|running|reap" >&2
+    echo "usage: capture_supervisor.sh check|run|running|reap|orphans" >&2
     exit 2
     ;;
 esac

@@ -27,6 +27,7 @@ from testbed.errors import (
     DriverTimeoutError,
     JournalError,
 )
+from testbed.model.inspection import RouterFacts
 from testbed.model.lab import RouterAt
 from testbed.model.protocols import CaptureEnd, CaptureFile, ClockSample
 
@@ -167,6 +168,20 @@ class SshRouter:
         Ends only processes whose command line names our folder on the router.
         """
         return self._supervisor.reap()
+
+    def describe(self) -> RouterFacts:
+        """Return what the router offers; ends and removes nothing."""
+        request = "look around"
+        offers = self._supervisor.offers(request, "doctor")
+        return RouterFacts(
+            shortcoming=self._supervisor.shortcoming(offers),
+            offers=offers,
+            orphans=self._supervisor.orphans(request),
+        )
+
+    def discard_capture(self) -> None:
+        """Remove all that the capture which was stopped left on the router."""
+        self._supervisor.discard("remove the capture")
 
     def clock_offset(self) -> ClockSample:
         """Measure the offset of its clock by the shortest of many round trips."""

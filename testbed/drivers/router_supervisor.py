@@ -54,12 +54,36 @@ class Supervisor:
 
     def check(self, request: str, name: str) -> Mapping[str, str]:
         """Return what the router offers; raises DriverRefusedError if not enough."""
-        folder = posixpath.join(self._at.folder, name)
-        answer = self._script("check", request, folder, answer_s=20.0)
-        facts = router_reports.parse_pairs(answer.out)
-        if reason := self._shortcoming(facts):
+        facts = self.offers(request, name)
+        if reason := self.shortcoming(facts):
             raise DriverRefusedError(self._instrument, request, reason)
         return facts
+
+    def offers(self, request: str, name: str) -> Mapping[str, str]:
+        """Return what the router offers to the capture `name`, enough or not."""
+        folder = posixpath.join(self._at.folder, name)
+        answer = self._script("check", request, folder, answer_s=20.0)
+        return router_reports.parse_pairs(answer.out)
+
+    def orphans(self, request: str) -> tuple[str, ...]:
+        """List what captures of this lab left: processes, files not fetched."""
+        answer = self._script("orphans", request, self._folder, answer_s=20.0)
+        lines = (line.partition("=") for line in answer.out.splitlines())
+        return tuple(what for key, _, what in lines if key == "orphan")
+
+    def discard(self, request: str) -> None:
+        """Remove the folder of a capture that has ended, with all that is in it."""
+        folder = self.path(request)
+
+        def act(sftp: "paramiko.SFTPClient") -> None:
+            for place in (f"{folder}/live", f"{folder}/done", folder):
+                if _is_there(sftp, place):
+                    for name in sftp.listdir(place):
+                        remove(sftp, posixpath.join(place, name))
+                    sftp.rmdir(place)
+
+        self._link.files(request, act)
+        self._folder = ""
 
     def start(self, request: str, name: str) -> None:
         """Upload the script for the capture `name` and let it run by itself."""
@@ -178,7 +202,8 @@ class Supervisor:
 
         return self._link.files(request, act)
 
-    def _shortcoming(self, facts: Mapping[str, str]) -> str:
+    def shortcoming(self, facts: Mapping[str, str]) -> str:
+        """Return why what is offered is not enough, with the remedy, or ''."""
         at = self._at
         on_openwrt = facts.get("system") == "openwrt"
         interfaces = facts.get("interfaces", "").split()

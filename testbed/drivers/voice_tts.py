@@ -105,6 +105,16 @@ class Loudspeaker:
             detail=detail,
         )
 
+    def online_trouble(self) -> str:
+        """Return why gTTS does not speak, '' when it does; fills no cache."""
+        recipe = gtts_recipe("testing", self._at.language)
+        try:
+            sound = ask_gtts(self._name, recipe, self._online_deadline_s)
+            decode(self._name, recipe, sound)
+        except DriverError as exc:
+            return exc.reason
+        return ""
+
     def close(self) -> None:
         """Leave; there is nothing to give back."""
 
