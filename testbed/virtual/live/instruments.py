@@ -23,6 +23,7 @@ from testbed.virtual.wemo.server import make_wemo
 
 ADB_PORT = 5555
 PCM_PORT = 4711
+MIC_PORT = 4712
 WEMO_PORT = 49153
 HTTPS_PORT = 443
 _FIRMWARE = "2.00.11408"
@@ -85,6 +86,7 @@ class Instruments:
             clock=self._clock,
             seed=self._config.virtual.seed,
             speakers=WAKE_WORDS,
+            microphone=places.listener(topology.ROOM, topology.MGMT_ROOM, MIC_PORT),
         )
         self._running.push_async_callback(room.close)
 

@@ -16,6 +16,7 @@ from testbed.clock import Clock
 from testbed.errors import LabError
 from testbed.virtual.room.ears import SAMPLE_RATE_HZ, Hypothesis
 from testbed.virtual.room.hearing import Hearing, understand
+from testbed.virtual.room.microphone import Microphone
 from testbed.virtual.stage import Stage
 
 PAUSE_S = 1.5
@@ -59,6 +60,7 @@ class Room:
         clock: Clock,
         speakers: Mapping[str, str],
         record: Record | None = None,
+        microphone: Microphone | None = None,
     ) -> None:
         self.heard: deque[Heard] = deque(maxlen=REMEMBERED)
         self._stage = stage
@@ -66,6 +68,7 @@ class Room:
         self._clock = clock
         self._speakers = dict(speakers)
         self._record = record
+        self._microphone = microphone
         self._playing = False
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,6 +83,8 @@ class Room:
             self._server.close()
         for task in tuple(self._tasks):
             task.cancel()
+        if self._microphone is not None:
+            await self._microphone.close()
         await asyncio.to_thread(self._hearing.close)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -103,7 +108,7 @@ class Room:
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         """Cut the stream into utterances; each is recognised beside the next."""
-        while chunk := await reader.read(READ_B):
+        while chunk := await self._read(reader):
             instant_ns = self._clock.now_ns()
             sound = bytearray(chunk)
             ended = await self._rest_of(reader, sound)
@@ -113,12 +118,18 @@ class Room:
             if ended:
                 return
 
-    @staticmethod
-    async def _rest_of(reader: asyncio.StreamReader, sound: bytearray) -> bool:
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+        """Read what is played just now; the microphone hears it, too."""
+        chunk = await reader.read(READ_B)
+        if self._microphone is not None:
+            self._microphone.hear(chunk)
+        return chunk
+
+    async def _rest_of(self, reader: asyncio.StreamReader, sound: bytearray) -> bool:
         """Read to the end of the utterance; say whether the connection ended."""
         while len(sound) < MAX_SOUND_S * SAMPLE_RATE_HZ * 2:
             try:
-                chunk = await asyncio.wait_for(reader.read(READ_B), PAUSE_S)
+                chunk = await asyncio.wait_for(self._read(reader), PAUSE_S)
             except TimeoutError:
                 return False
             if not chunk:
@@ -181,19 +192,31 @@ async def start_room(
     seed: int,
     speakers: Mapping[str, str],
     record: Record | None = None,
+    microphone: socket.socket | None = None,
 ) -> Room:
     """Host the room on a bound TCP socket; return once the speakers listen.
 
     speakers  device -> its wake word
     record    called with every sound heard, in the event loop's thread
+    microphone  a second bound socket, which gives what sounds in the room
 
     Raises LabError when the recogniser does not start. `await room.close()` ends it.
     """
     hearing = Hearing(seed)
-    room = Room(stage, hearing, clock=clock, speakers=speakers, record=record)
+    ear = Microphone(seed)
+    room = Room(
+        stage,
+        hearing,
+        clock=clock,
+        speakers=speakers,
+        record=record,
+        microphone=ear,
+    )
     try:
         await asyncio.to_thread(hearing.start)
         await room.serve(sock)
+        if microphone is not None:
+            await ear.serve(microphone)
     except BaseException:
         hearing.close()
         raise
