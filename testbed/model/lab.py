@@ -94,10 +94,30 @@ class RouterAt(Strict):
 
 
 class Limits(Strict):
-    """Below these the campaign says so instead of going on."""
+    """Below these the campaign says so instead of going on.
+
+    clock_uncertainty  of a stamp on the capture's clock; also the jump of an offset
+                       that makes the clock bad
+    internet       host:port that must open from the router's outer side; '' for none
+    device_silent  how long a device with power may be silent before it is offline
+    look_every     time between two looks at one instrument
+    trip           bad looks on end that suspend what needs it
+    clear          how long every look must be good before work goes on
+    give_up        how long anything may stay bad before the campaign ends (exit 3)
+    act            time of a stimulus from which on its instant is not known
+    attempts       attempts at one trial in one run, with those that were voided
+    """
 
     clock_uncertainty: Seconds = 0.05
     free_mb: PositiveInt = 500
+    internet: str = ""
+    device_silent: Seconds = 180.0
+    look_every: Seconds = 5.0
+    trip: PositiveInt = 3
+    clear: Seconds = 5.0
+    give_up: Seconds = 1800.0
+    act: Seconds = 5.0
+    attempts: PositiveInt = 5
 
 
 class Fault(Strict):

@@ -16,19 +16,21 @@ from testbed.model.events import (
     CaptureFileFetched,
     CaptureStarted,
     CaptureStopped,
+    Cleared,
     ClockMeasured,
     Outcome,
     SessionEnded,
     SessionStarted,
     StimulusIssued,
     StimulusReturned,
+    Suspended,
     TrialEnded,
     TrialStarted,
 )
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.runner.journal import Recorded
 from testbed.runner.records import plan_from
-from testbed.runner.states import apply_outcome
+from testbed.runner.states import LOST, apply_outcome
 
 NOT_TRIED = "not tried: "  # begins the detail of a trial that made no sense
 NO_LABEL = "no label: "  # begins the reason to void a preparation that did its work
@@ -86,8 +88,22 @@ class SessionFold:
 
 
 @dataclass(slots=True, kw_only=True)
+class PauseFold:
+    """One time for which something was bad. since_ns: when it was last seen good."""
+
+    suspended: Suspended
+    since_ns: int
+    at_ns: int
+    cleared_ns: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class CampaignState:
-    """All that a journal says of one campaign."""
+    """All that a journal says of one campaign.
+
+    suspended  what is bad now: (condition, target) -> the fact that says so
+    pauses     all that ever was bad, in the order of the journal
+    """
 
     planned: CampaignPlanned | None = None
     plan: Plan | None = None
@@ -96,6 +112,8 @@ class CampaignState:
     captures: dict[str, CaptureFold] = field(default_factory=dict)
     clock: list[ClockMeasured] = field(default_factory=list)
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
+    suspended: dict[tuple[str, str], Suspended] = field(default_factory=dict)
+    pauses: list[PauseFold] = field(default_factory=list)
     closed: CampaignClosed | None = None
 
     def all_attempts(self) -> list[Attempt]:
@@ -141,6 +159,7 @@ def fold(rows: Iterable[Recorded]) -> CampaignState:
         state.closed = None  # until it is closed again
         _add_to_campaign(state, row)
         _add_to_attempt(state, row)
+        _add_to_pauses(state, row)
     return state
 
 
@@ -164,23 +183,41 @@ def known_state(
     trials: Sequence[PlannedTrial],
     attempts: Iterable[Attempt],
     before: Mapping[str, Mapping[str, str]],
+    pauses: Sequence[PauseFold] = (),
 ) -> dict[str, dict[str, str]]:
     """Return what is known of each device's state after some attempts.
 
     attempts  in the order of their starts
     before    device -> what was known of its state before them
+    pauses    a device that was offline may have come back in another state
     """
     known = {device: dict(values) for device, values in before.items()}
     planned = {t.trial: t for t in trials}
+    offline = [p for p in pauses if p.suspended.condition == "device"]
     for attempt in attempts:
         trial = planned[attempt.started.trial]
+        while offline and offline[0].at_ns < attempt.started_ns:
+            _lose(known, trials, offline.pop(0).suspended.target)
         apply_outcome(
             known.setdefault(trial.device, {}),
             trial.gives,
             attempt.outcome,
             issued=attempt.issued_ns is not None,
         )
+    for pause in offline:
+        _lose(known, trials, pause.suspended.target)
     return known
+
+
+def changed_by(trials: Iterable[PlannedTrial], device: str) -> set[str]:
+    """Return the keys of a device's state that trials of the plan change."""
+    return {key for t in trials if t.device == device for key in t.gives}
+
+
+def _lose(
+    known: dict[str, dict[str, str]], trials: Iterable[PlannedTrial], device: str
+) -> None:
+    known.setdefault(device, {}).update(dict.fromkeys(changed_by(trials, device), LOST))
 
 
 def busy_until_ns(state: CampaignState, settle_s: float) -> dict[str, int]:
@@ -248,6 +285,24 @@ def _add_to_attempt(state: CampaignState, row: Recorded) -> None:
         case TrialEnded(outcome=outcome, detail=detail):
             attempt.outcome, attempt.detail = outcome, detail
             attempt.ended_ns = row.at_ns
+
+
+def _add_to_pauses(state: CampaignState, row: Recorded) -> None:
+    match row.event:
+        case Suspended(condition=condition, target=target) as event:
+            state.suspended[condition, target] = event
+            since_ns = event.since_ns or row.at_ns
+            state.pauses.append(
+                PauseFold(suspended=event, since_ns=since_ns, at_ns=row.at_ns)
+            )
+        case Cleared(condition=condition, target=target):
+            state.suspended.pop((condition, target), None)
+            for pause in state.pauses:
+                one = pause.suspended
+                if (one.condition, one.target) == (condition, target):
+                    pause.cleared_ns = pause.cleared_ns or row.at_ns
+        case _:
+            pass
 
 
 def _attempt(state: CampaignState, trial: str, number: int) -> Attempt:

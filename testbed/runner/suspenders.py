@@ -1,0 +1,223 @@
+"""Pauses: who needs what is bad waits, and goes on when it is good again.
+
+Each condition has hysteresis: it is bad after `trip` bad looks on end, and good after
+`clear` seconds of good looks only. Both are journalled. What was done while it was bad,
+or since the last good look before that, is voided from those facts (`touched`), by this
+run or the next one.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from testbed.clock import Clock
+from testbed.errors import DriverError, LabError
+from testbed.model.events import Cleared, Event, Suspended
+from testbed.model.lab import Limits
+from testbed.runner.stop import Stop
+from testbed.runner.watches import Watch
+
+Need = tuple[str, str]  # condition and target
+ROUTER: Need = ("router", "")
+DISKS: frozenset[Need] = frozenset({("disk", ""), ("disk", "router")})
+_SOON_S = 1.0  # between two looks while it is doubtful
+_IN_HAND = 6  # looks by trials are so much rarer than others
+
+
+class Suspender:
+    """One condition with its hysteresis; safe for several threads."""
+
+    def __init__(
+        self, watch: Watch, limits: Limits, clock: Clock, write: Callable[[Event], None]
+    ) -> None:
+        self.watch = watch
+        self.need: Need = (watch.condition, watch.target)
+        self.why = ""  # not '' while it is bad
+        self.n_suspended = 0
+        self._limits = limits
+        self._clock = clock
+        self._write = write
+        self._turn = threading.RLock()
+        self._n_bad = 0
+        self._good_ns = clock.now_ns()
+        self._good_s: float | None = None  # since when all looks are good again
+        self._bad_s = 0.0
+        self._looked_s: float | None = None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Say whether the last look was bad, and one more might make it so."""
+        return bool(self._n_bad) and not self.why
+
+    def is_due(self, *, in_hand: bool = False) -> bool:
+        """Say whether it is to be looked at; `in_hand` by a trial that holds it."""
+        if self.why or self._n_bad:
+            every_s = _SOON_S
+        elif self.watch.regular:
+            every_s = self._limits.look_every
+        elif in_hand:
+            every_s = self._limits.look_every * _IN_HAND
+        else:
+            return False
+        looked_s = self._looked_s
+        return looked_s is None or self._clock.monotonic_s() - looked_s >= every_s
+
+    def adopt(self, open_one: Suspended) -> None:
+        """Begin as bad, as an earlier run of the campaign left it."""
+        self.why, self._bad_s = open_one.detail, self._clock.monotonic_s()
+
+    def look(self) -> None:
+        """Look once; raises LabError when it was bad for too long."""
+        with self._turn:
+            began_ns = self._clock.now_ns()
+            try:
+                why = self.watch.look()
+            except DriverError as exc:
+                why = str(exc)
+            self._looked_s = self._clock.monotonic_s()
+            if why:
+                self._note_bad(why, self._looked_s)
+            else:
+                self._note_good(began_ns, self._looked_s)
+
+    def _note_bad(self, why: str, now_s: float) -> None:
+        self._n_bad += 1
+        self._good_s = None
+        if self.why:
+            if now_s - self._bad_s >= self._limits.give_up:
+                self._give_up(why, now_s - self._bad_s)
+            return
+        if self._n_bad < self._limits.trip and not self.watch.at_once:
+            return
+        condition, target = self.need
+        since_ns = self._good_ns - round(self.watch.age_s * 1e9)
+        self._write(
+            Suspended(condition=condition, target=target, detail=why, since_ns=since_ns)
+        )
+        self.why, self._bad_s = why, now_s
+        self.n_suspended += 1
+
+    def _note_good(self, began_ns: int, now_s: float) -> None:
+        self._n_bad = 0
+        if self.why:
+            if self._good_s is None:
+                self._good_s = now_s
+            if now_s - self._good_s < self._limits.clear:
+                return
+            condition, target = self.need
+            down_s = round(now_s - self._bad_s, 3)
+            self._write(Cleared(condition=condition, target=target, down_s=down_s))
+            self.why, self._good_s = "", None
+        self._good_ns = began_ns
+
+    def _give_up(self, why: str, bad_s: float) -> None:
+        name = named(self.need)
+        raise LabError(
+            f"the campaign waited {bad_s:.0f} s for {name}, which is bad: {why}; "
+            "see to it, then resume the campaign"
+        )
+
+
+class Suspenders:
+    """All conditions of one campaign.
+
+    write  writes a fact into the journal
+    say    called with a line for people when something goes bad or good
+    idle   called again and again by who waits, where nobody else tends the lab
+    """
+
+    def __init__(
+        self, limits: Limits, clock: Clock, stop: Stop, write: Callable[[Event], None]
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._stop = stop
+        self._journal = write
+        self._all: dict[Need, Suspender] = {}
+        self._waited: dict[Need, int] = {}
+        self.say: Callable[[str], None] = lambda _: None
+        self.idle: Callable[[], None] | None = None
+
+    def watch(self, watches: Iterable[Watch], before: Iterable[Suspended] = ()) -> None:
+        """Begin to watch.
+
+        before  what an earlier run left suspended; where nothing watches it any more
+                it is cleared
+        """
+        for one in watches:
+            made = Suspender(one, self._limits, self._clock, self._write)
+            self._all[made.need] = made
+        for left in before:
+            need = (left.condition, left.target)
+            if need in self._all:
+                self._all[need].adopt(left)
+            else:
+                self._write(
+                    Cleared(condition=left.condition, target=left.target, down_s=0.0)
+                )
+
+    def tend(self) -> None:
+        """Look at what is due; raises LabError when something was bad for too long."""
+        for one in tuple(self._all.values()):
+            if one.is_due():
+                one.look()
+
+    def look_in_hand(self, needs: Iterable[Need], *, force: bool = False) -> None:
+        """Look at what is looked at only by trials, which hold what it needs."""
+        for one in self._of(needs):
+            if not one.watch.regular and (force or one.is_due(in_hand=True)):
+                one.look()
+
+    def bad(self, needs: Iterable[Need]) -> str:
+        """Return why something of these is suspended, or ''."""
+        return "; ".join(f"{named(s.need)}: {s.why}" for s in self._of(needs) if s.why)
+
+    def n_suspended(self, needs: Iterable[Need]) -> int:
+        """Return how often any of these went bad in this run."""
+        return sum(s.n_suspended for s in self._of(needs))
+
+    def suspect(self, needs: Iterable[Need]) -> str:
+        """Look until it is clear whether any of these is bad; return why, or ''.
+
+        Raises StoppedError when a stop was requested.
+        """
+        for one in self._of(needs):
+            one.look()
+            while one.is_doubtful:
+                self._stop.sleep(self._clock, _SOON_S)
+                one.look()
+        return self.bad(needs)
+
+    def wait(self, needs: Iterable[Need]) -> bool:
+        """Return when nothing of these is bad; say whether there was a wait.
+
+        Raises StoppedError when a stop was requested.
+        """
+        wanted = tuple(needs)
+        waited = False
+        while self.bad(wanted):
+            waited = True
+            if self.idle is not None:
+                self.tend()
+                self.idle()
+            self._stop.sleep(self._clock, _SOON_S)
+        self._stop.check()
+        return waited
+
+    def _of(self, needs: Iterable[Need]) -> Sequence[Suspender]:
+        return [self._all[need] for need in needs if need in self._all]
+
+    def _write(self, event: Event) -> None:
+        self._journal(event)
+        match event:
+            case Suspended(condition=condition, target=target, detail=detail):
+                name = named((condition, target))
+                limit_s = self._limits.give_up
+                self.say(f"paused: {name}: {detail}; waiting up to {limit_s:g} s")
+            case Cleared(condition=condition, target=target, down_s=down_s):
+                name = named((condition, target))
+                self.say(f"goes on: {name} is good again after {down_s:.0f} s")
+
+
+def named(need: Need) -> str:
+    """Return the words for a condition, such as `device omna_180`."""
+    return " ".join(filter(None, need))
