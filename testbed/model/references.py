@@ -12,13 +12,20 @@ from testbed.model.typed import got, nearest, one_of
 from testbed.model.types import Channel, parse_seconds
 
 VIRTUAL_FAULTS = (
+    "anr",
+    "app_updated",
     "capture_killed",
     "deaf_speaker",
+    "dump_fails",
     "lying_plug",
+    "permission_dialog",
     "phone_offline",
+    "phone_reboot",
+    "phone_slow",
     "popup",
     "router_disk_full",
     "router_link_down",
+    "stale_dump",
     "stuck_plug",
     "tts_down",
 )

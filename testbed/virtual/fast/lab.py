@@ -122,7 +122,7 @@ def open_fast_lab(
     scene, recorder = behind.scene, behind.recorder
     rng = generator("phone", seed, start_ns)
     return FastLab(
-        phone=FastPhone(behind.screens, scene, clock, rng),
+        phone=FastPhone(behind.screens, clock, rng),
         voice=FastVoice(scene, clock, generator("voice", seed, start_ns), WAKE_WORDS),
         plugs=_plugs(lab, scene, clock, recorder, seed),
         capture_point=FastCapture(

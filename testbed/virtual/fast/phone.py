@@ -12,11 +12,11 @@ from testbed.model.steps import Rung, Selector, Step
 from testbed.virtual.phone.commands import Delays
 from testbed.virtual.phone.screen import dump_xml, png
 from testbed.virtual.phone.screens import AppScreens, Node, find_rung
-from testbed.virtual.stage import Stage
 
 _NAME = "phone"
 _LEAD_NS = 25_000_000  # middle of Delays.lead, which is all a driver can know
 _OTHER_S = (0.1, 0.3)
+_CALL_S = 15.0  # the deadline of a call
 
 
 class FastPhone:
@@ -25,14 +25,12 @@ class FastPhone:
     def __init__(
         self,
         screens: AppScreens,
-        stage: Stage,
         clock: Clock,
         rng: Generator,
         *,
         delays: Delays | None = None,
     ) -> None:
         self._screens = screens
-        self._stage = stage
         self._clock = clock
         self._rng = rng
         self._delays = delays or Delays()
@@ -127,6 +125,8 @@ class FastPhone:
 
         def look() -> bool:
             self._sleep(self._delays.dump)
+            if self._is_blind():
+                return False
             hit = find_rung(
                 selector, self._screens.view_tree(), package=self._screens.package
             )
@@ -138,6 +138,12 @@ class FastPhone:
 
         wait_until(look, clock=self._clock, deadline_s=within_s)
         return found[0] if found else None
+
+    def _is_blind(self) -> bool:
+        """Say whether there is no dump, or one that is not of now."""
+        troubles = self._screens.troubles
+        self._clock.sleep(troubles.slow_s() + troubles.no_dump_s())
+        return troubles.no_dump_s() > 0 or troubles.is_stale()
 
     def _close_popup(self) -> None:
         tree = self._screens.view_tree()
@@ -163,9 +169,15 @@ class FastPhone:
         self._clock.sleep(float(self._rng.uniform(*range_s)))
 
     def _require_online(self, request: str) -> None:
-        if self._stage.fault("phone_offline", "phone") is not None:
+        troubles = self._screens.troubles
+        if troubles.is_down(self._screens.restart):
             self._clock.sleep(5.0)
             raise DriverTimeoutError(_NAME, request, "no answer; is it plugged in?")
+        slow_s = troubles.slow_s()
+        self._clock.sleep(min(slow_s, _CALL_S))
+        if slow_s > _CALL_S:
+            reason = f"no answer within {_CALL_S:g} s; is it on, awake and connected?"
+            raise DriverTimeoutError(_NAME, request, reason)
 
     def _not_there(self, selector: Selector, within_s: float) -> DriverError:
         ladder = ", ".join(_words(r) for r in selector.any)

@@ -87,6 +87,7 @@ class Programs:
         self._screens, self._files = screens, files
         self._rng, self._delays = rng, delays
         self._wifi = self._data = True
+        self._dumped = b""  # what the last dump gave, for one that is stale
 
     def commands(self) -> dict[str, Command]:
         """Return the programs by name."""
@@ -149,7 +150,13 @@ class Programs:
         await self._wait(self._delays.dump)
         last = words[-1] if words else ""
         path = last if last.startswith("/") else "/sdcard/window_dump.xml"
-        self._files[path] = screen.dump_xml(self._screens.view_tree())
+        troubles = self._screens.troubles
+        if no_dump_s := troubles.no_dump_s():
+            await asyncio.sleep(no_dump_s)
+            return Result(err=b"ERROR: could not get idle state.\n")
+        if not self._dumped or not troubles.is_stale():
+            self._dumped = screen.dump_xml(self._screens.view_tree())
+        self._files[path] = self._dumped
         return _said(f"UI hierchary dumped to: {path}\n")  # the typo is Android's
 
     async def _dumpsys(self, words: Sequence[str]) -> Result:
@@ -158,6 +165,9 @@ class Programs:
                 return _said(_DISPLAY)
             case ["window", "policy"]:
                 return _said(_POLICY)
+            case ["window", "displays"]:
+                focus = self._screens.focus
+                return _said(f"  mCurrentFocus=Window{{1a2b3c4 u0 {focus}}}\n")
             case ["activity", "top"]:
                 return _said(f"  ACTIVITY {self._screens.package}/.Main 1a2b pid=42\n")
             case ["wifi"]:

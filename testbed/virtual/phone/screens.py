@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from testbed.clock import Clock
 from testbed.model.steps import Rung, Selector
 from testbed.virtual.phone.apps import APPS, App, Button
+from testbed.virtual.phone.dialogs import DIALOGS, Dialog, Press
+from testbed.virtual.phone.troubles import Troubles, newer, placed
 from testbed.virtual.stage import Stage
 
 WIDTH, HEIGHT = 720, 1280
@@ -17,7 +19,6 @@ LAUNCHER = "com.android.launcher3"
 READY = "Ready"
 JUST_NOW_NS = 12 * 10**9  # how long the speaker apps call an utterance 'just now'
 WAKE_WORDS = ("hey google", "alexa")
-POPUP_TITLE, POPUP_BUTTON = "Rate this app", "Not now"
 
 Bounds = tuple[int, int, int, int]
 
@@ -75,17 +76,43 @@ class AppScreens:
         self._app: App | None = None
         self._on_home = False  # the app's own list of devices
         self._touched = False  # whether an activity was begun since the app opened
-        self._popup_closed = False
+        self._closed: set[str] = set()  # kinds of dialogs closed since the app opened
+        self._sprung: set[str] = set()  # kinds that a touch has brought up
+        self._granted: set[str] = set()  # kinds that do not come again
         self.network = network
+        self.troubles = Troubles(stage, clock)
 
     @property
     def package(self) -> str:
         """Return the package in the foreground."""
         return LAUNCHER if self._app is None else self._app.package
 
+    @property
+    def focus(self) -> str:
+        """Return what the window manager says is in front: its window's title."""
+        shown = self._dialog()
+        if shown is None:
+            return f"{self.package}/{self.package}.Main"
+        dialog = shown[1]
+        if dialog.window:
+            return dialog.window.format(package=self.package)
+        package = dialog.package or self.package
+        return f"{package}/{package}.Dialog"
+
     def version(self, package: str) -> str:
         """Return the installed version, or '' when the app is not installed."""
-        return self._versions[package] if package in self._apps else ""
+        app = self._apps.get(package)
+        if app is None:
+            return ""
+        version = self._versions[package]
+        return newer(version) if self.troubles.update(app.device) else version
+
+    def restart(self) -> None:
+        """Forget what was open, as a phone that reboots does."""
+        self._app = None
+        self._on_home = self._touched = False
+        self._closed.clear()
+        self._sprung.clear()
 
     def open_app(self, package: str) -> bool:
         """Bring an app to the front, on its first screen; False if not installed."""
@@ -93,7 +120,9 @@ class AppScreens:
             return False
         self._app = self._apps[package]
         self._on_home = self._app.home_tile
-        self._touched = self._popup_closed = False
+        self._touched = False
+        self._closed = set(self._granted)
+        self._sprung.clear()
         return True
 
     def press(self, key: str) -> None:
@@ -107,10 +136,12 @@ class AppScreens:
 
     def view_tree(self) -> Node:
         """Return what the active window shows now."""
-        views = self._views()
+        shown = self._dialog()
+        package = self.package if shown is None else shown[1].package or self.package
+        views = self._views() if shown is None else self._covering(shown[1])
         return Node(
             kind="android.widget.FrameLayout",
-            package=self.package,
+            package=package,
             bounds=(0, 0, WIDTH, HEIGHT),
             children=tuple(views),
         )
@@ -118,25 +149,65 @@ class AppScreens:
     def tap(self, x: int, y: int) -> Node | None:
         """Touch a point now; return the clickable view that took the touch, if any.
 
-        A touch on a button begins its activity on the stage at this very instant.
+        A touch on a button begins its activity on the stage at this very instant,
+        unless a dialog comes up under the finger and takes it.
         """
         instant_ns = self._clock.now_ns()
+        if self._touched_view(x, y) is not None:
+            self._spring()
+        hit = self._touched_view(x, y)
+        if hit is not None:
+            shown = self._dialog()
+            if shown is not None:
+                self._answer(*shown, hit)
+            else:
+                self._react(hit.resource_id.partition(":id/")[2], instant_ns)
+        return hit
+
+    def _touched_view(self, x: int, y: int) -> Node | None:
         hit = [n for n in self.view_tree().walk() if n.clickable and n.holds(x, y)]
-        if not hit:
+        return hit[-1] if hit else None
+
+    def _spring(self) -> None:
+        """Bring up the dialogs that waited for a touch on a button of the app."""
+        if self._app is not None and not self._on_home:
+            for kind in DIALOGS:
+                if self.troubles.dialog(kind, self._app.device) is not None:
+                    self._sprung.add(kind)
+
+    def _dialog(self) -> tuple[str, Dialog] | None:
+        """Return the dialog that covers the app, with its kind of fault."""
+        if self._app is None:
             return None
-        self._react(hit[-1].resource_id.partition(":id/")[2], instant_ns)
-        return hit[-1]
+        for kind in DIALOGS:
+            found = self.troubles.dialog(kind, self._app.device)
+            if found is None or kind in self._closed:
+                continue
+            dialog, waits = found
+            if not waits or kind in self._sprung:
+                return kind, dialog
+        return None
+
+    def _answer(self, kind: str, dialog: Dialog, hit: Node) -> None:
+        package = dialog.package or self.package
+        pressed = next(
+            b for b in dialog.buttons if _full(b.id, package) == hit.resource_id
+        )
+        self._closed.add(kind)
+        if pressed.press is Press.GRANT:
+            self._granted.add(kind)
+        if pressed.press is Press.END_APP:
+            self._app = None
 
     def _react(self, name: str, instant_ns: int) -> None:
         app = self._app
         if app is None:
             return
-        if name == "popup_not_now":
-            self._popup_closed = True
-        elif name == app.tile:
+        if name == app.tile:
             self._on_home = self._touched = False
         else:
-            button = next(b for b in app.buttons if b.name == name)
+            rows = placed(app, self.troubles.update(app.device))
+            button = next(button for button, shown, _, _ in rows if shown == name)
             self._begin(app, button, instant_ns)
 
     def _begin(self, app: App, button: Button, instant_ns: int) -> None:
@@ -154,23 +225,27 @@ class AppScreens:
         app = self._app
         if app is None:
             yield self._label("title", "Home", 40)
-        elif self._popup_shown(app):
-            yield self._label("popup_title", POPUP_TITLE, 480)
-            yield self._button("popup_not_now", POPUP_BUTTON, 600)
         elif self._on_home:
             yield self._label("title", "My devices", 40)
             yield self._button(app.tile, app.title, 220)
         else:
             yield self._label("title", app.title, 40)
             yield self._label("status", self._status(app), 130)
-            for row, button in enumerate(app.buttons):
-                yield self._button(button.name, button.text, 220 + 110 * row)
+            rows = placed(app, self.troubles.update(app.device))
+            for _, name, text, row in sorted(rows, key=lambda r: r[3]):
+                yield self._button(name, text, 220 + 110 * row)
             if app.history and (heard := self._heard(app)):
-                yield self._label("history_0", heard, 220 + 110 * len(app.buttons))
+                below = 1 + max((row for _, _, _, row in rows), default=-1)
+                yield self._label("history_0", heard, 220 + 110 * below)
 
-    def _popup_shown(self, app: App) -> bool:
-        faults = (self._stage.fault("popup", t) for t in ("phone", app.device))
-        return not self._popup_closed and any(f is not None for f in faults)
+    def _covering(self, dialog: Dialog) -> Iterator[Node]:
+        package = dialog.package or self.package
+        title = self._app.title if self._app is not None else ""
+        yield self._label(
+            dialog.title_id, dialog.title.format(app=title), 480, package=package
+        )
+        for row, button in enumerate(dialog.buttons):
+            yield self._button(button.id, button.text, 600 + 110 * row, package=package)
 
     def _status(self, app: App) -> str:
         if not self._touched:
@@ -187,25 +262,31 @@ class AppScreens:
         age_ns = self._clock.now_ns() - int(state.get("heard_ns", "0"))
         return f"{utterance}, {'just now' if age_ns <= JUST_NOW_NS else 'earlier'}"
 
-    def _label(self, name: str, text: str, top: int) -> Node:
+    def _label(self, name: str, text: str, top: int, *, package: str = "") -> Node:
+        package = package or self.package
         return Node(
             kind="android.widget.TextView",
-            package=self.package,
-            resource_id=f"{self.package}:id/{name}",
+            package=package,
+            resource_id=_full(name, package),
             text=text,
             bounds=(40, top, WIDTH - 40, top + 70),
         )
 
-    def _button(self, name: str, text: str, top: int) -> Node:
+    def _button(self, name: str, text: str, top: int, *, package: str = "") -> Node:
+        package = package or self.package
         return Node(
             kind="android.widget.Button",
-            package=self.package,
-            resource_id=f"{self.package}:id/{name}",
+            package=package,
+            resource_id=_full(name, package),
             text=text,
             description=f"{text} button",
             clickable=True,
             bounds=(40, top, WIDTH - 40, top + 90),
         )
+
+
+def _full(name: str, package: str) -> str:
+    return name if ":id/" in name else f"{package}:id/{name}"
 
 
 def find_rung(

@@ -23,10 +23,9 @@ _FAULT_POLL_S = 0.05
 class PhoneServer:
     """A running phone; `screens` is what it shows."""
 
-    def __init__(self, screens: AppScreens, services: Services, stage: Stage) -> None:
+    def __init__(self, screens: AppScreens, services: Services) -> None:
         self.screens = screens
         self._services = services
-        self._stage = stage
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -52,11 +51,11 @@ class PhoneServer:
             connection.close()
 
     def _offline(self) -> bool:
-        return self._stage.fault("phone_offline", "phone") is not None
+        return self.screens.troubles.is_down(self.screens.restart)
 
     async def _cut_when_offline(self) -> None:
         while True:
-            if self._connections and self._offline():
+            if self._offline():
                 self._cut()
             await asyncio.sleep(_FAULT_POLL_S)
 
@@ -106,6 +105,6 @@ async def start_phone(
     rng = np.random.default_rng(seed)
     programs = Programs(screens, files, rng, delays or Delays())
     shell = Shell(programs.commands(), files)
-    phone = PhoneServer(screens, Services(shell, screens, files), stage)
+    phone = PhoneServer(screens, Services(shell, screens, files))
     await phone.start(sock)
     return phone

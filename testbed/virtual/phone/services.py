@@ -1,5 +1,6 @@
 """What an adb stream can be opened to: shell, exec, sync, framebuffer."""
 
+import asyncio
 import struct
 from collections.abc import Mapping, MutableMapping
 
@@ -32,6 +33,7 @@ class Services:
         """Serve one stream to its end; a service that is not known is refused."""
         head, _, rest = wanted.partition(":")
         kind, *options = head.split(",")
+        await asyncio.sleep(self._screens.troubles.slow_s())
         if kind in ("shell", "exec"):
             await stream.accept()
             result = await self._shell.run(rest)

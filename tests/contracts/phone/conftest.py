@@ -115,7 +115,7 @@ def in_fast_lab(home: Path) -> Iterator[Bench]:
     stage = NotingStage(clock)
     screens = AppScreens(stage, clock, VERSIONS)
     rng = np.random.default_rng(next(seeds))
-    phone = FastPhone(screens, stage, clock, rng)
+    phone = FastPhone(screens, clock, rng)
     yield Bench(phone=phone, stage=stage, clock=clock)
     phone.close()
 
