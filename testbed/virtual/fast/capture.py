@@ -6,7 +6,6 @@ one long file; a file also ends when it is larger than `rotate_mb`.
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -62,7 +61,10 @@ class _Writing:
 
 
 class FastCapture:
-    """A `CapturePoint` without a router."""
+    """A `CapturePoint` without a router.
+
+    folder  where files are kept until they are fetched; what is there goes away
+    """
 
     def __init__(
         self,
@@ -73,13 +75,15 @@ class FastCapture:
         router_clock: SkewedClock,
         truth: Truth,
         rng: Generator,
+        folder: Path,
     ) -> None:
         self._at = at
         self._recorder = recorder
         self._clock = clock
         self._router_clock = router_clock
         self._truth = truth
-        self._folder = Path(tempfile.mkdtemp(prefix="testbed-fast-"))
+        self._folder = folder
+        shutil.rmtree(folder, ignore_errors=True)  # of somebody who was killed
         self._rng = rng
         self._writing: _Writing | None = None
         self._finished: dict[str, CaptureFile] = {}

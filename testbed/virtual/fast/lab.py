@@ -132,6 +132,7 @@ def open_fast_lab(
             router_clock=SkewedClock(lab.virtual.router_clock, start_ns),
             truth=ground,
             rng=generator("router", seed, start_ns),
+            folder=truth / "router",
         ),
         clock=clock,
         beacons=FastBeacons(recorder, clock),
