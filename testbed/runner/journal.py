@@ -5,57 +5,32 @@ that it announces. Rows are only ever inserted; state is a fold over them (fold.
 The one table with updates holds the leases on a lab (leases.py).
 """
 
-import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from testbed.clock import Clock
+from testbed.clock import Clock, SystemClock
 from testbed.errors import JournalError
 from testbed.model.events import Event
+from testbed.runner.database import is_gone, make_engine, translated, without_password
+from testbed.runner.migrate import bring_up_to_date
 from testbed.runner.records import event_from, event_text, kind_of
+from testbed.runner.tables import events, leases
 
-SCHEMA = 1
-BUSY_S = 30.0  # how long a writer waits for another one
+# How long a server that went away is waited for: below the lease of a capture, so that
+# what is recorded on the router goes on meanwhile.
+PATIENCE_S = 30.0
+_AGAIN_S = 0.5
+_NO_CAMPAIGN = "#"  # begins the names under which other facts than a campaign's are
 
-_metadata = sa.MetaData()
-_meta = sa.Table(
-    "meta",
-    _metadata,
-    sa.Column("key", sa.String(32), primary_key=True),
-    sa.Column("value", sa.String(200), nullable=False),
-)
-_events = sa.Table(
-    "events",
-    _metadata,
-    sa.Column(
-        "seq",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
-    sa.Column("campaign", sa.String(200), nullable=False, index=True),
-    sa.Column("at_ns", sa.BigInteger, nullable=False),
-    sa.Column("kind", sa.String(64), nullable=False),
-    sa.Column("facts", sa.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-lease_table = sa.Table(
-    "leases",
-    _metadata,
-    sa.Column("lab", sa.String(64), primary_key=True),
-    sa.Column("holder", sa.String(200), nullable=False),
-    sa.Column("token", sa.String(64), nullable=False),
-    sa.Column("heartbeat_ns", sa.BigInteger, nullable=False),
-    sa.Column("ttl_ns", sa.BigInteger, nullable=False),
-)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +42,31 @@ class Recorded:
     event: Event
 
 
-class JournalStore:
-    """The database behind the journals of one lab; safe for several threads."""
+class LostLeaseError(JournalError):
+    """Somebody else operates the lab now; nothing more may be written."""
 
-    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
-        self._engine = engine
+
+class JournalStore:
+    """The database behind the journals of one lab; safe for several threads.
+
+    patience_s  how long a server that went away is waited for
+    """
+
+    def __init__(
+        self, engine: sa.Engine, clock: Clock, *, patience_s: float = PATIENCE_S
+    ) -> None:
+        self.engine = engine
         name = engine.url.database
-        sqlite = engine.dialect.name == "sqlite"
-        self.file = Path(name) if sqlite and name else None
+        self.is_file = engine.dialect.name == "sqlite"
+        self.file = Path(name) if self.is_file and name else None
         self._clock = clock
+        self._patience_s = patience_s
         # One writer of this process at a time: SQLite would make them poll instead.
         self._turn = threading.Lock()
-        with self.writing("open it") as connection:
-            _metadata.create_all(connection)
-        self._check_schema()
+        self._last_seq = 0
+        # campaign -> lab and token of the lease without which it is not written
+        self._fences: dict[str, tuple[str, str]] = {}
+        bring_up_to_date(engine)
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +81,7 @@ class JournalStore:
 
     def close(self) -> None:
         """Release the database; what was written stays."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def campaigns(self) -> list[str]:
         """List the campaigns that have at least one fact, oldest first.
@@ -103,64 +89,133 @@ class JournalStore:
         A name that begins with '#' is no campaign: the schedules keep facts so.
         """
         query = (
-            sa.select(_events.c.campaign)
-            .where(_events.c.campaign.not_like("#%"))
-            .group_by(_events.c.campaign)
-            .order_by(sa.func.min(_events.c.seq))
+            sa.select(events.c.campaign)
+            .where(events.c.campaign.not_like(f"{_NO_CAMPAIGN}%"))
+            .group_by(events.c.campaign)
+            .order_by(sa.func.min(events.c.seq))
         )
         with self.reading() as connection:
             return [row.campaign for row in connection.execute(query)]
 
     def insert(self, campaign: str, event: Event) -> int:
-        """Append one fact, committed before this returns; return its stamp in ns."""
-        kind, facts = kind_of(event), event_text(event)
-        with self.writing(f"write {kind}") as connection:
+        """Append one fact, committed before this returns; return its stamp in ns.
+
+        Raises JournalError when it cannot be written, LostLeaseError when the campaign
+        is fenced and somebody else took the lease.
+        """
+        row: dict[str, Any] = {
+            "campaign": campaign,
+            "kind": kind_of(event),
+            "facts": event_text(event),
+        }
+
+        def append(connection: sa.Connection, *, again: bool) -> int | None:
+            if not self.is_file:
+                # In one campaign the order of `seq` is the order of commits, whoever
+                # else writes: a reader that goes on after a `seq` misses nothing.
+                lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext(campaign))
+                connection.execute(sa.select(lock))
+            if again and (seq := self._seq_of(connection, row)) is not None:
+                return seq
             # The stamp is taken in turn, so that seq and at_ns have the same order.
-            at_ns = self._clock.now_ns()
-            row = {"campaign": campaign, "at_ns": at_ns, "kind": kind, "facts": facts}
-            connection.execute(sa.insert(_events), row)
-        return at_ns
+            row.setdefault("at_ns", self._clock.now_ns())
+            statement = _append_fenced if campaign in self._fences else _append
+            lab, token = self._fences.get(campaign, ("", ""))
+            values = row | {"lab": lab, "token": token} if lab else row
+            seq = connection.execute(statement, values).scalar_one_or_none()
+            return None if seq is None else int(seq)
+
+        with self._turn:
+            seq = self.perform(f"write {row['kind']}", append)
+            if seq is None:
+                lab, _ = self._fences[campaign]
+                raise self.lost(lab)
+            self._last_seq = seq
+        return int(row["at_ns"])
 
     def select(self, campaign: str, after: int = 0) -> list[Recorded]:
         """Return the facts of a campaign with a `seq` above `after`, in order."""
-        columns = _events.c
+        columns = events.c
         query = (
             sa.select(columns.seq, columns.at_ns, columns.kind, columns.facts)
             .where(columns.campaign == campaign, columns.seq > after)
             .order_by(columns.seq)
         )
-        with self.reading() as connection:
-            rows = connection.execute(query).all()
+
+        def read(connection: sa.Connection, *, again: bool) -> Any:
+            return connection.execute(query).all()
+
         return [
             Recorded(seq=seq, at_ns=at_ns, event=event_from(kind, facts))
-            for seq, at_ns, kind, facts in rows
+            for seq, at_ns, kind, facts in self.perform("read it", read)
         ]
 
-    @contextmanager
-    def writing(self, request: str) -> Iterator[sa.Connection]:
-        """Give a connection whose work is committed when the context ends."""
-        with self._turn, _translated(request), self._engine.begin() as connection:
-            yield connection
+    def fence(self, campaign: str, lab: str, token: str) -> None:
+        """Let a campaign be written only as long as a lease is held."""
+        self._fences[campaign] = (lab, token)
+
+    def unfence(self, lab: str, token: str) -> None:
+        """Take away what `fence` put up."""
+        own = [c for c, held in self._fences.items() if held == (lab, token)]
+        for campaign in own:
+            del self._fences[campaign]
+
+    def lost(self, lab: str) -> LostLeaseError:
+        """Return the error that says to whom a lab was lost."""
+        query = sa.select(leases.c.holder).where(leases.c.lab == lab)
+        with self.reading() as connection:
+            holder = connection.execute(query).scalar() or "another controller"
+        return LostLeaseError(
+            f"the lease on the lab {lab!r} was lost to {holder}; resume the campaign "
+            "when that one is done"
+        )
+
+    def change(self, request: str, work: Callable[[sa.Connection], Answer]) -> Answer:
+        """Do what writes, in turn; `work` may be done twice, where a server is lost."""
+
+        def once(connection: sa.Connection, *, again: bool) -> Answer:
+            return work(connection)
+
+        with self._turn:
+            return self.perform(request, once)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Give a connection to read with."""
-        with _translated("read it"), self._engine.connect() as connection:
+        """Give a connection to read with; a server that is away is not waited for."""
+        with translated("read it"), self.engine.connect() as connection:
             yield connection
 
-    def _check_schema(self) -> None:
-        query = sa.select(_meta.c.value).where(_meta.c.key == "schema")
-        with self.reading() as connection:
-            found = connection.execute(query).scalar_one_or_none()
-        if found is None:
-            with self.writing("mark its version") as connection:
-                row = {"key": "schema", "value": str(SCHEMA)}
-                connection.execute(sa.insert(_meta), row)
-        elif int(found) > SCHEMA:
-            raise JournalError(
-                f"the journal has schema {found} and this version knows up to "
-                f"{SCHEMA}; use a newer testbed"
-            )
+    def perform(self, request: str, work: Callable[..., Answer]) -> Answer:
+        """Do some work in a transaction, again when the server went away meanwhile.
+
+        work  called with a connection, and `again`: whether a try before it may have
+              been committed all the same
+
+        Raises JournalError when it cannot be done, or the server does not come back.
+        """
+        wait = _Patience(self._patience_s)
+        again = False
+        with translated(request):
+            while True:
+                try:
+                    with self.engine.begin() as connection:
+                        answer = work(connection, again=again)
+                except SQLAlchemyError as exc:
+                    if not is_gone(exc) or not wait.once_more():
+                        # Whoever tidies up now need not wait for it again.
+                        self._patience_s = 0.0 if is_gone(exc) else self._patience_s
+                        raise
+                    again = True
+                else:
+                    return answer
+
+    def _seq_of(self, connection: sa.Connection, row: dict[str, Any]) -> int | None:
+        """Return the place of a row that was committed though nobody said so."""
+        columns = events.c
+        same = [columns[name] == value for name, value in row.items()]
+        query = sa.select(columns.seq).where(columns.seq > self._last_seq, *same)
+        found = connection.execute(query).scalar() if "at_ns" in row else None
+        return None if found is None else int(found)
 
 
 class Journal:
@@ -180,80 +235,58 @@ class Journal:
 
 
 def open_store(
-    where: str | Path, clock: Clock, *, durable: bool = True
+    where: str | Path,
+    clock: Clock,
+    *,
+    durable: bool = True,
+    patience_s: float = PATIENCE_S,
 ) -> JournalStore:
-    """Open the journal database, made when it is missing.
+    """Open the journal database, made when it is missing, brought up to date when old.
 
-    where    a path (SQLite) or a database URL
-    durable  False may lose the last facts at a power cut, for speed; only for
-             simulated campaigns
+    where       a path (SQLite) or a database URL; see database.py
+    durable     False may lose the last facts at a power cut, for speed; only for
+                simulated campaigns
+    patience_s  how long a server that goes away later is waited for
 
     Raises JournalError when it cannot be opened or was written by a newer version.
     """
-    text = str(where)
-    url = text if "://" in text else f"sqlite:///{_made(Path(text))}"
-    with _translated(f"open {_without_password(text)}"):
-        engine = sa.create_engine(url)
-        if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", _sqlite_pragmas(durable))
-        return JournalStore(engine, clock)
+    with translated(f"open {without_password(str(where))}"):
+        engine = make_engine(str(where), durable=durable)
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        store = JournalStore(engine, clock, patience_s=patience_s)
+        unless_opened.pop_all()
+    return store
 
 
-def _without_password(text: str) -> str:
-    scheme, colon, rest = text.partition("://")
-    login, at, place = rest.rpartition("@")
-    return f"{scheme}{colon}{login.partition(':')[0]}{at}{place}" if at else text
+class _Patience:
+    """Waits between tries, in real time, until enough was waited."""
+
+    def __init__(self, duration_s: float) -> None:
+        self._clock = SystemClock()
+        self._end_s = self._clock.monotonic_s() + duration_s
+
+    def once_more(self) -> bool:
+        if self._clock.monotonic_s() >= self._end_s:
+            return False
+        self._clock.sleep(_AGAIN_S)
+        return True
 
 
-def _made(path: Path) -> Path:
-    path = path.expanduser()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise JournalError(
-            f"the folder of the journal, {path.parent}, cannot be made: {exc.strerror}"
-        ) from exc
-    if not os.access(path.parent, os.W_OK):
-        raise JournalError(f"the folder of the journal, {path.parent}, is not writable")
-    return path
-
-
-def _sqlite_pragmas(durable: bool) -> Any:
-    synchronous = "FULL" if durable else "NORMAL"
-
-    def prepare(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA synchronous={synchronous}")
-        cursor.close()
-
-    return prepare
-
-
-_REMEDIES = {
-    "disk is full": "the disk is full; free some space and resume",
-    "database is locked": "another program holds it locked; end that one and resume",
-    "malformed": "the file is damaged; restore it from a copy",
-    "not a database": "the file is not a database; move it away or name another",
-    "readonly": "the file is read-only; make it writable",
-    "disk i/o error": "the disk does not answer; check it before you resume",
-}
-
-
-@contextmanager
-def _translated(request: str) -> Iterator[None]:
-    """Turn the errors of the database into one sentence."""
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        remedy = "install the extra: pip install 'smarthome-testbed[postgres]'"
-        raise JournalError(
-            f"journal: {request}: {exc.name} is missing; {remedy}"
-        ) from exc
-    except SQLAlchemyError as exc:
-        cause = str(exc.orig if isinstance(exc, DBAPIError) else exc)
-        low = cause.lower()
-        known = (text for word, text in _REMEDIES.items() if word in low)
-        reason = next(known, cause.splitlines()[0])
-        raise JournalError(f"journal: {request}: {reason}") from exc
+_COLUMNS = ("campaign", "at_ns", "kind", "facts")
+_append = sa.insert(events).returning(events.c.seq)
+_append_fenced = (
+    sa.insert(events)
+    .from_select(
+        _COLUMNS,
+        sa.select(
+            *(sa.bindparam(n, type_=events.c[n].type).label(n) for n in _COLUMNS)
+        ).where(
+            sa.exists().where(
+                leases.c.lab == sa.bindparam("lab"),
+                leases.c.token == sa.bindparam("token"),
+            )
+        ),
+    )
+    .returning(events.c.seq)
+)

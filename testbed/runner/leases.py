@@ -2,31 +2,36 @@
 
 A lab that is made for a campaign alone (the fast form) is known by the campaign's name.
 
-Beside it a lock file, where the database is a file: the kernel drops the lock with the
-process, so that a killed controller can be followed at once, and not only when its
-lease runs out. (A process id would not do: the virtual lab has its own.)
+A lease that was not renewed in time is free. So is one whose holder is proven dead by
+the lock that goes with it (lifelocks.py). While it is held, the campaign is fenced: a
+controller that was followed, since it slept or was cut off, writes nothing more, and
+so does nothing more: every act is announced in the journal first.
 """
 
-import fcntl
 import os
 import socket
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from testbed.clock import Clock
 from testbed.errors import JournalError, LabError
-from testbed.runner.journal import JournalStore, lease_table
+from testbed.runner.journal import JournalStore
+from testbed.runner.lifelocks import life_lock
+from testbed.runner.tables import leases
 
 TTL_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a lab: his last heartbeat (ns UTC on his clock), and for how long."""
+    """Who holds a lab: his last heartbeat (ns UTC), and for how long it is good.
+
+    heartbeat_ns  by the clock of the server; of the controller where there is none
+    """
 
     name: str
     heartbeat_ns: int
@@ -49,24 +54,31 @@ class Lease:
         self._clock = clock
         self._ttl_ns = round(ttl_s * 1e9)
         self._token = uuid.uuid4().hex
-        self._host = socket.gethostname()
-        self._lock: int | None = None
+        self._lock = life_lock(store, lab)
+        self._proof = ""
         self._beat_ns = 0
 
     def acquire(self, campaign: str) -> None:
         """Take the lab; raises LabError with the holder's name when it is taken."""
+        proof = self._lock.take()
         row: dict[str, str | int] = {
             "lab": self._lab,
-            "holder": f"{campaign} on {self._host}, process {os.getpid()}",
+            "holder": f"{campaign} on {socket.gethostname()}, process {os.getpid()}",
             "token": self._token,
-            "heartbeat_ns": self._clock.now_ns(),
             "ttl_ns": self._ttl_ns,
+            "proof": proof,
         }
-        alone = self._lock_file()
-        if self._insert(row) or self._take_over(row, alone=alone):
+        try:
+            taken = self._insert(row) or self._take_over(row)
+        except JournalError:
+            self._lock.drop()
+            raise
+        if taken:
+            self._proof = proof
             self._beat_ns = self._clock.now_ns()
+            self._store.fence(campaign, self._lab, self._token)
             return
-        self._unlock_file()
+        self._lock.drop()
         holder = self.holder()
         name = holder.name if holder is not None else "another controller"
         raise LabError(
@@ -79,92 +91,87 @@ class Lease:
             self.renew()
 
     def renew(self) -> None:
-        """Beat once more; raises JournalError when somebody else took the lab."""
-        beat = {"heartbeat_ns": self._clock.now_ns()}
-        statement = sa.update(lease_table).where(*self._own()).values(beat)
-        with self._store.writing("renew the lease") as connection:
-            changed = connection.execute(statement).rowcount
-        if changed != 1:
-            raise JournalError(
-                f"the lease on the lab {self._lab!r} was lost to another controller; "
-                "resume the campaign when that one is done"
-            )
+        """Beat once more; raises LostLeaseError when somebody else took the lab."""
+        self._beat({})
+        # After the beat: that one waits for a server that went away.
+        proof = self._lock.keep()
+        if proof != self._proof:
+            self._beat({"proof": proof})
+            self._proof = proof
         self._beat_ns = self._clock.now_ns()
 
     def release(self) -> None:
         """Give the lab back; harmless when it is not held."""
-        with self._store.writing("release the lease") as connection:
-            connection.execute(sa.delete(lease_table).where(*self._own()))
-        self._unlock_file()
+        self._store.unfence(self._lab, self._token)
+        try:
+            self._store.change("release the lease", self._delete)
+        finally:
+            self._lock.drop()
 
     def holder(self) -> Holder | None:
         """Return who holds the lab, or None."""
         return holder_of(self._store, self._lab)
 
-    def _insert(self, row: dict[str, str | int]) -> bool:
+    def _beat(self, more: Mapping[str, str]) -> None:
+        def beat(connection: sa.Connection) -> int:
+            values = {"heartbeat_ns": self._now_ns(connection), **more}
+            statement = sa.update(leases).where(*self._own()).values(values)
+            return connection.execute(statement).rowcount
+
+        if self._store.change("renew the lease", beat) != 1:
+            raise self._store.lost(self._lab)
+
+    def _delete(self, connection: sa.Connection) -> None:
+        connection.execute(sa.delete(leases).where(*self._own()))
+
+    def _insert(self, row: Mapping[str, str | int]) -> bool:
+        def insert(connection: sa.Connection) -> None:
+            values = {**row, "heartbeat_ns": self._now_ns(connection)}
+            connection.execute(sa.insert(leases), values)
+
         try:
-            with self._store.writing("take the lease") as connection:
-                connection.execute(sa.insert(lease_table), row)
+            self._store.change("take the lease", insert)
         except JournalError as exc:
             if isinstance(exc.__cause__, IntegrityError):
                 return False
             raise
         return True
 
-    def _take_over(self, row: dict[str, str | int], *, alone: bool) -> bool:
+    def _take_over(self, row: Mapping[str, str | int]) -> bool:
         """Take a lease that was not renewed in time, or whose process is dead."""
-        columns = lease_table.c
-        free = columns.heartbeat_ns + columns.ttl_ns < row["heartbeat_ns"]
-        if alone:
-            free = sa.or_(free, columns.holder.contains(f" on {self._host}, process "))
-        values = {k: v for k, v in row.items() if k != "lab"}
-        with self._store.writing("take the lease") as connection:
-            changed = connection.execute(
-                sa.update(lease_table)
+        columns = leases.c
+
+        def update(connection: sa.Connection) -> int:
+            now_ns = self._now_ns(connection)
+            free = columns.heartbeat_ns + columns.ttl_ns < now_ns
+            if row["proof"]:  # we have now what the holder would have if he lived
+                free = sa.or_(free, columns.proof == row["proof"])
+            values = {k: v for k, v in row.items() if k != "lab"}
+            return connection.execute(
+                sa.update(leases)
                 .where(columns.lab == self._lab, free)
-                .values(values)
+                .values(values | {"heartbeat_ns": now_ns})
             ).rowcount
-        return changed == 1
 
-    def _lock_file(self) -> bool:
-        """Lock the lab on this machine; say whether that proved that nobody has it."""
-        if self._store.file is None:
-            return False
-        path = self._lock_path(self._store.file)
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        if not _is_ours(lock, path):
-            os.close(lock)
-            return False
-        self._lock = lock
-        return True
+        return self._store.change("take the lease", update) == 1
 
-    def _lock_path(self, journal: Path) -> Path:
-        return journal.with_name(f"{journal.name}.{self._lab}.lock")
+    def _now_ns(self, connection: sa.Connection) -> int:
+        """Return the time by which heartbeats go: where there is a server, by its.
 
-    def _unlock_file(self) -> None:
-        if self._lock is not None and self._store.file is not None:
-            self._lock_path(self._store.file).unlink(missing_ok=True)
-            os.close(self._lock)
-            self._lock = None
+        The clocks of several controllers need not agree then.
+        """
+        if self._store.is_file:
+            return self._clock.now_ns()
+        now_s = sa.func.extract("epoch", sa.func.clock_timestamp())
+        return int(connection.execute(sa.select(now_s * 10**9)).scalar_one())
 
     def _own(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-        columns = lease_table.c
-        return columns.lab == self._lab, columns.token == self._token
-
-
-def _is_ours(lock: int, path: Path) -> bool:
-    """Lock an open file; say whether it was free, and is still the one at its place."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # one who just went may have taken the file with him
-        return os.fstat(lock).st_ino == path.stat().st_ino
-    except (BlockingIOError, FileNotFoundError):
-        return False
+        return leases.c.lab == self._lab, leases.c.token == self._token
 
 
 def holder_of(store: JournalStore, lab: str) -> Holder | None:
     """Return who holds a lab, or None; raises JournalError."""
-    columns = lease_table.c
+    columns = leases.c
     query = sa.select(columns.holder, columns.heartbeat_ns, columns.ttl_ns).where(
         columns.lab == lab
     )

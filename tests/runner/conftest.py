@@ -31,6 +31,7 @@ from testbed.runner.fold import fold
 from testbed.runner.journal import Journal, open_store
 from testbed.runner.site import Settings
 from testbed.runner.stop import Stop
+from tests.postgres import PostgresServer
 
 START_NS = 1_795_000_000 * 10**9
 
@@ -573,6 +574,22 @@ def rig(tmp_path):
     yield make
     for one in made:
         one.store.close()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server, started once for all tests of this process."""
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal_at(request, tmp_path):
+    """Where a journal may be: in a file, or in an empty database of a server."""
+    if request.param == "sqlite":
+        return str(tmp_path / "journal.sqlite")
+    return request.getfixturevalue("postgres").new_database()
 
 
 @pytest.fixture

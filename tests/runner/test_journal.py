@@ -1,4 +1,3 @@
-import sqlite3
 import threading
 from typing import get_args
 
@@ -7,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.clock import SystemClock, VirtualClock
-from testbed.errors import JournalError, LabError
+from testbed.errors import JournalError
 from testbed.model.events import Event, SessionEnded, SessionStarted, TrialEnded
 from testbed.model.plan import Plan
 from testbed.runner.journal import Journal, open_store
-from testbed.runner.leases import Lease
 from testbed.runner.records import (
     event_from,
     event_text,
@@ -51,7 +49,13 @@ def test_an_event_that_is_damaged_is_refused_in_one_sentence():
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(journal_at):
+    with open_store(journal_at, VirtualClock(5)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def in_file(tmp_path):
     with open_store(tmp_path / "journal.sqlite", VirtualClock(5)) as opened:
         yield opened
 
@@ -84,10 +88,9 @@ def test_facts_that_belong_to_no_campaign_are_not_listed_as_one(store):
     assert len(Journal(store, "#schedules").read()) == 1
 
 
-def test_threads_and_other_connections_may_write_at_once(tmp_path):
-    path = tmp_path / "journal.sqlite"
+def test_threads_and_other_connections_may_write_at_once(journal_at):
     clock = SystemClock()
-    with open_store(path, clock) as one, open_store(path, clock) as two:
+    with open_store(journal_at, clock) as one, open_store(journal_at, clock) as two:
 
         def write(store, begin):
             for n in range(begin, begin + 25):
@@ -106,8 +109,8 @@ def test_threads_and_other_connections_may_write_at_once(tmp_path):
     assert [r.seq for r in rows] == sorted(r.seq for r in rows)
 
 
-def test_a_committed_fact_is_in_a_copy_of_the_files_taken_at_once(tmp_path, store):
-    journal = Journal(store, "c")
+def test_a_committed_fact_is_in_a_copy_of_the_files_taken_at_once(tmp_path, in_file):
+    journal = Journal(in_file, "c")
     for n in range(3):
         journal.write(ended(n))
         copy = tmp_path / f"copy{n}"
@@ -118,21 +121,11 @@ def test_a_committed_fact_is_in_a_copy_of_the_files_taken_at_once(tmp_path, stor
             assert len(Journal(copied, "c").read()) == n + 1
 
 
-def test_the_default_is_write_ahead_with_full_sync(store):
-    with store.reading() as connection:
+def test_the_default_is_write_ahead_with_full_sync(in_file):
+    with in_file.reading() as connection:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         sync = connection.exec_driver_sql("PRAGMA synchronous").scalar()
     assert (mode, sync) == ("wal", 2)
-
-
-def test_a_newer_schema_is_refused(tmp_path):
-    path = tmp_path / "journal.sqlite"
-    open_store(path, VirtualClock()).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
-    connection.close()
-    with pytest.raises(JournalError, match=r"has schema 99 .* use a newer testbed"):
-        open_store(path, VirtualClock())
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):
@@ -142,82 +135,19 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
         open_store(path, VirtualClock())
 
 
-def test_a_full_disk_is_one_sentence(tmp_path, store):
-    Journal(store, "c").write(ended(0))
-    with store.reading() as connection:
+def test_a_full_disk_is_one_sentence(in_file):
+    Journal(in_file, "c").write(ended(0))
+    with in_file.reading() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JournalError, match="disk is full; free some space"):
-        Journal(store, "c").write(ended("long" * 20_000))
+        Journal(in_file, "c").write(ended("long" * 20_000))
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(JournalError, match="cannot be made"):
         open_store(tmp_path / "file" / "journal.sqlite", VirtualClock())
-
-
-def test_a_second_controller_is_refused_with_the_name_of_the_first(tmp_path):
-    path = tmp_path / "journal.sqlite"
-    clock = VirtualClock(10**18)
-    with open_store(path, clock) as one, open_store(path, clock) as two:
-        first, second = Lease(one, "bench", clock), Lease(two, "bench", clock)
-        first.acquire("evening-1")
-        with pytest.raises(LabError, match=r"held by evening-1 on .*, process"):
-            second.acquire("evening-2")
-        first.release()
-        second.acquire("evening-2")
-        assert second.holder().name.startswith("evening-2")
-        second.release()
-
-
-def test_a_lease_is_renewed_in_time_and_not_at_each_call(store):
-    clock = VirtualClock(10**18)
-    lease = Lease(store, "bench", clock, ttl_s=80.0)
-    lease.acquire("small-1")
-    lease.renew_in_time()
-    assert lease.holder().heartbeat_ns == 10**18
-    clock.sleep(11.0)
-    lease.renew_in_time()
-    assert lease.holder().heartbeat_ns == clock.now_ns()
-    lease.release()
-
-
-def test_a_lease_that_was_given_back_leaves_no_lock_file(store):
-    clock = VirtualClock(10**18)
-    lease = Lease(store, "bench", clock)
-    before = set(store.file.parent.iterdir()) if store.file else set()
-    lease.acquire("small-1")
-    lease.release()
-    after = set(store.file.parent.iterdir()) if store.file else set()
-    assert [path for path in after - before if path.suffix == ".lock"] == []
-
-
-def test_a_lease_of_another_machine_runs_out_when_it_is_not_renewed(store):
-    clock = VirtualClock(10**18)
-    far, near = Lease(store, "bench", clock), Lease(store, "bench", clock)
-    far._host = "far"
-    far.acquire("evening-1")
-    far._unlock_file()  # its lock is on its own machine
-    clock.sleep(50.0)
-    far.renew()
-    clock.sleep(50.0)
-    with pytest.raises(LabError):
-        near.acquire("evening-2")
-    clock.sleep(20.0)
-    near.acquire("evening-2")
-    with pytest.raises(JournalError, match="was lost to another controller"):
-        far.renew()
-    near.release()
-
-
-def test_a_lease_of_a_dead_process_of_this_machine_is_taken_at_once(store):
-    clock = VirtualClock(10**18)
-    dead, heir = Lease(store, "bench", clock), Lease(store, "bench", clock)
-    dead.acquire("evening-1")
-    dead._unlock_file()  # as the kernel does when a process dies
-    heir.acquire("evening-2")
-    heir.release()
 
 
 def test_outcomes_and_channels_come_back_as_enums():
