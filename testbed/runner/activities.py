@@ -4,14 +4,17 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from testbed.errors import LabError
-from testbed.model.events import ClockMeasured
+from testbed.model.events import LABELLED
 from testbed.model.plan import PlannedTrial
-from testbed.runner.clockwork import ClockMap, fit
-from testbed.runner.fold import Attempt, CampaignState, CaptureFold
-from testbed.runner.witness import Seen
+from testbed.runner.clockwork import ClockMap, Stamp, fit
+from testbed.runner.fold import Attempt, CampaignState
+from testbed.runner.witness import Seen, unproven
+
+NO_CLOCK = "clock: "  # begins the reason to void what cannot be put on the capture
+_MOST = 0.5  # when more than this share of a campaign is in doubt, all of it is
 
 COLUMNS = (
     "campaign",
@@ -40,31 +43,35 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocks:
-    """The clock map of each capture, and from when on (controller) it is valid."""
+    """The clock map of each session in which the offset was measured."""
 
-    maps: tuple[tuple[int, ClockMap], ...]
+    maps: Mapping[str, ClockMap]
 
-    def at(self, stamp_ns: int) -> ClockMap:
-        """Return the map of the capture that ran at a stamp of the controller."""
-        if not self.maps:
-            raise LabError("the campaign has no capture, so its clock is not known")
-        chosen = self.maps[0][1]
-        for since_ns, one in self.maps:
-            if since_ns <= stamp_ns:
-                chosen = one
-        return chosen
+    def of_window(self, attempt: Attempt, delta_s: float) -> Stamp | None:
+        """Map the label instant of an attempt, None where no map leads there."""
+        clock = self.maps.get(attempt.started.session)
+        if clock is None:
+            return None
+        return clock.of_window(_instant_ns(attempt), round(delta_s * 1e9))
+
+    def to_capture_ns(self, attempt: Attempt, stamp_ns: int) -> int | str:
+        """Map another stamp of an attempt; '' where no map leads there."""
+        clock = self.maps.get(attempt.started.session)
+        return "" if clock is None else clock.to_capture(stamp_ns).capture_ns
 
 
 def clocks_of(state: CampaignState, seen: Mapping[str, Iterable[Seen]]) -> Clocks:
-    """Return the clock maps of a campaign's captures."""
-    captures = sorted(state.captures.values(), key=lambda c: c.started_ns)
-    maps = []
-    for capture, following in zip(captures, [*captures[1:], None], strict=True):
-        samples = _samples(state, capture, following)
-        beacons = [(s.beacon.sent_ns, s.captured_ns) for s in seen[capture.capture]]
-        if samples:  # without any, the capture ended before its first trial
-            maps.append((capture.started_ns, fit(samples, beacons)))
-    return Clocks(maps=tuple(maps))
+    """Return the clock maps of a campaign's sessions.
+
+    A session is one run of the controller, whose stamps come from one start; its
+    captures come from one router, whose clock may be stepped.
+    """
+    maps = {}
+    for session, beacons in _beacons(state, seen).items():
+        samples = [s for s in state.clock if s.session == session]
+        if samples:  # without any, it ended before its first trial
+            maps[session] = fit(samples, beacons)
+    return Clocks(maps=maps)
 
 
 def activities_csv(
@@ -100,35 +107,110 @@ def activities_csv(
                 "app_version": device["app_version"],
                 "simulated": "true" if state.planned.simulated else "false",
                 **_of_trial(trial),
-                **_of_attempt(attempt, clocks),
+                **_of_attempt(attempt, clocks, trial.delta_s),
             }
         )
     return text.getvalue()
 
 
+def unusable(
+    state: CampaignState,
+    seen: Mapping[str, Iterable[Seen]],
+    unreadable: Mapping[str, str],
+    limit_s: float,
+) -> list[tuple[Attempt, str]]:
+    """Return the attempts with an outcome that must make no label, with reasons.
+
+    Nothing proves that their packets were recorded, or it is not known to `limit_s`
+    when they were, by the capture's clock.
+
+    seen        capture -> its beacons
+    unreadable  file of a capture -> why it says nothing
+    """
+    trials = state.plan.trials if state.plan is not None else ()
+    delta_s = {t.trial: t.delta_s for t in trials}
+    found = unproven(state, seen, delta_s, unreadable)
+    known = {(a.started.trial, a.started.attempt) for a, _ in found}
+    for attempt, reason in doubtful(state, clocks_of(state, seen), limit_s):
+        if (attempt.started.trial, attempt.started.attempt) not in known:
+            found.append((attempt, reason))
+    return found
+
+
+def doubtful(
+    state: CampaignState, clocks: Clocks, limit_s: float
+) -> list[tuple[Attempt, str]]:
+    """Return the labelled attempts whose instant is not known well enough, and why.
+
+    None when these are most of all: then it is no matter of some of them, nothing is
+    won by doing them again, and `why_no_labels` says so.
+    """
+    found = _uncertain(state, clocks, limit_s)
+    n_labelled = sum(a.final in LABELLED for a in state.all_attempts())
+    if len(found) > _MOST * n_labelled:
+        return []
+    return [(attempt, f"{NO_CLOCK}{_known(s, limit_s)}") for attempt, s in found]
+
+
 def why_no_labels(state: CampaignState, clocks: Clocks, limit_s: float) -> str:
     """Return why the clock of a campaign is not good enough for labels, or ''."""
-    stamps = [a.returned.instant_ns for a in state.all_attempts() if a.returned]
-    errors_ns = (clocks.at(s).to_capture(s).uncertainty_ns for s in stamps)
-    worst_s = max(errors_ns, default=0) / 1e9
-    if worst_s <= limit_s:
+    found = _uncertain(state, clocks, limit_s)
+    if not found:
         return ""
+    worst_s = max(s for _, s in found)
     return (
-        f"the clock of the capture is known to {worst_s:.3f} s only and the limit is "
-        f"{limit_s:g} s; look at the link to the router, or raise "
-        "limits.clock_uncertainty in lab.yaml"
+        f"for {len(found)} activities {_known(worst_s, limit_s)}; look at the link to "
+        "the router, or raise limits.clock_uncertainty in lab.yaml"
     )
 
 
-def _samples(
-    state: CampaignState, capture: CaptureFold, following: CaptureFold | None
-) -> list[ClockMeasured]:
-    end_ns = following.started_ns if following is not None else None
-    return [
-        s
-        for s in state.clock
-        if s.at_ns >= capture.started_ns and (end_ns is None or s.at_ns < end_ns)
-    ]
+def _uncertain(
+    state: CampaignState, clocks: Clocks, limit_s: float
+) -> list[tuple[Attempt, float]]:
+    """Return labelled attempts above the limit, and how far they may be wrong (s)."""
+    if state.plan is None:
+        return []
+    delta_s = {t.trial: t.delta_s for t in state.plan.trials}
+    found = []
+    for attempt in state.all_attempts():
+        if attempt.final in LABELLED and attempt.returned is not None:
+            stamp = clocks.of_window(attempt, delta_s[attempt.started.trial])
+            unsure_s = inf if stamp is None else stamp.uncertainty_ns / 1e9
+            if unsure_s > limit_s:
+                found.append((attempt, unsure_s))
+    return found
+
+
+def _known(unsure_s: float, limit_s: float) -> str:
+    known = "not known" if unsure_s == inf else f"known to {unsure_s:.3f} s only"
+    return f"the clock of the capture is {known} and the limit is {limit_s:g} s"
+
+
+def _beacons(
+    state: CampaignState, seen: Mapping[str, Iterable[Seen]]
+) -> dict[str, list[tuple[int, int]]]:
+    """Return (sent, captured) of the beacons of each session.
+
+    Those of trials say to which they belong. A file may be listed with a later capture
+    than its own, so probes count only where they lie between a session's stamps.
+    """
+    session_of = {
+        (a.started.trial, a.started.attempt): a.started.session
+        for a in state.all_attempts()
+    }
+    found: dict[str, list[tuple[int, int]]] = {name: [] for name in state.sessions}
+    for capture, beacons in seen.items():
+        own = state.sessions.get(state.captures[capture].session)
+        for one in beacons:
+            beacon = one.beacon
+            session = session_of.get((beacon.trial, beacon.attempt), "")
+            if not session and own is not None and not beacon.trial:
+                end_ns = own.ended_ns or state.last_ns
+                inside = own.started_ns <= beacon.sent_ns <= end_ns
+                session = own.session if inside else ""
+            if session:
+                found[session].append((beacon.sent_ns, one.captured_ns))
+    return found
 
 
 def _of_trial(trial: PlannedTrial) -> dict[str, Any]:
@@ -142,24 +224,27 @@ def _of_trial(trial: PlannedTrial) -> dict[str, Any]:
     }
 
 
-def _of_attempt(attempt: Attempt, clocks: Clocks) -> dict[str, Any]:
+def _instant_ns(attempt: Attempt) -> int:
+    if attempt.returned is not None:
+        return attempt.returned.instant_ns
+    return attempt.issued_ns or attempt.started_ns
+
+
+def _of_attempt(attempt: Attempt, clocks: Clocks, delta_s: float) -> dict[str, Any]:
     """Stamps of an attempt that gave no stimulus span all of it: it was in there."""
     issue_ns = attempt.issued_ns or attempt.started_ns
     return_ns = attempt.ended_ns or issue_ns
-    instant_ns = issue_ns
     if attempt.returned is not None:
         issue_ns, return_ns = attempt.returned.issue_ns, attempt.returned.return_ns
-        instant_ns = attempt.returned.instant_ns
-    clock = clocks.at(instant_ns)
-    instant = clock.to_capture(instant_ns)
+    instant = clocks.of_window(attempt, delta_s)
     parameters = sorted(attempt.parameters.items())
     return {
         "trial": attempt.started.trial,
         "attempt": attempt.started.attempt,
         "parameters": ";".join(f"{key}={value}" for key, value in parameters),
-        "t_ns": instant.capture_ns,
-        "t_issue_ns": clock.to_capture(issue_ns).capture_ns,
-        "t_return_ns": clock.to_capture(return_ns).capture_ns,
-        "t_uncertainty_ns": instant.uncertainty_ns,
+        "t_ns": instant.capture_ns if instant is not None else "",
+        "t_issue_ns": clocks.to_capture_ns(attempt, issue_ns),
+        "t_return_ns": clocks.to_capture_ns(attempt, return_ns),
+        "t_uncertainty_ns": instant.uncertainty_ns if instant is not None else "",
         "outcome": attempt.final.value if attempt.final is not None else "",
     }

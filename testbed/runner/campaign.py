@@ -22,7 +22,12 @@ from testbed.model.events import (
 from testbed.model.lab import Lab
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
-from testbed.runner.activities import activities_csv, clocks_of, why_no_labels
+from testbed.runner.activities import (
+    activities_csv,
+    clocks_of,
+    unusable,
+    why_no_labels,
+)
 from testbed.runner.arbiter import Arbiter
 from testbed.runner.bench import Bench
 from testbed.runner.capture import RAW, RollingCapture
@@ -62,7 +67,7 @@ from testbed.runner.site import Settings, Site
 from testbed.runner.states import fixed
 from testbed.runner.stop import Stop, StoppedError
 from testbed.runner.trial import Trials
-from testbed.runner.witness import Seen, Witness, unproven
+from testbed.runner.witness import Seen, Witness
 
 _ROUNDS = 2  # a trial whose packets were lost is topped up once
 
@@ -383,15 +388,15 @@ class _Campaign:
         )
 
     def _void_unproven(self, say: Callable[[str], None]) -> int:
-        """Void attempts whose packets are not proven recorded; return how many."""
+        """Void attempts that cannot be labelled; return how many."""
         state = self._state()
-        delta_s = {t.trial: t.delta_s for t in plan_of(state).trials}
         seen = self._seen(state)
         unreadable = self._witness.unreadable
         for name in sorted(unreadable.keys() - self._said):
             say(f"{name} cannot be read, so it proves nothing: {unreadable[name]}")
         self._said |= unreadable.keys()
-        found = unproven(state, seen, delta_s, unreadable)
+        limit_s = self._inputs.lab.limits.clock_uncertainty
+        found = unusable(state, seen, unreadable, limit_s)
         for attempt, reason in found:
             self._journal.write(
                 AttemptVoided(

@@ -206,7 +206,7 @@ def test_a_clock_that_is_not_known_well_enough_makes_no_labels(rig):
     def badly():
         sample = measure()
         return type(sample)(
-            at_ns=sample.at_ns, offset_ns=sample.offset_ns, error_ns=80_000_000
+            at_ns=sample.at_ns, offset_ns=sample.offset_ns, error_ns=150_000_000
         )
 
     lab.capture.clock_offset = badly
