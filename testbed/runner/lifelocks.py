@@ -8,7 +8,7 @@ at once. (A process id would not do: the virtual lab has its own.)
 import fcntl
 import os
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -135,7 +135,11 @@ class ServerLock:
         return self.take()
 
     def drop(self) -> None:
-        """End the connection; the lock goes with it."""
+        """Give the lock back, and end the connection."""
+        if self._connection is not None:
+            # At once: the server takes a moment to see that a connection has ended.
+            with suppress(SQLAlchemyError):
+                self._connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
         self._forget()
 
     def _forget(self) -> None:
