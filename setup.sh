@@ -17,6 +17,11 @@ for pair in $NEEDED; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 ||
         missing="$missing ${pair#*:}"
 done
+# The tests start a PostgreSQL of their own; Debian keeps its programs off the PATH.
+if ! command -v initdb >/dev/null 2>&1 &&
+    ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+    missing="$missing postgresql"
+fi
 
 python=""
 for name in python3.11 python3.12 python3.13 python3; do
@@ -31,6 +36,11 @@ if [ -n "$python" ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     missing="$missing $(basename "$(readlink -f "$(command -v "$python")")")-venv"
 fi
 
+forget_policies() {
+    [ -z "${ours:-}" ] || rm -f "$policy"
+    rm -f "${no_cluster:-}"
+}
+
 install_packages() {
     say "installing Debian packages:$missing"
     # A new sshd must not start to listen on this machine: the lab runs its own.
@@ -40,8 +50,17 @@ install_packages() {
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod 755 "$policy"
         ours=1
-        trap 'rm -f "$policy"' EXIT INT TERM
     fi
+    # Nor does this machine get a database: only the programs are wanted.
+    clusters=/etc/postgresql-common/createcluster.d
+    no_cluster=$clusters/testbed-setup.conf
+    trap 'forget_policies' EXIT INT TERM
+    case " $missing " in
+    *" postgresql "*)
+        mkdir -p "$clusters"
+        printf 'create_main_cluster = false\n' >"$no_cluster"
+        ;;
+    esac
     export DEBIAN_FRONTEND=noninteractive
     log=$(mktemp)
     # shellcheck disable=SC2086 # a list of words
@@ -53,10 +72,8 @@ install_packages() {
         exit 3
     fi
     rm -f "$log"
-    if [ -n "$ours" ]; then
-        rm -f "$policy"
-        trap - EXIT INT TERM
-    fi
+    forget_policies
+    trap - EXIT INT TERM
     case " $missing " in
     *" openssh-server "*)
         if command -v systemctl >/dev/null 2>&1; then
