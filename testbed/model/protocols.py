@@ -119,7 +119,7 @@ class ClockSample:
 
     at_ns      ns UTC, controller clock
     offset_ns  capture point minus controller
-    error_ns   bound of the error, half the shortest round trip
+    error_ns   bound of the error, at most half the shortest round trip
     """
 
     at_ns: int

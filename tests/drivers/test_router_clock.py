@@ -44,7 +44,7 @@ class Wire:
         pass
 
 
-def test_the_shortest_trip_gives_the_offset_and_its_bound():
+def test_all_trips_together_bound_the_offset_closer_than_the_shortest():
     clock = VirtualClock(10**18)
     wire = Wire(clock)
     helper = ClockHelper(wire, clock, "router")
@@ -52,7 +52,7 @@ def test_the_shortest_trip_gives_the_offset_and_its_bound():
         wire.trips.clear()
         sample = helper.sample()
         assert abs(sample.offset_ns - OFFSET_NS) <= sample.error_ns
-        assert sample.error_ns == pytest.approx(min(wire.trips[1:]) * 5e8, abs=2)
+        assert sample.error_ns <= min(wire.trips[1:]) * 5e8 + 2
     assert wire.started == 1
 
 
