@@ -125,8 +125,10 @@ def hours_of(text: str) -> range:
 
 def _check_journal(document: Document, lab: object) -> None:
     journal = _text(lab, "journal") or ""
-    login = journal.partition("://")[2].rpartition("@")[0]
-    if ":" in login and not login.partition(":")[2].startswith("${"):
+    place = journal.partition("://")[2]
+    before_host = place.rpartition("@")[0].partition(":")[2]
+    as_parameter = re.findall(r"[?&](?:ssl)?password=([^&]*)", place)
+    if any(p and not p.startswith("${") for p in (before_host, *as_parameter)):
         remedy = "put it into ~/.pgpass, or write ${VARIABLE} in its place"
         document.fault(("journal",), f"must not hold a password; {remedy}")
 
