@@ -9,6 +9,7 @@ known WeMo ports of the same host, and held to its UDN again.
 
 import functools
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from testbed.model.lab import PlugAt
 from testbed.model.protocols import Bracket
 
 REQUEST_S = 2.0
+LOOK_S = 1.0
 FIND_S = 6.0
 EFFECT_S = 3.0
 
@@ -91,6 +93,28 @@ class WemoPlug:
             with self._translated(request):
                 device.update_insight_params()
                 return float(device.current_power_watts)
+
+    def alive(self) -> bool:
+        """Say whether something listens where the plug is; asks it nothing.
+
+        A plug that is itself a device under test is not touched: its packets would be
+        in its windows. Whether it is there is told by its device.
+        """
+        from pywemo.ouimeaux_device import PROBE_PORTS
+
+        if self._at.is_device is not None:
+            return True
+        device = self._device
+        ports = PROBE_PORTS if device is None else (device.port, *PROBE_PORTS)
+        for port in dict.fromkeys(ports):
+            try:
+                socket.create_connection((self._at.host, int(port)), LOOK_S).close()
+            except ConnectionRefusedError:
+                continue  # it came back on another
+            except OSError:
+                return False
+            return True
+        return False
 
     def close(self) -> None:
         """Leave; connections are per request, so there is nothing to give back."""

@@ -31,6 +31,7 @@ CONNECT_S = 3.0
 KEEPALIVE_S = 1
 UNANSWERED_MS = 4000
 ANSWER_S = 20.0
+_PROHIBITED = 1  # of RFC 4254, 5.1
 
 _LOST = (EOFError, TimeoutError, ConnectionError, paramiko.SSHException)
 
@@ -133,6 +134,29 @@ class SshLink:
 
         return self._attempt(request, act)
 
+    def forwards(
+        self, host: str, port: int, request: str, within_s: float
+    ) -> bool | None:
+        """Say whether the router opens a TCP connection; None where it may not."""
+
+        def act() -> bool | None:
+            transport = self._transport()
+            to, since = (host, port), ("127.0.0.1", 0)
+            try:
+                channel = transport.open_channel(
+                    "direct-tcpip", to, since, timeout=within_s
+                )
+            except paramiko.ChannelException as exc:
+                return None if exc.code == _PROHIBITED else False
+            except paramiko.SSHException:
+                if not transport.is_active():
+                    raise
+                return False  # no answer within the time
+            channel.close()
+            return True
+
+        return self._attempt(request, act)
+
     def close(self) -> None:
         """Leave; what runs on the router goes on running."""
         with self._connecting:
@@ -142,6 +166,7 @@ class SshLink:
         self, request: str, act: Callable[[], Result], *, once: bool = False
     ) -> Result:
         for last in (once, True):
+            used = self._client
             try:
                 return act()
             except (OSError, EOFError, paramiko.SSHException) as exc:
@@ -149,7 +174,7 @@ class SshLink:
                     raise DriverRefusedError(
                         self._instrument, request, f"the router says {exc}"
                     ) from exc
-                self.close()
+                self._leave(used)
                 if last:
                     raise DriverTimeoutError(
                         self._instrument,
@@ -158,6 +183,12 @@ class SshLink:
                         "router on and its cable in?",
                     ) from exc
         raise AssertionError("unreachable")
+
+    def _leave(self, used: paramiko.SSHClient | None) -> None:
+        """Drop the connection that failed, but not one that others made since."""
+        with self._connecting:
+            if self._client is used or not self._active():
+                self._drop()
 
     def _active(self) -> bool:
         client = self._client

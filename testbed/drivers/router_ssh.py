@@ -20,6 +20,7 @@ from testbed.clock import Clock, wait_until
 from testbed.drivers import router_reports
 from testbed.drivers.registry import Driver
 from testbed.drivers.router_clock import ClockHelper
+from testbed.drivers.router_lookout import RouterLookout
 from testbed.drivers.router_supervisor import Supervisor, remove
 from testbed.errors import (
     DriverGarbledError,
@@ -70,6 +71,7 @@ class SshRouter:
         self._version = ""
         self._helper = ClockHelper(link, clock, INSTRUMENT)
         self._supervisor = Supervisor(link, at, INSTRUMENT, patience_s=patience_s)
+        self._lookout = RouterLookout(link, INSTRUMENT, at.interface, at.folder)
 
     def start_capture(self, name: str, poke: Callable[[], None] | None) -> None:
         """Start the rolling capture `name`; return once it is proven to record.
@@ -186,6 +188,18 @@ class SshRouter:
     def clock_offset(self) -> ClockSample:
         """Measure the offset of its clock by the shortest of many round trips."""
         return self._helper.sample()
+
+    def free_b(self) -> int:
+        """Return how many bytes are free where captures are written."""
+        return self._lookout.free_b()
+
+    def heard_s(self, mac: str) -> float | None:
+        """Return how many seconds ago `mac` was last heard; None where unknown."""
+        return self._lookout.heard_s(mac)
+
+    def internet_ok(self, host_port: str) -> bool:
+        """Say whether a TCP connection from the router to `host:port` opens."""
+        return self._lookout.internet_ok(host_port)
 
     def close(self) -> None:
         """Leave; a running capture goes on until its lease ends."""

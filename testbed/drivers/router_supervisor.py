@@ -118,12 +118,23 @@ class Supervisor:
         return "running" in router_reports.parse_pairs(answer.out)
 
     def is_recording(self, request: str) -> bool:
-        """Say whether the tool of the capture lives and its supervisor with it."""
-        if not self._folder or self.exists(request, "status"):
+        """Say whether the tool of the capture lives and its supervisor with it.
+
+        A few reads of small files, so that it can be asked every second or two.
+        """
+        if not self._folder:
             return False
-        answer = self._script("running", request, self._folder, answer_s=20.0)
-        facts = router_reports.parse_pairs(answer.out)
-        return {"running", "recording"} <= facts.keys()
+        folder = self._folder
+
+        def act(sftp: "paramiko.SFTPClient") -> bool:
+            if _is_there(sftp, posixpath.join(folder, "status")):
+                return False
+            return all(
+                _serves(sftp, posixpath.join(folder, name), folder)
+                for name in ("pid", "tool")
+            )
+
+        return self._link.files(request, act)
 
     def beat(self, request: str) -> None:
         """Write something new into the lease."""
@@ -307,6 +318,32 @@ def _is_there(sftp: "paramiko.SFTPClient", path: str) -> bool:
         return stat.S_IFMT(sftp.stat(path).st_mode or 0) != 0
     except FileNotFoundError:
         return False
+
+
+def _serves(sftp: "paramiko.SFTPClient", pid_file: str, folder: str) -> bool:
+    """Say whether the process that a file names lives and serves a capture folder.
+
+    Its command line says that; by now the number may belong to somebody else.
+    """
+    number = _small(sftp, pid_file).strip().decode("ascii", "replace")
+    if not number.isdecimal():
+        return False
+    words = _small(sftp, f"/proc/{number}/cmdline")
+    state = _small(sftp, f"/proc/{number}/stat").rpartition(b") ")[2][:1]
+    return folder.encode() in words and state not in (b"", b"Z", b"X")
+
+
+def _small(sftp: "paramiko.SFTPClient", path: str) -> bytes:
+    try:
+        with sftp.open(path, "rb") as file:
+            return bytes(file.read(_HEAD_B))  # files of /proc tell no size
+    except FileNotFoundError:
+        return b""
+    except OSError:
+        # ESRCH has no number in SFTP: has the process just ended, or the link?
+        if _is_there(sftp, posixpath.dirname(path)):
+            raise
+        return b""
 
 
 def _script_text() -> bytes:

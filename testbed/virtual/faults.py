@@ -30,6 +30,17 @@ class FaultScript:
 
     def __call__(self, kind: str, target: str) -> str | None:
         """Return the value of an active fault of this kind and target, else None."""
+        fault = self._scripted(kind, target)
+        return self._given(kind, target) if fault is None else fault.value
+
+    def since_ns(self, kind: str, target: str) -> int | None:
+        """Return when an active scripted fault began; None where there is none."""
+        fault = self._scripted(kind, target)
+        if fault is None or self._begun_ns is None:
+            return None
+        return self._begun_ns + round(fault.at * 1e9)
+
+    def _scripted(self, kind: str, target: str) -> Fault | None:
         begun_ns = self._begun_ns
         elapsed_s = 0.0 if begun_ns is None else (self._clock.now_ns() - begun_ns) / 1e9
         for fault in self._faults:
@@ -37,8 +48,8 @@ class FaultScript:
                 continue
             over = fault.until is not None and elapsed_s >= fault.until
             if fault.at <= elapsed_s and not over:
-                return fault.value
-        return self._given(kind, target)
+                return fault
+        return None
 
     def _given(self, kind: str, target: str) -> str | None:
         if self._by_hand is None:

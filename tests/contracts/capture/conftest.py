@@ -28,6 +28,7 @@ REAL_PYTHON = str(Path(sys.executable).resolve())
 SSHD = """
 mount -t tmpfs none /run && mkdir /run/sshd && mount --bind "$1/passwd" /etc/passwd
 [ "$(id -u)" != 0 ] || mount --bind "$1/shadow" /etc/shadow
+mount -t sysfs none /sys 2>/dev/null # the interfaces of this network
 exec "$2" -D -e -f "$1/sshd_config"
 """
 
@@ -93,6 +94,7 @@ class RouterHost:
     port: int = 0
     clock: SystemClock = field(default_factory=SystemClock)
     inside: tuple[str, ...] = ()
+    options: str = ""
     server: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -123,7 +125,7 @@ class RouterHost:
             "PidFile none\nStrictModes no\nUsePAM no\nUseDNS no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
             "PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n"
-            f"SetEnv PATH={self.programs} HOME={self.folder}\n",
+            f"SetEnv PATH={self.programs} HOME={self.folder}\n{self.options}",
             encoding="utf-8",
         )
         self._write_accounts()
