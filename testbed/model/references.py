@@ -4,6 +4,7 @@ They are looked for in the text, not in the typed model, so that they are found 
 the faults of a file that cannot be typed.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from testbed.model.profile import DeviceProfile
