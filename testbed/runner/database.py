@@ -6,6 +6,7 @@ it, but in PGPASSWORD, in ~/.pgpass or in a variable that the URL names as `${VA
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,33 @@ def make_engine(where: str, *, durable: bool) -> sa.Engine:
                 "postgresql://"
             )
     return engine
+
+
+def make_reading_engine(where: str) -> sa.Engine:
+    """Return an engine that only reads, also where nothing may be written."""
+    if "://" in where and not where.startswith("sqlite:///"):
+        return make_engine(where, durable=True)
+    path = Path(where.removeprefix("sqlite:///")).expanduser().absolute()
+
+    def connected() -> sqlite3.Connection:
+        try:
+            return _reading(path, "mode=ro")
+        except sqlite3.OperationalError:
+            # Others' changes are seen by files that must be made beside it. Where that
+            # is not allowed, and there are none, nobody changes it either.
+            return _reading(path, "mode=ro&immutable=1")
+
+    return sa.create_engine("sqlite://", creator=connected, poolclass=sa.pool.NullPool)
+
+
+def _reading(path: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, timeout=BUSY_S)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        raise
+    return connection
 
 
 def without_password(where: str) -> str:

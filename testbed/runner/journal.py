@@ -19,7 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from testbed.clock import Clock, SystemClock
 from testbed.errors import JournalError
 from testbed.model.events import Event
-from testbed.runner.database import is_gone, make_engine, translated, without_password
+from testbed.runner.database import (
+    is_gone,
+    make_engine,
+    make_reading_engine,
+    translated,
+    without_password,
+)
 from testbed.runner.migrate import bring_up_to_date
 from testbed.runner.records import event_from, event_text, kind_of
 from testbed.runner.tables import events, leases
@@ -50,10 +56,16 @@ class JournalStore:
     """The database behind the journals of one lab; safe for several threads.
 
     patience_s  how long a server that went away is waited for
+    only_read   leave it as it is, also where it is of an older version
     """
 
     def __init__(
-        self, engine: sa.Engine, clock: Clock, *, patience_s: float = PATIENCE_S
+        self,
+        engine: sa.Engine,
+        clock: Clock,
+        *,
+        patience_s: float = PATIENCE_S,
+        only_read: bool = False,
     ) -> None:
         self.engine = engine
         name = engine.url.database
@@ -66,7 +78,8 @@ class JournalStore:
         self._last_seq = 0
         # campaign -> lab and token of the lease without which it is not written
         self._fences: dict[str, tuple[str, str]] = {}
-        bring_up_to_date(engine)
+        if not only_read:
+            bring_up_to_date(engine)
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +109,17 @@ class JournalStore:
         )
         with self.reading() as connection:
             return [row.campaign for row in connection.execute(query)]
+
+    def latest(self) -> str | None:
+        """Return the campaign that has the last fact of all, or None."""
+        query = (
+            sa.select(events.c.campaign)
+            .where(events.c.campaign.not_like(f"{_NO_CAMPAIGN}%"))
+            .order_by(events.c.seq.desc())
+            .limit(1)
+        )
+        with self.reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
 
     def insert(self, campaign: str, event: Event) -> int:
         """Append one fact, committed before this returns; return its stamp in ns.
@@ -257,6 +281,16 @@ def open_store(
         store = JournalStore(engine, clock, patience_s=patience_s)
         unless_opened.pop_all()
     return store
+
+
+def open_to_read(where: str | Path, clock: Clock) -> JournalStore:
+    """Open a journal that is there, to read: nothing of it or beside it is changed.
+
+    Raises JournalError when it cannot be opened.
+    """
+    with translated(f"open {without_password(str(where))}"):
+        engine = make_reading_engine(str(where))
+        return JournalStore(engine, clock, patience_s=0.0, only_read=True)
 
 
 class _Patience:
