@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +28,7 @@ from testbed.cli.plan import (
 from testbed.cli.progress import Progress
 from testbed.cli.reading import duration
 from testbed.cli.timing import controller_clock
-from testbed.clock import SystemClock, basic_time
+from testbed.clock import SteadyClock, SystemClock, basic_time
 from testbed.errors import ConfigError, DriverError, LabError
 from testbed.model.estimate import estimate
 from testbed.model.events import LABELLED, Outcome
@@ -42,12 +42,12 @@ from testbed.runner.campaign import (
     Means,
     Result,
     close_campaign,
-    leased,
     run_campaign,
 )
 from testbed.runner.fold import fold, left_to_do, plan_of
 from testbed.runner.folder import campaign_name, load_frozen, load_inputs
-from testbed.runner.journal import Journal, open_store
+from testbed.runner.holding import beating, held, leased
+from testbed.runner.journal import Journal, JournalStore, open_store
 from testbed.runner.leases import Lease, holder_of
 from testbed.runner.site import Settings
 from testbed.runner.status import Status, status_of
@@ -107,8 +107,7 @@ def run(
         versions=versions(),
         depth=depth,
     )
-    place = Place.of(the_lab, out)
-    _finish(_conduct(inputs, place, _settings(evidence)), place, depth)
+    _conduct(inputs, Place.of(the_lab, out), _settings(evidence))
 
 
 def resume(
@@ -136,7 +135,7 @@ def resume(
         versions=versions(),
         depth=str(frozen.get("depth", PACKETS)),
     )
-    _finish(_conduct(inputs, place, _settings(evidence)), place, inputs.depth)
+    _conduct(inputs, place, _settings(evidence))
 
 
 def status(
@@ -217,11 +216,43 @@ def _run_inside(
     raise typer.Exit(code)
 
 
-def _conduct(inputs: Inputs, place: Place, settings: Settings) -> Result:
-    """Run what is left of a campaign, with progress and Ctrl-C."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hold:
+    """What a controller has from its first to its last act.
+
+    clock  wakes up with Ctrl-C; `plain`, with the same time, does not
+    """
+
+    stop: Stop
+    clock: SteadyClock
+    plain: SteadyClock
+    store: JournalStore
+    lease: Lease
+
+
+def _conduct(inputs: Inputs, place: Place, settings: Settings) -> None:
+    """Run what is left of a campaign, label and close it; nobody else may meanwhile."""
     stop = Stop()
+    clock = controller_clock(stop.wake)
+    plain = controller_clock(like=clock)
+    name = leased(inputs.form, inputs.campaign, inputs.lab.lab)
+    # Who has the lab is asked before its instruments are: they would only say that
+    # something is in use.
+    with (
+        open_store(place.journal, plain) as store,
+        held(store, name, inputs.campaign, plain) as lease,
+    ):
+        hold = _Hold(stop=stop, clock=clock, plain=plain, store=store, lease=lease)
+        result = _carry_out(inputs, place, settings, hold)
+        with beating(lease):
+            _finish(result, place, inputs.depth)
+
+
+def _carry_out(inputs: Inputs, place: Place, settings: Settings, hold: _Hold) -> Result:
+    """Run what is left of a campaign, with progress and Ctrl-C."""
+    stop = hold.stop
     with ExitStack() as stack:
-        means = stack.enter_context(_means(inputs, place, stop, settings))
+        means = stack.enter_context(_means(inputs, place, settings, hold))
         state = fold(Journal(means.store, inputs.campaign).read())
         left = inputs.plan.trials
         if state.plan is not None:
@@ -244,30 +275,22 @@ def _conduct(inputs: Inputs, place: Place, settings: Settings) -> Result:
 
 @contextmanager
 def _means(
-    inputs: Inputs, place: Place, stop: Stop, settings: Settings
+    inputs: Inputs, place: Place, settings: Settings, hold: _Hold
 ) -> Iterator[Means]:
     with ExitStack() as stack:
         if inputs.form == "fast":
-            yield _fast_means(inputs, place, stop, settings, stack)
+            yield _fast_means(inputs, place, settings, hold, stack)
             return
-        # Ours wakes up with Ctrl-C; the drivers' keeps their waits as they are.
-        clock = controller_clock(stop.wake)
-        plain = controller_clock(like=clock)
-        store = stack.enter_context(open_store(place.journal, plain))
-        # Who has the lab is asked before its instruments are: they would only say that
-        # something is in use.
-        lease = Lease(store, inputs.lab.lab, clock)
-        lease.acquire(inputs.campaign)
-        lease.release()
         try:
-            bench = stack.enter_context(open_bench(inputs.lab, plain))
+            bench = stack.enter_context(open_bench(inputs.lab, hold.plain))
         except DriverError as exc:  # no trial was started
             raise LabError(f"the lab is not ready: {exc}") from exc
         yield Means(
             bench=bench,
-            store=store,
-            clock=clock,
-            stop=stop,
+            store=hold.store,
+            lease=hold.lease,
+            clock=hold.clock,
+            stop=hold.stop,
             captures=place.captures,
             settings=settings,
             fresh=_FRESH in os.environ,
@@ -275,7 +298,7 @@ def _means(
 
 
 def _fast_means(
-    inputs: Inputs, place: Place, stop: Stop, settings: Settings, stack: ExitStack
+    inputs: Inputs, place: Place, settings: Settings, hold: _Hold, stack: ExitStack
 ) -> Means:
     from testbed.virtual.fast.lab import open_fast_lab
     from testbed.virtual.fast.recorder import Depth
@@ -303,8 +326,9 @@ def _fast_means(
             plugs=lab.plugs,
         ),
         store=store,
+        lease=hold.lease,
         clock=lab.clock,
-        stop=stop,
+        stop=hold.stop,
         captures=place.captures,
         # A quarter of an hour in one file: nothing is won by many small ones.
         settings=replace(settings, threads=False, fetch_every_s=900.0),

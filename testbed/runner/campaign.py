@@ -5,7 +5,7 @@ what was half done is voided and done again as a new attempt.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ from testbed.runner.folder import (
     write_receipt,
     write_whole,
 )
+from testbed.runner.holding import held, leased
 from testbed.runner.journal import Journal, JournalStore
 from testbed.runner.leases import Lease
 from testbed.runner.ready import (
@@ -102,6 +103,7 @@ class Means:
     wall      the time of controllers, where `clock` is a virtual one
     fresh     whether the devices are in their initial state, as in a virtual lab that
               was just made; else nothing is known of what can change
+    lease     the right to all this, when it is held already; else it is taken here
     """
 
     bench: Bench
@@ -113,6 +115,7 @@ class Means:
     between: Callable[[int], None] = lambda _: None
     wall: Clock = field(default_factory=SystemClock)
     fresh: bool = False
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,21 +156,15 @@ def run_campaign(
     """
     folder = make_folder(means.captures, inputs.campaign)
     check_space(folder, inputs.lab)
-    # Virtual time says nothing of who is alive.
-    clock = means.clock if inputs.form == "live" else means.wall
-    name = leased(inputs.form, inputs.campaign, inputs.lab.lab)
-    lease = Lease(means.store, name, clock)
-    lease.acquire(inputs.campaign)
-    renew = lease.renew if inputs.form == "live" else lease.renew_in_time
-    try:
+    with ExitStack() as stack:
+        lease = means.lease
+        if lease is None:
+            # Virtual time says nothing of who is alive.
+            clock = means.clock if inputs.form == "live" else means.wall
+            name = leased(inputs.form, inputs.campaign, inputs.lab.lab)
+            lease = stack.enter_context(held(means.store, name, inputs.campaign, clock))
+        renew = lease.renew if inputs.form == "live" else lease.renew_in_time
         return _Campaign(inputs, means, folder, renew).run(ended, say)
-    finally:
-        lease.release()
-
-
-def leased(form: str, campaign: str, lab: str) -> str:
-    """Return what a campaign must have for itself: the lab, or one of its own."""
-    return lab if form == "live" else campaign
 
 
 def close_campaign(folder: Path, journal: Journal) -> None:
@@ -214,9 +211,7 @@ class _Campaign:
         self._said: set[str] = set()
 
     def run(self, ended: Callable[[Ended], None], say: Callable[[str], None]) -> Result:
-        state = self._planned()
-        check_instruments(self._site, self._left(state))
-        self._freeze(state)
+        self._begin()
         interrupted = False
         try:
             self._work(ended, say)
@@ -239,19 +234,25 @@ class _Campaign:
     def _left(self, state: CampaignState) -> tuple[PlannedTrial, ...]:
         return left_to_do(state, self._means.settings.max_attempts)
 
-    def _planned(self) -> CampaignState:
-        """Journal the plan when there is none, else void what was half done."""
+    def _begin(self) -> None:
+        """Freeze the inputs and journal the plan, or void what was half done.
+
+        The plan comes last: once it is there, so is all that resume needs.
+        """
         state = self._state()
         if state.plan is None:
+            check_instruments(self._site, self._inputs.plan.trials)
+            self._freeze(self._inputs.plan)
             self._write_plan(self._inputs.plan)
-            return self._state()
+            return
         for attempt in state.open_attempts():
             self._void(
                 attempt.started.trial,
                 attempt.started.attempt,
                 "the controller ended in the middle of it",
             )
-        return self._state()
+        check_instruments(self._site, self._left(self._state()))
+        self._freeze(state.plan)
 
     def _write_plan(self, plan: Plan) -> None:
         self._journal.write(
@@ -291,8 +292,8 @@ class _Campaign:
         self._replanner.ahead(self._left(state), known)
         self._start, self._n_before = known, _n_attempts(state)  # plugs were asked
 
-    def _freeze(self, state: CampaignState) -> None:
-        inputs, plan = self._inputs, plan_of(state)
+    def _freeze(self, plan: Plan) -> None:
+        inputs = self._inputs
         render_sentences(self._site, plan)
         write_inputs(
             self._folder,

@@ -7,6 +7,7 @@ import pytest
 from testbed.clock import VirtualClock
 from testbed.errors import DriverTimeoutError, JournalError, LabError
 from testbed.model.events import LABELLED, CaptureStopped, Outcome, SessionEnded
+from testbed.model.types import Channel
 from testbed.runner.tending import Task, Tender
 
 PATIENCE_S = 60.0
@@ -68,7 +69,7 @@ def test_the_lease_is_renewed_while_the_last_files_come_over(busy, kit):
         return look()
 
     busy.capture.finished_files, busy.capture.renew_lease = comes_slowly, renews
-    trials = (kit.planned(1, "lamp", "look", "phone"),)
+    trials = (kit.planned(1, "lamp", "look", Channel.PHONE),)
     plan = kit.small_plan(trials=trials, idle_s=0.5)
     busy.run(plan, ended=lambda _: done.set())
     assert was_renewed == [True]
@@ -185,7 +186,7 @@ def test_a_capture_that_dies_again_and_again_ends_the_campaign(rig, kit):
 
 def lab_trials(kit, n):
     for number in range(1, n + 1):
-        yield kit.planned(number, "lamp", "look", "phone")
+        yield kit.planned(number, "lamp", "look", Channel.PHONE)
 
 
 def test_half_a_copy_is_no_capture_file(rig, kit):

@@ -1,0 +1,64 @@
+"""Hold a lab from before its instruments are opened until its campaign is closed.
+
+Whoever labels and closes holds it too: two controllers that are at the same folder
+would each take the other's half-made files for those of somebody who was killed.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from testbed.clock import Clock
+from testbed.errors import JournalError
+from testbed.runner.journal import JournalStore
+from testbed.runner.leases import Lease
+
+_BEAT_S = 5.0
+
+
+def leased(form: str, campaign: str, lab: str) -> str:
+    """Return what a campaign must have for itself: the lab, or one of its own."""
+    return lab if form == "live" else campaign
+
+
+@contextmanager
+def held(
+    store: JournalStore, name: str, campaign: str, clock: Clock
+) -> Iterator[Lease]:
+    """Hold the lab `name` for a campaign while the context lasts.
+
+    Raises LabError with the holder's name when somebody else has it.
+    """
+    lease = Lease(store, name, clock)
+    lease.acquire(campaign)
+    try:
+        yield lease
+    finally:
+        lease.release()
+
+
+@contextmanager
+def beating(lease: Lease) -> Iterator[None]:
+    """Keep a lease alive beside work that takes long, such as labelling.
+
+    Raises JournalError at the end when it was lost meanwhile.
+    """
+    over, lost = threading.Event(), list[JournalError]()
+
+    def beat() -> None:
+        while not over.wait(_BEAT_S):
+            try:
+                lease.renew_in_time()
+            except JournalError as exc:
+                lost.append(exc)
+                return
+
+    thread = threading.Thread(target=beat, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if lost:
+        raise lost[0]
