@@ -179,6 +179,18 @@ def write_manifest(folder: Path) -> None:
     write_whole(folder / MANIFEST, "".join(lines))
 
 
+def is_complete(folder: Path) -> bool:
+    """Say whether a campaign was closed, and everything of it was written then."""
+    try:
+        last = (folder / JOURNAL).read_bytes().splitlines()[-1]
+        manifest = (folder / MANIFEST).read_text(encoding="utf-8")
+        closed = json.loads(last)["event"] == "campaign_closed"
+    except (OSError, IndexError, ValueError, KeyError):
+        return False
+    # The manifest is the last that is written, so it knows the last journal.
+    return closed and f"{sha256_of(folder / JOURNAL)}  {JOURNAL}\n" in manifest
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all; raises JournalError."""
     partial = path.with_name(f".{path.name}.part")
