@@ -10,9 +10,10 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from analysis.pcap.beacons import Beacon, encode
 from testbed.errors import DriverError, JournalError, LabError
@@ -26,26 +27,36 @@ from testbed.model.protocols import CaptureEnd, CaptureFile
 from testbed.runner.fold import CampaignState
 from testbed.runner.site import Site
 from testbed.runner.stop import StoppedError
-from testbed.runner.tending import Task, Tender
+from testbed.runner.suspenders import DISKS, ROUTER
+from testbed.runner.tending import Beside, Task, Tender
+from testbed.runner.watches import ClockWatch
 
 RAW = "raw"
 RESTARTS = 3  # how often in one run a capture that died is started anew
 _BURST = 3  # clock measurements at the start and at the end
 _NUMBER = re.compile(r"-(\d+)\.pcap(?:ng)?$")
 _SUFFIXES = frozenset({".pcap", ".pcapng"})
+_NEEDS = DISKS | {ROUTER}
+_Answer = TypeVar("_Answer")
 
 
 class RollingCapture:
     """Records one campaign, session after session, into its `raw/` folder.
 
     heartbeat  called as often as the lease on the router is renewed
+    clock      told of every measurement
     """
 
     def __init__(
-        self, site: Site, before: CampaignState, heartbeat: Callable[[], None]
+        self,
+        site: Site,
+        before: CampaignState,
+        heartbeat: Callable[[], None],
+        clock: ClockWatch,
     ) -> None:
         self._site = site
         self._heartbeat = heartbeat
+        self._clock_watch = clock
         self._raw = site.folder / RAW
         self._n = len(before.captures)
         self._sha256 = {
@@ -60,9 +71,13 @@ class RollingCapture:
         self._session = ""
         self._capture = ""  # the one that runs, or ''
         self._dead = ""  # the one that was seen not to record any more
+        self._is_open = False  # between a start that went well and the stop
+        self._is_wanted = False  # while open: one is to be started, none runs
+        self._may_run = False  # a start failed in the middle
         self._n_restarts = 0
+        self._n_pauses = 0
+        self._beside = Beside("capture", site.stop, site.settings.tick_s)
         self._beats, self._chores = self._tenders()
-        self.failure: BaseException | None = None
 
     def recover(self) -> None:
         """End what an earlier controller left behind, and count in what it fetched."""
@@ -87,9 +102,9 @@ class RollingCapture:
         self._ended.clear()
         self._over.clear()
         self._heartbeat()
-        self._start(session)
         tending = self._tend_beside()
         try:
+            self._open(session)
             yield
         except KeyboardInterrupt:
             self._ended.set()  # now means now: the lease ends it, resume fetches
@@ -98,20 +113,21 @@ class RollingCapture:
         except BaseException as exc:
             self._stop(tending)
             if isinstance(exc, StoppedError):
-                self._raise_failure()  # that is why it was stopped
+                self._beside.raise_failure()  # that is why it was stopped
             raise
         self._stop(tending)
-        self._raise_failure()
+        self._beside.raise_failure()
 
     def tend(self) -> None:
         """Do what is due: beat, fetch, measure. Raises LabError, JournalError."""
         self._beats.tend()
-        self._chores.tend()
+        self._tend_chores()
 
     def measure(self) -> None:
         """Measure the clock offset once; raises DriverError."""
         with self._turn:
             sample = self._site.bench.capture.clock_offset()
+            self._clock_watch.note(sample)
             self._site.journal.write(
                 ClockMeasured(
                     session=self._session,
@@ -149,11 +165,18 @@ class RollingCapture:
             Task(act=self.measure, every_s=settings.clock_every_s),
             Task(act=self.fetch, every_s=settings.fetch_every_s),
         ]
-        name, clock, patience_s = "capture point", self._site.clock, router.lease / 2
-        return (
-            Tender(name, clock, beats, patience_s=patience_s),
-            Tender(name, clock, chores, patience_s=patience_s),
-        )
+        clock, patience_s = self._site.clock, router.lease / 2
+
+        def tender(tasks: list[Task]) -> Tender:
+            return Tender(
+                "capture point",
+                clock,
+                tasks,
+                patience_s=patience_s,
+                excused=lambda: bool(self._site.pauses.suspect(_NEEDS)),
+            )
+
+        return tender(beats), tender(chores)
 
     def _tend_beside(self) -> list[Future[None]]:
         """Tend in threads of their own, where there are any."""
@@ -161,24 +184,13 @@ class RollingCapture:
         self._chores.begin()
         if not self._site.settings.threads:
             return []
-        pool = ThreadPoolExecutor(2, thread_name_prefix="capture")
-        tending = [
-            pool.submit(self._tend_until, self._chores, self._ended),
-            pool.submit(self._tend_until, self._beats, self._over),
-        ]
-        for one in tending:
-            one.add_done_callback(self._note_failure)
-        pool.shutdown(wait=False)
-        return tending
+        return self._beside.begin(
+            (self._tend_chores, self._ended), (self._beats.tend, self._over)
+        )
 
-    def _tend_until(self, tender: Tender, end: threading.Event) -> None:
-        while not end.wait(self._site.settings.tick_s):
-            tender.tend()
-
-    def _note_failure(self, tended: Future[None]) -> None:
-        failure = tended.exception()
-        if failure is not None:
-            self._fail(failure)
+    def _tend_chores(self) -> None:
+        if self._is_open:
+            self._chores.tend()
 
     def _beat(self) -> None:
         self._heartbeat()
@@ -190,36 +202,74 @@ class RollingCapture:
             self._dead = capture
 
     def _revive(self) -> None:
-        """Start the capture anew when it died; raises LabError when it does not live.
+        """Start the capture anew when it died; raises DriverError, to be tried again.
 
         What was not recorded meanwhile is found by its missing beacons, and voided.
+        Raises LabError when it dies again and again for no known reason.
         """
         with self._turn:
-            if not self._capture or self._dead != self._capture:
-                return
-            end = self._stopped()
-            if end.stopped_by == "disk":
-                self.fetch()  # that makes room
-            self._note_end(self._capture, end)
-            self._capture = ""
-            self._n_restarts += 1
-            if self._n_restarts > RESTARTS:
-                raise LabError(
-                    f"the capture ended by itself {self._n_restarts} times, the last "
-                    f"time by {end.stopped_by}; look at the router, then resume"
-                )
-            self._start(self._session)
+            if self._capture and self._dead == self._capture:
+                end = self._site.bench.capture.stop_capture()
+                if end.stopped_by == "disk":
+                    self.fetch()  # that makes room
+                self._note_end(self._capture, end)
+                self._capture, self._is_wanted = "", True
+                self._count_end(end)
+            if self._is_wanted:
+                self._start(self._session)
 
-    def _start(self, session: str) -> None:
-        campaign, capture = self._site.journal.campaign, f"c{self._n + 1:02d}"
-        self._session = session
+    def _count_end(self, end: CaptureEnd) -> None:
+        n_pauses = self._site.pauses.n_suspended(_NEEDS)
+        if n_pauses > self._n_pauses:  # that is why it ended
+            self._n_pauses = n_pauses
+            return
+        self._n_restarts += 1
+        if self._n_restarts > RESTARTS:
+            raise LabError(
+                f"the capture ended by itself {self._n_restarts} times, the last "
+                f"time by {end.stopped_by}; look at the router, then resume"
+            )
+
+    def _open(self, session: str) -> None:
+        """Start the first capture of a session; raises LabError."""
         try:
-            # One name for the whole campaign: what an earlier session recorded and
-            # nobody fetched is then listed again.
-            self._site.bench.capture.start_capture(campaign, self.probe)
-            finished = self._site.bench.capture.finished_files()
+            self._patiently(lambda: self._start(session))
         except DriverError as exc:
             raise LabError(f"the capture does not start: {exc}") from exc
+        try:
+            self._patiently(self._measure_burst)
+        except DriverError as exc:
+            raise LabError(f"the clock offset cannot be measured: {exc}") from exc
+        self._is_open = True
+
+    def _patiently(self, act: Callable[[], _Answer]) -> _Answer:
+        """Do an act on the router; where it went bad, wait and do it again.
+
+        Raises DriverError where it failed for another reason, or a stop was requested;
+        StoppedError when one is requested meanwhile.
+        """
+        while True:
+            try:
+                return act()
+            except DriverError:
+                if self._site.stop.requested or not self._site.pauses.suspect(_NEEDS):
+                    raise
+                self._site.pauses.wait(_NEEDS)
+
+    def _start(self, session: str) -> None:
+        """Start a capture; raises DriverError."""
+        point, campaign = self._site.bench.capture, self._site.journal.campaign
+        capture = f"c{self._n + 1:02d}"
+        self._session = session
+        if self._may_run:
+            point.reap()
+        self._may_run = True
+        # One name for the whole campaign: what an earlier session recorded and nobody
+        # fetched is then listed again.
+        point.start_capture(campaign, self.probe)
+        finished = point.finished_files()
+        self._may_run = self._is_wanted = False
+        self._clock_watch.forget()
         # What is finished at this moment is of the capture before this one.
         owner = self._latest or capture
         for file in finished:
@@ -231,27 +281,33 @@ class RollingCapture:
                 capture=capture, session=session, tool=self._site.lab.router.tool
             )
         )
-        try:
-            for _ in range(_BURST):
-                self.measure()
-        except DriverError as exc:
-            self._end()
-            raise LabError(f"the clock offset cannot be measured: {exc}") from exc
+
+    def _measure_burst(self) -> None:
+        for _ in range(_BURST):
+            self.measure()
 
     def _stop(self, tending: list[Future[None]]) -> None:
+        was_open, self._is_open = self._is_open, False
         self._ended.set()
         try:
             wait(tending[:1])
-            for step in (self.probe, *(self.measure for _ in range(_BURST))):
-                try:
-                    step()
-                except DriverError as exc:
-                    self._fail(LabError(f"the capture point was lost: {exc}"))
-                    break
-            self._end()
+            if was_open:
+                self._close()
+            if was_open or self._capture:
+                self._end()
         finally:
             self._over.set()
             wait(tending)
+
+    def _close(self) -> None:
+        """Send and measure a last time, for the label windows that just ended."""
+        try:
+            self._patiently(self.probe)
+            self._patiently(self._measure_burst)
+        except DriverError as exc:
+            self._lose(f"the capture point was lost: {exc}")
+        except StoppedError:
+            return
 
     def _end(self) -> None:
         """Stop the capture and fetch the rest; what cannot be had is journalled so."""
@@ -259,31 +315,27 @@ class RollingCapture:
             capture, self._capture = self._capture, ""
             end = self._stopped() if capture else None
             try:
-                self.fetch()
+                self._patiently(self.fetch)
             except DriverError as exc:
-                self._fail(LabError(f"the capture did not end well: {exc}"))
+                self._lose(f"the capture did not end well: {exc}")
+            except StoppedError:
+                pass  # the next run fetches the rest
             if end is not None:
                 self._note_end(capture, end)
 
     def _stopped(self) -> CaptureEnd:
         try:
-            return self._site.bench.capture.stop_capture()
+            return self._patiently(self._site.bench.capture.stop_capture)
         except DriverError as exc:
-            self._fail_at_end(exc)
+            self._lose(f"the capture did not end well: {exc}")
             return _lost(self._site.lab.router.tool, str(exc))
+        except StoppedError:
+            return _lost(self._site.lab.router.tool, "the router was not reached")
 
-    def _fail_at_end(self, exc: DriverError) -> None:
-        if self._ended.is_set():  # a capture that is started anew may yet do well
-            self._fail(LabError(f"the capture did not end well: {exc}"))
-
-    def _fail(self, failure: BaseException) -> None:
-        if self.failure is None:
-            self.failure = failure
-            self._site.stop.request(str(failure))
-
-    def _raise_failure(self) -> None:
-        if self.failure is not None:
-            raise self.failure
+    def _lose(self, why: str) -> None:
+        """Let the campaign fail, unless it ends for another reason already."""
+        if not self._site.stop.requested:
+            self._beside.fail(LabError(why))
 
     def _name_for(self, file: CaptureFile) -> str:
         """Return the file's name here: its own, or the next number if that is taken."""

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from testbed.clock import wait_until
+from testbed.errors import DriverError
 from testbed.model.events import Outcome
 from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, PowerAbove
 from testbed.model.steps import Rung
+from testbed.model.types import Channel
 from testbed.runner.bench import Plug
 from testbed.runner.site import Site
 from testbed.runner.stimulus import perform_all
@@ -15,10 +17,54 @@ Verdict = tuple[Outcome, str]
 _POLL_S = 0.25
 
 
+class PrematureError(DriverError):
+    """A device is not as a trial needs it: the effect is there before the stimulus."""
+
+
 def check_of(site: Site, trial: PlannedTrial) -> Check | None:
     """Return the check of a trial, or None when its profile has none."""
     profile = site.profiles[trial.device]
     return profile.activities[trial.activity].check_for(trial.channel)
+
+
+def is_premature(site: Site, trial: PlannedTrial, *, again: Callable[[], None]) -> bool:
+    """Say whether the effect is seen before the stimulus: seeing it proves nothing.
+
+    again  what led to this screen; it is done once more where the effect is on it,
+           since an earlier trial may have left it there
+
+    A check that opens an app itself, beside a spoken sentence, is not asked: the app
+    tells how old a sentence is. Raises PrematureError where the trial needs a device in
+    another state than it gives it.
+    """
+    check = check_of(site, trial)
+    if check is None or not _holds_now(site, trial, check):
+        return False
+    if check.see is not None:
+        again()
+        if not _holds_now(site, trial, check):
+            return False
+    for key in sorted(trial.needs.keys() & trial.gives.keys()):
+        raise PrematureError(
+            trial.device,
+            f"check {trial.activity}",
+            f"the effect is there before the stimulus, though the trial needs "
+            f"{key}={trial.needs[key]}",
+        )
+    return True
+
+
+def _holds_now(site: Site, trial: PlannedTrial, check: Check) -> bool:
+    """Say whether all that a check looks for is seen now, on a phone that is held."""
+    if check.see is not None:
+        if trial.channel is not Channel.PHONE or check.steps:
+            return False
+        if not site.phone.see(check.see, 0.0):
+            return False
+    if check.power is None and check.power_w is None:
+        return True
+    plug = site.plug(trial.device, trial.channel)
+    return _power_holds(plug, check, {}, site.stop.check)()
 
 
 def check_power(site: Site, trial: PlannedTrial, check: Check) -> Verdict:

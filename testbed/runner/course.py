@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from testbed.model.events import Outcome
 from testbed.model.plan import PlannedTrial
-from testbed.runner.fold import NOT_TRIED, CampaignState
+from testbed.runner.fold import NOT_TRIED, CampaignState, changed_by, plan_of
 from testbed.runner.states import LOST, apply_outcome, unmet, unsure
 from testbed.runner.trial import Trials
 
@@ -26,6 +26,7 @@ class Course:
     """Takes trials to their end, as often as they need; safe for several threads.
 
     known    device -> what is known of its state
+    limit    attempts at one trial, with those that were voided on the spot
     prepare  plans what brings a device to where a trial needs it; it may add what
              plugs tell to what is known
     ended    called after each attempt, in the thread that did it
@@ -38,12 +39,16 @@ class Course:
         known: Mapping[str, dict[str, str]],
         *,
         max_attempts: int,
+        limit: int,
         prepare: Prepare,
         ended: Callable[[Ended], None],
     ) -> None:
         self._trials = trials
         self._known = {device: dict(state) for device, state in known.items()}
+        self._planned = plan_of(before).trials
         self._max_attempts = max_attempts
+        self._limit = limit
+        self._n_offline = {d: trials.n_offline(d) for d in self._known}
         self._prepare = prepare
         self._ended = ended
         self._report = threading.Lock()
@@ -53,6 +58,10 @@ class Course:
         }
         self._next = {trial: before.next_attempt(trial) for trial in before.attempts}
 
+    def known(self, device: str) -> Mapping[str, str]:
+        """Return what is known of a device now."""
+        return self._known.get(device, {})
+
     def do(self, trial: PlannedTrial, *, rank: float = 0.0) -> None:
         """Do attempts at a trial until it is finished.
 
@@ -60,24 +69,40 @@ class Course:
         bring it there first. Raises StoppedError when a stop was requested.
         """
         failed = self._failed.get(trial.trial, 0)
-        attempt = self._next.get(trial.trial, 1)
+        first = attempt = self._next.get(trial.trial, 1)
         known = self._known.setdefault(trial.device, {})
-        while True:
+        while attempt - first < self._limit:
+            self._trials.wait(trial)
+            self._doubt(trial, known)
             trusted = self._make_sure(trial, known, rank)
             reason = "" if trusted else why_not(trial, known)
             if reason:
                 done = self._trials.refuse(trial, attempt, reason)
             else:
-                done = self._trials.run(trial, attempt, rank=rank)
+                tried = self._trials.run(trial, attempt, rank=rank)
+                if tried is None:
+                    continue  # what it needs went bad; nothing was begun
+                done = tried
             apply_outcome(known, trial.gives, done.outcome, issued=done.issued)
+            if done.doubtful:
+                known.update(dict.fromkeys(trial.gives, LOST))
             with self._report:
                 one = Ended(trial=trial, attempt=attempt, outcome=done.outcome)
                 self._ended(one)
-            again = done.outcome is Outcome.FAILED
-            failed += again
+            again = done.outcome in (Outcome.FAILED, Outcome.ABORTED)
+            failed += done.outcome is Outcome.FAILED
             attempt += 1
+            self._next[trial.trial] = attempt
             if reason or not again or failed >= self._max_attempts:
                 return
+
+    def _doubt(self, trial: PlannedTrial, known: dict[str, str]) -> None:
+        """Trust no state of a device that was offline: it may have begun anew."""
+        n_offline = self._trials.n_offline(trial.device)
+        if n_offline > self._n_offline.get(trial.device, 0):
+            self._n_offline[trial.device] = n_offline
+            keys = changed_by(self._planned, trial.device)
+            known.update(dict.fromkeys(keys, LOST))
 
     def _make_sure(
         self, trial: PlannedTrial, known: dict[str, str], rank: float

@@ -3,9 +3,11 @@
 import hashlib
 import threading
 
+from testbed.clock import basic_time
 from testbed.errors import JournalError
 from testbed.model.events import EvidenceKept
 from testbed.model.plan import PlannedTrial
+from testbed.model.steps import Step
 from testbed.runner.arbiter import PHONE
 from testbed.runner.site import Site
 
@@ -44,11 +46,25 @@ class EvidenceKeeper:
             self._seen.add((trial.device, trial.activity))
         shown = self._site.phone.evidence()
         stem = f"{trial.trial}-{attempt}-{moment}"
-        self._write(trial, attempt, moment, f"{stem}.png", shown.screenshot_png)
-        self._write(trial, attempt, moment, f"{stem}.xml", shown.view_tree_xml.encode())
+        name, png = trial.trial, shown.screenshot_png
+        self._write(name, attempt, moment, f"{stem}.png", png)
+        self._write(name, attempt, moment, f"{stem}.xml", shown.view_tree_xml.encode())
+
+    def keep_app(self, device: str) -> None:
+        """Write what the phone shows of a device's app now, as belongs to no trial.
+
+        Raises as `keep` does; the caller holds the phone.
+        """
+        app = self._site.profiles[device].app
+        if app is not None:
+            self._site.phone.perform(Step(open_app=app.package))
+        shown = self._site.phone.evidence()
+        stem = f"app-{device}-{basic_time(self._site.clock.now_ns())}"
+        self._write("", 0, "app", f"{stem}.png", shown.screenshot_png)
+        self._write("", 0, "app", f"{stem}.xml", shown.view_tree_xml.encode())
 
     def _write(
-        self, trial: PlannedTrial, attempt: int, moment: str, name: str, data: bytes
+        self, trial: str, attempt: int, moment: str, name: str, data: bytes
     ) -> None:
         file = f"{FOLDER}/{name}"
         try:
@@ -57,7 +73,7 @@ class EvidenceKeeper:
             raise JournalError(f"{file} cannot be written: {exc.strerror}") from exc
         self._site.journal.write(
             EvidenceKept(
-                trial=trial.trial,
+                trial=trial,
                 attempt=attempt,
                 moment=moment,
                 file=file,

@@ -15,6 +15,7 @@ from testbed.runner.arbiter import Arbiter
 from testbed.runner.bench import Bench, Plug
 from testbed.runner.journal import Journal
 from testbed.runner.stop import Stop
+from testbed.runner.suspenders import Suspenders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Site:
     arbiter: Arbiter
     folder: Path
     settings: Settings
+    pauses: Suspenders
 
     @property
     def phone(self) -> Phone:

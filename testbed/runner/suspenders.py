@@ -27,7 +27,11 @@ class Suspender:
     """One condition with its hysteresis; safe for several threads."""
 
     def __init__(
-        self, watch: Watch, limits: Limits, clock: Clock, write: Callable[[Event], None]
+        self,
+        watch: Watch,
+        limits: Limits,
+        clock: Clock,
+        write: Callable[[Event], object],
     ) -> None:
         self.watch = watch
         self.need: Need = (watch.condition, watch.target)
@@ -44,13 +48,18 @@ class Suspender:
         self._looked_s: float | None = None
 
     @property
+    def is_bad(self) -> bool:
+        """Say whether the last look was bad, or it is suspended."""
+        return bool(self._n_bad or self.why)
+
+    @property
     def is_doubtful(self) -> bool:
         """Say whether the last look was bad, and one more might make it so."""
         return bool(self._n_bad) and not self.why
 
     def is_due(self, *, in_hand: bool = False) -> bool:
         """Say whether it is to be looked at; `in_hand` by a trial that holds it."""
-        if self.why or self._n_bad:
+        if self.is_bad:
             every_s = _SOON_S
         elif self.watch.regular:
             every_s = self._limits.look_every
@@ -72,6 +81,8 @@ class Suspender:
             try:
                 why = self.watch.look()
             except DriverError as exc:
+                if self.watch.through is not None:
+                    return  # what was asked has a condition of its own
                 why = str(exc)
             self._looked_s = self._clock.monotonic_s()
             if why:
@@ -126,7 +137,7 @@ class Suspenders:
     """
 
     def __init__(
-        self, limits: Limits, clock: Clock, stop: Stop, write: Callable[[Event], None]
+        self, limits: Limits, clock: Clock, stop: Stop, write: Callable[[Event], object]
     ) -> None:
         self._limits = limits
         self._clock = clock
@@ -158,7 +169,8 @@ class Suspenders:
     def tend(self) -> None:
         """Look at what is due; raises LabError when something was bad for too long."""
         for one in tuple(self._all.values()):
-            if one.is_due():
+            through = self._all.get(one.watch.through) if one.watch.through else None
+            if one.is_due() and not (through is not None and through.is_bad):
                 one.look()
 
     def look_in_hand(self, needs: Iterable[Need], *, force: bool = False) -> None:

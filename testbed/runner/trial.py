@@ -1,7 +1,8 @@
 """One attempt at a trial, from rest to rest.
 
 An instrument that fails ends the attempt as FAILED, one that says yes and does nothing
-as NO_EFFECT. Anything else, a bug or Ctrl-C, is journalled as ABORTED and goes on up.
+as NO_EFFECT. One that failed because it is gone ends it as ABORTED, and whoever needs
+it waits. Anything else, a bug or Ctrl-C, is journalled as ABORTED and goes on up.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from analysis.pcap.beacons import Beacon, encode
-from testbed.errors import DriverError, DriverNoEffectError
+from testbed.errors import DriverError, DriverNoEffectError, DriverTimeoutError
 from testbed.model.events import (
     LABELLED,
     AttemptVoided,
@@ -21,12 +22,16 @@ from testbed.model.events import (
     TrialStarted,
 )
 from testbed.model.plan import PlannedTrial
+from testbed.model.protocols import Bracket
+from testbed.model.types import Channel
 from testbed.runner.arbiter import LOOK, PHONE, STIMULUS, Priority
 from testbed.runner.checks import (
+    PrematureError,
     Verdict,
     check_of,
     check_power,
     check_screen,
+    is_premature,
     looks_at_phone,
 )
 from testbed.runner.evidence import EvidenceKeeper
@@ -35,14 +40,21 @@ from testbed.runner.replan import is_blind
 from testbed.runner.sessions import Sessions
 from testbed.runner.site import Site
 from testbed.runner.stimulus import PhonePlace, Stimulus, stimulus_for
+from testbed.runner.suspenders import Need
+from testbed.runner.touched import EVERYBODY, needs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What an attempt came to. issued: whether the stimulus was about to leave."""
+    """What an attempt came to.
+
+    issued    whether the stimulus was about to leave
+    doubtful  whether the device was found not to be as the trial needs it
+    """
 
     outcome: Outcome
     issued: bool
+    doubtful: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +67,8 @@ class _Run:
     held: ExitStack
     rank: float
     issued: bool = False
+    doubtful: bool = False
+    premature: bool = False  # the effect was seen before the stimulus
 
 
 class Trials:
@@ -77,11 +91,27 @@ class Trials:
             for device, until_ns in busy_until_ns.items()
         }
 
-    def run(self, trial: PlannedTrial, attempt: int, *, rank: float = 0.0) -> Done:
+    def needs(self, trial: PlannedTrial) -> frozenset[Need]:
+        """Return what must not be bad while a trial is done."""
+        return needs_of(trial, self._site.profiles[trial.device], self._site.lab)
+
+    def wait(self, trial: PlannedTrial) -> None:
+        """Wait until nothing that a trial needs is bad; raises StoppedError."""
+        if self._site.pauses.wait(self.needs(trial)):
+            self._place.forget()
+
+    def n_offline(self, device: str) -> int:
+        """Return how often a device was offline in this run."""
+        return self._site.pauses.n_suspended({("device", device)})
+
+    def run(
+        self, trial: PlannedTrial, attempt: int, *, rank: float = 0.0
+    ) -> Done | None:
         """Do one attempt; return when the device rests again, or the attempt failed.
 
         rank  place among those who wait for an instrument; smaller goes first
 
+        None is returned when nothing was begun: what it needs went bad meanwhile.
         Raises StoppedError when a stop was requested (the attempt is then ABORTED, or
         was never begun) and JournalError when the record is not safe.
         """
@@ -90,6 +120,8 @@ class Trials:
         with ExitStack() as held:
             place = Priority(STIMULUS, rank)
             held.enter_context(self._site.arbiter.hold(stimulus.holds, place))
+            if self._is_suspended(trial, stimulus):
+                return None
             return self._attempt(
                 _Run(
                     trial=trial,
@@ -105,6 +137,15 @@ class Trials:
         self._start(trial, attempt)
         self._end(trial, attempt, Outcome.FAILED, reason)
         return Done(outcome=Outcome.FAILED, issued=False)
+
+    def _is_suspended(self, trial: PlannedTrial, stimulus: Stimulus) -> bool:
+        pauses, needs = self._site.pauses, self.needs(trial)
+        if stimulus.holds == PHONE and not pauses.bad(needs):
+            pauses.look_in_hand({("app", trial.device)})
+            if pauses.bad({("app", trial.device)}):
+                with suppress(DriverError):
+                    self._evidence.keep_app(trial.device)
+        return bool(pauses.bad(needs))
 
     def _rest(self, trial: PlannedTrial) -> None:
         clock = self._site.clock
@@ -123,16 +164,38 @@ class Trials:
             outcome, detail = verdict
         except DriverNoEffectError as exc:
             outcome, detail = Outcome.NO_EFFECT, str(exc)
-        except DriverError as exc:
-            outcome, detail = Outcome.FAILED, str(exc)
+        except PrematureError as exc:
+            outcome, detail, run.doubtful = Outcome.FAILED, str(exc), True
             self._keep_failure(run)
+        except DriverError as exc:
+            outcome, detail = self._blame(run, exc)
         finally:
             self._end(run.trial, run.attempt, outcome, detail)
-        return Done(outcome=outcome, issued=run.issued)
+        return Done(outcome=outcome, issued=run.issued, doubtful=run.doubtful)
+
+    def _blame(self, run: _Run, exc: DriverError) -> Verdict:
+        """Tell a trial that failed from an instrument that is gone."""
+        own = self.needs(run.trial) - EVERYBODY
+        if run.stimulus.holds != PHONE:
+            own -= {("app", run.trial.device)}  # somebody else may be at work on it
+        why = self._site.pauses.suspect(own) or self._site.pauses.bad(EVERYBODY)
+        if not why:
+            self._keep_failure(run)
+            return Outcome.FAILED, str(exc)
+        self._place.forget()
+        self._site.journal.write(
+            AttemptVoided(
+                trial=run.trial.trial, attempt=run.attempt, reason=f"{exc}; {why}"
+            )
+        )
+        return Outcome.ABORTED, why
 
     def _stimulate_and_check(self, run: _Run) -> Verdict:
         trial, clock = run.trial, self._site.clock
         run.stimulus.prepare()
+        if not trial.preparation:
+            again = run.stimulus.prepare
+            run.premature = is_premature(self._site, trial, again=again)
         if run.stimulus.holds == PHONE:
             self._keep(run, "trigger")
         self._beacon(run, "before")
@@ -157,8 +220,22 @@ class Trials:
                 detail=bracket.detail,
             )
         )
+        self._refuse_late(trial, bracket)
         run.stimulus.finish()
-        return self._checked(run, clock.monotonic_s())
+        verdict = self._checked(run, clock.monotonic_s())
+        if run.premature and verdict[0] is Outcome.CONFIRMED:
+            return Outcome.UNCHECKED, "the effect was seen before the stimulus already"
+        return verdict
+
+    def _refuse_late(self, trial: PlannedTrial, bracket: Bracket) -> None:
+        """Raise DriverError when a stimulus took so long that its instant is vague."""
+        spoken = trial.channel is Channel.VOICE  # its end is that of the sentence
+        end_ns = bracket.instant_ns if spoken else bracket.return_ns
+        took_s = (end_ns - bracket.issue_ns) / 1e9
+        limit_s = self._site.lab.limits.act
+        if took_s > limit_s:
+            reason = f"it took {took_s:.1f} s, so its instant is not known"
+            raise DriverTimeoutError(trial.channel.value, "give the stimulus", reason)
 
     def _checked(self, run: _Run, since_s: float) -> Verdict:
         check = check_of(self._site, run.trial)

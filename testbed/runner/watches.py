@@ -30,12 +30,14 @@ class Watch(ABC):
     at_once  whether one bad look is enough
     regular  whether it is looked at all the time; else on suspicion, in the hands of
              a trial, and while it is bad
+    through  condition of what is asked instead; while that is bad, nothing is known
     age_s    how long before the last good look it was known to be good
     """
 
     condition: str
     at_once = False
     regular = True
+    through: tuple[str, str] | None = None
     age_s = 0.0
 
     def __init__(self, target: str = "") -> None:
@@ -105,6 +107,7 @@ class DeviceWatch(Watch):
     """
 
     condition = "device"
+    through = ("router", "")
     at_once = True  # it was silent for long enough
 
     def __init__(
@@ -166,6 +169,7 @@ class InternetWatch(Watch):
     """The cloud can be reached from the router's outer side."""
 
     condition = "internet"
+    through = ("router", "")
 
     def __init__(self, router: Lookout, host_port: str) -> None:
         super().__init__()
@@ -201,6 +205,7 @@ class DiskThereWatch(Watch):
     """There is space for captures on the router."""
 
     condition = "disk"
+    through = ("router", "")
 
     def __init__(self, router: Lookout, free_mb: int) -> None:
         super().__init__("router")
@@ -216,9 +221,12 @@ class DiskThereWatch(Watch):
 
 
 class ClockWatch(Watch):
-    """The capture's clock runs on evenly against ours, and is known well enough.
+    """The capture's clock runs on evenly against ours, and is known as well as before.
 
     limit_s  of the error of a measurement, and of a jump between two
+
+    An error that was above the limit from the start is no reason to wait: then the
+    labels are refused at the end.
     """
 
     condition = "clock"
@@ -228,6 +236,7 @@ class ClockWatch(Watch):
         super().__init__()
         self._limit_ns = limit_s * 1e9
         self._last: ClockSample | None = None
+        self._was_known = False
         self._why = ""
         self._n_steady = 0
 
@@ -251,7 +260,9 @@ class ClockWatch(Watch):
         return self._why
 
     def _fault(self, last: ClockSample | None, sample: ClockSample) -> str:
-        if sample.error_ns > self._limit_ns:
+        is_known = sample.error_ns <= self._limit_ns
+        self._was_known |= is_known
+        if self._was_known and not is_known:
             return f"the clock offset is known to {sample.error_ns / 1e9:.3f} s only"
         if last is None:
             return ""
@@ -266,6 +277,7 @@ class AppWatch(Watch):
     """The app of a device is still the version that the campaign began with."""
 
     condition = "app"
+    through = ("phone", "")
     at_once = True
     regular = False  # the answer takes a while, and the phone is in use
 

@@ -44,6 +44,10 @@ class Witness:
         found = [s for name in capture.files for s in self._of_file(name.name)]
         return sorted(found, key=lambda s: s.beacon.sent_ns)
 
+    def of_campaign(self, state: CampaignState) -> dict[str, list[Seen]]:
+        """Return the beacons of every capture."""
+        return {name: self.of_capture(c) for name, c in state.captures.items()}
+
     def _of_file(self, name: str) -> tuple[Seen, ...]:
         if name not in self._files:
             try:
