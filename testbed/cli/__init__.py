@@ -24,7 +24,10 @@ from testbed.errors import TestbedError
 TOPICS: Mapping[str, tuple[str, ...]] = {
     "plan": ("init", "check", "plan"),
     "lab": ("lab",),
-    "run": ("run", "resume", "status"),
+    "doctor": ("doctor",),
+    "run": ("run", "resume"),
+    "status": ("status",),
+    "schedule": ("schedule", "serve"),
     "packets": ("packets",),
     "data": ("label", "import"),
     "learn": ("features", "evaluate"),

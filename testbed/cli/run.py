@@ -1,6 +1,5 @@
-"""`run`, `resume`, `status`: campaigns."""
+"""`run` and `resume`: campaigns."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,11 +10,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from testbed.cli.data import label_whole
-from testbed.cli.places import OutFolder, Place, latest_campaign
+from testbed.cli.places import OutFolder, Place
 from testbed.cli.plan import (
     DEVICES,
     LAB,
@@ -45,12 +42,16 @@ from testbed.runner.campaign import (
     run_campaign,
 )
 from testbed.runner.fold import fold, left_to_do, plan_of
-from testbed.runner.folder import campaign_name, load_frozen, load_inputs
+from testbed.runner.folder import (
+    campaign_name,
+    is_complete,
+    load_frozen,
+    load_inputs,
+)
 from testbed.runner.holding import beating, held, leased
 from testbed.runner.journal import Journal, JournalStore, open_store
-from testbed.runner.leases import Lease, holder_of
+from testbed.runner.leases import Lease
 from testbed.runner.site import Settings
-from testbed.runner.status import Status, status_of
 from testbed.runner.stop import Stop, interruptible
 
 FAST_START_NS = 1_767_571_200 * 10**9  # Monday 2026-01-05, midnight UTC
@@ -60,7 +61,6 @@ PACKETS = "packets"
 ACTIVITIES = "activities"
 _FRESH = "TESTBED_LAB_FRESH"
 
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 EvidenceOption = Annotated[
     str, typer.Option("--evidence", help="Pictures of the phone: all, needed or none.")
 ]
@@ -70,7 +70,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this topic."""
     app.command()(run)
     app.command()(resume)
-    app.command()(status)
 
 
 def run(
@@ -89,6 +88,9 @@ def run(
     ] = None,
     out: OutFolder = None,
     evidence: EvidenceOption = "needed",
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", hidden=True, help="Name, by `serve`.")
+    ] = None,
 ) -> None:
     """Run a scenario from plan to labelled captures."""
     _check_depth(depth, fast)
@@ -97,7 +99,7 @@ def run(
     form = "fast" if fast else "live"
     _run_inside(the_lab, lab, form, profiles)
     inputs = Inputs(
-        campaign=campaign_name(plan.scenario, controller_clock().now_ns()),
+        campaign=campaign or _new_name(plan),
         form=form,
         simulated=the_lab.virtual is not None,
         lab=the_lab,
@@ -118,6 +120,9 @@ def resume(
 ) -> None:
     """Go on with a campaign that was interrupted or killed."""
     place, folder = Place.of_campaign(campaign, lab, out)
+    if is_complete(folder):
+        print(f"{folder.name} is closed already; nothing of it is left to do")
+        return
     frozen = load_inputs(folder)
     the_lab, profiles = load_frozen(folder)
     form = str(frozen["form"])
@@ -138,35 +143,8 @@ def resume(
     _conduct(inputs, place, _settings(evidence))
 
 
-def status(
-    campaign: Annotated[
-        str | None, typer.Argument(help="Name or folder; by default the latest.")
-    ] = None,
-    lab: LabFile = LAB,
-    out: OutFolder = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a campaign has come to: outcomes, coverage, time left."""
-    if campaign is None:
-        campaign = latest_campaign(lab, out)
-    place, folder = Place.of_campaign(campaign, lab, out)
-    with open_store(place.journal, controller_clock()) as store:
-        state = fold(Journal(store, folder.name).read())
-        the_lab, profiles = load_frozen(folder)
-        form = str(load_inputs(folder)["form"])
-        holder = holder_of(store, leased(form, folder.name, the_lab.lab))
-    found = status_of(
-        folder.name,
-        state,
-        profiles,
-        max_attempts=Settings().max_attempts,
-        is_held=holder is not None
-        and holder.is_at(folder.name, controller_clock().now_ns()),
-    )
-    if as_json:
-        print(json.dumps(found.plain(), indent=2))
-    else:
-        _print_status(found, form)
+def _new_name(plan: Plan) -> str:
+    return campaign_name(plan.scenario, controller_clock().now_ns())
 
 
 def versions() -> dict[str, str]:
@@ -375,28 +353,3 @@ def _finish(result: Result, place: Place, depth: str) -> None:
 
 def _resume_hint(campaign: str, place: Place) -> str:
     return f"testbed: interrupted; testbed resume {place.captures / campaign} goes on"
-
-
-def _print_status(found: Status, form: str) -> None:
-    print(f"{found.campaign}: {found.state}, {found.n_done} of {found.n_trials} trials")
-    if found.left_s:
-        virtual = " of virtual time" if form == "fast" else ""
-        print(f"time left: about {duration(found.left_s)}{virtual}")
-    table = Table()
-    for name in ("device", "activity", "channel"):
-        table.add_column(name)
-    for name in ("needed", "labelled", "no effect", "failed", "aborted"):
-        table.add_column(name, justify="right")
-    for cell in found.cells:
-        way = f"{cell.channel} ({cell.network})" if cell.network else cell.channel
-        outcomes = ("no_effect", "failed", "aborted")
-        table.add_row(
-            cell.device,
-            cell.activity,
-            way,
-            str(cell.needed),
-            str(cell.labelled),
-            *(str(cell.outcomes.get(o) or "") for o in outcomes),
-        )
-    wide = None if sys.stdout.isatty() else 110
-    Console(width=wide).print(table)

@@ -1,20 +1,29 @@
 """What a campaign has come to, folded from its journal."""
 
+import csv
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from testbed.model.estimate import estimate
+from testbed.model.estimate import Estimate, estimate
 from testbed.model.events import LABELLED, Outcome
+from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.runner.fold import CampaignState, left_to_do, plan_of
+
+_ENOUGH = 5  # finished trials after which their own times are believed
+_FACTOR = (0.5, 3.0)  # how far they may be from the estimate
+
+Key = tuple[str, str, str, str]  # device, activity, channel, network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One device, activity, channel and network of the coverage matrix.
 
-    needed    trials of the plan
+    needed    trials of the plan; 0 where nobody planned
     outcomes  how many trials ended so; the others are still to be done
     """
 
@@ -32,8 +41,22 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """Something that is bad now, and what waits for it."""
+
+    condition: str
+    target: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A campaign at a glance. state: planned, running, interrupted, done or closed."""
+    """A campaign at a glance.
+
+    state   planned, running, paused, interrupted, done, closed; or not run here
+    n_void  attempts that were voided, and so done again
+    left_s  by the estimate, and by how long the trials so far really took
+    """
 
     campaign: str
     scenario: str
@@ -44,6 +67,8 @@ class Status:
     left_s: float
     outcomes: dict[str, int]
     cells: tuple[Cell, ...]
+    n_void: int = 0
+    paused: tuple[Paused, ...] = field(default_factory=tuple)
 
     def plain(self) -> dict[str, Any]:
         """Return it for machines."""
@@ -54,7 +79,12 @@ class Status:
             "simulated": self.simulated,
             "trials": self.n_trials,
             "done": self.n_done,
+            "voided": self.n_void,
             "left_s": round(self.left_s, 1),
+            "paused": [
+                {"condition": p.condition, "target": p.target, "detail": p.detail}
+                for p in self.paused
+            ],
             "outcomes": self.outcomes,
             "coverage": [
                 {
@@ -78,15 +108,16 @@ def status_of(
     *,
     max_attempts: int,
     is_held: bool = False,
+    now_ns: int | None = None,
 ) -> Status:
     """Return the status of a campaign; raises JournalError when it has no plan.
 
     is_held  whether a living controller holds the lab for this campaign, as
              `leases.holder_of(...)` and `Holder.is_at(...)` tell
+    now_ns   ns UTC on the campaign's clock; its last fact where that is all one knows
     """
     left = left_to_do(state, max_attempts)
     plan = plan_of(state)
-    expected = estimate(replace(plan, trials=left), profiles).duration_s if left else 0
     final = {t.trial: _shown(state, t.trial) for t in plan.trials}
     outcomes = Counter(o.value for o in final.values() if o is not None)
     return Status(
@@ -96,10 +127,100 @@ def status_of(
         simulated=state.planned is not None and state.planned.simulated,
         n_trials=len(plan.trials),
         n_done=len(plan.trials) - len(left),
-        left_s=expected,
+        left_s=left_s(state, left, profiles, now_ns),
         outcomes=dict(outcomes),
-        cells=_cells(state, final),
+        cells=_cells(_planned(plan), ((_key(t), final[t.trial]) for t in _real(plan))),
+        n_void=sum(a.voided is not None and not a.did_its_work for a in _all(state)),
+        paused=tuple(
+            Paused(condition=s.condition, target=s.target, detail=s.detail)
+            for s in state.suspended.values()
+        )
+        if is_held
+        else (),
     )
+
+
+def status_of_log(campaign: str, log: Path, *, simulated: bool) -> Status:
+    """Return the status of a campaign of which there is but an activity log.
+
+    log  an `activities.csv`; one that is not there holds no activity
+    """
+    rows: list[dict[str, str]] = []
+    if log.exists():
+        with log.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    last = {(r["session"], r["trial"]): r for r in rows}  # the last attempt counts
+    ended = [(_key_of(r), Outcome(r["outcome"])) for r in last.values()]
+    counts = Counter(outcome.value for _, outcome in ended)
+    return Status(
+        campaign=campaign,
+        scenario="",
+        state="not run here",
+        simulated=simulated,
+        n_trials=len(last),
+        n_done=len(last),
+        left_s=0.0,
+        outcomes=dict(counts),
+        cells=_cells(Counter(), ended),
+        n_void=len(rows) - len(last),
+    )
+
+
+def left_s(
+    state: CampaignState,
+    left: tuple[PlannedTrial, ...],
+    profiles: Mapping[str, DeviceProfile],
+    now_ns: int | None = None,
+) -> float:
+    """Return the seconds that are left: by the estimate, and by what was measured.
+
+    The trials so far took so many times as long as they were expected to; what is left
+    is taken to do the same. Acts of users have their times, whatever others took.
+    """
+    if not left:
+        return 0.0
+    plan = plan_of(state)
+    if any(t.not_before_s is not None for t in left):
+        return _until_last_act_s(state, plan, left, profiles, now_ns)
+    expected_s = _estimate(plan, left, profiles).duration_s
+    names = {t.trial for t in left}
+    done = tuple(t for t in plan.trials if t.trial not in names)
+    if len(done) < _ENOUGH:
+        return expected_s
+    passed_s = sum(
+        ((s.ended_ns or state.last_ns) - s.started_ns) / 1e9
+        for s in state.sessions.values()
+    )
+    lowest, highest = _FACTOR
+    done_s = _estimate(plan, done, profiles).duration_s
+    return expected_s * min(max(passed_s / done_s, lowest), highest)
+
+
+def _until_last_act_s(
+    state: CampaignState,
+    plan: Plan,
+    left: tuple[PlannedTrial, ...],
+    profiles: Mapping[str, DeviceProfile],
+    now_ns: int | None,
+) -> float:
+    ends_s = _estimate(plan, left, profiles).duration_s
+    if not state.sessions:
+        return ends_s
+    origin_ns = min(s.started_ns for s in state.sessions.values())
+    passed_s = ((now_ns or state.last_ns) - origin_ns) / 1e9
+    return max(0.0, ends_s - passed_s)
+
+
+def _estimate(
+    plan: Plan,
+    trials: tuple[PlannedTrial, ...],
+    profiles: Mapping[str, DeviceProfile],
+) -> Estimate:
+    return estimate(replace(plan, trials=trials), profiles)
+
+
+def _all(state: CampaignState) -> list[Any]:
+    return [a for attempts in state.attempts.values() for a in attempts]
 
 
 def _shown(state: CampaignState, trial: str) -> Outcome | None:
@@ -109,7 +230,7 @@ def _shown(state: CampaignState, trial: str) -> Outcome | None:
 
 def _word(state: CampaignState, n_left: int, *, is_held: bool) -> str:
     if is_held:
-        return "running"
+        return "paused" if state.suspended else "running"
     if state.closed is not None:
         return "closed"
     if not state.sessions:
@@ -118,26 +239,40 @@ def _word(state: CampaignState, n_left: int, *, is_held: bool) -> str:
     return "interrupted" if n_left or last.reason is None else "done"
 
 
-def _cells(state: CampaignState, final: dict[str, Outcome | None]) -> tuple[Cell, ...]:
-    needed: Counter[tuple[str, str, str, str]] = Counter()
-    ended: dict[tuple[str, str, str, str], Counter[str]] = {}
-    for trial in plan_of(state).trials:
-        if trial.preparation:
-            continue
-        network = trial.network.value if trial.network is not None else ""
-        key = (trial.device, trial.activity, trial.channel.value, network)
-        needed[key] += 1
-        outcome = final[trial.trial]
+def _real(plan: Plan) -> list[PlannedTrial]:
+    return [t for t in plan.trials if not t.preparation]
+
+
+def _planned(plan: Plan) -> Counter[Key]:
+    return Counter(_key(t) for t in _real(plan))
+
+
+def _key(trial: PlannedTrial) -> Key:
+    network = trial.network.value if trial.network is not None else ""
+    return trial.device, trial.activity, trial.channel.value, network
+
+
+def _key_of(row: Mapping[str, str]) -> Key:
+    names = ("device", "activity", "channel", "network")
+    device, activity, channel, network = (row.get(n) or "" for n in names)
+    return device, activity, channel, network
+
+
+def _cells(
+    needed: Counter[Key], ended: Iterable[tuple[Key, Outcome | None]]
+) -> tuple[Cell, ...]:
+    outcomes: dict[Key, Counter[str]] = {}
+    for key, outcome in ended:
         if outcome is not None:
-            ended.setdefault(key, Counter())[outcome.value] += 1
+            outcomes.setdefault(key, Counter())[outcome.value] += 1
     return tuple(
         Cell(
-            device=device,
-            activity=activity,
-            channel=channel,
-            network=network,
-            needed=n,
-            outcomes=dict(ended.get((device, activity, channel, network), {})),
+            device=key[0],
+            activity=key[1],
+            channel=key[2],
+            network=key[3],
+            needed=needed.get(key, 0),
+            outcomes=dict(outcomes.get(key, {})),
         )
-        for (device, activity, channel, network), n in sorted(needed.items())
+        for key in sorted(needed.keys() | outcomes.keys())
     )

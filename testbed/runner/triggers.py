@@ -64,7 +64,9 @@ class Trigger:
         return f"every {self.every_s:g} s from {at}"
 
 
-def trigger_of(at: str | None, every: str | None, cron: str | None, now_ns: int) -> Any:
+def trigger_of(
+    at: str | None, every: str | None, cron: str | None, now_ns: int
+) -> Trigger:
     """Return the trigger that the options of a command describe.
 
     Raises ConfigError, one sentence, where they do not describe one.
@@ -100,7 +102,7 @@ def parse_time(text: str, now_ns: int) -> int:
     another text, and for a time that is over.
     """
     if text == "now":
-        return now_ns
+        return now_ns // 10**9 * 10**9
     now = datetime.fromtimestamp(now_ns // 10**9, tz=UTC)
     clock = _CLOCK.match(text)
     try:

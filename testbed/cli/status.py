@@ -1,0 +1,209 @@
+"""`status`: what a campaign has come to, once or again and again."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from testbed.cli.options import AsJson
+from testbed.cli.places import OutFolder, Place, journal_of, latest_campaign
+from testbed.cli.plan import LAB, LabFile
+from testbed.cli.reading import duration
+from testbed.cli.timing import controller_clock
+from testbed.errors import ConfigError
+from testbed.model.load import load_lab
+from testbed.model.profile import DeviceProfile
+from testbed.runner.fold import fold
+from testbed.runner.folder import ACTIVITIES, load_frozen, load_inputs
+from testbed.runner.holding import leased
+from testbed.runner.journal import Journal, JournalStore, open_to_read
+from testbed.runner.leases import holder_of
+from testbed.runner.site import Settings
+from testbed.runner.status import Status, status_of, status_of_log
+
+_EVERY_S = 1.0  # between two looks of --watch on a terminal
+_QUIET_S = 5.0  # plain lines come no faster
+_OVER = ("closed", "not run here")
+_WIDE = 110
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(status)
+
+
+def status(
+    campaign: Annotated[
+        str | None, typer.Argument(help="Name or folder; by default the latest.")
+    ] = None,
+    lab: LabFile = LAB,
+    out: OutFolder = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again until it is closed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a campaign has come to: outcomes, coverage, time left."""
+    if campaign is None:
+        campaign = latest_campaign(lab, out)
+    folder = _folder(campaign, lab, out)
+    journal = journal_of(folder, lab, out)
+    if journal is None:
+        _show_log(folder, as_json=as_json)
+        return
+    with _looking(folder, journal) as look:
+        if watch:
+            _watch(look, as_json=as_json)
+        elif as_json:
+            print(json.dumps(look.now().plain(), indent=2))
+        else:
+            _print(look.now(), look.form)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """Looks at one campaign, without changing a thing."""
+
+    folder: Path
+    form: str
+    leased: str
+    profiles: dict[str, DeviceProfile]
+    store: JournalStore
+
+    def now(self) -> Status:
+        """Return what the campaign has come to by now."""
+        clock = controller_clock()
+        holder = holder_of(self.store, self.leased)
+        name = self.folder.name
+        held = holder is not None and holder.is_at(name, clock.now_ns())
+        return status_of(
+            name,
+            fold(Journal(self.store, name).read()),
+            self.profiles,
+            max_attempts=Settings().max_attempts,
+            is_held=held,
+            now_ns=clock.now_ns() if held and self.form == "live" else None,
+        )
+
+
+@contextmanager
+def _looking(folder: Path, journal: str) -> Iterator[_Look]:
+    the_lab, profiles = load_frozen(folder)
+    form = str(load_inputs(folder)["form"])
+    with open_to_read(journal, controller_clock()) as store:
+        yield _Look(
+            folder=folder,
+            form=form,
+            leased=leased(form, folder.name, the_lab.lab),
+            profiles=profiles,
+            store=store,
+        )
+
+
+def _folder(campaign: str, lab: Path, out: Path | None) -> Path:
+    folder = Path(campaign)
+    if folder.is_dir():
+        return folder.resolve()
+    captures = Place.of(load_lab(lab), out).captures
+    if not (captures / campaign).is_dir():
+        known = sorted(p.parent.name for p in captures.glob("*/campaign.yaml"))
+        there = f"; there are: {', '.join(known[-5:])}" if known else ""
+        raise ConfigError(f"{campaign!r} is not a campaign in {captures}{there}")
+    return (captures / campaign).resolve()
+
+
+def _show_log(folder: Path, *, as_json: bool) -> None:
+    """Show a campaign that no journal here knows, by its activity log."""
+    frozen = load_inputs(folder)
+    found = status_of_log(
+        str(frozen["campaign"]),
+        folder / ACTIVITIES,
+        simulated=bool(frozen.get("simulated", False)),
+    )
+    if as_json:
+        print(json.dumps(found.plain(), indent=2))
+        return
+    if frozen.get("form") == "imported":
+        why = "was imported, nothing was run"
+    else:
+        why = "was run elsewhere, no journal here knows it"
+    print(f"{found.campaign}: {why}; {folder / ACTIVITIES} holds {found.n_done} trials")
+    if found.cells:
+        _console().print(_table(found))
+
+
+def _watch(look: _Look, *, as_json: bool) -> None:
+    """Look again and again until the campaign is closed."""
+    clock = controller_clock()
+    if as_json or not sys.stdout.isatty():
+        last = ""
+        while True:
+            found = look.now()
+            line = json.dumps(found.plain()) if as_json else " ".join(_lines(found, ""))
+            if line != last:
+                print(line, flush=True)
+            last = line
+            if found.state in _OVER:
+                return
+            clock.sleep(_QUIET_S)
+    with Live(console=_console(), auto_refresh=False) as live:
+        while True:
+            found = look.now()
+            table = _table(found)
+            table.title = "\n".join(_lines(found, look.form))
+            live.update(table, refresh=True)
+            if found.state in _OVER:
+                return
+            clock.sleep(_EVERY_S)
+
+
+def _print(found: Status, form: str) -> None:
+    for line in _lines(found, form):
+        print(line)
+    _console().print(_table(found))
+
+
+def _lines(found: Status, form: str) -> list[str]:
+    said = f"{found.campaign}: {found.state}, {found.n_done} of {found.n_trials} trials"
+    if found.n_void:
+        said += f", {found.n_void} voided and done again"
+    lines = [said]
+    for one in found.paused:
+        target = f" {one.target}" if one.target else ""
+        lines.append(f"waiting: {one.condition}{target}: {one.detail}")
+    if found.left_s:
+        virtual = " of virtual time" if form == "fast" else ""
+        lines.append(f"time left: about {duration(found.left_s)}{virtual}")
+    return lines
+
+
+def _table(found: Status) -> Table:
+    table = Table(title_justify="left", title_style="")
+    for name in ("device", "activity", "channel"):
+        table.add_column(name)
+    for name in ("needed", "labelled", "no effect", "failed", "aborted"):
+        table.add_column(name, justify="right")
+    for cell in found.cells:
+        way = f"{cell.channel} ({cell.network})" if cell.network else cell.channel
+        outcomes = ("no_effect", "failed", "aborted")
+        table.add_row(
+            cell.device,
+            cell.activity,
+            way,
+            str(cell.needed or ""),
+            str(cell.labelled),
+            *(str(cell.outcomes.get(o) or "") for o in outcomes),
+        )
+    return table
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
