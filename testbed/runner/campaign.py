@@ -42,7 +42,7 @@ from testbed.runner.ready import (
     check_space,
     render_sentences,
 )
-from testbed.runner.records import plan_from, plan_text
+from testbed.runner.records import plan_text
 from testbed.runner.rounds import Rounds
 from testbed.runner.site import Site
 from testbed.runner.stop import StoppedError
@@ -150,15 +150,7 @@ class _Campaign:
         )
 
     def run(self, ended: Callable[[Ended], None], say: Callable[[str], None]) -> Result:
-        state = self._state()
-        plan = plan_from(plan_text(self._inputs.plan))  # as the next run reads it
-        left = plan.trials
-        if state.plan is not None:
-            plan, left = state.plan, left_to_do(state, self._max_attempts())
-        check_instruments(self._site, left)
-        # First: what is planned must be there to be resumed, whenever we are killed.
-        self._freeze(plan)
-        self._plan_or_void()
+        self._begin()
         interrupted = False
         try:
             self._work(ended, say)
@@ -186,20 +178,26 @@ class _Campaign:
     def _state(self) -> CampaignState:
         return fold(self._journal.read())
 
-    def _max_attempts(self) -> int:
-        return self._means.settings.max_attempts
+    def _begin(self) -> None:
+        """Freeze the inputs and journal the plan, or void what was half done.
 
-    def _plan_or_void(self) -> None:
-        """Journal the plan when there is none, else void what was half done."""
+        The plan comes last: once it is there, so is all that resume needs.
+        """
         state = self._state()
         if state.plan is None:
+            check_instruments(self._site, self._inputs.plan.trials)
+            self._freeze(self._inputs.plan)
             self._write_plan(self._inputs.plan)
+            return
         for attempt in state.open_attempts():
             self._void(
                 attempt.started.trial,
                 attempt.started.attempt,
                 "the controller ended in the middle of it",
             )
+        max_attempts = self._means.settings.max_attempts
+        check_instruments(self._site, left_to_do(self._state(), max_attempts))
+        self._freeze(state.plan)
 
     def _write_plan(self, plan: Plan) -> None:
         self._journal.write(
