@@ -1,10 +1,23 @@
 """Which faults of the virtual lab are active: by the lab file's script, or by hand."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.clock import Clock
 from testbed.model.lab import Fault
+from testbed.model.types import parse_seconds
+
+FOR_EVER_NS = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spell:
+    """When a scripted fault holds: [begin_ns, end_ns)."""
+
+    begin_ns: int
+    end_ns: int
+    value: str
 
 
 class FaultScript:
@@ -40,6 +53,23 @@ class FaultScript:
             return None
         return self._begun_ns + round(fault.at * 1e9)
 
+    def spells(self, kind: str, target: str) -> list[Spell]:
+        """Return when the faults of a kind hold by the script; none before `begin`."""
+        begun_ns = self._begun_ns
+        if begun_ns is None:
+            return []
+        return [
+            Spell(
+                begin_ns=begun_ns + round(fault.at * 1e9),
+                end_ns=FOR_EVER_NS
+                if fault.until is None
+                else begun_ns + round(fault.until * 1e9),
+                value=fault.value,
+            )
+            for fault in self._faults
+            if fault.kind == kind and fault.target in (None, target)
+        ]
+
     def _scripted(self, kind: str, target: str) -> Fault | None:
         begun_ns = self._begun_ns
         elapsed_s = 0.0 if begun_ns is None else (self._clock.now_ns() - begun_ns) / 1e9
@@ -60,3 +90,10 @@ class FaultScript:
             except OSError:
                 continue
         return None
+
+
+def step_s(value: str) -> float:
+    """Return by how much a `clock_step` goes; '-3 s' goes back."""
+    text = value.strip() or "1 s"
+    size_s = parse_seconds(text.removeprefix("-").strip())
+    return -size_s if text.startswith("-") else size_s

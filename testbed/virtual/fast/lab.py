@@ -12,6 +12,7 @@ live lab; use them from one thread.
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ from testbed.clock import VirtualClock
 from testbed.errors import LabError
 from testbed.model.lab import Lab, Virtual
 from testbed.model.profile import DeviceProfile
+from testbed.virtual.fast.around import Around
 from testbed.virtual.fast.calls import plug_call
 from testbed.virtual.fast.capture import FastCapture, SkewedClock
 from testbed.virtual.fast.phone import FastPhone
@@ -27,9 +29,11 @@ from testbed.virtual.fast.recorder import Depth, Recorder
 from testbed.virtual.fast.truth import Truth
 from testbed.virtual.fast.voice import FastVoice
 from testbed.virtual.fast.wire import Network, Wire
-from testbed.virtual.faults import FaultScript
+from testbed.virtual.faults import FaultScript, step_s
 from testbed.virtual.house import House, Scene
 from testbed.virtual.house.catalogue import WAKE_WORDS
+from testbed.virtual.house.hosts import DEVICES, PLUGS, ROUTER
+from testbed.virtual.house.scene import CUT_OFF
 from testbed.virtual.house.unit import generator
 from testbed.virtual.phone.screens import AppScreens
 from testbed.virtual.wemo.relay import DeviceRelay, FeedingRelay, Relay
@@ -119,20 +123,20 @@ def open_fast_lab(
         raise LabError(f"lab {lab.lab!r} is not virtual; run it without --fast")
     clock, ground = VirtualClock(start_ns), Truth(truth)
     behind = _open_house(lab.virtual, profiles, seed, clock, ground, depth)
-    scene, recorder = behind.scene, behind.recorder
-    rng = generator("phone", seed, start_ns)
+    scene, recorder, wrong = behind.scene, behind.recorder, lab.virtual.router_clock
     return FastLab(
-        phone=FastPhone(behind.screens, clock, rng),
+        phone=FastPhone(behind.screens, clock, generator("phone", seed, start_ns)),
         voice=FastVoice(scene, clock, generator("voice", seed, start_ns), WAKE_WORDS),
         plugs=_plugs(lab, scene, clock, recorder, seed),
         capture_point=FastCapture(
             lab.router,
             recorder,
             clock,
-            router_clock=SkewedClock(lab.virtual.router_clock, start_ns),
+            router_clock=SkewedClock(wrong, start_ns, _steps(behind.script)),
             truth=ground,
             rng=generator("router", seed, start_ns),
             folder=truth / "router",
+            around=_around(behind, clock, profiles),
         ),
         clock=clock,
         beacons=FastBeacons(recorder, clock),
@@ -152,6 +156,7 @@ class _Behind:
     recorder: Recorder
     scene: Scene
     screens: AppScreens
+    script: FaultScript
 
 
 def _open_house(
@@ -165,10 +170,11 @@ def _open_house(
     start_ns = clock.now_ns()
     # The lab file says which copies of the devices stand here, the seed what they do.
     house = House(virtual.seed, profiles, run=f"{seed} {start_ns}")
-    wire = Wire(_network(virtual, profiles), generator("wire", seed, start_ns))
-    recorder = Recorder(house, wire, start_ns, depth)
     faults = FaultScript(virtual.faults, clock)
     faults.begin()
+    network = _network(virtual, profiles, faults)
+    wire = Wire(network, generator("wire", seed, start_ns))
+    recorder = Recorder(house, wire, start_ns, depth)
     scene = Scene(
         house,
         clock,
@@ -180,15 +186,46 @@ def _open_house(
     versions = {p.app.package: p.app.version for p in profiles.values() if p.app}
     screens = AppScreens(scene, clock, versions)
     recorder.phone_network = lambda: screens.network
-    return _Behind(house=house, recorder=recorder, scene=scene, screens=screens)
+    return _Behind(
+        house=house, recorder=recorder, scene=scene, screens=screens, script=faults
+    )
 
 
-def _network(virtual: Virtual, profiles: Mapping[str, DeviceProfile]) -> Network:
+def _around(
+    behind: _Behind, clock: VirtualClock, profiles: Mapping[str, DeviceProfile]
+) -> Around:
+    return Around(
+        script=behind.script,
+        clock=clock,
+        macs={profile.mac: name for name, profile in profiles.items()},
+        silent_ns=behind.recorder.silent_ns.get,
+    )
+
+
+def _steps(script: FaultScript) -> list[tuple[int, int, int]]:
+    return [
+        (spell.begin_ns, spell.end_ns, round(step_s(spell.value) * 1e9))
+        for spell in script.spells("clock_step", ROUTER)
+    ]
+
+
+def _network(
+    virtual: Virtual, profiles: Mapping[str, DeviceProfile], script: FaultScript
+) -> Network:
+    def spells(kind: str, target: str) -> list[tuple[int, int]]:
+        return [(s.begin_ns, s.end_ns) for s in script.spells(kind, target)]
+
     return Network(
         wan_delay_s=virtual.wan_delay,
         # Each way loses its share, and a lost acknowledgement may cost a segment too.
         loss=2 * virtual.wan_loss,
         macs={name: profile.mac for name, profile in profiles.items()},
+        cut_off={
+            node: [one for kind in CUT_OFF for one in spells(kind, node)]
+            for node in DEVICES
+        }
+        | {plug: spells("plug_unreachable", plug) for plug in PLUGS},
+        dark=spells("internet_down", ROUTER),
     )
 
 
@@ -206,9 +243,19 @@ def _plugs(
             node = name
         rng = generator("plug", seed, clock.now_ns(), name)
         plugs[name] = FastPlug(
-            name, relay, clock, rng, _caller(node, recorder, clock, seed)
+            name,
+            relay,
+            clock,
+            rng,
+            _caller(node, recorder, clock, seed),
+            fault=partial(_fault_of, scene, (name, node)),
         )
     return plugs
+
+
+def _fault_of(scene: Scene, names: tuple[str, str], kind: str) -> str | None:
+    found = (scene.fault(kind, name) for name in names)
+    return next((value for value in found if value is not None), None)
 
 
 def _caller(node: str, recorder: Recorder, clock: VirtualClock, seed: int) -> Call:

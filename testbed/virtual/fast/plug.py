@@ -10,24 +10,41 @@ from collections.abc import Callable
 from numpy.random import Generator
 
 from testbed.clock import Clock
-from testbed.errors import DriverNoEffectError
+from testbed.errors import (
+    DriverGarbledError,
+    DriverNoEffectError,
+    DriverTimeoutError,
+)
 from testbed.model.protocols import Bracket
+from testbed.virtual.house.scene import CUT_OFF
 from testbed.virtual.wemo.relay import Meter, Relay, insight_params
 
 _ANSWER_S = (0.012, 0.045)  # one SOAP call
+_FOUND_S = 6.0  # how long the real driver looks for a plug
+_UNREACHABLE = ("plug_unreachable", *CUT_OFF)
 Call = Callable[[str, str, str], None]
+FaultOfPlug = Callable[[str], str | None]
 
 
 class FastPlug:
     """A `PowerSwitch` and `PowerMeter`.
 
+    fault  asked for what is wrong with the plug: a kind -> its value, or None
     call  called with action, the plug's answer, and XML of the arguments, for each call
           that crosses the LAN
     """
 
     def __init__(
-        self, name: str, relay: Relay, clock: Clock, rng: Generator, call: Call
+        self,
+        name: str,
+        relay: Relay,
+        clock: Clock,
+        rng: Generator,
+        call: Call,
+        *,
+        fault: FaultOfPlug = lambda kind: None,
     ) -> None:
+        self._fault = fault
         self._name = name
         self._relay = relay
         self._clock = clock
@@ -69,8 +86,25 @@ class FastPlug:
         self._ask()
         return self._read() / 1000.0
 
+    def alive(self) -> bool:
+        """Say whether something listens where the plug is."""
+        return not self._is_unreachable()
+
     def close(self) -> None:
         """Leave."""
+
+    def _is_unreachable(self) -> bool:
+        return any(self._fault(kind) is not None for kind in _UNREACHABLE)
+
+    def _require(self) -> None:
+        if self._is_unreachable():
+            self._clock.sleep(_FOUND_S)
+            reason = "no WeMo answers; is it on and in the network?"
+            raise DriverTimeoutError(self._name, "connect", reason)
+        if self._fault("api_garbled") is not None:
+            raise DriverGarbledError(
+                self._name, "connect", "its answer is not that of a WeMo"
+            )
 
     def _ask(self) -> bool:
         """Return the state that the plug reports."""
@@ -82,6 +116,7 @@ class FastPlug:
 
     def _read(self) -> int:
         """Return the meter's reading in mW."""
+        self._require()
         power_mw = self._meter.read_mw()
         params = insight_params(self._relay, power_mw, self._clock.now_ns())
         self._call("GetInsightParams", params, "")

@@ -39,6 +39,7 @@ class Recorder:
         self._heap: list[tuple[int, str, Exchange]] = []
         self._sources: dict[str, tuple[int, Iterator[tuple[float, Exchange]]]] = {}
         self.causes: list[Cause] = []
+        self.silent_ns: dict[str, int] = {}  # device without power -> since when
         for name in house.sources:
             self._begin_background(name, start_ns)
 
@@ -53,6 +54,7 @@ class Recorder:
     def silence(self, device: str, at_ns: int) -> None:
         """Cut a device's power."""
         self._draw_background(at_ns)
+        self.silent_ns[device] = at_ns
         self._sources.pop(device, None)
         self._heap = [entry for entry in self._heap if entry[1] != device]
         heapq.heapify(self._heap)
@@ -63,6 +65,7 @@ class Recorder:
         if device in self._sources:
             return
         self._wire.wake(device, at_ns)
+        self.silent_ns.pop(device, None)
         number = self.causes[-1].number if self.causes else 0
         for exchange in self._house.boot(device):
             if self._depth is Depth.PACKETS:

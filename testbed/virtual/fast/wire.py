@@ -5,7 +5,7 @@ connections stay open from one exchange to the next; power off ends them silentl
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -15,7 +15,14 @@ from testbed.virtual.fast import tls
 from testbed.virtual.fast.frames import ACK, FIN, SYN, TCP, UDP, Packet, Way
 from testbed.virtual.fast.line import Line, Path, Write
 from testbed.virtual.fast.neighbours import Neighbours
-from testbed.virtual.house.hosts import MDNS, MULTICAST, NODES, ROUTER, address
+from testbed.virtual.house.hosts import (
+    CLOUD,
+    MDNS,
+    MULTICAST,
+    NODES,
+    ROUTER,
+    address,
+)
 from testbed.virtual.traffic import Exchange, Transport
 
 _LAN_NS = 500_000
@@ -53,12 +60,16 @@ class _Connection:
 class Network:
     """What lies between the ends: one-way delay to the cloud, share of lost segments.
 
-    macs  MAC addresses of nodes whose profile says something else than `hosts`
+    macs     MAC addresses of nodes whose profile says something else than `hosts`
+    cut_off  node -> when it is off the network: begin and end, ns
+    dark     when nothing comes from the cloud
     """
 
     wan_delay_s: float = 0.018
     loss: float = 0.01
     macs: Mapping[str, str] = field(default_factory=dict)
+    cut_off: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    dark: Sequence[tuple[int, int]] = ()
 
 
 class Wire:
@@ -72,6 +83,12 @@ class Wire:
         self._active: dict[int, _Connection] = {}
         self._held: list[Packet] = []
         self._dead: dict[bytes, list[tuple[int, int]]] = {}
+        self._cut_off = {
+            ipaddress.ip_address(address(n)).packed: spells
+            for n, spells in network.cut_off.items()
+            if spells
+        }
+        self._cloud = {ipaddress.ip_address(ip).packed for ip in CLOUD.values()}
         own = {n: ipaddress.ip_address(NODES[n].ip).packed for n in NODES}
         self._neighbours = Neighbours({self._mac(n): ip for n, ip in own.items()})
 
@@ -124,12 +141,18 @@ class Wire:
             if not connection.entries:
                 del self._active[key]
         packets.sort(key=itemgetter(0))
-        if self._dead:
+        if self._has_outages:
             packets = [p for p in packets if self._alive(p)]
         cut = _first_at(packets, until_ns)
         self._held = packets[cut:]
         packets = self._neighbours.among(packets[:cut], until_ns)
-        return [p for p in packets if self._alive(p)] if self._dead else packets
+        if not self._has_outages:
+            return packets
+        return [p for p in packets if self._alive(p)]
+
+    @property
+    def _has_outages(self) -> bool:
+        return bool(self._dead or self._cut_off or self._network.dark)
 
     def _advance(
         self, connection: _Connection, until_ns: int, packets: list[Packet]
@@ -312,11 +335,11 @@ class Wire:
 
     def _alive(self, packet: Packet) -> bool:
         way = packet.way
+        spells = list(self._network.dark) if way.source_ip in self._cloud else []
         for ip in (way.source_ip, way.target_ip):
-            for start_ns, end_ns in self._dead.get(ip, ()):
-                if start_ns <= packet.time_ns < end_ns:
-                    return False
-        return True
+            spells += self._dead.get(ip, ())
+            spells += self._cut_off.get(ip, ())
+        return not any(begin <= packet.time_ns < end for begin, end in spells)
 
 
 def _first_at(packets: list[Packet], time_ns: int) -> int:

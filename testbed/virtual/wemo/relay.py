@@ -35,6 +35,9 @@ class Relay(Protocol):
     def changed_ns(self) -> int:
         """Return when the reported state changed last, lab clock."""
 
+    def is_garbled(self) -> bool:
+        """Return whether what is said in the network is nonsense."""
+
 
 class FeedingRelay:
     """Mains of one device. `lying_plug` and `stuck_plug` of the plug's name apply."""
@@ -80,6 +83,10 @@ class FeedingRelay:
     def changed_ns(self) -> int:
         """Return when the reported state changed last, lab clock."""
         return self._changed_ns
+
+    def is_garbled(self) -> bool:
+        """Return whether what is said in the network is nonsense."""
+        return self._stage.fault("api_garbled", self._plug) is not None
 
     def _tell(self, on: bool, now_ns: int) -> None:
         if self._feeds is not None:
@@ -163,6 +170,10 @@ class DeviceRelay:
         with self._lock:
             self._state()
             return self._changed_ns
+
+    def is_garbled(self) -> bool:
+        """Return whether what is said in the network is nonsense."""
+        return self._faulty("api_garbled")
 
     def _state(self) -> bool:
         on = self.closed() if self._lie is None else self._lie

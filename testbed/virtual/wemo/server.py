@@ -32,6 +32,7 @@ from testbed.virtual.wemo.relay import (
 )
 
 _SOAP_ACTION = re.compile(r'^"?([^"#]+)#(\w+)"?$')
+_GARBAGE = "<html><body>502 <b>Bad gateway</body>"  # of some proxy, say
 _WANTED = re.compile(r"<BinaryState>\s*([01])\s*</BinaryState>")
 
 _log = logging.getLogger(__name__)
@@ -95,6 +96,8 @@ class Wemo:
             writer.close()
 
     def _answer(self, request: Request) -> Answer:
+        if self._relay.is_garbled():
+            return Answer(body=_GARBAGE)
         match request.method:
             case "GET":
                 return self._describe(request.path)
