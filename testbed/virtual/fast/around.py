@@ -80,5 +80,5 @@ class Around:
         """Say whether a TCP connection from the router to it opens."""
         self.answer(f"connect to {host_port}")
         host = host_port.rpartition(":")[0]
-        there = host in CLOUD or host in CLOUD.values()
+        there = host in CLOUD or host.startswith(("198.51.100.", "203.0.113."))
         return there and self.script("internet_down", ROUTER) is None
