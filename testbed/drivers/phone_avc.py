@@ -14,17 +14,11 @@ from typing import Self, TypeVar
 from testbed.clock import Clock, wait_until
 from testbed.drivers import phone_facts
 from testbed.drivers.adb_server import AdbServer
-from testbed.drivers.phone_client import Session, View
-from testbed.drivers.phone_find import (
-    Found,
-    find_point,
-    find_view,
-    is_package,
-    is_passing,
-    typing_command,
-    words,
-)
+from testbed.drivers.phone_client import Session
+from testbed.drivers.phone_find import Finder
 from testbed.drivers.phone_link import READY_S, PhoneLink
+from testbed.drivers.phone_screen import Screen
+from testbed.drivers.phone_words import is_package, typing_command
 from testbed.drivers.registry import Driver
 from testbed.errors import (
     DriverNoEffectError,
@@ -32,6 +26,7 @@ from testbed.errors import (
     DriverTimeoutError,
 )
 from testbed.model.inspection import AppFacts, PhoneFacts, Sighting
+from testbed.model.interrupts import covers, has_failed, is_of_system
 from testbed.model.lab import PhoneAt
 from testbed.model.protocols import Bracket, Evidence
 from testbed.model.steps import Selector, Step
@@ -43,11 +38,8 @@ _log = logging.getLogger(__name__)
 # (a guess until then). It only shifts the estimate inside the bracket.
 TOUCH_LEAD_NS = 25_000_000
 _CALL_S = 15.0
-_DUMP_S = 10.0  # uiautomator takes up to 4 s on a real phone
 _POLL_S = 0.05
-_POINT_AFTER_S = 3.0  # how long the other rungs are tried before a bare point is used
 _SWIPE_MS = 300
-_SEEN_CHARACTERS = 200
 _NETWORK_S = 10.0
 _KEYS = {"back": "KEYCODE_BACK", "home": "KEYCODE_HOME", "enter": "KEYCODE_ENTER"}
 _Answer = TypeVar("_Answer")
@@ -69,16 +61,15 @@ class AndroidPhone:
         call_timeout_s: float = _CALL_S,
         on_close: Callable[[], None] | None = None,
     ) -> None:
-        self.expect(interrupts)
         self._link = link
+        self._screen = Screen(link)
         self._clock = clock
         self._call_s = call_timeout_s
         self._on_close = on_close
         self._lock = threading.RLock()
         self._name = f"phone {link.serial}"
-        self._package = ""  # of the app that was opened last
-        self._shown: tuple[View, ...] = ()  # the last dump since the last act
-        self._closed: list[str] = []  # pop-ups closed since the step began
+        self._finder = Finder(self._name, self._screen, clock, touch=self._touch)
+        self.expect(interrupts)
 
     def __enter__(self) -> Self:
         """Return the phone."""
@@ -104,20 +95,24 @@ class AndroidPhone:
 
         interrupts  steps with a tap; other steps have no selector and are left out
         """
-        self._popups = tuple(s.tap for s in interrupts if s.tap is not None)
+        self._finder.expect(interrupts)
 
     def perform(self, step: Step) -> Bracket:
         """Do one step; return once the phone has done it.
 
-        `instant_ns` of a tap is the estimated touch-down; `detail` says which rung of
-        the ladder was used and which pop-ups were closed. Nothing is ever repeated.
+        `instant_ns` of a tap is the estimated touch-down. `detail` says which rung of
+        the ladder was used, as `fallback` why it was not the first, and as `interrupt`
+        which pop-ups were closed. Nothing is ever repeated.
+
+        Raises DriverError when an app crashes or does not respond meanwhile, and when
+        a dialog of Android came up under the touch that is the trigger.
         """
         with self._lock:
-            self._closed = []
+            self._finder.closed.clear()
             if step.open_app is not None:
                 return self._open_app(step.open_app, step.within)
             if step.tap is not None:
-                return self._tap(step.tap, step.within)
+                return self._tap(step.tap, step.within, is_trigger=step.trigger)
             if step.wait_for is not None:
                 return self._wait_for(step.wait_for, step.within)
             return self._input(step)
@@ -125,16 +120,18 @@ class AndroidPhone:
     def see(self, selector: Selector, within_s: float) -> bool:
         """Say whether the selector matches the screen within `within_s` seconds.
 
-        A rung that is a point matches nothing.
+        A rung that is a point matches nothing. Raises DriverError when an app crashes
+        or does not respond meanwhile.
         """
         with self._lock:
-            return self._find(selector, within_s, still=False, points=False) is not None
+            self._finder.closed.clear()
+            return self._finder.find(selector, within_s, touch=False) is not None
 
     def evidence(self) -> Evidence:
         """Return what the screen shows now: a PNG and the XML of the view tree."""
 
         def look(session: Session) -> Evidence:
-            image = session.client.takeSnapshot(reconnect=True)
+            image = session.picture()
             session.dump()
             file = io.BytesIO()
             image.convert("RGB").save(file, format="PNG", compress_level=3)
@@ -170,10 +167,9 @@ class AndroidPhone:
     def sight(self, selectors: Sequence[Selector]) -> tuple[Sighting | None, ...]:
         """Find selectors on the screen as it is now; a bare point means no view."""
         with self._lock:
-            views = self._dump("look at the screen")
-            found = [find_view(s, views, self._package) for s in selectors]
+            found = self._finder.sight(selectors)
         return tuple(
-            Sighting(rung=f.rung, text=f.text, point=f.point) if f else None
+            Sighting(rung=f.rung.name, text=f.text, point=f.point) if f else None
             for f in found
         )
 
@@ -204,35 +200,55 @@ class AndroidPhone:
     def _open_app(self, package: str, within_s: float) -> Bracket:
         request = f"open {package}"
         self._check_package(package, request)
+        screen = self._screen
         bracket = self._stamped(request, lambda s: s.start(package))
-        self._package = package
+        self._finder.package = package
         end_s = self._clock.monotonic_s() + within_s
-        while not any(v.package == package for v in self._dump(request)):
-            self._close_popups()
+        while not self._is_in_front(request):
+            self._finder.close_popups(request)
             if self._clock.monotonic_s() >= end_s:
-                seen = self._shown[0].package if self._shown else "nothing"
-                reason = f"not in front within {within_s:g} s; the screen shows {seen}"
+                reason = self._finder.not_open(within_s)
                 raise DriverTimeoutError(self._name, request, reason)
             self._clock.sleep(_POLL_S)
+        screen.remember()
         return self._reported(bracket, {"package": package})
 
-    def _tap(self, selector: Selector, within_s: float) -> Bracket:
-        request = f"tap {words(selector)}"
-        found = self._find(selector, within_s, still=True, points=True)
-        if found is None:
-            raise self._not_there(request, within_s)
-        bracket = self._touch(request, found)
-        x, y = found.point
-        return self._reported(bracket, {"rung": found.rung, "point": f"{x},{y}"})
+    def _is_in_front(self, request: str) -> bool:
+        views = self._screen.look(request)
+        if self._screen.focus:
+            return self._screen.package == self._finder.package
+        return any(v.package == self._finder.package for v in views)
+
+    def _tap(self, selector: Selector, within_s: float, *, is_trigger: bool) -> Bracket:
+        request = f"tap {selector.words()}"
+        hit = self._finder.find(selector, within_s, touch=True)
+        if hit is None:
+            raise self._finder.not_there(request, selector, within_s)
+        before = self._screen.package
+        bracket = self._touch(request, hit.point)
+        self._check_cover(request, before, is_trigger=is_trigger)
+        return self._reported(bracket, hit.detail())
+
+    def _check_cover(self, request: str, before: str, *, is_trigger: bool) -> None:
+        """Raise DriverRefusedError when a dialog of Android came up under the touch.
+
+        The touch may have landed on it, so that nothing is known of its effect.
+        """
+        focus = self._screen.window(request, self._call_s)
+        cover = covers(focus, before)
+        if cover and (has_failed(focus) or (is_trigger and is_of_system(focus))):
+            reason = f"{cover} came up at the touch, which may have landed on it"
+            raise DriverRefusedError(self._name, request, reason)
 
     def _wait_for(self, selector: Selector, within_s: float) -> Bracket:
         issue_ns = self._clock.now_ns()
-        found = self._find(selector, within_s, still=False, points=False)
-        if found is None:
-            raise self._not_there(f"wait for {words(selector)}", within_s)
+        hit = self._finder.find(selector, within_s, touch=False)
+        if hit is None:
+            request = f"wait for {selector.words()}"
+            raise self._finder.not_there(request, selector, within_s)
         now_ns = self._clock.now_ns()
         bracket = Bracket(issue_ns=issue_ns, return_ns=now_ns, instant_ns=now_ns)
-        return self._reported(bracket, {"rung": found.rung})
+        return self._reported(bracket, hit.detail())
 
     def _input(self, step: Step) -> Bracket:
         if step.type is not None:
@@ -245,64 +261,8 @@ class AndroidPhone:
         start, end = step.swipe
         return self._stamped("swipe", lambda s: s.client.drag(start, end, _SWIPE_MS))
 
-    def _find(
-        self, selector: Selector, within_s: float, *, still: bool, points: bool
-    ) -> Found | None:
-        """Poll the screen until the ladder matches; None when it does not in time.
-
-        still   require the same place in two dumps in a row: nothing moves any more
-        points  whether a bare point counts, once the other rungs had their time
-        """
-        request = f"look for {words(selector)}"
-        start_s = self._clock.monotonic_s()
-        point = find_point(selector) if points else None
-        patience_s = (
-            0.0 if len(selector.any) == 1 else min(_POINT_AFTER_S, within_s / 2)
-        )
-        last = find_view(selector, self._shown, self._package)
-        while True:
-            self._dump(request)
-            closed = self._close_popups()
-            found = find_view(selector, self._shown, self._package)
-            if found is not None and (not still or found == last):
-                return found
-            waited_s = self._clock.monotonic_s() - start_s
-            if point and not found and not closed and waited_s >= patience_s:
-                return point
-            if waited_s >= within_s:
-                return None
-            last = found
-            if found is None:
-                self._clock.sleep(_POLL_S)
-
-    def _dump(self, request: str) -> tuple[View, ...]:
-        """Return the screen; () when the phone could not say what it shows just now."""
-
-        def dump(session: Session) -> tuple[View, ...]:
-            try:
-                return session.dump()
-            except (RuntimeError, ValueError) as exc:
-                if not is_passing(exc):
-                    raise
-                _log.debug("%s: no dump: %s", self._name, exc)
-                return ()
-
-        self._shown = self._link.call(request, dump, timeout_s=_DUMP_S)
-        return self._shown
-
-    def _close_popups(self) -> bool:
-        """Touch the first declared pop-up that is shown; say whether one was."""
-        for selector in self._popups:
-            found = find_view(selector, self._shown, self._package)
-            if found is not None:
-                self._touch(f"close a pop-up by {words(selector)}", found)
-                _log.info("%s: closed a pop-up by %s", self._name, words(selector))
-                self._closed.append(words(selector))
-                return True
-        return False
-
-    def _touch(self, request: str, found: Found) -> Bracket:
-        x, y = found.point
+    def _touch(self, request: str, point: tuple[int, int]) -> Bracket:
+        x, y = point
         return self._stamped(
             request, lambda s: s.client.touch(x, y), lead_ns=TOUCH_LEAD_NS
         )
@@ -320,22 +280,16 @@ class AndroidPhone:
                 issue_ns=issue_ns, return_ns=return_ns, instant_ns=instant_ns
             )
 
-        self._shown = ()  # what was seen before the act says nothing about after it
+        self._screen.acted()  # even if it fails: it may have happened
         return self._call(request, timed)
 
     def _call(self, request: str, act: Callable[[Session], _Answer]) -> _Answer:
         return self._link.call(request, act, timeout_s=self._call_s)
 
     def _reported(self, bracket: Bracket, detail: dict[str, str]) -> Bracket:
-        if self._closed:
-            detail = {**detail, "interrupt": "; ".join(self._closed)}
+        if self._finder.closed:
+            detail = {**detail, "interrupt": "; ".join(self._finder.closed)}
         return replace(bracket, detail=detail)
-
-    def _not_there(self, request: str, within_s: float) -> DriverTimeoutError:
-        texts = [v.text or v.resource_id for v in self._shown]
-        seen = ", ".join(repr(t) for t in texts if t)[:_SEEN_CHARACTERS] or "nothing"
-        reason = f"not on the screen within {within_s:g} s; it shows {seen}"
-        return DriverTimeoutError(self._name, request, reason)
 
     def _check_package(self, package: str, request: str) -> None:
         if not is_package(package):

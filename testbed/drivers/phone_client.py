@@ -34,6 +34,8 @@ from testbed.drivers.adb_server import HOST
 _log = logging.getLogger(__name__)
 _MARK = b"testbed-status="
 _PACKAGE = "com.dtmilano.android"
+_FOCUS = re.compile(r"mCurrentFocus=Window\{\S+ \S+ ([^}]+)\}")
+_TRUNCATES = 24  # from this API on, AndroidViewClient empties the file before a dump
 
 # All that AndroidViewClient lets out for a phone or a server that misbehaves: it has no
 # errors of its own, and trips over answers that it does not expect.
@@ -181,8 +183,33 @@ class Session:
             text = self.client.output.decode(errors="replace").strip()
             raise RuntimeError(f"{command!r} ended with {self.client.status}: {text}")
 
+    def focus(self) -> str:
+        """Return the title of the window in front, '' when the phone does not say."""
+        for part in ("displays", "windows"):  # since Android 10, and before
+            text = self.client.shell(f"dumpsys window {part}")
+            if named := _FOCUS.search(text):
+                return str(named[1])
+        return ""
+
+    def size(self) -> tuple[int, int]:
+        """Return width and height of the screen in pixels, as it is held now."""
+        display = self.client.display
+        width, height = int(display["width"]), int(display["height"])
+        return (height, width) if display.get("orientation", 0) % 2 else (width, height)
+
+    def picture(self) -> Any:
+        """Return what the screen shows now as a PIL image."""
+        return self.client.takeSnapshot(reconnect=True)
+
     def dump(self) -> "tuple[View, ...]":
-        """Return what the screen shows now, never what it showed before."""
+        """Return what the screen shows now, never what it showed before.
+
+        The phone could say what it said before in two ways: the file of an earlier
+        dump (removed first, as AndroidViewClient does so from Android 7 on only), and
+        a tree that is itself old (see `phone_screen`).
+        """
+        if self.views.getSdkVersion() < _TRUNCATES:
+            self.client.shell("rm -f /sdcard/window_dump.xml")
         self.views.root, self.views.views = None, []
         self.views.dump(sleep=0)
         return tuple(
@@ -191,6 +218,7 @@ class Session:
                 text=v.getText() or "",
                 description=v.getContentDescription() or "",
                 package=v.map.get("package", ""),
+                kind=v.map.get("class", ""),
                 clickable=v.map.get("clickable") == "true",
                 bounds=v.getBounds(),
             )
@@ -207,19 +235,14 @@ class View:
     description: str
     package: str
     clickable: bool
+    kind: str = ""
     bounds: tuple[tuple[int, int], tuple[int, int]] = field(default=((0, 0), (0, 0)))
 
     @property
-    def centre(self) -> tuple[int, int]:
-        """Return the middle in pixels."""
+    def box(self) -> tuple[int, int, int, int]:
+        """Return left, top, right, bottom in pixels."""
         (left, top), (right, bottom) = self.bounds
-        return (left + right) // 2, (top + bottom) // 2
-
-    @property
-    def has_area(self) -> bool:
-        """Say whether there is something to touch."""
-        (left, top), (right, bottom) = self.bounds
-        return right > left and bottom > top
+        return left, top, right, bottom
 
 
 def open_session(serial: str, port: int, deadline: Deadline, adb: str) -> Session:

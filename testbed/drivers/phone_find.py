@@ -1,82 +1,172 @@
-"""Find what a selector means among the views of a dump."""
+"""Find on the phone's screen what a selector means, and close what is in the way."""
 
-import re
-import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Sequence
 
-from testbed.drivers.phone_client import View
-from testbed.model.steps import Rung, Selector
+from testbed.clock import Clock
+from testbed.drivers.phone_screen import Screen
+from testbed.errors import DriverRefusedError, DriverTimeoutError
+from testbed.model.interrupts import covers, find_interrupt
+from testbed.model.ladder import Hit, climb, doubts
+from testbed.model.steps import Selector, Step
 
-# What AndroidViewClient says when the phone could not tell what it shows this moment:
-# nothing was dumped, the screen did not come to rest, the file was being written.
-_PASSING = ("Empty UiAutomator dump", "refreshed too frequently", "valid XML", "line 1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Where to touch, in pixels, by which rung it was found, and what it says."""
-
-    rung: str
-    point: tuple[int, int]
-    text: str = field(default="", compare=False)
+_log = logging.getLogger(__name__)
+_POLL_S = 0.05
+_POINT_AFTER_S = 3.0  # how long the other rungs are tried before a bare point is used
+_N_CLOSED = 3  # how often one pop-up may be closed within one step
+_SEEN_CHARACTERS = 200
 
 
-def find_view(selector: Selector, views: Iterable[View], package: str) -> Found | None:
-    """Return what the first rung that matches means; points are no views.
+class Finder:
+    """Looks for selectors. The caller holds the phone.
 
-    Among several views that match, one that can be clicked is preferred.
-
-    package  completes an id that has no ':id/'
+    package  of the app that was opened last; completes an id that has no ':id/'
+    closed   the pop-ups that were closed since the caller emptied it, in words
     """
-    shown = [v for v in views if v.has_area]
-    for rung in selector.any:
-        hits = [v for v in shown if _matches(rung, v, package)]
-        if hits:
-            best = max(hits, key=lambda v: v.clickable)
-            said = best.text or best.description
-            return Found(rung=rung.name, point=best.centre, text=said)
-    return None
 
+    def __init__(
+        self,
+        name: str,
+        screen: Screen,
+        clock: Clock,
+        *,
+        touch: Callable[[str, tuple[int, int]], object],
+    ) -> None:
+        self.package = ""
+        self.closed: list[str] = []
+        self._name = name
+        self._screen = screen
+        self._clock = clock
+        self._touch = touch
+        self._popups: tuple[Selector, ...] = ()
 
-def find_point(selector: Selector) -> Found | None:
-    """Return the bare point of a ladder, if it has one."""
-    for rung in selector.any:
-        if rung.at is not None:
-            return Found(rung=rung.name, point=rung.at)
-    return None
+    def expect(self, interrupts: Sequence[Step]) -> None:
+        """Declare pop-ups to close; steps without a tap are left out."""
+        self._popups = tuple(s.tap for s in interrupts if s.tap is not None)
 
+    def sight(self, selectors: Sequence[Selector]) -> list[Hit | None]:
+        """Find selectors on the screen as it is now."""
+        self._screen.look("look at the screen")
+        return [self._climb(s, touch=False) for s in selectors]
 
-def words(selector: Selector) -> str:
-    """Return a selector for messages: id 'live' or text 'Live'."""
-    return " or ".join(_rung_words(r) for r in selector.any)
+    def find(self, selector: Selector, within_s: float, *, touch: bool) -> Hit | None:
+        """Poll the screen until the ladder matches; None when it does not in time.
 
+        touch  what is found is to be touched: it must be one view that stands still,
+               two dumps in a row for the first rung, three for a lower one. A bare
+               point counts once the other rungs had their time.
+        """
+        request = f"look for {selector.words()}"
+        start_s = self._clock.monotonic_s()
+        patience_s = (
+            0.0 if len(selector.any) == 1 else min(_POINT_AFTER_S, within_s / 2)
+        )
+        last, n_same = self._climb(selector, touch=touch), 1
+        while True:
+            self._screen.look(request)
+            closed = self.close_popups(request)
+            hit, is_proven = self._usable(selector, touch=touch)
+            n_same = n_same + 1 if hit is not None and hit == last else 1
+            if hit is not None and (
+                not touch or is_proven or n_same >= (3 if hit.passed else 2)
+            ):
+                return hit
+            waited_s = self._clock.monotonic_s() - start_s
+            if touch and not hit and not closed and waited_s >= patience_s:
+                point = self._bare_point(selector)
+                if point is not None:
+                    return point
+            if waited_s >= within_s:
+                return None
+            last = hit
+            if hit is None:
+                self._clock.sleep(_POLL_S)
 
-def typing_command(text: str) -> str:
-    """Return the shell command that types `text` into the focused field."""
-    # `input text` makes a blank of %s, and the shell must see none of the text
-    return f"input text {shlex.quote(text.replace(' ', '%s'))}"
+    def _bare_point(self, selector: Selector) -> Hit | None:
+        """Return the point of a ladder, unless something is known to cover the app."""
+        screen = self._screen
+        if covers(screen.focus, self.package):
+            return None
+        package, size = self.package, screen.size
+        hit = climb(selector, screen.views, package=package, size=size, points=True)
+        return hit if hit is not None and hit.box is None else None
 
+    def _usable(self, selector: Selector, *, touch: bool) -> tuple[Hit | None, bool]:
+        """Return what is found and of now, and whether a picture alone proves it."""
+        screen = self._screen
+        hit = self._climb(selector, touch=touch)
+        if hit is not None and hit.box is not None:
+            return (hit, False) if screen.proves(hit.box) else (None, False)
+        if screen.views or not screen.last_good():
+            return None, False
+        hit = self._climb(selector, touch=touch, last_good=True)
+        if hit is None or hit.box is None or not screen.is_same_app(self.package):
+            return None, False
+        return (hit, True) if screen.proves(hit.box, strictly=True) else (None, False)
 
-def is_package(name: str) -> bool:
-    """Say whether this is the name of an app, safe to put into a command."""
-    return re.fullmatch(r"[A-Za-z]\w*(\.\w+)+", name, re.ASCII) is not None
+    def _climb(
+        self, selector: Selector, *, touch: bool, last_good: bool = False
+    ) -> Hit | None:
+        views = self._screen.last_good() if last_good else self._screen.views
+        return climb(
+            selector, views, package=self.package, size=self._screen.size, touch=touch
+        )
 
+    def close_popups(self, request: str) -> bool:
+        """Touch away the first pop-up that is shown; say whether one was.
 
-def is_passing(error: Exception) -> bool:
-    """Say whether a dump failed in a way that the next one may not."""
-    return any(words in str(error) for words in _PASSING)
+        Raises DriverRefusedError when it says that the app has failed.
+        """
+        views, size = self._screen.views, self._screen.size
+        for selector in self._popups:
+            hit = climb(selector, views, package=self.package, size=size)
+            if hit is not None:
+                self._close(selector.words(), hit.point, request)
+                return True
+        dialog = find_interrupt(views, size)
+        if dialog is None:
+            return False
+        cover = covers(self._screen.focus, self.package)
+        self._close(dialog.words(), dialog.point, request)
+        if dialog.is_fatal and (not cover or self.package in cover):
+            reason = f"Android says {dialog.text!r}; the dialog was closed"
+            raise DriverRefusedError(self._name, request, reason)
+        return True
 
+    def _close(self, words: str, point: tuple[int, int], request: str) -> None:
+        if self.closed.count(words) >= _N_CLOSED:
+            reason = f"a pop-up comes again each time it is closed by {words}"
+            raise DriverRefusedError(self._name, request, reason)
+        self._touch(f"close a pop-up by {words}", point)
+        _log.info("%s: closed a pop-up by %s", self._name, words)
+        self.closed.append(words)
 
-def _matches(rung: Rung, view: View, package: str) -> bool:
-    return rung.matches(
-        resource_id=view.resource_id,
-        text=view.text,
-        description=view.description,
-        package=package,
-    )
+    def not_there(
+        self, request: str, selector: Selector, within_s: float
+    ) -> DriverTimeoutError:
+        """Return the error that says what the screen shows instead."""
+        screen = self._screen
+        unclear = doubts(selector, screen.views, package=self.package, size=screen.size)
+        reason = f"not on the screen within {within_s:g} s; {self._what_shows()}"
+        if unclear:
+            reason = f"{unclear}, and which one is meant is not clear"
+        return DriverTimeoutError(self._name, request, reason)
 
+    def _what_shows(self) -> str:
+        """Say what is on the screen, and what covers the app."""
+        screen = self._screen
+        texts = [v.text or v.resource_id for v in screen.views]
+        seen = ", ".join(repr(t) for t in texts if t)[:_SEEN_CHARACTERS]
+        cover = covers(screen.focus, self.package)
+        if cover:
+            remedy = "declare how to close it under `interrupts` of the profile"
+            return f"{cover} covers the app and shows {seen or 'nothing'}; {remedy}"
+        if screen.doubt or not seen:
+            return screen.doubt or "it shows nothing"
+        return f"it shows {seen}"
 
-def _rung_words(rung: Rung) -> str:
-    keys = rung.name.split("+")
-    return " and ".join(f"{k} {getattr(rung, k)!r}" for k in keys)
+    def not_open(self, within_s: float) -> str:
+        """Say what is in front instead of the app."""
+        shows = self._screen.package or "nothing"
+        told = f"not in front within {within_s:g} s; the screen shows {shows}"
+        return f"{told}: {self._what_shows()}"

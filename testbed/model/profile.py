@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from testbed.model.interrupts import ALLOW_PERMISSIONS
 from testbed.model.steps import Selector, Step
 from testbed.model.types import Channel, Mac, Network, Seconds, Slug, Strict, Truth
 
@@ -112,7 +113,9 @@ class App(Strict):
 class DeviceProfile(Strict):
     """Identity and activities of one device under test.
 
-    anchor  where the sizes and timings of its virtual twin come from
+    anchor       where the sizes and timings of its virtual twin come from
+    interrupts   pop-ups of the app to close when they are in the way
+    permissions  what Android is told when it asks for one on behalf of the app
     """
 
     device: Slug
@@ -128,8 +131,15 @@ class DeviceProfile(Strict):
     rest: Seconds = 2.0
     initial: dict[Slug, str] = Field(default_factory=dict)
     delta_groups: dict[Slug, Seconds] = Field(default_factory=dict)
-    interrupts: tuple[Step, ...] = ()  # pop-ups to close when they are in the way
+    interrupts: tuple[Step, ...] = ()
+    permissions: Literal["deny", "allow"] = "deny"
     activities: dict[Slug, Activity] = Field(min_length=1)
+
+    @property
+    def expected(self) -> tuple[Step, ...]:
+        """Return the interrupts, with the answer to a request for a permission."""
+        allow = (ALLOW_PERMISSIONS,) if self.permissions == "allow" else ()
+        return (*self.interrupts, *allow)
 
     def delta_s(self, activity: str) -> float:
         """Return δ of an activity in seconds, through its group where it has one."""

@@ -7,7 +7,6 @@ from testbed.errors import DriverError
 from testbed.model.events import Outcome
 from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, PowerAbove
-from testbed.model.steps import Rung
 from testbed.model.types import Channel
 from testbed.runner.bench import Plug
 from testbed.runner.site import Site
@@ -95,20 +94,15 @@ def check_screen(
     """
     if check.see is None:
         return Outcome.CONFIRMED, ""
-    site.phone.expect(site.profiles[trial.device].interrupts)
+    site.phone.expect(site.profiles[trial.device].expected)
     perform_all(site.phone, check.steps)
     if site.phone.see(check.see, check.within):
         return Outcome.CONFIRMED, ""
     if late_s > check.within:
         late = f"the phone was in use for {late_s:.1f} s after the stimulus"
         return Outcome.UNCHECKED, f"{late}, too long to see the effect"
-    rungs = " or ".join(_words(rung) for rung in check.see.any)
-    return Outcome.NO_EFFECT, f"no {rungs} on the screen within {check.within:g} s"
-
-
-def _words(rung: Rung) -> str:
-    keys = rung.model_dump(exclude_none=True).items()
-    return " with ".join(f"{key} {value!r}" for key, value in keys)
+    looked = f"no {check.see.words()} on the screen within {check.within:g} s"
+    return Outcome.NO_EFFECT, looked
 
 
 def looks_at_phone(check: Check | None) -> bool:

@@ -5,7 +5,7 @@ comes before it only leads to the screen on which it makes sense.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from testbed.errors import LabError
 from testbed.model.plan import PlannedTrial
@@ -15,6 +15,9 @@ from testbed.model.steps import Step
 from testbed.model.types import Channel, Network
 from testbed.runner.arbiter import PHONE, ROOM
 from testbed.runner.site import Site
+
+# What a phone remarks about a step that went another way than the profile describes.
+REMARKS = ("fallback", "interrupt")
 
 
 def _nothing() -> None:
@@ -83,11 +86,13 @@ def _on_phone(site: Site, place: PhonePlace, trial: PlannedTrial) -> Stimulus:
         raise LabError(f"{trial.device} has no phone steps for {trial.activity}")
     before, trigger, after = split_steps(described.steps)
     phone = site.phone
+    marked = trigger.model_copy(update={"trigger": True})
+    on_the_way: list[Bracket] = []
 
     def prepare() -> None:
         place.move(phone, trial.network)
-        phone.expect(profile.interrupts)
-        perform_all(phone, before)
+        phone.expect(profile.expected)
+        on_the_way[:] = perform_all(phone, before)
 
     def finish() -> None:
         perform_all(phone, after)
@@ -95,15 +100,24 @@ def _on_phone(site: Site, place: PhonePlace, trial: PlannedTrial) -> Stimulus:
     return Stimulus(
         holds=PHONE,
         prepare=prepare,
-        trigger=lambda: phone.perform(trigger),
+        trigger=lambda: _with_remarks(phone.perform(marked), on_the_way),
         finish=finish,
     )
 
 
-def perform_all(phone: Phone, steps: Sequence[Step]) -> None:
-    """Do steps that only lead somewhere."""
-    for step in steps:
-        phone.perform(step)
+def perform_all(phone: Phone, steps: Sequence[Step]) -> list[Bracket]:
+    """Do steps that only lead somewhere; return their brackets."""
+    return [phone.perform(step) for step in steps]
+
+
+def _with_remarks(bracket: Bracket, before: Sequence[Bracket]) -> Bracket:
+    """Add what the steps on the way had to fall back on and to close."""
+    detail = dict(bracket.detail)
+    for key in REMARKS:
+        told = [b.detail[key] for b in (*before, bracket) if key in b.detail]
+        if told:
+            detail[key] = "; ".join(dict.fromkeys(told))
+    return replace(bracket, detail=detail)
 
 
 def _spoken(site: Site, activity: Activity) -> Stimulus:

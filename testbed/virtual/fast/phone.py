@@ -7,15 +7,18 @@ from numpy.random import Generator
 
 from testbed.clock import Clock, wait_until
 from testbed.errors import DriverError, DriverRefusedError, DriverTimeoutError
+from testbed.model.interrupts import covers, find_interrupt, has_failed, is_of_system
+from testbed.model.ladder import Hit, climb
 from testbed.model.protocols import Bracket, Evidence
-from testbed.model.steps import Rung, Selector, Step
+from testbed.model.steps import Selector, Step
 from testbed.virtual.phone.commands import Delays
 from testbed.virtual.phone.screen import dump_xml, png
-from testbed.virtual.phone.screens import AppScreens, Node, find_rung
+from testbed.virtual.phone.screens import HEIGHT, WIDTH, AppScreens, Node
 
 _NAME = "phone"
 _LEAD_NS = 25_000_000  # middle of Delays.lead, which is all a driver can know
 _OTHER_S = (0.1, 0.3)
+_SIZE = (WIDTH, HEIGHT)
 _CALL_S = 15.0  # the deadline of a call
 
 
@@ -46,7 +49,7 @@ class FastPhone:
         self._closed = []
         self._require_online(step.act)
         if step.tap is not None:
-            return self._tap(step.tap, step.within)
+            return self._tap(step.tap, step.within, is_trigger=step.trigger)
         if step.wait_for is not None:
             return self._wait(step.wait_for, step.within)
         if step.open_app is not None:
@@ -59,7 +62,7 @@ class FastPhone:
     def see(self, selector: Selector, within_s: float) -> bool:
         """Say whether the selector matches the screen within `within_s` seconds."""
         self._require_online("look")
-        return self._found(selector, within_s) is not None
+        return self._found(selector, within_s, touch=False) is not None
 
     def evidence(self) -> Evidence:
         """Return what the screen shows now."""
@@ -93,47 +96,58 @@ class FastPhone:
             )
         return bracket
 
-    def _tap(self, selector: Selector, within_s: float) -> Bracket:
-        found = self._found(selector, within_s)
-        if found is None:
+    def _tap(self, selector: Selector, within_s: float, *, is_trigger: bool) -> Bracket:
+        hit = self._found(selector, within_s, touch=True)
+        if hit is None:
             raise self._not_there(selector, within_s)
-        rung, (x, y) = found
+        before, request = self._screens.package, f"tap {selector.words()}"
         issue_ns = self._clock.now_ns()
         lead_s = float(self._rng.uniform(*self._delays.lead))
         self._clock.sleep(float(self._rng.uniform(*self._delays.tap)) - lead_s)
-        self._screens.tap(x, y)
+        self._screens.tap(*hit.point)
         self._clock.sleep(lead_s)
         return_ns = self._clock.now_ns()
+        focus = self._screens.focus
+        cover = covers(focus, before)
+        if cover and (has_failed(focus) or (is_trigger and is_of_system(focus))):
+            raise DriverRefusedError(_NAME, request, f"{cover} came up at the touch")
         return Bracket(
             issue_ns=issue_ns,
             return_ns=return_ns,
             instant_ns=max(issue_ns, return_ns - _LEAD_NS),
-            detail={"rung": _words(rung), "point": f"{x},{y}", **self._interrupts()},
+            detail={**hit.detail(), **self._interrupts()},
         )
 
     def _wait(self, selector: Selector, within_s: float) -> Bracket:
         issue_ns = self._clock.now_ns()
-        if self._found(selector, within_s) is None:
+        if self._found(selector, within_s, touch=False) is None:
             raise self._not_there(selector, within_s)
         now_ns = self._clock.now_ns()
-        return Bracket(issue_ns=issue_ns, return_ns=now_ns, instant_ns=now_ns)
+        return Bracket(
+            issue_ns=issue_ns,
+            return_ns=now_ns,
+            instant_ns=now_ns,
+            detail=self._interrupts(),
+        )
 
-    def _found(
-        self, selector: Selector, within_s: float
-    ) -> tuple[Rung, tuple[int, int]] | None:
-        found: list[tuple[Rung, tuple[int, int]]] = []
+    def _found(self, selector: Selector, within_s: float, *, touch: bool) -> Hit | None:
+        """Return what the ladder means on the screen, once it is there."""
+        found: list[Hit] = []
 
         def look() -> bool:
             self._sleep(self._delays.dump)
-            if self._is_blind():
+            if self._is_blind() or self._close_popup(selector.words()):
                 return False
-            hit = find_rung(
-                selector, self._screens.view_tree(), package=self._screens.package
+            hit = climb(
+                selector,
+                tuple(self._screens.view_tree().walk()),
+                package=self._screens.package,
+                size=_SIZE,
+                touch=touch,
+                points=touch,
             )
             if hit is not None:
                 found.append(hit)
-            else:
-                self._close_popup()
             return hit is not None
 
         wait_until(look, clock=self._clock, deadline_s=within_s)
@@ -145,15 +159,26 @@ class FastPhone:
         self._clock.sleep(troubles.slow_s() + troubles.no_dump_s())
         return troubles.no_dump_s() > 0 or troubles.is_stale()
 
-    def _close_popup(self) -> None:
-        tree = self._screens.view_tree()
+    def _close_popup(self, request: str) -> bool:
+        """Touch away what covers the app; say whether something did."""
+        views = tuple(self._screens.view_tree().walk())
         for selector in self._popups:
-            hit = find_rung(selector, tree, package=self._screens.package)
+            hit = climb(selector, views, package=self._screens.package, size=_SIZE)
             if hit is not None:
-                self._sleep(self._delays.tap)
-                self._screens.tap(*hit[1])
-                self._closed.append(_words(hit[0]))
-                return
+                self._close(selector.words(), hit.point)
+                return True
+        dialog = find_interrupt(views, _SIZE)
+        if dialog is not None:
+            self._close(dialog.words(), dialog.point)
+            if dialog.is_fatal:
+                reason = f"Android says {dialog.text!r}; the dialog was closed"
+                raise DriverRefusedError(_NAME, request, reason)
+        return dialog is not None
+
+    def _close(self, words: str, point: tuple[int, int]) -> None:
+        self._sleep(self._delays.tap)
+        self._screens.tap(*point)
+        self._closed.append(words)
 
     def _interrupts(self) -> dict[str, str]:
         return {"interrupt": "; ".join(self._closed)} if self._closed else {}
@@ -180,18 +205,11 @@ class FastPhone:
             raise DriverTimeoutError(_NAME, request, reason)
 
     def _not_there(self, selector: Selector, within_s: float) -> DriverError:
-        ladder = ", ".join(_words(r) for r in selector.any)
-        return DriverTimeoutError(
-            _NAME, f"find {ladder}", f"not on the screen within {within_s:g} s"
-        )
+        reason = f"not on the screen within {within_s:g} s"
+        return DriverTimeoutError(_NAME, f"find {selector.words()}", reason)
 
 
 @lru_cache(maxsize=64)
 def _picture(tree: Node) -> bytes:
     # Compressing a picture takes longer than a trial; most screens come again.
     return png(tree)
-
-
-def _words(rung: Rung) -> str:
-    given = rung.model_dump(exclude_none=True)
-    return ", ".join(f"{key} {value}" for key, value in given.items())

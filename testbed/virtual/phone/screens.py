@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from testbed.clock import Clock
-from testbed.model.steps import Rung, Selector
 from testbed.virtual.phone.apps import APPS, App, Button
 from testbed.virtual.phone.dialogs import DIALOGS, Dialog, Press
 from testbed.virtual.phone.troubles import Troubles, newer, placed
@@ -46,6 +45,11 @@ class Node:
         """Say whether a point is on this view."""
         left, top, right, bottom = self.bounds
         return left <= x < right and top <= y < bottom
+
+    @property
+    def box(self) -> Bounds:
+        """Return its bounds, by the name that selectors know them by."""
+        return self.bounds
 
     @property
     def centre(self) -> tuple[int, int]:
@@ -287,30 +291,3 @@ class AppScreens:
 
 def _full(name: str, package: str) -> str:
     return name if ":id/" in name else f"{package}:id/{name}"
-
-
-def find_rung(
-    selector: Selector, tree: Node, *, package: str
-) -> tuple[Rung, tuple[int, int]] | None:
-    """Return the first rung of the ladder that matches, and the point to touch.
-
-    Among several views that match, one that can be clicked is preferred.
-
-    package  completes an id that has no ':id/'
-    """
-    for rung in selector.any:
-        if rung.at is not None:
-            return rung, rung.at
-        hits = [
-            n
-            for n in tree.walk()
-            if rung.matches(
-                resource_id=n.resource_id,
-                text=n.text,
-                description=n.description,
-                package=package,
-            )
-        ]
-        if hits:
-            return rung, max(hits, key=lambda n: n.clickable).centre
-    return None

@@ -53,7 +53,10 @@ class NotingStage:
     clock: Clock
     begun: list[Begun] = field(default_factory=list)
     faults: set[str] = field(default_factory=set)
+    values: dict[str, str] = field(default_factory=dict)  # of faults, '' elsewhere
+    deaf: bool = False  # whether what begins from now on has no effect
     heard: dict[str, str] = field(default_factory=dict)
+    unheard: list[bool] = field(default_factory=list)
 
     def begin(self, device, activity, *, channel, network, parameters, instant_ns):
         begun = Begun(
@@ -65,17 +68,21 @@ class NotingStage:
             instant_ns=instant_ns,
         )
         self.begun.append(begun)
+        self.unheard.append(self.deaf)
 
     def state(self, device):
-        mine = [b for b in self.begun if b.device == device]
+        pairs = zip(self.begun, self.unheard, strict=True)
+        mine = [(b, deaf) for b, deaf in pairs if b.device == device]
         if not mine:
             return {"status": "Ready", **self.heard}
-        done = self.clock.now_ns() - mine[-1].instant_ns >= EFFECT_NS
-        status = EFFECTS.get(mine[-1].activity, "Done") if done else "Working"
+        last, is_deaf = mine[-1]
+        done = self.clock.now_ns() - last.instant_ns >= EFFECT_NS and not is_deaf
+        status = EFFECTS.get(last.activity, "Done") if done else "Working"
         return {"status": status, **self.heard}
 
     def fault(self, kind, target):
-        return "" if kind in self.faults and target == "phone" else None
+        active = kind in self.faults and target == "phone"
+        return self.values.get(kind, "") if active else None
 
 
 @dataclass(frozen=True, kw_only=True)

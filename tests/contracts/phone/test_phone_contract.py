@@ -186,3 +186,97 @@ def test_a_declared_pop_up_is_closed_before_the_tap_and_said(bench, do, make_ste
     bracket = do(tap={"id": "btn_set_colour_red"})
     assert "Not now" in bracket.detail["interrupt"]
     assert [b.activity for b in bench.stage.begun] == ["set_colour"]
+
+
+def test_a_permission_is_denied_before_the_tap_and_said(bench, do):
+    bench.stage.faults.add("permission_dialog")
+    done = [do(open_app=BULB), do(tap={"id": "btn_set_colour_red"})]
+    (said,) = [b.detail["interrupt"] for b in done if "interrupt" in b.detail]
+    assert said.startswith("permission dialog, closed by")
+    assert "deny" in said
+    assert [b.activity for b in bench.stage.begun] == ["set_colour"]
+
+
+@pytest.mark.parametrize("word", ["", "crash"])
+def test_an_app_that_has_failed_fails_the_step_and_opens_again(word, bench, do):
+    do(open_app=BULB)
+    bench.stage.faults.add("anr")
+    bench.stage.values["anr"] = word
+    with pytest.raises(DriverRefusedError, match=r"isn't responding|has stopped"):
+        do(tap={"id": "btn_turn_on"})
+    bench.stage.faults.clear()
+    do(open_app=BULB)
+    do(tap={"id": "btn_turn_on"})
+    assert len(bench.stage.begun) == 1
+
+
+@pytest.mark.parametrize("kind", ["anr", "permission_dialog"])
+def test_a_dialog_that_comes_up_under_the_finger_fails_the_trigger(kind, bench, do):
+    do(open_app=BULB)
+    bench.stage.faults.add(kind)
+    bench.stage.values[kind] = "touch"
+    with pytest.raises(DriverRefusedError, match="came up at the touch"):
+        do(tap={"id": "btn_turn_on"}, trigger="true")
+    assert bench.stage.begun == []
+
+
+def test_an_updated_app_is_used_by_a_lower_rung_which_is_said(bench, do):
+    bench.stage.faults.add("app_updated")
+    do(open_app=BULB)
+    bracket = do(tap={"any": [{"id": "btn_turn_on"}, {"text": "Turn on"}]})
+    assert bracket.detail["rung"] == "text"
+    assert bracket.detail["fallback"].startswith("text 'Turn on', as id 'btn_turn_on'")
+    assert [b.activity for b in bench.stage.begun] == ["turn_on"]
+    assert bench.phone.app_version(BULB) == "4.11.3"
+
+
+def test_a_button_beside_another_is_found_from_it(bench, do):
+    do(open_app=BULB)
+    do(tap={"below": {"text": "Turn on"}})
+    assert [b.activity for b in bench.stage.begun] == ["turn_off"]
+
+
+def test_a_point_may_be_in_shares_of_the_screen(bench, do):
+    do(open_app=BULB)
+    do(tap={"at": ["50 %", "20.7 %"]})
+    assert [b.activity for b in bench.stage.begun] == ["turn_on"]
+
+
+@pytest.mark.parametrize("kind", ["stale_dump", "dump_fails"])
+def test_no_effect_is_seen_while_the_tree_is_old_or_missing(kind, bench, do, sees):
+    do(open_app=BULB)
+    do(tap={"id": "btn_turn_on"})
+    assert sees(id="status", text="On")
+    bench.stage.faults.add(kind)
+    bench.stage.deaf = True
+    do(open_app=BULB)
+    try:
+        do(tap={"id": "btn_turn_on"}, within="2 s")
+    except DriverTimeoutError:
+        return  # it may also say that it sees nothing
+    assert not sees(within_s=1.0, id="status", text="On")
+    bench.stage.faults.clear()
+    assert sees(id="status", text="Working")
+
+
+def test_a_phone_that_restarts_has_no_app_open_and_works_again(bench, do):
+    do(open_app=BULB)
+    bench.stage.faults.add("phone_reboot")
+    bench.stage.values["phone_reboot"] = "1 s"
+    bench.clock.sleep(0.2)
+    with pytest.raises(DriverError):
+        do(tap={"id": "btn_turn_on"}, within="1 s")
+    bench.clock.sleep(1.2)
+    bench.stage.faults.clear()
+    do(open_app=BULB)
+    do(tap={"id": "btn_turn_on"})
+    assert len(bench.stage.begun) == 1
+
+
+def test_a_slow_phone_does_each_step_once(bench, do, sees):
+    bench.stage.faults.add("phone_slow")
+    bench.stage.values["phone_slow"] = "0.2 s"
+    do(open_app=BULB)
+    do(tap={"id": "btn_turn_on"}, within="30 s")
+    assert sees(within_s=20, id="status", text="On")
+    assert len(bench.stage.begun) == 1

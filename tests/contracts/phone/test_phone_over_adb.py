@@ -12,6 +12,7 @@ from testbed.clock import wait_until
 from testbed.drivers.adb_server import AdbServer, find_adb
 from testbed.drivers.phone_client import Deadline, open_session
 from testbed.drivers.phone_link import PhoneLink
+from testbed.drivers.phone_screen import Screen
 from testbed.errors import (
     DriverError,
     DriverGarbledError,
@@ -172,3 +173,90 @@ def test_what_androidviewclient_prints_goes_to_the_log(adb, make_step, capfd, ca
     said = "AndroidViewClient: ERROR"
     assert wait_until(lambda: said in caplog.text, clock=adb.clock, deadline_s=3)
     assert capfd.readouterr() == ("", "")
+
+
+def test_without_the_proof_by_picture_an_old_tree_would_confirm(
+    adb, make_step, monkeypatch
+):
+    phone = adb.open(adb.switch_on().serial)
+    phone.perform(make_step(open_app=BULB))
+    phone.perform(make_step(tap=ON))
+    assert phone.see(STATUS_ON, 3)
+    adb.stage.faults.add("stale_dump")
+    adb.stage.deaf = True
+    phone.perform(make_step(open_app=BULB))
+    phone.perform(make_step(tap=ON))
+    assert not phone.see(STATUS_ON, 1)
+    monkeypatch.setattr(Screen, "proves", lambda self, box, **_: True)
+    assert phone.see(STATUS_ON, 1)
+
+
+def test_a_phone_that_restarts_in_the_middle_of_a_tap_is_not_touched_twice(
+    adb, make_step
+):
+    loopback = adb.switch_on(Delays(tap=(0.8, 0.9), dump=(0.01, 0.02)))
+    phone = adb.open(loopback.serial)
+    phone.perform(make_step(open_app=BULB))
+    adb.stage.values["phone_reboot"] = "1 s"
+    threading.Timer(0.4, lambda: adb.stage.faults.add("phone_reboot")).start()
+    with pytest.raises(DriverError):
+        phone.perform(make_step(tap=ON))
+    adb.clock.sleep(1.2)
+    assert adb.stage.begun == []
+    phone.perform(make_step(open_app=BULB))
+    phone.perform(make_step(tap=ON))
+    assert len(adb.stage.begun) == 1
+
+
+def test_a_tap_whose_answer_is_lost_is_not_done_again(adb, make_step):
+    # touch-down comes 0.6 s before the answer, and the phone is gone in between
+    delays = Delays(tap=(0.8, 0.81), lead=(0.6, 0.61), dump=(0.01, 0.02))
+    loopback = adb.switch_on(delays)
+    phone = adb.open(loopback.serial)
+    phone.perform(make_step(open_app=BULB))
+
+    def drop():
+        wait_until(lambda: adb.stage.begun, clock=adb.clock, deadline_s=5, poll_s=0.01)
+        adb.stage.faults.add("phone_offline")
+
+    dropper = threading.Thread(target=drop)
+    dropper.start()
+    with pytest.raises(DriverError):
+        phone.perform(make_step(tap=ON))
+    dropper.join()
+    adb.stage.faults.clear()
+    phone.perform(make_step(open_app=BULB))
+    assert len(adb.stage.begun) == 1
+
+
+def test_a_transport_that_drops_in_the_middle_of_a_dump_heals(adb, make_step):
+    loopback = adb.switch_on(Delays(tap=(0.05, 0.06), dump=(0.8, 0.9)))
+    phone = adb.open(loopback.serial)
+    phone.perform(make_step(open_app=BULB))
+    threading.Timer(0.3, lambda: adb.stage.faults.add("phone_offline")).start()
+    threading.Timer(0.6, adb.stage.faults.clear).start()
+    with suppress(DriverError):
+        phone.see(STATUS_ON, 0.1)
+    adb.clock.sleep(0.5)
+    phone.perform(make_step(tap=ON))
+    assert len(adb.stage.begun) == 1
+
+
+def test_our_adb_server_may_be_killed_in_the_middle_of_a_tap(adb, make_step, free_port):
+    loopback = adb.switch_on(Delays(tap=(0.8, 0.9), dump=(0.01, 0.02)))
+    phone = adb.open(loopback.serial, adb_port=free_port)
+    phone.perform(make_step(open_app=BULB))
+
+    def kill():
+        with suppress(DriverTimeoutError):
+            AdbServer(free_port, clock=adb.clock, usb=False).ask("host:kill")
+
+    threading.Timer(0.3, kill).start()
+    with pytest.raises(DriverError):
+        phone.perform(make_step(tap=ON))
+    adb.clock.sleep(1)
+    n_before = len(adb.stage.begun)
+    assert n_before <= 1
+    phone.perform(make_step(open_app=BULB))
+    phone.perform(make_step(tap=ON))
+    assert len(adb.stage.begun) == n_before + 1

@@ -1,0 +1,154 @@
+"""What the phone shows, as far as it can be believed.
+
+A view tree may be old: what was dumped before an act is given once more, although the
+screen has changed. So a tree is believed
+
+- only when it belongs to the app whose window is in front;
+- at once, when it differs from the one before: nobody can have kept it;
+- when it is the same as before an act, only where a picture proves it: the part of the
+  screen that is to be touched or read looks as it did when that tree was new.
+
+The same proof lets the last good tree stand in where no tree is to be had, as beside a
+video that never comes to rest.
+"""
+
+import logging
+from typing import Any
+
+from testbed.drivers.phone_client import Session, View
+from testbed.drivers.phone_link import PhoneLink
+from testbed.drivers.phone_words import is_passing
+from testbed.errors import DriverGarbledError, DriverRefusedError
+from testbed.model.interrupts import package_of
+from testbed.model.ladder import Box
+
+_log = logging.getLogger(__name__)
+_LOOK_S = 18.0  # uiautomator waits up to 10 s for a screen to come to rest
+_PICTURE_S = 10.0
+_UNKNOWN_SIZE = (1 << 20, 1 << 20)
+
+
+class Screen:
+    """The screen of one phone. The caller holds the phone.
+
+    views  what is shown, () when that is not known just now
+    focus  title of the window in front, '' when that is not known
+    doubt  why there are no views, in words
+    size   of the screen in pixels
+    """
+
+    def __init__(self, link: PhoneLink) -> None:
+        self._link = link
+        self.views: tuple[View, ...] = ()
+        self.focus = ""
+        self.doubt = ""
+        self.size = _UNKNOWN_SIZE
+        self._tree: tuple[View, ...] = ()  # the last one that was believed
+        self._picture: Any = None  # of the screen when that tree was new
+        self._n_acts = 0  # since that tree was new
+        self._proven: set[Box] = set()  # since the last act
+
+    @property
+    def package(self) -> str:
+        """Return the package in front; '' when that is not known."""
+        if self.focus:
+            return package_of(self.focus)
+        return self.views[0].package if self.views else ""
+
+    def look(self, request: str) -> tuple[View, ...]:
+        """Ask for the view tree and the window in front; return the views.
+
+        Raises DriverError when the phone does not answer.
+        """
+        self.doubt = ""
+
+        def read(session: Session) -> tuple[tuple[View, ...], str]:
+            self.size = session.size()
+            try:
+                views = session.dump()
+            except (RuntimeError, ValueError) as exc:
+                if not is_passing(exc):
+                    raise
+                self.doubt = f"the phone gives no view tree ({exc})"
+                views = ()
+            return views, session.focus()
+
+        views, self.focus = self._link.call(request, read, timeout_s=_LOOK_S)
+        self.views = self._believed(views)
+        if self.doubt:
+            _log.debug("%s: %s", request, self.doubt)
+        return self.views
+
+    def window(self, request: str, timeout_s: float) -> str:
+        """Ask only for the title of the window in front."""
+        self.focus = self._link.call(request, lambda s: s.focus(), timeout_s=timeout_s)
+        return self.focus
+
+    def acted(self) -> None:
+        """Note that something was done to the phone: what was seen is of before."""
+        self.views = ()
+        self._n_acts += 1
+        self._proven.clear()
+
+    def last_good(self) -> tuple[View, ...]:
+        """Return the last tree that was believed; prove it before it is used."""
+        return self._tree
+
+    def is_same_app(self, package: str) -> bool:
+        """Say whether the window in front is known to be of a package."""
+        return bool(self.focus) and package_of(self.focus) == package
+
+    def proves(self, box: Box, *, strictly: bool = False) -> bool:
+        """Say whether the last tree is of now at this place of the screen.
+
+        strictly  ask for a picture even if nothing was done since the tree was new
+        """
+        is_new = self._n_acts == 0 and not strictly
+        if is_new and self._picture is not None:
+            return True
+        if box in self._proven and not strictly:
+            return True
+        picture = self._take()
+        if is_new:
+            self._picture = picture
+            return True
+        if picture is None or self._picture is None:
+            self.doubt = "the view tree may be old, and no picture proves it"
+            return False
+        if _cut(picture, box) != _cut(self._picture, box):
+            self.doubt = "the view tree is old: the screen has changed and it has not"
+            return False
+        self._proven.add(box)
+        return True
+
+    def remember(self) -> None:
+        """Keep a picture of the tree that is new, to prove it by later."""
+        if self._tree and self._n_acts == 0 and self._picture is None:
+            self._picture = self._take()
+
+    def _believed(self, views: tuple[View, ...]) -> tuple[View, ...]:
+        if not views:
+            return ()
+        owner = package_of(self.focus)
+        if owner and all(v.package != owner for v in views):
+            self.doubt = f"the view tree is of {views[0].package}, not of {owner}"
+            return ()
+        if views != self._tree:
+            self._tree, self._picture, self._n_acts = views, None, 0
+            self._proven.clear()
+        return views
+
+    def _take(self) -> Any:
+        """Return a picture, or None when the phone shows none (it may be secret)."""
+        try:
+            return self._link.call(
+                "take a picture", lambda s: s.picture(), timeout_s=_PICTURE_S
+            )
+        except (DriverRefusedError, DriverGarbledError) as exc:
+            _log.info("no picture of the screen: %s", exc)
+            return None
+
+
+def _cut(picture: Any, box: Box) -> bytes:
+    part: bytes = picture.crop(box).convert("RGB").tobytes()
+    return part
