@@ -19,6 +19,7 @@ from testbed.errors import JournalError
 
 BUSY_S = 30.0  # how long a writer waits for another one (SQLite)
 _CONNECT_S = 10
+_DURABLE, _SYNCHRONOUS = "durable", "synchronous"  # what is known of a connection
 # A server that is cut off is noticed within about half a minute.
 _ALIVE = {
     "keepalives_idle": 10,
@@ -122,6 +123,24 @@ def is_gone(exc: SQLAlchemyError) -> bool:
     return of_server and lost
 
 
+def wait_for_disk(connection: sa.Connection, *, waits: bool) -> None:
+    """Say whether the commit of a transaction that begins now waits for the disk.
+
+    One that does not wait is seen by others and outlives this process all the same,
+    and it is on the disk when a later one that waits is. Only a power cut can take it.
+    Nothing is ever waited for where the engine is not a durable one.
+    """
+    if connection.dialect.name == "postgresql":
+        if not waits:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+        return
+    wanted = "FULL" if waits else "NORMAL"
+    found = connection.info.get(_SYNCHRONOUS, wanted)
+    if found != wanted and connection.info[_DURABLE]:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info[_SYNCHRONOUS] = wanted
+
+
 def _usable(path: Path) -> Path:
     path = path.expanduser()
     try:
@@ -138,7 +157,8 @@ def _usable(path: Path) -> Path:
 def _sqlite_pragmas(durable: bool) -> Any:
     synchronous = "FULL" if durable else "NORMAL"
 
-    def prepare(connection: Any, _record: object) -> None:
+    def prepare(connection: Any, record: Any) -> None:
+        record.info.update({_DURABLE: durable, _SYNCHRONOUS: synchronous})
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
         cursor.execute("PRAGMA journal_mode=WAL")

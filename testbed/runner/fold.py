@@ -154,12 +154,17 @@ class CampaignState:
 def fold(rows: Iterable[Recorded]) -> CampaignState:
     """Return the state that the rows of one campaign lead to."""
     state = CampaignState()
+    planned: CampaignPlanned | None = None
     for row in rows:
+        if isinstance(row.event, CampaignPlanned):
+            planned = row.event
         state.last_ns = row.at_ns
         state.closed = None  # until it is closed again
         _add_to_campaign(state, row)
         _add_to_attempt(state, row)
         _add_to_pauses(state, row)
+    if planned is not None:  # only the last one counts, and to read one takes long
+        state.plan = plan_from(planned.plan_json)
     return state
 
 
@@ -240,7 +245,6 @@ def _add_to_campaign(state: CampaignState, row: Recorded) -> None:
         case CampaignPlanned() as event:
             if state.planned is None:
                 state.planned = event
-            state.plan = plan_from(event.plan_json)
         case SessionStarted(session=session):
             state.sessions[session] = SessionFold(session=session, started_ns=row.at_ns)
         case SessionEnded(session=session, reason=reason):

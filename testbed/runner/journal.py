@@ -6,6 +6,7 @@ The one table with updates holds the leases on a lab (leases.py).
 """
 
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from testbed.clock import Clock, SystemClock
 from testbed.errors import JournalError
-from testbed.model.events import Event
+from testbed.model.events import BeaconSent, Event, EvidenceKept, StimulusReturned
 from testbed.runner.database import (
     is_gone,
     make_engine,
     make_reading_engine,
     translated,
+    wait_for_disk,
     without_password,
 )
 from testbed.runner.migrate import bring_up_to_date
@@ -34,6 +36,11 @@ from testbed.runner.tables import events, leases
 # what is recorded on the router goes on meanwhile.
 PATIENCE_S = 30.0
 _AGAIN_S = 0.5
+_LOCK = 7_236_202  # of all programs on a server, this number is ours
+# What happened in an attempt that goes on: it is committed, but the disk is waited for
+# with the next fact only, at the latest with the attempt's end. Nothing hangs on it: an
+# attempt without its end is voided and done again, whatever else is known of it.
+_ON_THE_WAY = (BeaconSent, StimulusReturned, EvidenceKept)
 _NO_CAMPAIGN = "#"  # begins the names under which other facts than a campaign's are
 
 Answer = TypeVar("Answer")
@@ -124,6 +131,7 @@ class JournalStore:
     def insert(self, campaign: str, event: Event) -> int:
         """Append one fact, committed before this returns; return its stamp in ns.
 
+        It is on the disk then, but for what is said about an attempt that goes on.
         Raises JournalError when it cannot be written, LostLeaseError when the campaign
         is fenced and somebody else took the lease.
         """
@@ -134,10 +142,11 @@ class JournalStore:
         }
 
         def append(connection: sa.Connection, *, again: bool) -> int | None:
+            wait_for_disk(connection, waits=not isinstance(event, _ON_THE_WAY))
             if not self.is_file:
                 # In one campaign the order of `seq` is the order of commits, whoever
                 # else writes: a reader that goes on after a `seq` misses nothing.
-                lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext(campaign))
+                lock = sa.func.pg_advisory_xact_lock(_LOCK, sa.func.hashtext(campaign))
                 connection.execute(sa.select(lock))
             if again and (seq := self._seq_of(connection, row)) is not None:
                 return seq
@@ -243,11 +252,17 @@ class JournalStore:
 
 
 class Journal:
-    """The record of one campaign."""
+    """The record of one campaign; safe for several threads.
+
+    What was read is kept: rows never change, and to read them all again and again would
+    take longer with each trial.
+    """
 
     def __init__(self, store: JournalStore, campaign: str) -> None:
         self._store = store
         self.campaign = campaign
+        self._read: list[Recorded] = []
+        self._turn = threading.Lock()
 
     def write(self, event: Event) -> int:
         """Append `event`, on disk before this returns; return its stamp in ns."""
@@ -255,7 +270,10 @@ class Journal:
 
     def read(self, after: int = 0) -> list[Recorded]:
         """Return the facts with a `seq` above `after`, in the order of writing."""
-        return self._store.select(self.campaign, after)
+        with self._turn:
+            last = self._read[-1].seq if self._read else 0
+            self._read += self._store.select(self.campaign, last)
+            return self._read[bisect_right(self._read, after, key=_seq) :]
 
 
 def open_store(
@@ -291,6 +309,10 @@ def open_to_read(where: str | Path, clock: Clock) -> JournalStore:
     with translated(f"open {without_password(str(where))}"):
         engine = make_reading_engine(str(where))
         return JournalStore(engine, clock, patience_s=0.0, only_read=True)
+
+
+def _seq(row: Recorded) -> int:
+    return row.seq
 
 
 class _Patience:

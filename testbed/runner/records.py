@@ -7,7 +7,7 @@ The name of an event's kind is its class name in snake case; it is what the jour
 import json
 import re
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -61,6 +61,7 @@ def plan_text(plan: Plan) -> str:
     return json.dumps(_plain(asdict(plan)), separators=(",", ":"))
 
 
+@lru_cache(maxsize=4)  # a plan is asked for again and again while it is carried out
 def plan_from(text: str) -> Plan:
     """Return the plan that `plan_text` describes; raises JournalError."""
     try:
