@@ -27,6 +27,7 @@ from testbed.cli.reading import duration
 from testbed.cli.timing import controller_clock
 from testbed.clock import SteadyClock, SystemClock, basic_time
 from testbed.errors import ConfigError, DriverError, LabError
+from testbed.model.applock import AppLock, load_lock, lock_beside
 from testbed.model.estimate import estimate
 from testbed.model.events import LABELLED, Outcome
 from testbed.model.lab import Lab
@@ -108,6 +109,7 @@ def run(
         scenario=read.model_dump(mode="json", exclude_defaults=True),
         versions=versions(),
         depth=depth,
+        lock=_app_lock(the_lab, lab, form),
     )
     _conduct(inputs, Place.of(the_lab, out), _settings(evidence))
 
@@ -139,8 +141,25 @@ def resume(
         scenario=frozen.get("scenario", {}),
         versions=versions(),
         depth=str(frozen.get("depth", PACKETS)),
+        lock=_app_lock(the_lab, lab, form),
     )
     _conduct(inputs, place, _settings(evidence))
+
+
+def _app_lock(lab: Lab, lab_file: Path, form: str) -> AppLock | None:
+    """Return the app lock beside the lab file; say so when a live phone has none."""
+    if form == "fast" or lab.phone is None:
+        return None
+    path = lock_beside(lab_file)
+    lock = load_lock(path)
+    if lock is None:
+        print(
+            f"testbed: no {path}: nobody tells when an app was updated; "
+            "`testbed doctor --lock` makes one",
+            file=sys.stderr,
+        )
+        return None
+    return lock if lock.lab == lab.lab else None
 
 
 def _new_name(plan: Plan) -> str:
@@ -234,7 +253,7 @@ def _carry_out(inputs: Inputs, place: Place, settings: Settings, hold: _Hold) ->
         state = fold(Journal(means.store, inputs.campaign).read())
         left = inputs.plan.trials
         if state.plan is not None:
-            left = left_to_do(state, settings.max_attempts)
+            left = left_to_do(state)
         plan = replace(inputs.plan, trials=left)
         expected_s = estimate(plan, inputs.profiles).duration_s if left else 0.0
         fast = inputs.form == "fast"

@@ -21,6 +21,7 @@ from testbed.runner.activities import activities_csv, clocks_of, why_no_labels
 from testbed.runner.arbiter import Arbiter
 from testbed.runner.capture import RAW
 from testbed.runner.course import Ended
+from testbed.runner.drift import require_no_drift
 from testbed.runner.fold import CampaignState, fold, left_to_do
 from testbed.runner.folder import (
     ACTIVITIES,
@@ -186,6 +187,7 @@ class _Campaign:
         state = self._state()
         if state.plan is None:
             check_instruments(self._site, self._inputs.plan.trials)
+            self._check_apps(self._inputs.plan)
             self._freeze(self._inputs.plan)
             self._write_plan(self._inputs.plan)
             return
@@ -195,8 +197,8 @@ class _Campaign:
                 attempt.started.attempt,
                 "the controller ended in the middle of it",
             )
-        max_attempts = self._means.settings.max_attempts
-        check_instruments(self._site, left_to_do(self._state(), max_attempts))
+        check_instruments(self._site, left_to_do(self._state()))
+        self._check_apps(state.plan)
         self._freeze(state.plan)
 
     def _write_plan(self, plan: Plan) -> None:
@@ -208,6 +210,20 @@ class _Campaign:
                 plan_json=plan_text(plan),
                 simulated=self._inputs.simulated,
             )
+        )
+
+    def _check_apps(self, plan: Plan) -> None:
+        """Raise LabError, with a report, when apps are not those of the app lock."""
+        lock, phone = self._inputs.lock, self._means.bench.phone
+        if lock is None or phone is None:
+            return
+        require_no_drift(
+            phone,
+            self._inputs.profiles,
+            sorted({t.device for t in plan.trials}),
+            lock=lock,
+            folder=self._folder / "drift",
+            clock=self._means.clock,
         )
 
     def _freeze(self, plan: Plan) -> None:

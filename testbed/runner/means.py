@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.clock import Clock, SystemClock
+from testbed.model.applock import AppLock
 from testbed.model.lab import Lab
 from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
@@ -23,6 +24,7 @@ class Inputs:
     form      'live' or 'fast'
     depth     'packets'; 'activities' where the fast form writes no packets
     scenario  the scenario as plain values, for the record
+    lock      the app lock that the phone is held against, where there is one
     """
 
     campaign: str
@@ -34,6 +36,7 @@ class Inputs:
     scenario: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     depth: str = "packets"
+    lock: AppLock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

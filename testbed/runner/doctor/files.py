@@ -49,7 +49,7 @@ def look_at_files(
         variables = lab
         examiner.say("files.variables", lambda: _expanded(variables), deadline_s=5.0)
     plan = _plan(examiner, checked, lab, scenario, scenarios)
-    lock = _lock(examiner, lock_beside(lab_file))
+    lock = _lock(examiner, lock_beside(lab_file), lab)
     return Files(lab=lab, profiles=checked.profiles, plan=plan, lock=lock)
 
 
@@ -104,7 +104,7 @@ def _plan(
     return examiner.look("files.plan", made, deadline_s=_READ_S, target=scenario)
 
 
-def _lock(examiner: Examiner, path: Path) -> AppLock | None:
+def _lock(examiner: Examiner, path: Path, lab: Lab | None) -> AppLock | None:
     try:
         lock = load_lock(path)
     except FaultyFilesError as exc:
@@ -113,6 +113,14 @@ def _lock(examiner: Examiner, path: Path) -> AppLock | None:
     except ConfigError as exc:
         bad = Said(said=str(exc), verdict=Verdict.BAD, remedy="make it anew: --lock")
         _say(examiner, "files.lock", bad)
+        return None
+    if lock is not None and lab is not None and lock.lab != lab.lab:
+        other = Said(
+            said=f"{path.name} is of the lab {lock.lab!r} and not looked at",
+            verdict=Verdict.WARNING,
+            remedy="`testbed doctor --lock` makes one for this lab",
+        )
+        _say(examiner, "files.lock", other)
         return None
     if lock is not None:
         said = f"{path.name} of {lock.made}, {len(lock.devices)} devices"
