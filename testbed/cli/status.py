@@ -26,7 +26,6 @@ from testbed.runner.folder import ACTIVITIES, load_frozen, load_inputs
 from testbed.runner.holding import leased
 from testbed.runner.journal import Journal, JournalStore, open_to_read
 from testbed.runner.leases import holder_of
-from testbed.runner.site import Settings
 from testbed.runner.status import Status, status_of, status_of_log
 
 _EVERY_S = 1.0  # between two looks of --watch on a terminal
@@ -88,7 +87,6 @@ class _Look:
             name,
             fold(Journal(self.store, name).read()),
             self.profiles,
-            max_attempts=Settings().max_attempts,
             is_held=held,
             now_ns=clock.now_ns() if held and self.form == "live" else None,
         )

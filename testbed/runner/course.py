@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from testbed.model.events import Outcome
 from testbed.model.plan import PlannedTrial
-from testbed.runner.fold import NOT_TRIED, CampaignState, changed_by, plan_of
+from testbed.runner.fold import (
+    NOT_TRIED,
+    SPENT,
+    CampaignState,
+    changed_by,
+    plan_of,
+)
+from testbed.runner.late import TooLate
 from testbed.runner.states import LOST, apply_outcome, unmet, unsure
 from testbed.runner.trial import Trials
 
@@ -27,6 +34,7 @@ class Course:
 
     known    device -> what is known of its state
     limit    attempts at one trial, with those that were voided on the spot
+    late     tells why a trial is left out, since its time has passed
     prepare  plans what brings a device to where a trial needs it; it may add what
              plugs tell to what is known
     ended    called after each attempt, in the thread that did it
@@ -38,24 +46,22 @@ class Course:
         before: CampaignState,
         known: Mapping[str, dict[str, str]],
         *,
-        max_attempts: int,
         limit: int,
+        late: TooLate,
         prepare: Prepare,
         ended: Callable[[Ended], None],
     ) -> None:
         self._trials = trials
         self._known = {device: dict(state) for device, state in known.items()}
         self._planned = plan_of(before).trials
-        self._max_attempts = max_attempts
+        self._attempts = plan_of(before).attempts
         self._limit = limit
+        self._late = late
         self._n_offline = {d: trials.n_offline(d) for d in self._known}
         self._prepare = prepare
         self._ended = ended
         self._report = threading.Lock()
-        self._failed = {
-            trial: sum(a.final is Outcome.FAILED for a in attempts)
-            for trial, attempts in before.attempts.items()
-        }
+        self._spent = {trial: before.n_spent(trial) for trial in before.attempts}
         self._next = {trial: before.next_attempt(trial) for trial in before.attempts}
 
     def known(self, device: str) -> Mapping[str, str]:
@@ -68,16 +74,18 @@ class Course:
         Where it is not known whether the device is as the trial needs it, preparations
         bring it there first. Raises StoppedError when a stop was requested.
         """
-        failed = self._failed.get(trial.trial, 0)
+        spent = self._spent.get(trial.trial, 0)
         first = attempt = self._next.get(trial.trial, 1)
         known = self._known.setdefault(trial.device, {})
         while attempt - first < self._limit:
             self._trials.wait(trial)
             self._doubt(trial, known)
-            trusted = self._make_sure(trial, known, rank)
-            reason = "" if trusted else why_not(trial, known)
+            late = self._late(trial)
+            trusted = bool(late) or self._make_sure(trial, known, rank)
+            reason = late or ("" if trusted else why_not(trial, known))
             if reason:
-                done = self._trials.refuse(trial, attempt, reason)
+                kind = Outcome.ABORTED if late else Outcome.FAILED
+                done = self._trials.refuse(trial, attempt, reason, kind)
             else:
                 tried = self._trials.run(trial, attempt, rank=rank)
                 if tried is None:
@@ -89,11 +97,11 @@ class Course:
             with self._report:
                 one = Ended(trial=trial, attempt=attempt, outcome=done.outcome)
                 self._ended(one)
-            again = done.outcome in (Outcome.FAILED, Outcome.ABORTED)
-            failed += done.outcome is Outcome.FAILED
+            again = done.outcome in (*SPENT, Outcome.ABORTED)
+            spent += done.outcome in SPENT
             attempt += 1
             self._next[trial.trial] = attempt
-            if reason or not again or failed >= self._max_attempts:
+            if reason or not again or spent >= self._attempts:
                 return
 
     def _doubt(self, trial: PlannedTrial, known: dict[str, str]) -> None:

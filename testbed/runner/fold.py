@@ -33,8 +33,9 @@ from testbed.runner.records import plan_from
 from testbed.runner.states import LOST, apply_outcome
 
 NOT_TRIED = "not tried: "  # begins the detail of a trial that made no sense
+TOO_LATE = "left out: "  # begins the detail of a user's act whose time has passed
 NO_LABEL = "no label: "  # begins the reason to void a preparation that did its work
-_REPEATED = frozenset({Outcome.FAILED, Outcome.ABORTED})
+SPENT = frozenset({Outcome.FAILED, Outcome.NO_EFFECT})  # attempts that count
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,17 +135,23 @@ class CampaignState:
         """Return the number that the next attempt at a trial has, from 1."""
         return len(self.attempts.get(trial, ())) + 1
 
-    def is_finished(self, trial: str, max_attempts: int) -> bool:
-        """Say whether a trial needs no other attempt."""
+    def is_finished(self, trial: str, attempts: int) -> bool:
+        """Say whether a trial needs no other attempt, of those that it may have.
+
+        It is when it became a label, when the attempts that count are spent, and when
+        it makes no sense any more.
+        """
         outcome = self.outcome(trial)
-        if outcome not in _REPEATED:
+        if outcome is None or outcome in LABELLED:
             return outcome is not None
         done = self.attempts[trial]
-        if outcome is Outcome.ABORTED:
-            return done[-1].did_its_work
-        if done[-1].detail.startswith(NOT_TRIED):
+        if done[-1].did_its_work or done[-1].detail.startswith((NOT_TRIED, TOO_LATE)):
             return True
-        return sum(a.final is Outcome.FAILED for a in done) >= max_attempts
+        return outcome in SPENT and self.n_spent(trial) >= attempts
+
+    def n_spent(self, trial: str) -> int:
+        """Return how many attempts at a trial count: voided ones do not."""
+        return sum(a.final in SPENT for a in self.attempts.get(trial, ()))
 
     def n_labelled(self) -> int:
         """Return how many trials ended with an outcome that becomes a label."""
@@ -177,10 +184,11 @@ def plan_of(state: CampaignState) -> Plan:
     return state.plan
 
 
-def left_to_do(state: CampaignState, max_attempts: int) -> tuple[PlannedTrial, ...]:
+def left_to_do(state: CampaignState) -> tuple[PlannedTrial, ...]:
     """Return the planned trials that need another attempt, in the plan's order."""
+    plan = plan_of(state)
     return tuple(
-        t for t in plan_of(state).trials if not state.is_finished(t.trial, max_attempts)
+        t for t in plan.trials if not state.is_finished(t.trial, plan.attempts)
     )
 
 

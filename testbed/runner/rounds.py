@@ -23,6 +23,7 @@ from testbed.runner.fold import (
     left_to_do,
     plan_of,
 )
+from testbed.runner.late import origin_ns, too_late
 from testbed.runner.means import Inputs, Means
 from testbed.runner.replan import Replanner
 from testbed.runner.scheduler import one_by_one, side_by_side
@@ -143,7 +144,7 @@ class Rounds:
         return fold(self._site.journal.read())
 
     def _left(self, state: CampaignState) -> tuple[PlannedTrial, ...]:
-        return left_to_do(state, self._means.settings.max_attempts)
+        return left_to_do(state)
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
@@ -192,7 +193,8 @@ class Rounds:
         """Plan how devices get back to where the trials that are left need them."""
         state = self._state()
         known = self._known(state)
-        self._replanner.ahead(self._left(state), known)
+        late = too_late(plan_of(state), origin_ns(state), self._means.clock)
+        self._replanner.ahead([t for t in self._left(state) if not late(t)], known)
         # plugs were asked
         self._start, self._n_before = known, _n_attempts(state)
         self._n_pauses = len(state.pauses)
@@ -237,12 +239,13 @@ class Rounds:
         state = self._state()
         plan = plan_of(state)
         names = {t.trial for t in able}
+        since_ns = origin_ns(state) or self._means.clock.now_ns()
         course = self._course = Course(
             trials,
             state,
             self._known(state),
-            max_attempts=self._means.settings.max_attempts,
             limit=self._site.lab.limits.attempts,
+            late=too_late(plan, since_ns, self._means.clock),
             prepare=self._replanner.before,
             ended=ended,
         )
@@ -253,7 +256,7 @@ class Rounds:
             [t for t in self._left(state) if t.session == index and t.trial in names],
             clock=self._means.clock,
             stop=self._means.stop,
-            origin_ns=min(s.started_ns for s in state.sessions.values()),
+            origin_ns=since_ns,
         )
         self._site.pauses.look_in_hand({("app", t.device) for t in able}, force=True)
 

@@ -22,7 +22,6 @@ from testbed.runner.suspenders import Suspenders
 class Settings:
     """How a campaign is run.
 
-    max_attempts   attempts at a trial that fails
     settle_s       silence after the label window, before the trial ends
     clock_every_s  between two measurements of the clock offset
     fetch_every_s  between two looks for finished capture files
@@ -35,7 +34,6 @@ class Settings:
                    False under a virtual clock
     """
 
-    max_attempts: int = 2
     settle_s: float = 0.2
     clock_every_s: float = 20.0
     fetch_every_s: float = 5.0

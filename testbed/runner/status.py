@@ -106,7 +106,6 @@ def status_of(
     state: CampaignState,
     profiles: dict[str, DeviceProfile],
     *,
-    max_attempts: int,
     is_held: bool = False,
     now_ns: int | None = None,
 ) -> Status:
@@ -116,7 +115,7 @@ def status_of(
              `leases.holder_of(...)` and `Holder.is_at(...)` tell
     now_ns   ns UTC on the campaign's clock; its last fact where that is all one knows
     """
-    left = left_to_do(state, max_attempts)
+    left = left_to_do(state)
     plan = plan_of(state)
     final = {t.trial: _shown(state, t.trial) for t in plan.trials}
     outcomes = Counter(o.value for o in final.values() if o is not None)

@@ -132,11 +132,17 @@ class Trials:
                 )
             )
 
-    def refuse(self, trial: PlannedTrial, attempt: int, reason: str) -> Done:
+    def refuse(
+        self,
+        trial: PlannedTrial,
+        attempt: int,
+        reason: str,
+        outcome: Outcome = Outcome.FAILED,
+    ) -> Done:
         """Record that a trial was not tried because it would make no sense."""
         self._start(trial, attempt)
-        self._end(trial, attempt, Outcome.FAILED, reason)
-        return Done(outcome=Outcome.FAILED, issued=False)
+        self._end(trial, attempt, outcome, reason)
+        return Done(outcome=outcome, issued=False)
 
     def _is_suspended(self, trial: PlannedTrial, stimulus: Stimulus) -> bool:
         pauses, needs = self._site.pauses, self.needs(trial)

@@ -142,11 +142,28 @@ def test_a_stimulus_is_never_given_twice_in_one_attempt(rig):
     assert lab.world.acts.count("phone tap") == 3  # turn_on twice, look once
 
 
-def test_a_plug_that_says_yes_and_does_nothing_is_no_effect(rig):
+def test_a_plug_that_says_yes_and_does_nothing_is_no_effect_and_asked_again(rig):
     lab = rig()
     lab.world.broken["plug_lamp on"] = [lying()]
     lab.run()
-    assert lab.state().outcome("0001") is Outcome.NO_EFFECT
+    done = [a.outcome for a in lab.state().attempts["0001"]]
+    assert done == [Outcome.NO_EFFECT, Outcome.CONFIRMED]
+
+
+def test_attempts_without_effect_are_spent_as_the_plan_says(rig, kit):
+    lab = rig()
+    lab.world.broken["plug_lamp on"] = [lying() for _ in range(9)]
+    lab.run(kit.small_plan(attempts=4))
+    done = [a.outcome for a in lab.state().attempts["0001"]]
+    assert done == [Outcome.NO_EFFECT] * 4
+
+
+def test_failures_and_attempts_without_effect_are_spent_together(rig, kit):
+    lab = rig()
+    lab.world.broken["plug_lamp on"] = [no_answer(), lying(), no_answer()]
+    lab.run(kit.small_plan(attempts=3))
+    done = [a.outcome for a in lab.state().attempts["0001"]]
+    assert sorted(done) == ["failed", "failed", "no_effect"]
 
 
 def test_a_lying_plug_is_no_effect_and_what_needs_it_is_not_tried(rig):

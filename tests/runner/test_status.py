@@ -12,9 +12,7 @@ from testbed.runner.status import status_of
 def word(lab, clock):
     holder = holder_of(lab.store, "bench")
     is_held = holder is not None and holder.is_at("small-1", clock.now_ns())
-    return status_of(
-        "small-1", lab.state(), lab.profiles, max_attempts=2, is_held=is_held
-    ).state
+    return status_of("small-1", lab.state(), lab.profiles, is_held=is_held).state
 
 
 @pytest.fixture
