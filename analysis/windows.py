@@ -84,7 +84,7 @@ def cut(
     device: str,
     *,
     overlap: Overlap = Overlap.REFUSE,
-    widen: bool = False,
+    widen: bool = True,
     n_idle: int = 0,
     rng: np.random.Generator | None = None,
 ) -> Windows:

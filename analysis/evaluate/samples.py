@@ -20,7 +20,7 @@ from analysis.dataset import (
 from analysis.features.chunks import features_over
 from analysis.features.matrix import features_of
 from analysis.features.model import Float64, Int64
-from analysis.labelling import Overlap, refuse_outside
+from analysis.labelling import Overlap, labelled_as, refuse_outside
 from analysis.packets import (
     Cleaned,
     Index,
@@ -101,6 +101,7 @@ class Recorded:
     campaign: Campaign
     log: ActivityLog
     index: Index
+    widen: bool  # as the captures were labelled
 
 
 def open_recorded(folder: Path) -> Recorded:
@@ -119,7 +120,8 @@ def open_recorded(folder: Path) -> Recorded:
         if each.first_ns is not None
     )
     refuse_outside(log, [span for span, _name in held], [name for _span, name in held])
-    return Recorded(folder=folder, campaign=campaign, log=log, index=index)
+    _overlap, widen = labelled_as(folder)
+    return Recorded(folder=folder, campaign=campaign, log=log, index=index, widen=widen)
 
 
 def samples_of(
@@ -178,7 +180,7 @@ def windows_of(
     nothing = empty_table(
         recorded.campaign.device(device).name, covered_ns=recorded.index.covered_ns
     )
-    return _cut(nothing, recorded.log, overlap, n_idle, seed)
+    return _cut(nothing, recorded, overlap, n_idle, seed)
 
 
 def cut_of(
@@ -194,7 +196,7 @@ def cut_of(
     recorded = _opened(source)
     name = recorded.campaign.device(device).name
     cleaned = clean(load_packets(recorded.folder, name), rules)
-    windows = _cut(cleaned.table, recorded.log, overlap, n_idle, seed)
+    windows = _cut(cleaned.table, recorded, overlap, n_idle, seed)
     return Cut(cleaned=cleaned, windows=windows)
 
 
@@ -203,13 +205,14 @@ def _opened(source: Path | Recorded) -> Recorded:
 
 
 def _cut(
-    table: PacketTable, log: ActivityLog, overlap: Overlap, n_idle: int, seed: int
+    table: PacketTable, recorded: Recorded, overlap: Overlap, n_idle: int, seed: int
 ) -> Windows:
     return cut(
         table,
-        log,
+        recorded.log,
         table.device,
         overlap=overlap,
+        widen=recorded.widen,
         n_idle=n_idle,
         rng=np.random.default_rng(seed) if n_idle else None,
     )

@@ -297,7 +297,8 @@ def _build(
     text = yaml.safe_dump(dict(inputs), sort_keys=False, allow_unicode=True)
     (folder / "campaign.yaml").write_text(text, encoding="utf-8")
     _write_activities(folder / "activities.csv", inputs["campaign"], rows, found)
-    report = label_campaign(folder, overlap=overlap)
+    # What is unsure here is how finely a log was kept, not a clock: as it was meant.
+    report = label_campaign(folder, overlap=overlap, widen=False)
     make_tables(folder, find_raw(folder), load_campaign(folder).devices)
     _write_manifest(folder)
     return report

@@ -5,7 +5,12 @@ label_packets(time_ns, ...)  the window that each packet lies in
 label_campaign(folder)       one labelled capture per device
 """
 
-from analysis.labelling.captures import DeviceLabels, LabelReport, label_campaign
+from analysis.labelling.captures import (
+    DeviceLabels,
+    LabelReport,
+    label_campaign,
+    labelled_as,
+)
 from analysis.labelling.coverage import StampSpan, explain_outside, is_covered
 from analysis.labelling.overlap import (
     IDLE,
@@ -29,6 +34,7 @@ __all__ = [
     "label_campaign",
     "label_packets",
     "label_windows",
+    "labelled_as",
     "refuse_outside",
     "spans",
 ]

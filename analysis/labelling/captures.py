@@ -89,7 +89,7 @@ def label_campaign(
     folder: Path,
     *,
     overlap: Overlap = Overlap.REFUSE,
-    widen: bool = False,
+    widen: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> LabelReport:
     """Write `labelled/<device>.pcapng` for every device, and `labelled/labels.json`.
@@ -130,6 +130,19 @@ def label_campaign(
         )
         _finish(target, works, report)
     return report
+
+
+def labelled_as(folder: Path) -> tuple[Overlap, bool]:
+    """Return by what policy, and whether widened, a campaign's windows were made.
+
+    The defaults where it is not labelled, or `labels.json` cannot be read.
+    """
+    try:
+        text = (folder / "labelled" / "labels.json").read_text(encoding="utf-8")
+        labels = json.loads(text)
+        return Overlap(labels["overlap"]), bool(labels["widened"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Overlap.REFUSE, True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

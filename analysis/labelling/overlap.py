@@ -1,9 +1,11 @@
 """Which window a packet lies in, and what to do about windows that overlap.
 
 A label window of a device is [t, t + δ): half open, so that two windows may touch and
-share no packet. Two windows of one device that overlap are refused unless asked
-otherwise, for a packet in both has no one label. Only outcomes `confirmed` and
-`unchecked` make labels.
+share no packet. It is widened by the uncertainty of t at both ends, so that the true
+window is inside. Two windows of one device that overlap are refused unless asked
+otherwise, for a packet in both has no one label; where only what they were widened by
+overlaps, they meet in the middle. Only outcomes `confirmed` and `unchecked` make
+labels.
 """
 
 from collections.abc import Sequence
@@ -75,7 +77,7 @@ def label_windows(
     device: str,
     *,
     overlap: Overlap = Overlap.REFUSE,
-    widen: bool = False,
+    widen: bool = True,
 ) -> LabelWindows:
     """Return the label windows of `device`.
 
@@ -84,7 +86,7 @@ def label_windows(
     Raises LabelError when two windows overlap and `overlap` is REFUSE.
     """
     rows = log.labelled().of_device(device)
-    start_ns, end_ns = spans(rows, widen=widen)
+    start_ns, end_ns = spans(rows)
     order = np.argsort(start_ns, kind="stable")
     rows = ActivityLog(path=rows.path, frame=rows.frame[order])
     start_ns, end_ns = start_ns[order], end_ns[order]
@@ -101,17 +103,37 @@ def label_windows(
         end_ns = np.append(np.minimum(end_ns[:-1], start_ns[1:]), end_ns[-1:])
         keep = end_ns > start_ns
     elif clash.any():
-        after = start_ns[1:] < np.maximum.accumulate(end_ns)[:-1]
-        reach = np.minimum.accumulate(start_ns[::-1])[::-1][1:]
-        before = reach < end_ns[:-1]
-        keep &= ~(np.append(False, after) | np.append(before, False))
+        keep &= ~_in_a_clash(start_ns, end_ns)
+    kept = ActivityLog(path=rows.path, frame=rows.frame.filter(pl.Series(keep)))
+    start_ns, end_ns = start_ns[keep], end_ns[keep]
+    if widen:
+        start_ns, end_ns = _widened(start_ns, end_ns, _slack_ns(kept))
     return LabelWindows(
-        log=ActivityLog(path=rows.path, frame=rows.frame.filter(pl.Series(keep))),
-        start_ns=start_ns[keep],
-        end_ns=end_ns[keep],
+        log=kept,
+        start_ns=start_ns,
+        end_ns=end_ns,
         n_cut=n_cut,
         n_dropped=int((~keep).sum()),
     )
+
+
+def _in_a_clash(start_ns: Int64, end_ns: Int64) -> NDArray[np.bool_]:
+    """Say of each window, in order of starts, whether it overlaps with another."""
+    after = start_ns[1:] < np.maximum.accumulate(end_ns)[:-1]
+    reach = np.minimum.accumulate(start_ns[::-1])[::-1][1:]
+    before = reach < end_ns[:-1]
+    clash: NDArray[np.bool_] = np.append(False, after) | np.append(before, False)
+    return clash
+
+
+def _widened(start_ns: Int64, end_ns: Int64, slack_ns: Int64) -> tuple[Int64, Int64]:
+    """Widen disjoint windows; neighbours share what is between them."""
+    early, late = start_ns - slack_ns, end_ns + slack_ns
+    middle = (end_ns[:-1] + start_ns[1:]) // 2
+    meet = late[:-1] > early[1:]
+    early[1:] = np.where(meet, np.maximum(early[1:], middle), early[1:])
+    late[:-1] = np.where(meet, np.minimum(late[:-1], middle), late[:-1])
+    return early, late
 
 
 def spans(rows: ActivityLog, *, widen: bool = False) -> tuple[Int64, Int64]:
@@ -119,9 +141,13 @@ def spans(rows: ActivityLog, *, widen: bool = False) -> tuple[Int64, Int64]:
     start_ns = rows.frame["t_ns"].to_numpy().astype(np.int64)
     end_ns = start_ns + rows.frame["delta_ns"].to_numpy().astype(np.int64)
     if widen:
-        slack = rows.frame["t_uncertainty_ns"].fill_null(0).to_numpy().astype(np.int64)
-        start_ns, end_ns = start_ns - slack, end_ns + slack
+        slack_ns = _slack_ns(rows)
+        start_ns, end_ns = start_ns - slack_ns, end_ns + slack_ns
     return start_ns, end_ns
+
+
+def _slack_ns(rows: ActivityLog) -> Int64:
+    return rows.frame["t_uncertainty_ns"].fill_null(0).to_numpy().astype(np.int64)
 
 
 def refuse_outside(
@@ -129,7 +155,7 @@ def refuse_outside(
     covered_ns: Sequence[tuple[int, int]],
     names: Sequence[str],
     *,
-    widen: bool = False,
+    widen: bool = True,
 ) -> None:
     """Raise LabelError when there are labels, and no capture covers any of them.
 

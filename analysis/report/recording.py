@@ -13,7 +13,7 @@ import yaml
 from analysis.dataset import ActivityLog, Campaign, load_activities, load_campaign
 from analysis.errors import DatasetError, LabelError
 from analysis.evaluate.samples import Cut
-from analysis.labelling import Overlap
+from analysis.labelling import Overlap, labelled_as
 from analysis.packets import (
     PacketTable,
     clean,
@@ -133,20 +133,11 @@ def _raw(folder: Path) -> tuple[Path, ...]:
 
 def shares_of(recording: Recording) -> tuple[Share, ...]:
     """Cut the packets of each device into its label windows."""
-    policy = _policy(recording.campaign.folder / "labelled" / "labels.json")
+    policy = labelled_as(recording.campaign.folder)
     return tuple(
         _share(table, recording.log, name, policy)
         for name, table in recording.packets.items()
     )
-
-
-def _policy(path: Path) -> tuple[Overlap, bool]:
-    """Return how the windows were made when the captures were labelled."""
-    try:
-        labels = json.loads(path.read_text(encoding="utf-8"))
-        return Overlap(labels["overlap"]), bool(labels["widened"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return Overlap.REFUSE, False
 
 
 def _share(

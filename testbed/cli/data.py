@@ -85,8 +85,12 @@ def label(
     folder: CampaignFolder,
     overlap: OverlapPolicy = "refuse",
     widen: Annotated[
-        bool, typer.Option("--widen", help="Widen windows by their uncertainty.")
-    ] = False,
+        bool,
+        typer.Option(
+            "--widen/--no-widen",
+            help="Widen windows by the uncertainty of their start.",
+        ),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Write one labelled capture per device, with a comment on each labelled packet."""

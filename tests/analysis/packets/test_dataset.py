@@ -105,7 +105,9 @@ def test_a_fault_in_the_campaign_is_one_sentence(folder, text, message):
 def test_a_folder_that_is_no_campaign_says_so(tmp_path):
     with pytest.raises(DatasetError, match="is this a campaign folder"):
         load_campaign(tmp_path)
-    with pytest.raises(DatasetError, match=r"activities\.csv: is not there: it is written"):
+    with pytest.raises(
+        DatasetError, match=r"activities\.csv: is not there: it is written"
+    ):
         load_activities(tmp_path)
 
 

@@ -32,16 +32,24 @@ def test_what_is_left_out_and_who_is_missing_is_said_in_lines(label, campaign, c
     ]
 
 
-def test_windows_can_be_widened_cut_and_dropped(label, campaign, craft):
+def test_windows_are_widened_by_what_is_unsure_and_meet_in_the_middle(
+    label, campaign, craft
+):
     packets = [(t, craft.udp4(b"x")) for t in range(20)]
     sure = {"t_uncertainty_ns": 10**9}
     folder = campaign([packets], [(3, sure), (9, sure)])
-    assert "2 windows, 10 of 20" in label(folder).output
+    assert "2 windows, 13 of 20 packets labelled" in label(folder).output
+    assert "2 windows, 10 of 20" in label(folder, "--no-widen").output
+
+
+def test_windows_that_overlap_are_refused_cut_or_dropped(label, campaign, craft):
+    packets = [(t, craft.udp4(b"x")) for t in range(20)]
+    folder = campaign([packets], [(3, {}), (7, {})])
     with pytest.raises(LabelError, match="overlap by 1 s"):
-        label(folder, "--widen")
-    cut = label(folder, "--widen", "--overlap", "cut").output
-    assert "2 windows, 13 of 20 packets labelled, 1 windows cut" in cut
-    drop = label(folder, "--widen", "--overlap", "drop").output
+        label(folder)
+    cut = label(folder, "--overlap", "cut").output
+    assert "2 windows, 9 of 20 packets labelled, 1 windows cut" in cut
+    drop = label(folder, "--overlap", "drop").output
     assert "0 windows, 0 of 20 packets labelled, 0 windows cut, 2 dropped" in drop
 
 

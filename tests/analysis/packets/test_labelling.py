@@ -17,6 +17,7 @@ from analysis.labelling import (
     label_campaign,
     label_packets,
     label_windows,
+    labelled_as,
 )
 from analysis.packets import find_raw, make_tables
 from analysis.pcap.beacons import Beacon, encode
@@ -174,8 +175,8 @@ def test_labels_are_half_open_and_only_of_confirmed_and_unchecked(evening, tshar
 def test_widened_windows_take_their_uncertainty_along(campaign, craft):
     packets = [(t, craft.udp4(b"x")) for t in (9.95, 10, 14.9, 15.05, 15.2)]
     folder = campaign([packets], [(10, {"t_uncertainty_ns": S // 10})])
-    assert label_campaign(folder).devices[0].n_labelled == 2
-    assert label_campaign(folder, widen=True).devices[0].n_labelled == 4
+    assert label_campaign(folder, widen=False).devices[0].n_labelled == 2
+    assert label_campaign(folder).devices[0].n_labelled == 4
 
 
 def test_pcapml_finds_as_many_samples_as_labelled_trials(evening):
@@ -406,3 +407,25 @@ def test_progress_is_told_in_bytes_of_the_captures(evening):
     assert min(told) >= 0
     size_b = sum(path.stat().st_size for path in (evening / "raw").iterdir())
     assert sum(told) == size_b
+
+
+def test_neighbours_that_overlap_by_what_is_unsure_alone_meet_in_the_middle(
+    campaign, craft
+):
+    sure = {"t_uncertainty_ns": 3 * S}
+    packets = [(t, craft.udp4(b"x")) for t in range(40)]
+    folder = campaign([packets], [(10, sure), (16, sure), (30, sure)])
+    windows = label_windows(load_activities(folder), "lamp")
+    seconds = ((windows.start_ns - craft.start_ns) / S).tolist()
+    assert seconds == [7, 15.5, 27]
+    assert ((windows.end_ns - craft.start_ns) / S).tolist() == [15.5, 24, 38]
+
+
+def test_later_steps_cut_as_the_captures_were_labelled(campaign, craft):
+    packets = [(t, craft.udp4(b"x")) for t in range(20)]
+    folder = campaign([packets], [(3, {"t_uncertainty_ns": S})])
+    assert labelled_as(folder) == (Overlap.REFUSE, True)
+    label_campaign(folder, overlap=Overlap.CUT, widen=False)
+    assert labelled_as(folder) == (Overlap.CUT, False)
+    (folder / "labelled" / "labels.json").write_text("{")
+    assert labelled_as(folder) == (Overlap.REFUSE, True)
