@@ -43,13 +43,15 @@ class SelectorDrift:
 
     @property
     def verdict(self) -> str:
-        """Say how it is: same, moved, lower, lost or new."""
+        """Say how it is: lost, new, another rung, another text, moved or same."""
         if not self.rung:
             return "lost"
         if self.was is None:
             return "new"
         if self.rung != self.was.rung:
             return "another rung"
+        if self.text != self.was.text:
+            return "another text"
         return "same" if self.view == self.was.view else "moved"
 
 

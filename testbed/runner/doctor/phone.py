@@ -288,6 +288,14 @@ def _found(walked: Walked, locked: LockedApp | None) -> Said:
             measured={**measured, "closed": list(walked.closed)},
             remedy="it may come back in a trial, where it is closed again",
         )
+    others = _other_words(walked, locked)
+    if others:
+        return Said(
+            said=f"{said}, some say another thing: {', '.join(others)}",
+            verdict=Verdict.WARNING,
+            measured={**measured, "others": list(others)},
+            remedy=f"is that the right button still? Then {_REMAKE}",
+        )
     lower = _lower(walked, locked)
     if lower:
         return Said(
@@ -297,6 +305,16 @@ def _found(walked: Walked, locked: LockedApp | None) -> Said:
             remedy=f"correct the upper rungs in the profile, or {_REMAKE}",
         )
     return Said(said=said, measured=measured)
+
+
+def _other_words(walked: Walked, locked: LockedApp | None) -> Sequence[str]:
+    """Return the views that were found as in the lock, and do not say the same."""
+    others = []
+    for place, seen in by_place(walked).items():
+        then = locked.selectors.get(place) if locked is not None else None
+        if then is not None and then.rung == seen.rung and then.text != seen.text:
+            others.append(f"{place} {seen.text!r} instead of {then.text!r}")
+    return others
 
 
 def _lower(walked: Walked, locked: LockedApp | None) -> Sequence[str]:
