@@ -48,7 +48,7 @@ def bring(tmp_path, craft, write):
 
 def windows_of(done, device):
     packets = load_packets(done.folder, device)
-    return cut(packets, load_activities(done.folder, widen=False), device)
+    return cut(packets, load_activities(done.folder), device)
 
 
 def test_captures_without_macs_are_taken_over_by_address(bring, craft, tmp_path):
@@ -99,9 +99,8 @@ def test_an_import_is_a_campaign_like_any_other(bring, tshark, craft):
     assert log["t_uncertainty_ns"].to_list() == [10**9, 10**8]
     assert log["t_ns"][1] == craft.start_ns + 20_500_000_000
     assert log["delta_ns"][1] == 4 * 10**9
-    windows = cut(
-        load_packets(done.folder, "lamp"), load_activities(done.folder), "lamp"
-    )
+    packets = load_packets(done.folder, "lamp")
+    windows = cut(packets, load_activities(done.folder), "lamp", widen=False)
     assert windows.n_packets.tolist() == [3, 4]
     rows = tshark(done.folder / "labelled/lamp.pcapng", "frame.comment")
     assert Counter(bool(row["frame.comment"]) for row in rows) == {False: 23, True: 7}
