@@ -132,13 +132,18 @@ def write_index(folder: Path, index: Index) -> None:
     path = folder / _NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {"format": FORMAT, **asdict(index)}
-    part = path.with_suffix(".part")
+    part = half_written(folder)
     try:
         part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def half_written(folder: Path) -> Path:
+    """Return the place where an index is written before it is whole."""
+    return (folder / _NAME).with_suffix(".part")
 
 
 def remove_index(folder: Path) -> None:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from analysis.packets.index import (
     Index,
     current_parts,
     find_index,
+    half_written,
     identity,
     remove_index,
     write_index,
@@ -102,6 +103,7 @@ def make_tables(
         index = _index(known.devices, captures, parts)
         if _is_worth_writing(index, known):
             _write(folder, index)
+        _tidy_index(folder)
         return index
     identities = {device.name: identity(device) for device in devices}
     jobs = [CaptureJob(path=p, devices=tuple(devices), folder=folder) for p in todo]
@@ -309,6 +311,13 @@ def _tables(capture: CapturePart) -> dict[str, int]:
         if part.n_flows:
             found[f"flows/device={device}/{capture.name}.parquet"] = part.flows_b
     return found
+
+
+def _tidy_index(folder: Path) -> None:
+    """Remove the index that somebody was killed over, but not who writes one now."""
+    if half_written(folder).exists():
+        with suppress(DatasetError), _alone_in(folder):
+            half_written(folder).unlink(missing_ok=True)
 
 
 def _tidy(folder: Path, index: Index) -> None:

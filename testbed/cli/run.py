@@ -49,7 +49,7 @@ from testbed.runner.folder import (
     load_frozen,
     load_inputs,
 )
-from testbed.runner.holding import beating, held, leased
+from testbed.runner.holding import beating, held, leased, sweep
 from testbed.runner.journal import Journal, JournalStore, open_store
 from testbed.runner.leases import Lease
 from testbed.runner.site import Settings
@@ -239,6 +239,7 @@ def _conduct(inputs: Inputs, place: Place, settings: Settings) -> None:
         open_store(place.journal, plain) as store,
         held(store, name, inputs.campaign, plain) as lease,
     ):
+        sweep(store, plain)
         hold = _Hold(stop=stop, clock=clock, plain=plain, store=store, lease=lease)
         result = _carry_out(inputs, place, settings, hold)
         with beating(lease):

@@ -6,12 +6,15 @@ would each take the other's half-made files for those of somebody who was killed
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+import sqlalchemy as sa
 
 from testbed.clock import Clock
-from testbed.errors import JournalError
+from testbed.errors import JournalError, LabError
 from testbed.runner.journal import JournalStore
 from testbed.runner.leases import Lease
+from testbed.runner.tables import leases
 
 _BEAT_S = 5.0
 
@@ -35,6 +38,21 @@ def held(
         yield lease
     finally:
         lease.release()
+
+
+def sweep(store: JournalStore, clock: Clock) -> None:
+    """Remove leases of runs that were killed before their plan was journalled.
+
+    Nothing of them can be resumed, so nobody will ask for their leases again. One whose
+    holder lives stays; so does that of a lab, which the next one there takes over.
+    """
+    known = set(store.campaigns())
+    with store.reading() as connection:
+        rows = connection.execute(sa.select(leases.c.lab, leases.c.holder)).all()
+    for name, holder in rows:
+        if name not in known and holder.startswith(f"{name} on "):
+            with suppress(LabError), held(store, name, name, clock):
+                pass
 
 
 @contextmanager
