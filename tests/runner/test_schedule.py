@@ -1,0 +1,210 @@
+"""Schedules: when they are due, and what is decided about each start."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.clock import VirtualClock
+from testbed.errors import ConfigError
+from testbed.model.events import ScheduleAdded
+from testbed.runner.journal import Journal, open_store
+from testbed.runner.schedule import SCHEDULES, Book, Missed, decide, moved_ns
+from testbed.runner.triggers import (
+    Trigger,
+    iso_time,
+    parse_time,
+    trigger_from,
+    trigger_of,
+)
+
+S = 10**9
+DAY = 86_400 * S
+NOW = 1_795_000_000 * S  # Wednesday 2026-11-18, 11:06:40 UTC
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock(NOW)
+
+
+@pytest.fixture
+def book(tmp_path, clock):
+    with open_store(tmp_path / "journal.sqlite", clock) as store:
+        yield Book(store)
+
+
+def added(book, trigger, missed="skip", **options):
+    name = book.free_name("demo")
+    book.add(
+        ScheduleAdded(
+            schedule=name,
+            scenario="demo",
+            lab="bench",
+            trigger=trigger.plain(),
+            missed=missed,
+            options=options,
+        )
+    )
+    return book.schedules[name]
+
+
+def decided(book, schedule, clock):
+    now_ns = clock.now_ns()
+    due = schedule.due(now_ns)
+    found = decide(schedule, due, now_ns, campaign="demo-1", why="nobody served")
+    book.write(*found)
+    return [one.decision for one in found]
+
+
+def test_one_start_is_due_once(book, clock):
+    schedule = added(book, Trigger(at_ns=NOW + 60 * S))
+    assert schedule.due(NOW) == []
+    clock.sleep(70)
+    assert schedule.due(clock.now_ns()) == [NOW + 60 * S]
+    assert decided(book, schedule, clock) == ["started"]
+    assert schedule.due(clock.now_ns() + 9 * DAY) == []
+    assert schedule.next_ns() is None
+
+
+@pytest.mark.parametrize(
+    ("missed", "decision"),
+    [("skip", "skipped"), ("late", "late"), ("reschedule", "rescheduled")],
+)
+def test_a_missed_start_is_decided_as_the_schedule_says(book, clock, missed, decision):
+    schedule = added(book, Trigger(at_ns=NOW + 60 * S), missed)
+    clock.sleep(60 + 3600)
+    assert decided(book, schedule, clock) == [decision]
+    begun = [b.campaign for b in book.begun("bench")]
+    assert begun == (["demo-1"] if missed == "late" else [])
+
+
+def test_a_start_within_its_grace_is_no_missed_one(book, clock):
+    schedule = added(book, Trigger(at_ns=NOW + 60 * S), grace="2 h")
+    clock.sleep(60 + 3600)
+    assert decided(book, schedule, clock) == ["started"]
+
+
+def test_a_moved_start_is_due_at_the_same_time_of_the_next_day(book, clock):
+    schedule = added(book, Trigger(at_ns=NOW + 60 * S), "reschedule")
+    clock.sleep(2.5 * 86400)
+    decided(book, schedule, clock)
+    assert schedule.next_ns() == NOW + 60 * S + 3 * DAY
+    clock.sleep(86400)
+    assert decided(book, schedule, clock) == ["rescheduled"]
+    clock.sleep((schedule.next_ns() - clock.now_ns()) / S)
+    assert decided(book, schedule, clock) == ["started"]
+
+
+def test_of_several_missed_starts_all_are_decided_and_one_is_made(book, clock):
+    schedule = added(book, Trigger(at_ns=NOW, every_s=600.0), "late")
+    clock.sleep(3600)
+    assert decided(book, schedule, clock) == ["skipped"] * 6 + ["started"]
+    assert schedule.due(clock.now_ns()) == []
+    clock.sleep(600)
+    assert len(schedule.due(clock.now_ns())) == 1
+
+
+def test_very_many_missed_starts_are_decided_together(book, clock):
+    schedule = added(book, Trigger(at_ns=NOW, every_s=10.0))
+    clock.sleep(100_000)
+    found = decided(book, schedule, clock)
+    assert len(found) == 52
+    assert schedule.due(clock.now_ns()) == []
+
+
+def test_another_process_folds_the_same_schedules(book, clock, tmp_path):
+    schedule = added(book, Trigger(at_ns=NOW, every_s=600.0), "reschedule", seed="4")
+    clock.sleep(5000)
+    decided(book, schedule, clock)
+    with open_store(tmp_path / "journal.sqlite", clock) as store:
+        again = Book(store).schedules["demo-1"]
+    assert again == schedule
+    assert again.options == {"seed": "4"}
+
+
+def test_schedules_are_no_campaign(book, clock, tmp_path):
+    added(book, Trigger(at_ns=NOW))
+    with open_store(tmp_path / "journal.sqlite", clock) as store:
+        assert store.campaigns() == []
+        assert store.latest() is None
+        assert Journal(store, SCHEDULES).read()
+
+
+def test_a_removed_schedule_starts_nothing_and_its_name_is_not_used_again(book):
+    added(book, Trigger(at_ns=NOW))
+    book.remove("demo-1")
+    assert book.active() == []
+    assert book.free_name("demo") == "demo-2"
+    with pytest.raises(ConfigError, match="'demo-1' is not a schedule; there is none"):
+        book.remove("demo-1")
+
+
+@given(late_s=st.floats(0.001, 10 * 86400))
+def test_a_moved_start_lies_ahead_by_at_most_a_day(late_s):
+    now_ns = NOW + round(late_s * S)
+    to_ns = moved_ns(NOW, now_ns)
+    assert (to_ns - NOW) % DAY == 0
+    assert now_ns <= to_ns <= now_ns + DAY
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        ("30 18 * * *", "2026-11-18T18:30:00+00:00"),
+        ("0 9 * * mon-fri", "2026-11-19T09:00:00+00:00"),
+        ("0 9 * * 1", "2026-11-23T09:00:00+00:00"),
+        ("0 9 * * 0", "2026-11-22T09:00:00+00:00"),
+        ("0 9 * * 7", "2026-11-22T09:00:00+00:00"),
+        ("0 9 * * 6,0", "2026-11-21T09:00:00+00:00"),
+        ("*/20 * * * 3", "2026-11-18T11:20:00+00:00"),
+    ],
+)
+def test_weekdays_of_cron_lines_are_those_of_cron(line, first):
+    trigger = trigger_of(None, None, line, NOW)
+    assert iso_time(trigger.after(NOW)) == first
+
+
+@given(
+    trigger=st.one_of(
+        st.builds(
+            Trigger,
+            at_ns=st.integers(0, 4 * 10**9).map(lambda s: s * S),
+            every_s=st.one_of(st.none(), st.integers(10, 10**6).map(float)),
+        ),
+        st.just(Trigger(cron="5 4 * * sun")),
+    ),
+    stamp_s=st.integers(0, 4 * 10**9),
+)
+def test_starts_lie_in_the_future_and_survive_the_journal(trigger, stamp_s):
+    again = trigger_from(trigger.plain())
+    assert again == trigger
+    due_ns = again.after(stamp_s * S)
+    assert due_ns is None or due_ns > stamp_s * S
+
+
+@pytest.mark.parametrize(
+    ("at", "every", "cron", "sentence"),
+    [
+        (None, None, None, "name when it is to start"),
+        ("now", None, "* * * * *", "--cron: stands alone"),
+        ("soon", None, None, "--at: must be 'now'"),
+        ("25:00", None, None, "--at: must be 'now'"),
+        ("2020-01-01T00:00", None, None, "is over"),
+        (None, "5 s", None, "--every: must be at least 10 s"),
+        (None, "often", None, "--every: must be a duration"),
+        (None, None, "daily", "--cron: must be five fields"),
+        (None, None, "99 * * * *", "--cron: must be five fields"),
+        (None, None, "0 0 31 2 *", "is never due"),
+    ],
+)
+def test_what_is_no_trigger_is_told_in_one_sentence(at, every, cron, sentence):
+    with pytest.raises(ConfigError, match=sentence) as told:
+        trigger_of(at, every, cron, NOW)
+    assert "\n" not in str(told.value)
+
+
+def test_times_are_utc_unless_they_say_otherwise():
+    assert iso_time(parse_time("18:30", NOW)) == "2026-11-18T18:30:00+00:00"
+    assert iso_time(parse_time("10:00", NOW)) == "2026-11-19T10:00:00+00:00"
+    offset = parse_time("2026-11-18T18:30+02:00", NOW)
+    assert iso_time(offset) == "2026-11-18T16:30:00+00:00"
