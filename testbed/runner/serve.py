@@ -11,10 +11,9 @@ from enum import IntEnum
 from typing import Protocol
 
 from testbed.clock import Clock
-from testbed.errors import JournalError
 from testbed.model.events import StartDecided
 from testbed.runner.alarm import Alarm
-from testbed.runner.fold import CampaignState, fold
+from testbed.runner.fold import CampaignState, fold, left_to_do
 from testbed.runner.folder import campaign_name
 from testbed.runner.journal import Journal, JournalStore
 from testbed.runner.leases import Lease
@@ -78,7 +77,7 @@ class _Work:
     begun: Begun
     child: Child | None = None
     tries: int = 0
-    n_rows: int = 0
+    n_done: int = 0
     again_s: float = field(default=float("-inf"))
 
 
@@ -198,7 +197,7 @@ class Server:
 
     def _launch(self, work: _Work, *, resume: bool) -> None:
         begun = work.begun
-        work.n_rows = self._n_rows(begun.campaign)
+        work.n_done = self._n_done(begun.campaign)
         work.tries += 1
         work.child = self._launcher.launch(
             begun.schedule, begun.campaign, resume=resume
@@ -219,7 +218,7 @@ class Server:
         if code in _OVER:
             self._end(work, f"exit code {code}")
             return
-        if self._n_rows(work.begun.campaign) > work.n_rows + 1:
+        if self._n_done(work.begun.campaign) > work.n_done:
             work.tries = 0  # it came further, so it is worth going on
         if work.tries >= MAX_TRIES:
             self._end(work, f"exit code {code}, {MAX_TRIES} times; left to people")
@@ -265,11 +264,11 @@ class Server:
     def _state(self, campaign: str) -> CampaignState:
         return fold(Journal(self._store, campaign).read())
 
-    def _n_rows(self, campaign: str) -> int:
-        try:
-            return len(Journal(self._store, campaign).read())
-        except JournalError:
+    def _n_done(self, campaign: str) -> int:
+        state = self._state(campaign)
+        if state.plan is None:
             return 0
+        return len(state.plan.trials) - len(left_to_do(state))
 
     def _tell(self, one: StartDecided) -> None:
         campaign = f" {one.campaign}" if one.campaign else ""
