@@ -127,12 +127,11 @@ def wait_for_disk(connection: sa.Connection, *, waits: bool) -> None:
     """Say whether the commit of a transaction that begins now waits for the disk.
 
     One that does not wait is seen by others and outlives this process all the same,
-    and it is on the disk when a later one that waits is. Only a power cut can take it.
-    Nothing is ever waited for where the engine is not a durable one.
+    and it is on the disk when a later one that waits is. Only a power cut can take it,
+    and that ends this process as well. Nothing is ever waited for where the engine is
+    not a durable one. A server may die alone, so its commits always wait.
     """
-    if connection.dialect.name == "postgresql":
-        if not waits:
-            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+    if connection.dialect.name != "sqlite":
         return
     wanted = "FULL" if waits else "NORMAL"
     found = connection.info.get(_SYNCHRONOUS, wanted)

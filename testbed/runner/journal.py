@@ -37,9 +37,10 @@ from testbed.runner.tables import events, leases
 PATIENCE_S = 30.0
 _AGAIN_S = 0.5
 _LOCK = 7_236_202  # of all programs on a server, this number is ours
-# What happened in an attempt that goes on: it is committed, but the disk is waited for
-# with the next fact only, at the latest with the attempt's end. Nothing hangs on it: an
-# attempt without its end is voided and done again, whatever else is known of it.
+# What happened in an attempt that goes on: it is committed, but in a file the disk is
+# waited for with the next fact only, at the latest with the attempt's end. Nothing
+# hangs on it: an attempt without its end is voided and done again, whatever else is
+# known of it.
 _ON_THE_WAY = (BeaconSent, StimulusReturned, EvidenceKept)
 _NO_CAMPAIGN = "#"  # begins the names under which other facts than a campaign's are
 

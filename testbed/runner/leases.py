@@ -79,11 +79,7 @@ class Lease:
             self._store.fence(campaign, self._lab, self._token)
             return
         self._lock.drop()
-        holder = self.holder()
-        name = holder.name if holder is not None else "another controller"
-        raise LabError(
-            f"the lab {self._lab!r} is held by {name}; wait until it is done, or end it"
-        )
+        raise self._refusal()
 
     def renew_in_time(self) -> None:
         """Renew where a good part of the time has passed; see `renew`."""
@@ -111,6 +107,24 @@ class Lease:
     def holder(self) -> Holder | None:
         """Return who holds the lab, or None."""
         return holder_of(self._store, self._lab)
+
+    def _refusal(self) -> LabError:
+        """Name the holder, and say how long one that is dead may keep others out."""
+        holder = self.holder()
+        name, heard = "another controller", ""
+        if holder is not None:
+            name = holder.name
+            now_ns = self._store.change("look at the lease", self._now_ns)
+            silent_s = max(0.0, (now_ns - holder.heartbeat_ns) / 1e9)
+            free_s = max(0.0, holder.ttl_ns / 1e9 - silent_s)
+            heard = (
+                f" (last heard of {silent_s:.0f} s ago; if it is dead, free in "
+                f"{free_s:.0f} s)"
+            )
+        return LabError(
+            f"the lab {self._lab!r} is held by {name}; wait until it is done, or end "
+            f"it{heard}"
+        )
 
     def _beat(self, more: Mapping[str, str]) -> None:
         def beat(connection: sa.Connection) -> int:
