@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
+_TRIES = 9  # one of them is not interrupted in its midst
+
 
 class Clock(Protocol):
     """Stamps, durations and waiting."""
@@ -109,6 +111,18 @@ class SkewedClock:
         self._clock.sleep(duration_s / (1 + self._drift_ppm / 1e6))
 
 
+def _both(clock: Clock) -> tuple[int, float]:
+    """Return a stamp and the monotonic time of the same moment, as near as can be."""
+    found = []
+    for _ in range(_TRIES):
+        before_s = clock.monotonic_s()
+        stamp_ns = clock.now_ns()
+        after_s = clock.monotonic_s()
+        found.append((after_s - before_s, stamp_ns, (before_s + after_s) / 2))
+    _, stamp_ns, at_s = min(found)
+    return stamp_ns, at_s
+
+
 class SteadyClock:
     """Stamps that never jump: UTC when it was made, and the time that went by since.
 
@@ -118,8 +132,9 @@ class SteadyClock:
 
     def __init__(self, clock: Clock, like: "SteadyClock | None" = None) -> None:
         self._clock = clock
-        self._start_ns: int = clock.now_ns() if like is None else like._start_ns
-        self._start_s: float = clock.monotonic_s() if like is None else like._start_s
+        start = _both(clock) if like is None else (like._start_ns, like._start_s)
+        self._start_ns: int = start[0]
+        self._start_s: float = start[1]
 
     def now_ns(self) -> int:
         """Return UTC in nanoseconds since the Unix epoch, as it was at the start."""

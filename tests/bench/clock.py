@@ -3,7 +3,7 @@
     python -m tests.bench.clock [--drawn N] [--live REPEATS] [--out FOLDER]
 
 --drawn N       N trials per cell with measurements drawn at random (clock_drawn.py)
---live REPEATS  a campaign per cell in the live virtual lab (clock_live.py), about 17
+--live REPEATS  a campaign per cell in the live virtual lab (clock_live.py), about 16
                 trials per repeat; 0 for none
 
 Writes FOLDER/clock.json (default build/bench) and prints a table. Of each cell:
