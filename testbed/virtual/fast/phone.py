@@ -74,7 +74,12 @@ class FastPhone:
 
     def app_version(self, package: str) -> str:
         """Return the installed version of an app, or '' when it is not installed."""
+        self._require_online("ask for a version")
         return self._screens.version(package)
+
+    def alive(self) -> bool:
+        """Say whether it answers."""
+        return not self._screens.troubles.is_down(self._screens.restart)
 
     def set_network(self, network: str) -> None:
         """Put the phone on the home Wi-Fi ('lan') or on mobile data ('wan')."""
