@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from testbed.clock import Clock, basic_time
 from testbed.errors import DriverError, JournalError, LabError
 from testbed.model.applock import (
@@ -188,6 +186,8 @@ def write_report(
         "phone": {n: {"was": a, "is": b} for n, (a, b) in screen.items()},
         "apps": [_plain(drift) for drift in drifts],
     }
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # seldom needed
+
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,  # apps decide what is in it

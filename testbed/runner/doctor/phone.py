@@ -53,7 +53,7 @@ def look_at_phone(ward: Ward, voice: Callable[[], Voice | None]) -> PhoneSeen:
     order = sorted(devices, key=lambda d: _speaks(ward.profiles[d]))
     for number, device in enumerate(order):
         _look_at_device(ward, phone, device, seen, voice)
-        if not _still_there(ward, phone):
+        if not _still_there(ward, phone, device):
             for other in order[number + 1 :]:
                 _skip(ward, other, "the phone was lost meanwhile")
             break
@@ -68,6 +68,10 @@ def _matters(ward: Ward, profile: DeviceProfile) -> bool:
     )
 
 
+def _package(profile: DeviceProfile) -> str:
+    return profile.app.package if profile.app is not None else ""
+
+
 def _speaks(profile: DeviceProfile) -> bool:
     return any(a.voice is not None for a in profile.activities.values())
 
@@ -80,13 +84,13 @@ def _opened(ward: Ward) -> tuple[Said, Phone]:
     return Said(said=f"{at.serial} answers", measured=measured), phone
 
 
-def _still_there(ward: Ward, phone: Phone) -> bool:
-    """Ask once more after a device on which a walk broke off."""
+def _still_there(ward: Ward, phone: Phone, device: str) -> bool:
+    """Ask the phone once more after a device on which something was bad."""
     last = [f for f in ward.examiner.findings if f.part == "phone"][-1:]
     if not last or last[0].said.verdict is not Verdict.BAD:
         return True
     try:
-        phone.app_version("android")
+        app_state(phone, _package(ward.profiles[device]))
     except DriverError:
         return False
     return True
@@ -186,8 +190,7 @@ def _look_at_device(
     locked = ward.lock.devices.get(device) if ward.lock is not None else None
 
     def state() -> tuple[Said, AppState]:
-        assert profile.app is not None  # noqa: S101 - such devices only
-        got = app_state(phone, profile.app.package)
+        got = app_state(phone, _package(profile))
         return _build(got, profile, locked), got
 
     if examiner.wants("phone"):
