@@ -123,13 +123,14 @@ def _power_holds(
         if check.power_w is not None:
             watts = plug.read_power_w()
             seen["draw"] = f"{watts:g} W"
-            return _within(watts, check.power_w)
+            return within_bounds(watts, check.power_w)
         return True
 
     return holds
 
 
-def _within(watts: float, bounds: PowerAbove) -> bool:
+def within_bounds(watts: float, bounds: PowerAbove) -> bool:
+    """Say whether a power lies within bounds."""
     if bounds.above is not None and not watts > bounds.above:
         return False
     return bounds.below is None or watts < bounds.below

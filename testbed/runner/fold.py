@@ -145,7 +145,10 @@ class CampaignState:
         if outcome is None or outcome in LABELLED:
             return outcome is not None
         done = self.attempts[trial]
-        if done[-1].did_its_work or done[-1].detail.startswith((NOT_TRIED, TOO_LATE)):
+        last = done[-1]
+        if last.did_its_work:
+            return True
+        if last.voided is None and last.detail.startswith((NOT_TRIED, TOO_LATE)):
             return True
         return outcome in SPENT and self.n_spent(trial) >= attempts
 

@@ -20,6 +20,8 @@ from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.types import Channel, Network
 from testbed.model.unroll import reach
+from testbed.runner.bench import Plug
+from testbed.runner.checks import within_bounds
 from testbed.runner.fold import fold, plan_of
 from testbed.runner.records import plan_text
 from testbed.runner.site import Site
@@ -86,10 +88,16 @@ class Replanner:
             wanted = {k for k in trial.needs if k in told and not is_sure(known, k)}
             if not wanted:
                 continue
+            plug = self._site.plug(trial.device, channel)
             try:
-                on = self._site.plug(trial.device, channel).read_power()
+                on = plug.read_power()
+                believed = _is_borne_out(
+                    self._reachable[trial.device], channel, plug, on
+                )
             except DriverError:
                 continue  # then a preparation has to do
+            if not believed:
+                continue
             known.update({key: told[key][on] for key in wanted})
 
 
@@ -227,6 +235,22 @@ def _told_by_plug(
     if len(on) == 1:
         return {key: (other_than(value), value) for key, value in on.items()}
     return {}
+
+
+def _is_borne_out(
+    profile: DeviceProfile, channel: Channel, plug: Plug, on: bool
+) -> bool:
+    """Say whether the current that flows fits the state that a plug reports."""
+    for activity in profile.activities.values():
+        switch = activity.power if channel is Channel.POWER else activity.api
+        if switch is None or (switch.set == "on") is not on:
+            continue
+        check = activity.check_for(channel)
+        if check is None or check.power_w is None:
+            continue
+        if not within_bounds(plug.read_power_w(), check.power_w):
+            return False
+    return True
 
 
 def _free_name(trial: str, names: set[str]) -> str:

@@ -270,7 +270,7 @@ class Rounds:
         found: dict[tuple[str, int], str] = {}
         profiles, lab = self._site.profiles, self._site.lab
         bad = touched(state, lambda t: needs_of(t, profiles[t.device], lab), planned)
-        for attempt, reason in [*bad, *self._unproven(state, planned, say)]:
+        for attempt, reason in [*bad, *self._unproven(state, say)]:
             key = (attempt.started.trial, attempt.started.attempt)
             found.setdefault(key, reason)
         for (trial, number), reason in found.items():
@@ -282,7 +282,6 @@ class Rounds:
     def _unproven(
         self,
         state: CampaignState,
-        planned: Mapping[str, PlannedTrial],
         say: Callable[[str], None],
     ) -> list[tuple[Attempt, str]]:
         seen = self._witness.of_campaign(state)
@@ -290,8 +289,7 @@ class Rounds:
         for name in sorted(unreadable.keys() - self._said):
             say(f"{name} cannot be read, so it proves nothing: {unreadable[name]}")
         self._said |= unreadable.keys()
-        delta_s = {name: t.delta_s for name, t in planned.items()}
-        return unproven(state, seen, delta_s, unreadable)
+        return unproven(state, seen, unreadable)
 
 
 def _n_attempts(state: CampaignState) -> dict[str, int]:

@@ -13,7 +13,7 @@ from testbed.model.lab import Lab
 from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, DeviceProfile
 from testbed.model.types import Channel
-from testbed.runner.fold import NOT_TRIED, Attempt, CampaignState, PauseFold
+from testbed.runner.fold import Attempt, CampaignState, PauseFold
 from testbed.runner.suspenders import DISKS, ROUTER, Need, named
 
 EVERYBODY = DISKS | {ROUTER, ("internet", ""), ("clock", "")}
@@ -60,9 +60,8 @@ def touched(
 
 
 def _counts(attempt: Attempt) -> bool:
-    if attempt.voided is not None or attempt.outcome in (None, Outcome.ABORTED):
-        return False
-    return not attempt.detail.startswith(NOT_TRIED)
+    # Also one that was not tried: the trial that went wrong before it was touched.
+    return attempt.voided is None and attempt.outcome not in (None, Outcome.ABORTED)
 
 
 def _window(attempt: Attempt, delta_s: float) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from testbed.model.events import (
     TrialStarted,
 )
 from testbed.model.plan import PlannedTrial
-from testbed.model.protocols import Bracket
+from testbed.model.protocols import Bracket, Lookout
 from testbed.model.types import Channel
 from testbed.runner.arbiter import LOOK, PHONE, STIMULUS, Priority
 from testbed.runner.checks import (
@@ -42,6 +42,8 @@ from testbed.runner.site import Site
 from testbed.runner.stimulus import PhonePlace, Stimulus, stimulus_for
 from testbed.runner.suspenders import Need
 from testbed.runner.touched import EVERYBODY, needs_of
+
+_HEARD_LATE_S = 2.0  # bridges keep the time of the last packet roughly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class _Run:
     issued: bool = False
     doubtful: bool = False
     premature: bool = False  # the effect was seen before the stimulus
+    since_s: float | None = None  # when the stimulus was given
 
 
 class Trials:
@@ -167,7 +170,7 @@ class Trials:
             self._wait_for_rest(run)
             # Seen in the capture, it proves that the whole window was recorded.
             self._beacon(run, "rest")
-            outcome, detail = verdict
+            outcome, detail = self._heard_or_not(run, verdict)
         except DriverNoEffectError as exc:
             outcome, detail = Outcome.NO_EFFECT, str(exc)
         except PrematureError as exc:
@@ -213,7 +216,10 @@ class Trials:
             )
         )
         self._busy(trial, clock.now_ns())
+        begun_ns, begun_s = clock.now_ns(), clock.monotonic_s()
         bracket = run.stimulus.trigger()
+        took_s = clock.monotonic_s() - begun_s
+        jumped_s = abs((clock.now_ns() - begun_ns) / 1e9 - took_s)
         self._busy(trial, bracket.instant_ns)
         self._beacon(run, "after")
         self._site.journal.write(
@@ -226,21 +232,31 @@ class Trials:
                 detail=bracket.detail,
             )
         )
-        self._refuse_late(trial, bracket)
+        self._refuse_vague(trial, bracket, jumped_s)
         run.stimulus.finish()
+        run.since_s = begun_s
         verdict = self._checked(run, clock.monotonic_s())
         if run.premature and verdict[0] is Outcome.CONFIRMED:
             return Outcome.UNCHECKED, "the effect was seen before the stimulus already"
         return verdict
 
-    def _refuse_late(self, trial: PlannedTrial, bracket: Bracket) -> None:
-        """Raise DriverError when a stimulus took so long that its instant is vague."""
+    def _refuse_vague(
+        self, trial: PlannedTrial, bracket: Bracket, jumped_s: float
+    ) -> None:
+        """Raise DriverError when nobody can say when a stimulus acted.
+
+        jumped_s  by how much our own clock was set meanwhile
+        """
         spoken = trial.channel is Channel.VOICE  # its end is that of the sentence
         end_ns = bracket.instant_ns if spoken else bracket.return_ns
         took_s = (end_ns - bracket.issue_ns) / 1e9
         limit_s = self._site.lab.limits.act
-        if took_s > limit_s:
+        reason = ""
+        if jumped_s > self._site.lab.limits.clock_uncertainty:
+            reason = f"the clock of this machine was set by {jumped_s:.3f} s meanwhile"
+        elif not 0.0 <= took_s <= limit_s:
             reason = f"it took {took_s:.1f} s, so its instant is not known"
+        if reason:
             raise DriverTimeoutError(trial.channel.value, "give the stimulus", reason)
 
     def _checked(self, run: _Run, since_s: float) -> Verdict:
@@ -265,6 +281,26 @@ class Trials:
         clock = self._site.clock
         end_s = self._free_s[run.trial.device]
         self._site.stop.sleep(clock, end_s - clock.monotonic_s())
+
+    def _heard_or_not(self, run: _Run, verdict: Verdict) -> Verdict:
+        """Confirm nothing of a device that sent no packet in its whole window.
+
+        What the phone shows may be what its app only supposes.
+        """
+        router, trial = self._site.bench.capture, run.trial
+        if verdict[0] not in LABELLED or not isinstance(router, Lookout):
+            return verdict
+        if run.since_s is None or trial.gives.get("power") == "off":
+            return verdict
+        try:
+            heard_s = router.heard_s(self._site.profiles[trial.device].mac)
+        except DriverError:
+            return verdict  # the beacons will tell
+        since_s = self._site.clock.monotonic_s() - run.since_s
+        if heard_s is None or heard_s <= since_s + _HEARD_LATE_S:
+            return verdict
+        reason = f"{trial.device} sent nothing for {heard_s:.0f} s, all of its window"
+        return Outcome.NO_EFFECT, reason
 
     def _busy(self, trial: PlannedTrial, instant_ns: int) -> None:
         """Note that the device's label window began at `instant_ns`."""

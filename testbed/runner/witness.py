@@ -1,8 +1,7 @@
 """What the captures themselves say: which beacons are in them, and what that proves.
 
-A trial is proven recorded when the beacon before its stimulus is in a capture, and a
-later beacon, from after its label window, is in the same capture: nothing died in
-between.
+A trial is proven recorded when its own three beacons are in one capture: before the
+stimulus, after it, and after the label window. Nothing died in between.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from testbed.model.events import LABELLED, Outcome
 from testbed.runner.fold import Attempt, CampaignState, CaptureFold
 
 _PROVEN = LABELLED | {Outcome.NO_EFFECT}
+_PHASES = ("before", "after", "rest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,38 +66,31 @@ class Witness:
 def unproven(
     state: CampaignState,
     seen: Mapping[str, Iterable[Seen]],
-    delta_s: Mapping[str, float],
     unreadable: Mapping[str, str],
 ) -> list[tuple[Attempt, str]]:
     """Return the attempts with an outcome that nothing proves recorded, with reasons.
 
     seen        capture -> its beacons
-    delta_s     trial -> length of its label window
     unreadable  file of a capture -> why it says nothing
     """
-    last_ns: dict[str, int] = {}
-    places: dict[tuple[str, int], set[str]] = {}
+    places: dict[tuple[str, int, str], set[str]] = {}
     for capture, beacons in seen.items():
-        for one in beacons:
-            beacon = one.beacon
-            last_ns[capture] = max(last_ns.get(capture, 0), beacon.sent_ns)
-            if beacon.phase == "before":
-                places.setdefault((beacon.trial, beacon.attempt), set()).add(capture)
+        for beacon in (one.beacon for one in beacons):
+            key = (beacon.trial, beacon.attempt, beacon.phase)
+            places.setdefault(key, set()).add(capture)
     wrong = []
     for attempt in state.all_attempts():
         if attempt.final not in _PROVEN or attempt.returned is None:
             continue
-        started = attempt.started
-        captures = places.get((started.trial, started.attempt), set())
-        end_ns = attempt.returned.instant_ns + round(delta_s[started.trial] * 1e9)
-        if not captures:
+        trial, number = attempt.started.trial, attempt.started.attempt
+        before, after, rest = (places.get((trial, number, p), set()) for p in _PHASES)
+        if not before or not after:
             reason = "its beacons are not in the capture"
-        elif all(last_ns[c] < end_ns for c in captures):
+        elif not before & after & rest:
             reason = "the capture ended before its label window did"
         else:
             continue
-        damaged = _damaged(state, attempt, unreadable)
-        wrong.append((attempt, f"{reason}{damaged}"))
+        wrong.append((attempt, f"{reason}{_damaged(state, attempt, unreadable)}"))
     return wrong
 
 

@@ -94,7 +94,11 @@ class Use:
 
 @dataclass
 class World:
-    """What the scripted instruments share. Each `broken` entry is raised once."""
+    """What the scripted instruments share. Each `broken` entry is raised once.
+
+    gone     first word of an act -> (from, until): all such acts fail meanwhile
+    silent   MAC -> (from, until) when a device says nothing
+    """
 
     clock: object
     router_offset_ns: int = 49 * 10**9
@@ -108,11 +112,25 @@ class World:
     deaf: bool = False
     killed: bool = False
     dead: set = field(default_factory=set)  # plugs through which no current flows
+    gone: dict = field(default_factory=dict)
+    silent: dict = field(default_factory=dict)
+    offline: tuple = (0.0, 0.0)  # from, until: no internet
+    free_b: int = 10**10
+    app: str = "9.1"
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_in(self, span):
+        return span[0] <= self.clock.monotonic_s() < span[1]
+
+    def reach(self, what):
+        if self.is_in(self.gone.get(what.split()[0], (0.0, 0.0))):
+            self.clock.sleep(2.0)
+            raise DriverTimeoutError(what.split()[0], what, "no answer")
 
     def act(self, what):
         if self.killed:
             raise Killed
+        self.reach(what)
         with self.lock:
             self.acts.append(what)
             scripted = self.broken.get(what, [])
@@ -165,10 +183,12 @@ class ScriptedPhone:
             return False
 
     def evidence(self):
+        self.world.reach("phone")
         return Evidence(screenshot_png=b"\x89PNG", view_tree_xml="<hierarchy/>")
 
     def app_version(self, package):
-        return "9.1"
+        self.world.reach("phone")
+        return self.world.app
 
     def set_network(self, network):
         self.world.act(f"phone network {network}")
@@ -209,6 +229,7 @@ class ScriptedPlug:
             return self.world.bracket(0.1)
 
     def read_power(self):
+        self.world.reach(self.name)
         return self.world.power.get(self.name, False)
 
     def read_power_w(self):
@@ -253,6 +274,7 @@ class ScriptedCapture:
         poke()
 
     def is_recording(self):
+        self.world.reach("capture")
         return self.running and not self.died
 
     def rotate(self):
@@ -263,6 +285,7 @@ class ScriptedCapture:
         self.packets = []
 
     def finished_files(self):
+        self.world.reach("capture")
         return [
             CaptureFile(
                 name=p.name,
@@ -303,7 +326,21 @@ class ScriptedCapture:
         self.rotate()
         return ("a capture",)
 
+    def free_b(self):
+        self.world.reach("capture")
+        return self.world.free_b
+
+    def heard_s(self, mac):
+        self.world.reach("capture")
+        span = self.world.silent.get(mac, (0.0, 0.0))
+        return self.world.clock.monotonic_s() - span[0] if self.world.is_in(span) else 1
+
+    def internet_ok(self, host_port):
+        self.world.reach("capture")
+        return not self.world.is_in(self.world.offline)
+
     def clock_offset(self):
+        self.world.reach("capture")
         at_ns = self.world.clock.now_ns()
         return ClockSample(
             at_ns=at_ns,
@@ -473,7 +510,7 @@ def planned(number, device, activity, channel, **changes):
         "session": 0,
         "device": device,
         "activity": activity,
-        "channel": channel,
+        "channel": Channel(channel),
         "network": Network.LAN if channel is Channel.PHONE else None,
         "delta_s": profile.delta_s(activity),
         "rest_s": 1.0,
@@ -528,7 +565,15 @@ class Rig:
         self.stop = Stop()
         self.campaign = "small-1"
 
-    def run(self, plan=None, *, store=None, ended=lambda _: None, fresh=True):
+    def run(
+        self,
+        plan=None,
+        *,
+        store=None,
+        ended=lambda _: None,
+        say=lambda _: None,
+        fresh=True,
+    ):
         inputs = Inputs(
             campaign=self.campaign,
             form="fast",
@@ -546,7 +591,7 @@ class Rig:
             settings=self.settings,
             fresh=fresh,
         )
-        return run_campaign(inputs, means, ended)
+        return run_campaign(inputs, means, ended, say)
 
     def resume(self, *, fresh=False, **more):
         """Run again as a new process would: nothing is left but journal and router."""
@@ -604,6 +649,10 @@ def kit():
         small_plan=small_plan,
         close_campaign=close_campaign,
         Outcome=Outcome,
+        phone=Channel.PHONE,
+        voice=Channel.VOICE,
+        power=Channel.POWER,
+        api=Channel.API,
         DriverError=DriverError,
         DriverNoEffectError=DriverNoEffectError,
         DriverTimeoutError=DriverTimeoutError,
