@@ -83,7 +83,8 @@ def run(cell: Cell, folder: Path, repeats: int) -> Figures:
             command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
         )
     if done.returncode not in (0, 1):
-        raise SystemExit(f"{cell.name}: the campaign failed, see {folder}/log.txt")
+        told = (folder / "log.txt").read_text()[-400:]
+        raise SystemExit(f"{cell.name}: exit code {done.returncode}: {told}")
     (campaign,) = (folder / "captures").glob("clock-*")
     controller = Skew(since_ns, round(offset_s * 1e9), ppm)
     return _score(campaign, Skew.load(truth / "clock.json"), controller)
