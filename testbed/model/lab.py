@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from testbed.model.types import Seconds, Slug, Strict, Truth
+from testbed.model.types import Offset, Seconds, Slug, Strict, Truth
 
 
 class PhoneAt(Strict):
@@ -138,7 +138,7 @@ class Fault(Strict):
 class RouterClock(Strict):
     """How wrong the virtual router's clock is."""
 
-    offset: Seconds = 0.0
+    offset: Offset = 0.0
     drift_ppm: float = 0.0
 
 

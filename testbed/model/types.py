@@ -30,6 +30,13 @@ def parse_seconds(value: object) -> float:
     return float(match[1]) * _UNIT_S[match[2]]
 
 
+def parse_offset(value: object) -> float:
+    """Return seconds, which may be negative, for text such as '-49 s'."""
+    if isinstance(value, str) and value.strip().startswith("-"):
+        return -parse_seconds(value.strip().removeprefix("-"))
+    return parse_seconds(value)
+
+
 def _mac(value: object) -> str:
     text = str(value).lower().replace("-", ":")
     if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", text):
@@ -48,6 +55,7 @@ def _truth(value: object) -> bool:
 
 
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
+Offset = Annotated[float, BeforeValidator(parse_offset)]  # as Seconds; may be negative
 Mac = Annotated[str, BeforeValidator(_mac)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
