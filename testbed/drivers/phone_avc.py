@@ -148,6 +148,12 @@ class AndroidPhone:
         match = re.search(r"versionName=(\S+)", text)
         return match[1] if match else ""
 
+    def alive(self) -> bool:
+        """Say whether it answers; it is connected anew where that is needed."""
+        word = "here"
+        said = self._call("say whether it is there", lambda s: s.shell(f"echo {word}"))
+        return said.strip() == word
+
     def describe(self) -> PhoneFacts:
         """Return what the phone says of itself."""
         asked = phone_facts.QUESTIONS
