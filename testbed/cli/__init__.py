@@ -28,6 +28,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "run": ("run", "resume"),
     "status": ("status",),
     "schedule": ("schedule", "serve"),
+    "record": ("record",),
     "packets": ("packets",),
     "data": ("label", "import"),
     "learn": ("features", "evaluate"),

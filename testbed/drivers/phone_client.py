@@ -29,6 +29,7 @@ from types import ModuleType
 from typing import Any
 
 from testbed.clock import Clock
+from testbed.drivers import tap
 from testbed.drivers.adb_server import HOST
 
 _log = logging.getLogger(__name__)
@@ -199,7 +200,9 @@ class Session:
 
     def picture(self) -> Any:
         """Return what the screen shows now as a PIL image."""
-        return self.client.takeSnapshot(reconnect=True)
+        image = self.client.takeSnapshot(reconnect=True)
+        tap.tell("framebuffer:", f"{image.width}x{image.height}", 0, 0.0)  # not pixels
+        return image
 
     def dump(self) -> "tuple[View, ...]":
         """Return what the screen shows now, never what it showed before.
@@ -276,6 +279,7 @@ def _client_class() -> Any:
 
         def shell(self, command: str, as_text: bool = True) -> str | bytes:
             self._deadline.answered_ns = None
+            asked_s = self._deadline.clock.monotonic_s()
             marked = f"{command}; echo {_MARK.decode()}$?"
             raw: bytes = super().shell(marked, False)
             if self._deadline.answered_ns is None:  # the mark came in two pieces
@@ -284,6 +288,8 @@ def _client_class() -> Any:
             if not mark or not status.strip().isdigit():
                 raise TruncatedError(f"the answer to {command!r} was cut off")
             self.status, self.output = int(status), body
+            took_s = self._deadline.clock.monotonic_s() - asked_s
+            tap.tell(command, body.decode(errors="replace"), self.status, took_s)
             return body.decode(errors="replace") if as_text else body
 
         def setTimer(self, timeout: float, description: str = "") -> int:  # noqa: N802

@@ -14,8 +14,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from testbed.clock import Clock, wait_until
+from testbed.drivers import tap
 from testbed.drivers.registry import Driver
 from testbed.errors import (
     DriverGarbledError,
@@ -204,11 +206,30 @@ def _udn_at(url: str) -> str | None:
     from pywemo.ouimeaux_device.api.xsd_types import DeviceDescription
     from urllib3 import Retry
 
-    session = Session(url, retries=Retry(total=0), timeout=REQUEST_S)
+    session = _tapped(Session(url, retries=Retry(total=0), timeout=REQUEST_S))
     try:
         return str(DeviceDescription.from_xml(session.get(url).data).udn)
     except (PyWeMoException, LxmlError, ValueError):
         return None
+
+
+def _tapped(session: Any) -> Any:
+    """Let those who listen hear what goes over a session of pywemo."""
+    ask = session.request
+
+    def request(method: str, url: str, **options: Any) -> Any:
+        answer = ask(method, url, **options)
+        if tap.is_heard():
+            action = options.get("headers", {}).get("SOAPACTION", "")
+            body = options.get("body") or ""
+            body = body.decode() if isinstance(body, bytes) else str(body)
+            path, body = urlsplit(url).path, " ".join(body.split())
+            asked = " ".join(p for p in (method, path, action, body) if p)
+            tap.tell(asked, answer.data.decode(errors="replace"), answer.status, 0.0)
+        return answer
+
+    session.request = request
+    return session
 
 
 def _open_device(url: str, *, is_insight: bool) -> Any:
@@ -237,7 +258,7 @@ def _device_classes() -> dict[bool, Callable[[str], Any]]:
         def session(self, session: Any) -> None:
             session.retries = Retry(total=1, allowed_methods=["GET"])
             session.timeout = REQUEST_S
-            self._session = session
+            self._session = _tapped(session)
 
         def reconnect_with_device(self) -> None:
             """Stay; pywemo would multicast on every network of this machine."""

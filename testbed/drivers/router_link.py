@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import paramiko
 
-from testbed.drivers import router_hostkey
+from testbed.drivers import router_hostkey, tap
 from testbed.errors import (
     DriverError,
     DriverGarbledError,
@@ -88,6 +88,8 @@ class SshLink:
                 code = channel.recv_exit_status()
             if code < 0:
                 raise EOFError("the link was lost before the command ended")
+            if tap.is_heard():
+                tap.tell(command, out.decode("utf-8", "replace"), code, 0.0)
             return Answer(
                 code=code,
                 out=out.decode("utf-8", "replace"),

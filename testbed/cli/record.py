@@ -1,0 +1,137 @@
+"""`record`: what an instrument answers, as a dialogue without secrets."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbed.cli.places import Place
+from testbed.cli.plan import DEVICES, LAB, DevicesFolder, LabFile
+from testbed.cli.timing import controller_clock
+from testbed.clock import Clock
+from testbed.errors import ConfigError
+from testbed.model.dialogue import Dialogue, write_dialogue
+from testbed.model.lab import Lab
+from testbed.model.load import load_lab, load_profiles
+from testbed.model.profile import DeviceProfile
+from testbed.model.types import parse_seconds
+from testbed.runner.holding import beating
+from testbed.runner.journal import open_store
+from testbed.runner.leases import Lease
+from testbed.runner.record import INSTRUMENTS, RecordOrder, listen, redacted
+
+_HOLDER = "record"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
+    app.command()(record)
+
+
+def record(
+    instrument: Annotated[str, typer.Argument(help="phone, plug, router or voice.")],
+    device: Annotated[
+        str, typer.Option("--device", help="Walk through this device's app.")
+    ] = "",
+    plug: Annotated[str, typer.Option("--plug", help="Which plug.")] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write.")
+    ] = None,
+    length: Annotated[
+        str, typer.Option("--for", help="Go on looking so long, such as '30 s'.")
+    ] = "0 s",
+    passive: Annotated[
+        bool,
+        typer.Option(
+            "--passive", help="Only read; allowed while a campaign holds the lab."
+        ),
+    ] = False,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", help="A word that must not be in the file."),
+    ] = None,
+    lab: LabFile = LAB,
+    devices: DevicesFolder = DEVICES,
+) -> None:
+    """Record what an instrument answers, with all secrets replaced."""
+    if instrument not in INSTRUMENTS:
+        known = ", ".join(INSTRUMENTS)
+        raise ConfigError(f"{instrument!r} is no instrument; there are: {known}")
+    loaded, profiles = load_lab(lab), load_profiles(devices)
+    order = RecordOrder(
+        instrument=instrument,
+        lab=loaded,
+        profiles=profiles,
+        profile=_profile(device, profiles),
+        plug=plug,
+        length_s=_seconds(length),
+        passive=passive,
+        secrets=tuple(secret or ()),
+    )
+    _go_inside(loaded, lab, profiles)
+    clock = controller_clock()
+    with _held(order, Place.of(loaded, None), clock):
+        dialogue = redacted(order, listen(order, clock), clock.now_ns())
+    target = out or Path(
+        f"{'_'.join(w for w in (instrument, device, plug) if w)}.jsonl"
+    )
+    write_dialogue(target, dialogue)
+    print(f"{target}: {_told(dialogue)}")
+
+
+def _told(dialogue: Dialogue) -> str:
+    replaced = ", ".join(f"{n} {kind}" for kind, n in dialogue.redacted.items())
+    n = len(dialogue.exchanges)
+    look = "look through it before you give it away: words of yours have no shape"
+    return f"{n} answers; replaced: {replaced or 'nothing'}; {look}"
+
+
+def _profile(device: str, profiles: dict[str, DeviceProfile]) -> DeviceProfile | None:
+    if not device:
+        return None
+    if device not in profiles:
+        known = ", ".join(sorted(profiles))
+        raise ConfigError(f"--device: {device!r} is not a device; there are: {known}")
+    return profiles[device]
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_seconds(text)
+    except ValueError as exc:
+        raise ConfigError(f"--for: {exc}, got {text!r}") from exc
+
+
+def _go_inside(lab: Lab, file: Path, profiles: dict[str, DeviceProfile]) -> None:
+    """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
+    if lab.virtual is None or "TESTBED_IN_LAB" in os.environ:
+        return
+    from testbed.virtual.live.lab import borrowed
+
+    with borrowed(lab, file, profiles) as handle:
+        code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]])
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _held(order: RecordOrder, place: Place, clock: Clock) -> Iterator[None]:
+    """Hold the lab meanwhile, so that no campaign uses its instruments.
+
+    Raises LabError with the holder's name when it is taken. Who only reads holds
+    nothing.
+    """
+    if order.passive:
+        yield
+        return
+    with open_store(place.journal, clock) as store:
+        lease = Lease(store, order.lab.lab, clock)
+        lease.acquire(_HOLDER)
+        try:
+            with beating(lease):
+                yield
+        finally:
+            lease.release()

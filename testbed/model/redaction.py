@@ -1,0 +1,225 @@
+"""Take out of a text what says whose it is, the same value always by the same name.
+
+Known are the shapes of addresses, accounts, keys and numbers of people and things, and
+whatever the caller names. A value found behind a name (`SSID: "Attic"`) is replaced
+wherever else it stands. What is only a word of somebody's (a room, a person) has no
+shape: name it.
+"""
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+_SHORTEST = 4  # a named secret below this would hit half of all words
+_SAYS_NOTHING = {"", "null", "none", "true", "false", "unknown", "0", "1", "any"}
+_DOCUMENTED = tuple(
+    ipaddress.ip_network(n)
+    for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+_NAMED_VALUE = r"""["'\]\s]*[:=>]\s*[\["']*\s*(?P<v>[^\s"'<>\],;}]+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What one kind of secret looks like; the group `v`, where there is one, is it.
+
+    learnt  whether the value is replaced elsewhere, too, where it has no such shape
+    """
+
+    kind: str
+    pattern: re.Pattern[str]
+    name: Callable[[int], str]
+    learnt: bool = False
+
+
+def _shape(
+    kind: str,
+    pattern: str,
+    name: str | Callable[[int], str] = "",
+    *,
+    learnt: bool = False,
+) -> _Shape:
+    text = name if isinstance(name, str) else ""
+    named = name if callable(name) else (text or f"{kind}{{}}").format
+    return _Shape(kind, re.compile(pattern, re.IGNORECASE), named, learnt)
+
+
+def _fake_mac(number: int) -> str:
+    return f"02:00:00:00:{number // 256:02x}:{number % 256:02x}"
+
+
+def _fake_ip(number: int) -> str:
+    return f"192.0.2.{1 + (number - 1) % 254}"
+
+
+# The order counts: what is found first is not looked at again.
+_SHAPES = (
+    _shape("key", r"-----BEGIN [\w ]+-----[\s\S]+?-----END [\w ]+-----"),
+    _shape("key", r"\b(?:ssh-(?:rsa|ed25519)|ecdsa-\S+) (?P<v>AAAA[\w+/=]+)"),
+    _shape("token", r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
+    _shape("token", r"\b(?:Bearer|Basic)\s+(?P<v>[\w.~+/=-]{8,})", learnt=True),
+    _shape(
+        "secret",
+        r"(?:pass(?:word|wd|phrase)?|secret|psk|api[_-]?key|(?:access|refresh|auth)?"
+        rf"[_-]?token|session[_-]?id|cookie|pin[_-]?code){_NAMED_VALUE}",
+        learnt=True,
+    ),
+    _shape("account", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", "user{}@example.com"),
+    _shape("ssid", r"\bSSID\b[\"'\s]*[:=]?\s*\"(?P<v>[^\"]+)\"", learnt=True),
+    _shape("ssid", r"(?<!B)\bSSID\b\s*[:=]\s*(?P<v>[^\s\",<][^\",<\n]*)", learnt=True),
+    _shape("ssid", r"(?<!b)\bssid (?P<v>\S+)", learnt=True),
+    _shape(
+        "mac", r"\b[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}\b", _fake_mac
+    ),
+    _shape("mac", rf"mac(?:address)?{_NAMED_VALUE}", learnt=True),
+    _shape(
+        "serial",
+        r"(?:serial(?:no|number)?|ro\.boot\.serialno|android_id|imei|imsi|iccid|meid|"
+        rf"gsf_?id|advertising_?id){_NAMED_VALUE}",
+        learnt=True,
+    ),
+    _shape("serial", r"uuid:\w+-1_0-(?P<v>\w+)", learnt=True),
+    _shape(
+        "uuid",
+        r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
+        lambda n: f"00000000-0000-4000-8000-{n:012d}",
+    ),
+    _shape("place", r"\b(?:lat|lon|lng)\w*[\"'\s:=>]+(?P<v>-?\d{1,3}\.\d{3,})", "0.0"),
+    _shape("number", r"(?<![\w.])\+\d{7,15}\b", "+1000000{}"),
+    _shape("number", r"(?<![\w.])(?:\d{14,16}|89\d{17,18})(?![\w.])", "90000000000{}"),
+    _shape(
+        "token",
+        r"(?<![\w+/.:-])(?=(?:[a-z_+/-]*\d){4})(?=[\d_+/-]*[a-z])[\w+/-]{28,}={0,2}"
+        r"(?![\w/])",
+        learnt=True,
+    ),
+)
+_IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)")
+_IPV6 = re.compile(
+    r"(?<![\w:.])[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:]*(?![\w:])", re.IGNORECASE
+)
+
+
+class Redactor:
+    """Replaces secrets; first shown all texts, so that what it learns holds for all.
+
+    words  value -> kind of what the caller knows to be secret
+    """
+
+    def __init__(self, words: Mapping[str, str] | None = None) -> None:
+        self._names: dict[str, str] = {}
+        self._learnt: dict[str, str] = {}  # value -> its new name
+        self._made: dict[str, str] = {}  # new name -> kind
+        self._used: set[str] = set()
+        self._n_made: Counter[str] = Counter()
+        longest_first = sorted((words or {}).items(), key=lambda w: -len(w[0]))
+        for value, kind in longest_first:
+            if len(value) >= _SHORTEST:
+                made = self._new_name(kind, value)
+                for spelling in _spellings(value, kind):
+                    self._learnt.setdefault(spelling, made)
+        self._used.clear()  # named so far, found nowhere yet
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many different values of each kind were replaced."""
+        return dict(sorted(Counter(self._made[m] for m in self._used).items()))
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Look for values behind their names, to find them elsewhere as well."""
+        for text in texts:
+            for shape in _SHAPES:
+                if shape.learnt:
+                    for match in shape.pattern.finditer(text):
+                        self._learn(shape, match[_group(match)])
+
+    def redact(self, text: str) -> str:
+        """Return the text without secrets."""
+        for value in sorted(self._learnt, key=len, reverse=True):
+            pattern = rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])"
+            text, n = re.subn(pattern, self._learnt[value].replace("\\", r"\\"), text)
+            if n:
+                self._used.add(self._learnt[value])
+        for shape in _SHAPES:
+            text = shape.pattern.sub(lambda m, s=shape: self._replaced(s, m), text)  # type: ignore[misc]
+        text = _IPV4.sub(lambda m: self._address(m[0]), text)
+        return _IPV6.sub(lambda m: self._address(m[0]), text)
+
+    def _learn(self, shape: _Shape, value: str) -> None:
+        if len(value) >= _SHORTEST and not self._is_plain(value):
+            self._learnt.setdefault(value, self._named(shape, value))
+
+    def _replaced(self, shape: _Shape, match: re.Match[str]) -> str:
+        group = _group(match)
+        value = match[group]
+        if self._is_plain(value):
+            return match[0]
+        made = self._named(shape, value)
+        self._used.add(made)
+        begin = match.start(group) - match.start()
+        return match[0][:begin] + made + match[0][begin + len(value) :]
+
+    def _named(self, shape: _Shape, value: str) -> str:
+        key = value.lower().replace("-", ":") if shape.kind == "mac" else value
+        if key not in self._names:
+            self._n_made[shape.kind] += 1
+            self._keep(key, shape.name(self._n_made[shape.kind]), shape.kind)
+        return self._names[key]
+
+    def _new_name(self, kind: str, value: str) -> str:
+        for shape in _SHAPES:
+            if shape.kind == kind:
+                return self._named(shape, value)
+        if _is_address(value):
+            return self._address(value)
+        return self._named(_shape(kind, ""), value)
+
+    def _address(self, value: str) -> str:
+        if not _is_address(value) or value in self._made:
+            return value
+        address = ipaddress.ip_address(value)
+        nobodys = address.is_loopback or address.is_multicast or address.is_unspecified
+        mask = value.startswith("255.")
+        known = any(address in n for n in _DOCUMENTED if n.version == address.version)
+        if nobodys or mask or known:
+            return value
+        if value not in self._names:
+            self._n_made["ip"] += 1
+            number = self._n_made["ip"]
+            is_4 = address.version == 4
+            made = _fake_ip(number) if is_4 else f"2001:db8::{number:x}"
+            self._keep(value, made, "ip")
+        self._used.add(self._names[value])
+        return self._names[value]
+
+    def _keep(self, value: str, made: str, kind: str) -> None:
+        self._names[value] = made
+        self._made[made] = kind
+
+    def _is_plain(self, value: str) -> bool:
+        return value in self._made or value.lower() in _SAYS_NOTHING
+
+
+def _group(match: re.Match[str]) -> str | int:
+    """Return the group that holds the secret."""
+    return "v" if "v" in match.re.groupindex else 0
+
+
+def _spellings(value: str, kind: str) -> tuple[str, ...]:
+    """Return how a value may be written: a MAC with and without its colons."""
+    if kind != "mac":
+        return (value,)
+    bare = value.replace(":", "")
+    return tuple(
+        form for s in (value, bare, value.replace(":", "-")) for form in (s, s.upper())
+    )
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
