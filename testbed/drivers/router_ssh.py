@@ -281,6 +281,7 @@ class SshRouter:
                 )
             with _kept_here(target):
                 part.replace(target)
+                _sync_folder(target.parent)
         finally:
             with _kept_here(target):
                 part.unlink(missing_ok=True)
@@ -319,6 +320,15 @@ class _LocalCopy:
     def close(self) -> None:
         with _kept_here(self._path):
             self._file.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in it are on the disk: the router's copy goes next."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def open_router(at: RouterAt, clock: Clock) -> SshRouter:

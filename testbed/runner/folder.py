@@ -1,6 +1,7 @@
 """The folder of one campaign: what was frozen, recorded and derived."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -86,7 +87,7 @@ def write_inputs(folder: Path, inputs: Mapping[str, Any]) -> None:
     """Write `campaign.yaml`, unless it is there: what is frozen stays."""
     if not (folder / INPUTS).exists():
         text = yaml.safe_dump(dict(inputs), sort_keys=False, allow_unicode=True)
-        write_whole(folder / INPUTS, text)
+        write_whole(folder / INPUTS, text, synced=True)
 
 
 def load_inputs(folder: Path) -> dict[str, Any]:
@@ -191,16 +192,35 @@ def is_complete(folder: Path) -> bool:
     return closed and f"{sha256_of(folder / JOURNAL)}  {JOURNAL}\n" in manifest
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all; raises JournalError."""
+def write_whole(path: Path, text: str, *, synced: bool = False) -> None:
+    """Write a file so that it is there whole or not at all; raises JournalError.
+
+    synced  on the disk before this returns, as what cannot be made again must be
+    """
     partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_text(text, encoding="utf-8")
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
+        if synced:
+            _sync_folder(path.parent)
+            _sync_folder(path.parent.parent)
     except OSError as exc:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise _unsafe(path, exc) from exc
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _unsafe(path: Path, exc: OSError) -> JournalError:

@@ -28,7 +28,7 @@ from testbed.runner.database import (
     wait_for_disk,
     without_password,
 )
-from testbed.runner.migrate import bring_up_to_date
+from testbed.runner.migrate import bring_up_to_date, look_through
 from testbed.runner.records import event_from, event_text, kind_of
 from testbed.runner.tables import events, leases
 
@@ -64,7 +64,7 @@ class JournalStore:
     """The database behind the journals of one lab; safe for several threads.
 
     patience_s  how long a server that went away is waited for
-    only_read   leave it as it is, also where it is of an older version
+    only_read   leave a file as it is, also where it is of an older version
     """
 
     def __init__(
@@ -86,7 +86,9 @@ class JournalStore:
         self._last_seq = 0
         # campaign -> lab and token of the lease without which it is not written
         self._fences: dict[str, tuple[str, str]] = {}
-        if not only_read:
+        if only_read and self.is_file:
+            look_through(engine)
+        else:
             bring_up_to_date(engine)
 
     def __enter__(self) -> Self:
@@ -295,21 +297,25 @@ def open_store(
     """
     with translated(f"open {without_password(str(where))}"):
         engine = make_engine(str(where), durable=durable)
-    with ExitStack() as unless_opened:
-        unless_opened.callback(engine.dispose)
-        store = JournalStore(engine, clock, patience_s=patience_s)
-        unless_opened.pop_all()
-    return store
+    return _opened(engine, clock, patience_s=patience_s)
 
 
 def open_to_read(where: str | Path, clock: Clock) -> JournalStore:
-    """Open a journal that is there, to read: nothing of it or beside it is changed.
+    """Open a journal that is there, to read: no file of it or beside it is changed.
 
     Raises JournalError when it cannot be opened.
     """
     with translated(f"open {without_password(str(where))}"):
         engine = make_reading_engine(str(where))
-        return JournalStore(engine, clock, patience_s=0.0, only_read=True)
+    return _opened(engine, clock, patience_s=0.0, only_read=True)
+
+
+def _opened(engine: sa.Engine, clock: Clock, **how: Any) -> JournalStore:
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        store = JournalStore(engine, clock, **how)
+        unless_opened.pop_all()
+    return store
 
 
 def _seq(row: Recorded) -> int:

@@ -37,6 +37,19 @@ def bring_up_to_date(engine: sa.Engine) -> None:
             _take_steps(connection, found)
 
 
+def look_through(engine: sa.Engine) -> None:
+    """Make sure that a database can be read as it is; one of an older version can.
+
+    Raises JournalError for a database of a newer version, or without a journal.
+    """
+    with translated("open it"), engine.connect() as connection:
+        found = _revision(connection)
+    if found is None:
+        raise JournalError("the database holds no journal; name another one")
+    if found > REVISION:  # they are numbers of equal length
+        raise _newer(found)
+
+
 def _alone(connection: sa.Connection) -> None:
     """Wait until nobody else changes the tables, and hold them off."""
     if connection.dialect.name == "sqlite":

@@ -13,7 +13,7 @@ from testbed.errors import JournalError
 from testbed.model.events import SessionEnded
 from testbed.runner import migrate, migrations
 from testbed.runner.database import make_engine
-from testbed.runner.journal import Journal, Recorded, open_store
+from testbed.runner.journal import Journal, Recorded, open_store, open_to_read
 from testbed.runner.tables import REVISION, SCHEMA, metadata, version
 
 FACT = SessionEnded(session="s", reason="done")
@@ -121,6 +121,28 @@ def test_a_newer_schema_without_steps_is_refused(journal_at, old):
         connection.exec_driver_sql("UPDATE meta SET value = '99'")
     with pytest.raises(JournalError, match=r"has schema 99 .* use a newer testbed"):
         open_store(journal_at, VirtualClock())
+
+
+def test_an_older_journal_is_read_and_a_file_stays_as_it_is(journal_at, old):
+    with open_to_read(journal_at, VirtualClock()) as store:
+        assert [r.event for r in Journal(store, "c").read()] == [FACT]
+        assert store.campaigns() == ["c"]
+    assert schema_of(old) == {"sqlite": "1", "postgresql": "2"}[old.dialect.name]
+
+
+def test_a_newer_journal_is_not_even_read(journal_at, engine):
+    open_store(journal_at, VirtualClock()).close()
+    with engine.begin() as connection:
+        connection.execute(sa.update(version).values(version_num="0099"))
+    with pytest.raises(JournalError, match=r"has schema 0099 .* use a newer testbed"):
+        open_to_read(journal_at, VirtualClock())
+
+
+def test_a_file_without_a_journal_is_named_so_when_it_is_read(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    path.touch()
+    with pytest.raises(JournalError, match="holds no journal"):
+        open_to_read(path, VirtualClock())
 
 
 def test_the_tables_of_another_program_are_left_alone(journal_at, engine):
