@@ -109,7 +109,7 @@ def walk(
     here: tuple[Step, ...] = ()
     todo = list(screens(profile, activities))
     try:
-        phone.expect(profile.interrupts)
+        phone.expect(profile.expected)
         for screen in todo:
             closed += _go(phone, here, screen.steps)
             here = screen.steps

@@ -187,7 +187,7 @@ def _heard(
 
     It is said once more where it was not understood: speakers mishear now and then.
     """
-    phone.expect(profile.interrupts)
+    phone.expect(profile.expected)
     asked = _unasked(phone, questions)
     spoken = voice.render(asked.sentence)
     measured: dict[str, Value] = {"sentence": asked.sentence, "engine": spoken.engine}
