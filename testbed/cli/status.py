@@ -177,6 +177,12 @@ def _lines(found: Status, form: str) -> list[str]:
     for one in found.paused:
         target = f" {one.target}" if one.target else ""
         lines.append(f"waiting: {one.condition}{target}: {one.detail}")
+    for remark in found.remarks:
+        what = "used a lower rung" if remark.kind == "fallback" else "closed a pop-up"
+        lines.append(
+            f"warning: {remark.device} {remark.activity}: {what} ({remark.n} x): "
+            f"{remark.said}"
+        )
     if found.left_s:
         virtual = " of virtual time" if form == "fast" else ""
         lines.append(f"time left: about {duration(found.left_s)}{virtual}")

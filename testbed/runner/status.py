@@ -3,7 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from testbed.model.events import LABELLED, Outcome
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.runner.fold import CampaignState, left_to_do, plan_of
+from testbed.runner.stimulus import REMARKS
 
 _ENOUGH = 5  # finished trials after which their own times are believed
 _FACTOR = (0.5, 3.0)  # how far they may be from the estimate
@@ -50,11 +51,26 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What the phone had to do otherwise than the profile says, n times.
+
+    kind  'fallback': a lower rung of a selector was used; 'interrupt': a pop-up closed
+    """
+
+    device: str
+    activity: str
+    kind: str
+    said: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """A campaign at a glance.
 
     state   planned, running, paused, interrupted, done, closed; or not run here
     n_void  attempts that were voided, and so done again
+    remarks  what the phone remarked about steps that went another way
     left_s  by the estimate, and by how long the trials so far really took
     """
 
@@ -68,6 +84,7 @@ class Status:
     outcomes: dict[str, int]
     cells: tuple[Cell, ...]
     n_void: int = 0
+    remarks: tuple[Remark, ...] = ()
     paused: tuple[Paused, ...] = field(default_factory=tuple)
 
     def plain(self) -> dict[str, Any]:
@@ -81,6 +98,7 @@ class Status:
             "done": self.n_done,
             "voided": self.n_void,
             "left_s": round(self.left_s, 1),
+            "remarks": [asdict(remark) for remark in self.remarks],
             "paused": [
                 {"condition": p.condition, "target": p.target, "detail": p.detail}
                 for p in self.paused
@@ -130,6 +148,7 @@ def status_of(
         outcomes=dict(outcomes),
         cells=_cells(_planned(plan), ((_key(t), final[t.trial]) for t in _real(plan))),
         n_void=sum(a.voided is not None and not a.did_its_work for a in _all(state)),
+        remarks=_remarks(state),
         paused=tuple(
             Paused(condition=s.condition, target=s.target, detail=s.detail)
             for s in state.suspended.values()
@@ -220,6 +239,20 @@ def _estimate(
 
 def _all(state: CampaignState) -> list[Any]:
     return [a for attempts in state.attempts.values() for a in attempts]
+
+
+def _remarks(state: CampaignState) -> tuple[Remark, ...]:
+    found: Counter[tuple[str, str, str, str]] = Counter()
+    for attempt in _all(state):
+        detail = attempt.returned.detail if attempt.returned is not None else {}
+        for kind in REMARKS:
+            if kind in detail:
+                trial = attempt.started
+                found[trial.device, trial.activity, kind, detail[kind]] += 1
+    return tuple(
+        Remark(device=device, activity=activity, kind=kind, said=said, n=n)
+        for (device, activity, kind, said), n in sorted(found.items())
+    )
 
 
 def _shown(state: CampaignState, trial: str) -> Outcome | None:
