@@ -4,6 +4,7 @@ Whoever labels and closes holds it too: two controllers that are at the same fol
 would each take the other's half-made files for those of somebody who was killed.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from testbed.runner.leases import Lease
 from testbed.runner.tables import leases
 
 _BEAT_S = 5.0
+_CAMPAIGN = re.compile(r"-\d{8}T\d{6}\.\d{3}Z$")  # its name ends with when it began
 
 
 def leased(form: str, campaign: str, lab: str) -> str:
@@ -48,9 +50,12 @@ def sweep(store: JournalStore, clock: Clock) -> None:
     """
     known = set(store.campaigns())
     with store.reading() as connection:
-        rows = connection.execute(sa.select(leases.c.lab, leases.c.holder)).all()
-    for name, holder in rows:
-        if name not in known and holder.startswith(f"{name} on "):
+        names = set(connection.execute(sa.select(leases.c.lab)).scalars())
+    if store.file is not None:  # a lock comes before its lease
+        locks = store.file.parent.glob(f"{store.file.name}.*.lock")
+        names |= {p.name[len(store.file.name) + 1 : -len(".lock")] for p in locks}
+    for name in names - known:
+        if _CAMPAIGN.search(name):
             with suppress(LabError), held(store, name, name, clock):
                 pass
 
