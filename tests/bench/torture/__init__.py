@@ -1,0 +1,1 @@
+"""The kill harness: controllers are killed at every moment, campaigns must not care."""
