@@ -23,6 +23,7 @@ lint: setup ## ruff, formatting, types, floors
 bench: setup ## whole processes beside tshark and others: build/bench (BENCH=options)
 	@$(PY) -m tests.bench.environment
 	@$(PY) -m tests.bench $(BENCH)
+	@$(PY) -m tests.bench.overhead
 
 docs: setup ## what is generated: CLI reference, schemas, tables
 	@$(PY) -m testbed.cli.reference
