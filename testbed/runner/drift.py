@@ -22,7 +22,7 @@ from testbed.model.inspection import PhoneFacts, PhoneInspector
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Phone
 from testbed.runner.apps import AppState, app_state
-from testbed.runner.walk import Walked, by_place, walk, words
+from testbed.runner.walk import Seen, Walked, by_place, walk, words
 
 Change = tuple[str, str]  # what it was, what it is
 _PHONE = ("model", "width", "height", "density", "locale", "font_scale")
@@ -117,7 +117,7 @@ def locked_app(state: AppState, walked: Walked) -> LockedApp:
             place: LockedSelector(
                 rung=seen.rung,
                 text=seen.text,
-                view=digest_of(seen.text, seen.point) if seen.index >= 0 else "",
+                view=_view(seen),
             )
             for place, seen in by_place(walked).items()
         },
@@ -244,10 +244,15 @@ def _selectors(walked: Walked, locked: LockedApp) -> tuple[SelectorDrift, ...]:
                 was=locked.selectors.get(place),
                 rung=seen.rung if seen else "",
                 text=seen.text if seen else "",
-                view=digest_of(seen.text, seen.point) if seen else "",
+                view=_view(seen) if seen else "",
             )
         )
     return tuple(rows)
+
+
+def _view(seen: Seen) -> str:
+    """Return the digest of a view, '' of a bare point, which is none."""
+    return digest_of(seen.text, seen.point) if seen.index >= 0 else ""
 
 
 def _plain(drift: AppDrift) -> dict[str, object]:
