@@ -1,6 +1,7 @@
 """The wrong clock of the virtual router: stamps of captures, answers of programs."""
 
 import datetime as dt
+import json
 import subprocess
 import sys
 
@@ -130,3 +131,39 @@ def test_a_capture_on_the_router_has_the_routers_stamps(live_lab, tool):
     first_ns, last_ns = (at_ns + 49 * 10**9 for at_ns in (begun_ns, true_ns))
     slack_ns = 10**8
     assert first_ns - slack_ns < min(stamps) <= max(stamps) < last_ns + slack_ns
+
+
+def test_a_step_moves_what_comes_after_it_and_dropped_packets_are_gone(tmp_path):
+    path = capture_of(TRUE_NS, "pcapng", tmp_path)
+    values = tmp_path / "skew.json"
+    facts = {"start_ns": START_NS, "offset_ns": 0, "drift_ppm": 0.0}
+    steps = [[TRUE_NS[1], -3 * 10**9]]
+    drops = [[TRUE_NS[0], TRUE_NS[1]]]
+    values.write_text(json.dumps({**facts, "steps": steps, "drops": drops}))
+    assert skewing.correct(path, values) == 1
+    assert stamps_of(path) == [TRUE_NS[1] - 3 * 10**9, TRUE_NS[2] - 3 * 10**9]
+    assert skewing.noted(values).read_text().split() == [str(path)]
+
+
+def test_the_routers_clock_steps_for_captures_and_programs_alike(live_lab):
+    def offset_s(command):
+        shown = int(live_lab.ssh(command))
+        return (shown - SystemClock().now_ns()) / 1e9
+
+    date = live_lab.handle.state / "router" / "bin" / "date"
+    ask = (f"{date} +%s%N", "python3 -c 'import time; print(time.time_ns())'")
+    before = [offset_s(one) for one in ask]
+    clock = SystemClock()
+    with live_lab.fault("clock_step", "20 s"):
+        for one, was in zip(ask, before, strict=True):
+            assert wait_until(
+                lambda one=one, was=was: abs(offset_s(one) - was - 20) < 2,
+                clock=clock,
+                deadline_s=10,
+            )
+    for one, was in zip(ask, before, strict=True):
+        assert wait_until(
+            lambda one=one, was=was: abs(offset_s(one) - was) < 2,
+            clock=clock,
+            deadline_s=10,
+        )

@@ -60,7 +60,7 @@ async def _serve(config: LiveConfig, ready: Callable[[], None]) -> None:
         config, stage, clock=clock, profiles=config.profiles, board=board, ground=ground
     )
     await instruments.start()
-    mishaps = Mishaps(script, config.state / "router", player, house.devices)
+    mishaps = Mishaps(script, clock, config.state / "router", player, house.devices)
     mishaps.start()
     player.start()
     script.begin()

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from testbed.virtual.faults import FaultScript
+from testbed.clock import Clock
+from testbed.virtual.faults import FaultScript, step_s
 from testbed.virtual.house.hosts import PLUGS, ROUTER
-from testbed.virtual.live import outages, power
+from testbed.virtual.live import outages, power, shims
 
 _POLL_S = 0.1
 _LOST = "lost"  # value of router_reboot: the captures do not survive it
@@ -43,13 +44,21 @@ class Mishaps:
     """
 
     def __init__(
-        self, script: FaultScript, router: Path, devices: Devices, names: Sequence[str]
+        self,
+        script: FaultScript,
+        clock: Clock,
+        router: Path,
+        devices: Devices,
+        names: Sequence[str],
     ) -> None:
         self._script = script
         self._router = router
         self._captures = router / "captures"
         self._devices = devices
         self._names = tuple(names)
+        self._clock = clock
+        self._stepped_ns = 0  # by how much the clock is ahead now
+        self._drops_ns = 0  # since when packets are lost
         self._active: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -73,6 +82,8 @@ class Mishaps:
             "ssh_hang": (router, _hang),
             "internet_down": (router, _darken),
             "router_reboot": (router, self._reboot),
+            "clock_step": (router, self._step),
+            "capture_drops": (router, self._drop),
             "device_offline": (devices, self._offline),
             "device_reboots": (devices, self._crash),
             "plug_unreachable": (PLUGS, _unplug),
@@ -102,6 +113,17 @@ class Mishaps:
         else:
             lost = value == _LOST
             outages.cut_power(self._router, self._captures, lose_files=lost)
+
+    def _step(self, _: str, value: str | None) -> None:
+        by_ns = -self._stepped_ns if value is None else round(step_s(value) * 1e9)
+        self._stepped_ns = 0 if value is None else by_ns
+        now_ns, truth = self._clock.now_ns(), self._router.parent / "truth"
+        shims.step_clock(self._router, truth, now_ns, by_ns)
+
+    def _drop(self, _: str, value: str | None) -> None:
+        if value is None:
+            shims.drop_packets(self._router, self._drops_ns, self._clock.now_ns())
+        self._drops_ns = self._clock.now_ns()
 
     def _offline(self, device: str, value: str | None) -> None:
         if value is None:

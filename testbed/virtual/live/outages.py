@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from testbed.virtual.house.hosts import ROUTER
-from testbed.virtual.live import kernel, topology
+from testbed.virtual.live import kernel, skew, topology
 
 _CONTROLLERS_LINK = "mgmt5"
 _ROOM_LEFT_B = 1 << 20
@@ -87,12 +87,25 @@ def cut_power(router: Path, captures: Path, *, lose_files: bool) -> None:
             _kill(pid)
         if not running:
             break
+    _correct_what_is_left(router, captures)
     if lose_files:
         for path in captures.iterdir():
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink()
+
+
+def _correct_what_is_left(router: Path, captures: Path) -> None:
+    """Do what the shims of killed tools cannot do any more."""
+    values = router / "skew.json"
+    if not values.exists():
+        return
+    noted = skew.noted(values)
+    done = noted.read_text("utf-8").splitlines() if noted.exists() else []
+    for path in captures.glob("*/live/*.pcap*"):
+        if str(path) not in done:
+            skew.correct(path, values)
 
 
 def give_power(router: Path) -> None:

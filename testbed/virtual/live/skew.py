@@ -34,21 +34,80 @@ _PCAP_MAGICS = {0xA1B2C3D4: 10**6, 0xA1B23C4D: 10**9}
 
 @dataclass(frozen=True)
 class Skew:
-    """How wrong the clock is: an offset, and a drift since `start_ns`."""
+    """How wrong the clock is: an offset, a drift since `start_ns`, and steps.
+
+    steps  (true instant, by how much), ns
+    drops  [from, to) in true ns: packets that the tool is to have lost
+    """
 
     start_ns: int
     offset_ns: int
     drift_ppm: float
+    steps: tuple[tuple[int, int], ...] = ()
+    drops: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read it from a JSON file."""
-        return cls(**json.loads(path.read_text(encoding="ascii")))
+        values = json.loads(path.read_text(encoding="ascii"))
+        for key in ("steps", "drops"):
+            values[key] = tuple((a, b) for a, b in values.get(key, ()))
+        return cls(**values)
 
     def at(self, true_ns: int) -> int:
         """Return what the router's clock shows at a true instant."""
         elapsed_us = (true_ns - self.start_ns) / 1e3
-        return true_ns + self.offset_ns + round(elapsed_us * self.drift_ppm / 1e3)
+        drifted_ns = round(elapsed_us * self.drift_ppm / 1e3)
+        stepped_ns = sum(by_ns for at_ns, by_ns in self.steps if at_ns <= true_ns)
+        return true_ns + self.offset_ns + drifted_ns + stepped_ns
+
+    def is_lost(self, true_ns: int) -> bool:
+        """Say whether a packet of a true instant was dropped."""
+        return any(first <= true_ns < last for first, last in self.drops)
+
+
+def correct(path: Path, values: Path) -> int:
+    """Make a finished file what the router would have made; return packets dropped.
+
+    It is noted beside `values`, since a stamp must not be moved twice.
+    """
+    skew = Skew.load(values)
+    n_dropped = drop(path, skew) if skew.drops else 0
+    rewrite(path, skew)
+    with noted(values).open("a", encoding="utf-8") as file:
+        file.write(f"{path}\n")
+    return n_dropped
+
+
+def noted(values: Path) -> Path:
+    """Return the file that lists the captures that were corrected."""
+    return values.with_name("corrected")
+
+
+def drop(path: Path, skew: Skew) -> int:
+    """Take packets out of a pcapng file that was not rewritten yet; return how many."""
+    data = path.read_bytes()
+    if data[:4] != _SECTION.to_bytes(4, "little"):
+        return 0
+    kept, n_dropped, at = bytearray(), 0, 0
+    while at + 28 <= len(data):
+        kind, length = struct.unpack_from("<II", data, at)
+        if length < 12 or at + length > len(data):
+            break
+        high, low = struct.unpack_from("<II", data, at + 12)
+        # dumpcap's stamps are in ns
+        lost = kind == _PACKET and skew.is_lost(_as_ns(high << 32 | low))
+        n_dropped += lost
+        kept += b"" if lost else data[at : at + length]
+        at += length
+    if n_dropped:
+        path.write_bytes(bytes(kept) + data[at:])
+    return n_dropped
+
+
+def _as_ns(stamp: int) -> int:
+    """Return ns since 1970 of a stamp in ns or us, which cannot be confused."""
+    return stamp if stamp > 10**17 else stamp * 1000
 
 
 def rewrite(path: Path, skew: Skew) -> None:
@@ -166,9 +225,10 @@ def understand(command: list[str]) -> Order:
 class Desk:
     """Finished files pass here: their stamps are rewritten, then they are told."""
 
-    def __init__(self, order: Order, target: Path, skew: Skew) -> None:
+    def __init__(self, order: Order, target: Path, values: Path) -> None:
+        self.n_dropped = 0
         self._order = order
-        self._skew = skew
+        self._values = values
         self._folder = target.parent
         # tcpdump's names are strftime patterns, dumpcap's have a number in between
         self._prefix = target.name.split("%")[0] if "%" in target.name else target.stem
@@ -188,7 +248,7 @@ class Desk:
         for _, name, path in found if ended else found[:-1]:
             self._known.add(name)
             with contextlib.suppress(FileNotFoundError):
-                rewrite(path, self._skew)
+                self.n_dropped += correct(path, self._values)
             self._tell(path)
 
     def _tell(self, path: Path) -> None:
@@ -201,10 +261,10 @@ class Desk:
 
 def main(arguments: list[str]) -> NoReturn:
     """Run a capture tool; end as it ends."""
-    skew, order = Skew.load(Path(arguments[0])), understand(arguments[1:])
+    order = understand(arguments[1:])
     if order.target is None:
         os.execv(arguments[1], arguments[1:])  # noqa: S606 - full path of a tool
-    desk = Desk(order, order.target, skew)
+    desk = Desk(order, order.target, Path(arguments[0]))
     child = subprocess.Popen(order.command, stdout=subprocess.PIPE, preexec_fn=_tied)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda n, _: child.send_signal(n))
@@ -220,6 +280,8 @@ def main(arguments: list[str]) -> NoReturn:
                     selector.unregister(key.fileobj)
             desk.collect(ended=False)
     desk.collect(ended=True)
+    if desk.n_dropped:
+        sys.stderr.write(f"{desk.n_dropped} packets dropped from the interface\n")
     code = child.returncode
     sys.exit(code if code >= 0 else 128 - code)
 

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from testbed.errors import DriverError, DriverRefusedError, DriverTimeoutError
+from testbed.model.protocols import Lively
 from testbed.model.steps import Selector
 
 ARLO = "com.netgear.android"
@@ -30,6 +31,11 @@ def sees(bench):
 def arlo(do):
     do(open_app=ARLO)
     do(tap={"id": "tile_arlo_q"})
+
+
+def test_it_can_be_asked_whether_it_is_there(bench):
+    assert isinstance(bench.phone, Lively)
+    assert bench.phone.alive()
 
 
 @pytest.mark.usefixtures("arlo")
