@@ -11,7 +11,7 @@ from testbed.model.events import LABELLED
 from testbed.model.plan import PlannedTrial
 from testbed.runner.clockwork import ClockMap, Stamp, fit
 from testbed.runner.fold import Attempt, CampaignState
-from testbed.runner.witness import Seen, unproven
+from testbed.runner.witness import Seen
 
 NO_CLOCK = "clock: "  # begins the reason to void what cannot be put on the capture
 _MOST = 0.5  # when more than this share of a campaign is in doubt, all of it is
@@ -111,30 +111,6 @@ def activities_csv(
             }
         )
     return text.getvalue()
-
-
-def unusable(
-    state: CampaignState,
-    seen: Mapping[str, Iterable[Seen]],
-    unreadable: Mapping[str, str],
-    limit_s: float,
-) -> list[tuple[Attempt, str]]:
-    """Return the attempts with an outcome that must make no label, with reasons.
-
-    Nothing proves that their packets were recorded, or it is not known to `limit_s`
-    when they were, by the capture's clock.
-
-    seen        capture -> its beacons
-    unreadable  file of a capture -> why it says nothing
-    """
-    trials = state.plan.trials if state.plan is not None else ()
-    delta_s = {t.trial: t.delta_s for t in trials}
-    found = unproven(state, seen, delta_s, unreadable)
-    known = {(a.started.trial, a.started.attempt) for a, _ in found}
-    for attempt, reason in doubtful(state, clocks_of(state, seen), limit_s):
-        if (attempt.started.trial, attempt.started.attempt) not in known:
-            found.append((attempt, reason))
-    return found
 
 
 def doubtful(

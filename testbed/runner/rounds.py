@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from testbed.errors import TestbedError
 from testbed.model.events import AttemptVoided
 from testbed.model.plan import PlannedTrial
+from testbed.runner.activities import clocks_of, doubtful
 from testbed.runner.capture import RollingCapture
 from testbed.runner.course import Course, Ended
 from testbed.runner.fold import (
@@ -263,14 +264,15 @@ class Rounds:
     def _void_wrong(self, say: Callable[[str], None]) -> int:
         """Void attempts that must not be used; return how many.
 
-        Their packets are not proven recorded, or what they needed was bad meanwhile.
+        Their packets are not proven recorded, or it is not known well enough when they
+        were, or what they needed was bad meanwhile.
         """
         state = self._state()
         planned = {t.trial: t for t in plan_of(state).trials}
         found: dict[tuple[str, int], str] = {}
         profiles, lab = self._site.profiles, self._site.lab
         bad = touched(state, lambda t: needs_of(t, profiles[t.device], lab), planned)
-        for attempt, reason in [*bad, *self._unproven(state, say)]:
+        for attempt, reason in [*bad, *self._unlabelled(state, say)]:
             key = (attempt.started.trial, attempt.started.attempt)
             found.setdefault(key, reason)
         for (trial, number), reason in found.items():
@@ -279,7 +281,7 @@ class Rounds:
             )
         return len(found)
 
-    def _unproven(
+    def _unlabelled(
         self,
         state: CampaignState,
         say: Callable[[str], None],
@@ -289,7 +291,9 @@ class Rounds:
         for name in sorted(unreadable.keys() - self._said):
             say(f"{name} cannot be read, so it proves nothing: {unreadable[name]}")
         self._said |= unreadable.keys()
-        return unproven(state, seen, unreadable)
+        limit_s = self._site.lab.limits.clock_uncertainty
+        unsure = doubtful(state, clocks_of(state, seen), limit_s)
+        return [*unproven(state, seen, unreadable), *unsure]
 
 
 def _n_attempts(state: CampaignState) -> dict[str, int]:
