@@ -14,6 +14,7 @@ class PlannedTrial:
     needs/gives  device state before and after (a precondition is an earlier trial)
     rest_s       rest of the device before the stimulus
     delta_s      label window [t, t + delta_s)
+    settle_s     silence after the window, for what the device still says
     user         who does it, '' where nobody in particular; malicious: whether he
                  has no business here
     not_before_s seconds after the start of the plan, for users with habits; else None
@@ -35,6 +36,7 @@ class PlannedTrial:
     not_before_s: float | None = None
     preparation: bool = False
     malicious: bool = False
+    settle_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,7 @@ class DeviceProfile(Strict):
     """Identity and activities of one device under test.
 
     anchor       where the sizes and timings of its virtual twin come from
+    settle       how long it goes on talking after a label window
     interrupts   pop-ups of the app to close when they are in the way
     permissions  what Android is told when it asks for one on behalf of the app
     """
@@ -129,6 +130,7 @@ class DeviceProfile(Strict):
     plaintext: Truth = False
     anchor: str = ""
     rest: Seconds = 2.0
+    settle: Seconds = 0.0
     initial: dict[Slug, str] = Field(default_factory=dict)
     delta_groups: dict[Slug, Seconds] = Field(default_factory=dict)
     interrupts: tuple[Step, ...] = ()

@@ -63,6 +63,7 @@ class Scenario(Strict):
     repeats   valid (labelled) repetitions of each device, activity, channel, network
     attempts  attempts at each before it is given up: a failure or an act without
               effect counts, an attempt of which nothing was recorded does not
+    settle    silence after each label window; the device profile's own when absent
     begins    time of day at which day 0 of the users starts, such as '18 h'; day 0 is
               a Monday
     late      how late an act of a user may be done after a pause; else it is left out
@@ -78,6 +79,7 @@ class Scenario(Strict):
     sessions: PositiveInt = 1
     order: Literal["fixed", "shuffled", "counterbalanced"] = "shuffled"
     rest: Rest | None = None  # the device profile's own rest when absent
+    settle: Seconds | None = None
     interleave: Truth = True
     idle: Seconds = 5.0  # idle stretch at the start and end of each session
     users: tuple[User, ...] = ()

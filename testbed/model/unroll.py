@@ -306,4 +306,5 @@ def _trial(
         malicious=want.malicious,
         not_before_s=want.not_before_s,
         preparation=want.preparation,
+        settle_s=profile.settle if scenario.settle is None else scenario.settle,
     )

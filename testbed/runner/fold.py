@@ -238,7 +238,9 @@ def _lose(
 
 def busy_until_ns(state: CampaignState, settle_s: float) -> dict[str, int]:
     """Return until when (ns, controller) each device may still react to a stimulus."""
-    delta_s = {t.trial: t.delta_s for t in plan_of(state).trials}
+    length_s = {
+        t.trial: t.delta_s + max(t.settle_s, settle_s) for t in plan_of(state).trials
+    }
     until: dict[str, int] = {}
     for attempt in state.all_attempts():
         if attempt.issued_ns is None:
@@ -246,7 +248,7 @@ def busy_until_ns(state: CampaignState, settle_s: float) -> dict[str, int]:
         device, trial = attempt.started.device, attempt.started.trial
         returned = attempt.returned
         begin_ns = returned.instant_ns if returned is not None else attempt.issued_ns
-        end_ns = begin_ns + round((delta_s[trial] + settle_s) * 1e9)
+        end_ns = begin_ns + round(length_s[trial] * 1e9)
         until[device] = max(until.get(device, 0), end_ns)
     return until
 

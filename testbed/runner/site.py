@@ -22,7 +22,7 @@ from testbed.runner.suspenders import Suspenders
 class Settings:
     """How a campaign is run.
 
-    settle_s       silence after the label window, before the trial ends
+    settle_s       least silence after a label window, before the trial ends
     clock_every_s  between two measurements of the clock offset
     fetch_every_s  between two looks for finished capture files
     evidence       pictures of the phone: 'all' at trigger, check and failure; 'needed'

@@ -306,7 +306,7 @@ class Trials:
         """Note that the device's label window began at `instant_ns`."""
         clock = self._site.clock
         ago_s = (clock.now_ns() - instant_ns) / 1e9
-        length_s = trial.delta_s + self._site.settings.settle_s
+        length_s = trial.delta_s + max(trial.settle_s, self._site.settings.settle_s)
         self._free_s[trial.device] = clock.monotonic_s() - ago_s + length_s
 
     def _beacon(self, run: _Run, phase: str) -> None:

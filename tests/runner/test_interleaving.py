@@ -1,6 +1,7 @@
 import itertools
 import random
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_windows_of_one_device_and_uses_of_an_instrument_never_overlap(rig, kit,
     for name in ("phone", "room"):
         uses = [u for u in lab.world.uses if u.name == name]
         assert_never_twice([(u.begin_s, u.end_s, name) for u in uses])
+
+
+def test_a_device_is_left_alone_for_as_long_as_it_goes_on_talking(rig, kit):
+    lab = rig(kit.ScaledClock(), threads=True)
+    trials = [
+        replace(kit.planned(n, "wemo", what, Channel.API, rest_s=0.5), settle_s=3.0)
+        for n, what in ((1, "turn_on"), (2, "turn_off"), (3, "turn_on"))
+    ]
+    lab.run(kit.small_plan(trials=tuple(trials)))
+    state = lab.state()
+    given = [state.attempts[t.trial][-1].returned.instant_ns for t in trials]
+    least_ns = round((trials[0].delta_s + 3.5) * 1e9)
+    assert all(b - a >= least_ns for a, b in itertools.pairwise(given))
 
 
 def test_trials_of_different_devices_overlap(rig, kit):
