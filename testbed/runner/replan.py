@@ -159,6 +159,7 @@ def _way(
                 gives=dict(activity.gives),
                 user="",
                 malicious=False,
+                not_before_s=None,  # in good time, so that the act itself is in time
                 preparation=True,
             )
         )

@@ -31,7 +31,7 @@ from testbed.runner.triggers import iso_time
 RETRY_S = (1.0, 5.0, 15.0, 30.0, 60.0)  # before a campaign that failed is resumed
 MAX_TRIES = 10  # in a row, after which a campaign is left to people
 _POLL_S = 0.5  # how soon the end of a campaign, or a new schedule, is seen
-_LEAVE_S = 30.0  # how long a campaign gets to stop at a safe point
+_LEAVE_S = 90.0  # how long a campaign gets to stop at a safe point
 
 
 class _Exit(IntEnum):
