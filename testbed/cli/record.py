@@ -32,28 +32,33 @@ def register(app: typer.Typer) -> None:
     app.command()(record)
 
 
+Instrument = Annotated[str, typer.Argument(help="phone, plug, router or voice.")]
+Device = Annotated[str, typer.Option(help="Walk through this device's app.")]
+PlugName = Annotated[str, typer.Option("--plug", help="Which plug.")]
+Target = Annotated[Path | None, typer.Option("--out", help="The file to write.")]
+Length = Annotated[
+    str, typer.Option("--for", help="Go on looking so long, such as '30 s'.")
+]
+Passive = Annotated[
+    bool,
+    typer.Option(
+        "--passive", help="Only read; allowed while a campaign holds the lab."
+    ),
+]
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option("--secret", help="A word that must not be in the file."),
+]
+
+
 def record(
-    instrument: Annotated[str, typer.Argument(help="phone, plug, router or voice.")],
-    device: Annotated[
-        str, typer.Option("--device", help="Walk through this device's app.")
-    ] = "",
-    plug: Annotated[str, typer.Option("--plug", help="Which plug.")] = "",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The file to write.")
-    ] = None,
-    length: Annotated[
-        str, typer.Option("--for", help="Go on looking so long, such as '30 s'.")
-    ] = "0 s",
-    passive: Annotated[
-        bool,
-        typer.Option(
-            "--passive", help="Only read; allowed while a campaign holds the lab."
-        ),
-    ] = False,
-    secret: Annotated[
-        list[str] | None,
-        typer.Option("--secret", help="A word that must not be in the file."),
-    ] = None,
+    instrument: Instrument,
+    device: Device = "",
+    plug: PlugName = "",
+    out: Target = None,
+    length: Length = "0 s",
+    passive: Passive = False,
+    secret: Secrets = None,
     lab: LabFile = LAB,
     devices: DevicesFolder = DEVICES,
 ) -> None:
