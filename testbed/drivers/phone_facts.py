@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from testbed.model.inspection import AppFacts, PhoneFacts
 
-_SIGNER = r"signatures(?:=PackageSignatures\{\w+)?[^\[]*\[([\w ,:]+)"
+# Before Android 9 another form, whose number is of the moment and of no signature
+_SIGNER = r"signatures:\[([\w ,:]+)\]"
 _SCALES = ("window_animation_scale", "transition_animation_scale")
 # one command each, in the order in which `phone_facts` takes the answers
 QUESTIONS = (
@@ -55,13 +56,13 @@ def app_facts(package: str, dump: str) -> AppFacts:
 
 
 def _is_awake(policy: str) -> bool:
-    """Say whether the screen is on; old phones do not say it at all."""
-    said = re.search(r"screenState=(\w+)|interactiveState=(\w+)", policy)
-    return said is None or said[0].endswith(("_ON", "_AWAKE"))
+    """Say whether the screen is on; where the phone does not say it, it is."""
+    said = re.search(r"(?:screenState|interactiveState|mAwake)=(\w+)", policy)
+    return said is None or said[1].endswith(("_ON", "_AWAKE", "true"))
 
 
 def _is_locked(policy: str) -> bool:
-    said = re.search(r"(?:mShowingLockscreen|mIsShowing|showing)=(true|false)", policy)
+    said = re.search(r"\b(?:mShowingLockscreen|mIsShowing|showing)=(\w+)", policy)
     return said is not None and said[1] == "true"
 
 

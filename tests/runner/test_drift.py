@@ -9,7 +9,6 @@ from testbed.clock import SystemClock
 from testbed.errors import DriverTimeoutError, JournalError, LabError
 from testbed.model.applock import AppLock, load_lock, lock_beside, write_lock
 from testbed.model.inspection import AppFacts, PhoneFacts, Sighting
-from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Bracket, Evidence
 from testbed.model.source import FaultyFilesError
 from testbed.runner.apps import AppState, app_state
@@ -372,7 +371,3 @@ def test_a_lock_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path):
     with pytest.raises(JournalError, match="cannot be written"):
         write_lock(tmp_path / "no" / "app.lock.yaml", AppLock(lab="l", made="x"))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_profiles_of_this_file_are_profiles(lamp):
-    assert isinstance(lamp, DeviceProfile)
