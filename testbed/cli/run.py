@@ -49,7 +49,7 @@ from testbed.runner.folder import (
     load_frozen,
     load_inputs,
 )
-from testbed.runner.holding import beating, held, leased, sweep
+from testbed.runner.holding import beating, held, leased, let_go, sweep
 from testbed.runner.journal import Journal, JournalStore, open_store
 from testbed.runner.leases import Lease
 from testbed.runner.site import Settings
@@ -122,12 +122,16 @@ def resume(
 ) -> None:
     """Go on with a campaign that was interrupted or killed."""
     place, folder = Place.of_campaign(campaign, lab, out)
-    if is_complete(folder):
-        print(f"{folder.name} is closed already; nothing of it is left to do")
-        return
     frozen = load_inputs(folder)
     the_lab, profiles = load_frozen(folder)
     form = str(frozen["form"])
+    if is_complete(folder):
+        clock = controller_clock()
+        with open_store(place.journal, clock) as store:
+            name = leased(form, folder.name, the_lab.lab)
+            let_go(store, name, folder.name, clock)
+        print(f"{folder.name} is closed already; nothing of it is left to do")
+        return
     _run_inside(the_lab, lab, form, profiles)
     with open_store(place.journal, controller_clock()) as store:
         plan = plan_of(fold(Journal(store, folder.name).read()))
@@ -352,7 +356,8 @@ def _fast_start_ns(inputs: Inputs, place: Place) -> int:
         state = fold(Journal(store, inputs.campaign).read())
     if state.plan is not None:
         return state.last_ns + 10**9
-    return FAST_START_NS + (0 if _is_timed(inputs.plan) else FAST_HOUR_NS)
+    begins_ns = round(inputs.plan.begins_s * 1e9)
+    return FAST_START_NS + (begins_ns if _is_timed(inputs.plan) else FAST_HOUR_NS)
 
 
 def _finish(result: Result, place: Place, depth: str) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from testbed.clock import Clock
 from testbed.errors import JournalError, LabError
 from testbed.runner.journal import JournalStore
-from testbed.runner.leases import Lease
+from testbed.runner.leases import Lease, holder_of
 from testbed.runner.tables import leases
 
 _BEAT_S = 5.0
@@ -58,6 +58,18 @@ def sweep(store: JournalStore, clock: Clock) -> None:
         if _CAMPAIGN.search(name):
             with suppress(LabError), held(store, name, name, clock):
                 pass
+
+
+def let_go(store: JournalStore, name: str, campaign: str, clock: Clock) -> None:
+    """Give back what the controller of a closed campaign held when it was killed.
+
+    A lab that somebody else has by now, or who lives, is left alone.
+    """
+    holder = holder_of(store, name)
+    is_own = holder is not None and holder.name.startswith(f"{campaign} on ")
+    if is_own or (holder is None and name == campaign):
+        with suppress(LabError), held(store, name, campaign, clock):
+            pass
 
 
 @contextmanager

@@ -31,10 +31,10 @@ SMALL_SCENARIO = """\
 scenario: torture
 seed: 1
 select:
-  - {device: tplink_hs110, activities: [turn_on]}
-  - {device: omna_180, activities: [power_off]}
+  - {device: tplink_hs110, activities: [read_state]}
+  - {device: koogeek_plug, activities: [read_state]}
   - {device: echo_dot, activities: [ask_time], channels: [voice]}
-rest: 450 s
+rest: 400 s
 idle: 1 s
 """
 LIVE_SCENARIO = """\
