@@ -22,7 +22,7 @@ from testbed.model.inspection import PhoneFacts, PhoneInspector
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Phone
 from testbed.runner.apps import AppState, app_state
-from testbed.runner.walk import Seen, Walked, by_place, walk, words
+from testbed.runner.walk import Seen, Walked, by_place, walk
 
 Change = tuple[str, str]  # what it was, what it is
 _PHONE = ("model", "width", "height", "density", "locale", "font_scale")
@@ -240,7 +240,7 @@ def _selectors(walked: Walked, locked: LockedApp) -> tuple[SelectorDrift, ...]:
         rows.append(
             SelectorDrift(
                 place=place,
-                selector=words(want.selector),
+                selector=want.selector.words(),
                 was=locked.selectors.get(place),
                 rung=seen.rung if seen else "",
                 text=seen.text if seen else "",

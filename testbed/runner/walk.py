@@ -12,7 +12,7 @@ from testbed.errors import DriverError
 from testbed.model.inspection import PhoneInspector, Sighting
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Phone
-from testbed.model.steps import Rung, Selector, Step
+from testbed.model.steps import Selector, Step
 from testbed.runner.stimulus import split_steps
 
 PATIENCE_S = 4.0  # how long a screen may take to show what is looked for
@@ -129,11 +129,6 @@ def walk(
     )
 
 
-def words(selector: Selector) -> str:
-    """Return a selector for messages: id 'live' or text 'Live'."""
-    return " or ".join(_rung_words(rung) for rung in selector.any)
-
-
 def by_place(walked: Walked) -> Mapping[str, Seen]:
     """Return what was found, by activity and step."""
     return {seen.want.place: seen for seen in walked.seen if seen.rung}
@@ -194,8 +189,3 @@ def _seen(want: Want, sighting: Sighting | None) -> Seen:
 def _closed(detail: Mapping[str, str]) -> Iterator[str]:
     if said := detail.get(_INTERRUPT):
         yield said
-
-
-def _rung_words(rung: Rung) -> str:
-    keys = rung.name.split("+")
-    return " and ".join(f"{k} {getattr(rung, k)!r}" for k in keys)

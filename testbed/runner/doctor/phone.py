@@ -13,7 +13,7 @@ from testbed.runner.doctor.findings import Finding, Said, Value, Verdict
 from testbed.runner.doctor.voice import ask_speaker
 from testbed.runner.doctor.ward import Ward
 from testbed.runner.drift import phone_changes, state_in
-from testbed.runner.walk import POINT, Walked, by_place, walk, words
+from testbed.runner.walk import POINT, Walked, by_place, walk
 
 _OPEN_S = 40.0
 _ASK_S = 20.0
@@ -276,7 +276,7 @@ def _found(walked: Walked, locked: LockedApp | None) -> Said:
         "rungs": [f"{place}: {rung}" for place, rung in rungs.items()],
     }
     if walked.missing:
-        lost = [f"{w.place} ({words(w.selector)})" for w in walked.missing]
+        lost = [f"{w.place} ({w.selector.words()})" for w in walked.missing]
         return Said(
             said=f"not on the screen: {', '.join(lost)}",
             verdict=Verdict.BAD,
