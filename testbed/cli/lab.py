@@ -1,12 +1,17 @@
-"""`lab up | down | shell`: the virtual lab by itself."""
+"""`lab up | down | shell`: the virtual lab by itself; `learn`: what devices need."""
 
+import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from testbed.cli.options import AsJson, CampaignFolder
+from testbed.cli.packets import tabulate
+from testbed.cli.starting import load_kernels
 from testbed.errors import LabError
 from testbed.model.lab import Lab
 from testbed.model.load import load_lab
@@ -18,10 +23,13 @@ LAB = Path("lab.yaml")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this topic."""
-    topic = typer.Typer(no_args_is_help=True, help="The virtual lab by itself.")
+    topic = typer.Typer(
+        no_args_is_help=True, help="The virtual lab by itself; what devices need."
+    )
     topic.command()(up)
     topic.command()(down)
     topic.command()(shell)
+    topic.command()(learn)
     app.add_typer(topic, name="lab")
 
 
@@ -51,6 +59,32 @@ def shell(
             print("inside the virtual lab; devices are named: ip netns; exit leaves")
         code = handle.run(chosen)
     raise typer.Exit(code)
+
+
+def learn(folder: CampaignFolder, as_json: AsJson = False) -> None:
+    """Tell how long each device goes on talking after its label windows.
+
+    What is suggested is the `settle:` of its profile. A campaign with long rests tells
+    most: where the next act comes soon, the end of the talk is not seen.
+    """
+    load_kernels()
+    from analysis.evaluate.settle import learn_settle
+
+    tabulate(folder)
+    found = learn_settle(folder)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+        return
+    for one in found:
+        suggested = "nothing can be said"
+        if one.settle_s is not None:
+            suggested = f"settle: {one.settle_s} s"
+        print(
+            f"{one.device}: {suggested}; after {one.n} windows it talked for "
+            f"{one.p50_s:.1f} s (median), {one.p95_s:.1f} s (95 %), {one.max_s:.0f} s "
+            f"at most{f' ({one.longest})' if one.max_s else ''}; {one.n_cut} were cut "
+            f"off by the next act; above {one.quiet_b} B/s, of {one.n_idle_s} quiet s"
+        )
 
 
 def _virtual(path: Path) -> Lab:
