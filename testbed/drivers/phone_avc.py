@@ -127,6 +127,11 @@ class AndroidPhone:
             self._finder.closed.clear()
             return self._finder.find(selector, within_s, touch=False) is not None
 
+    def closed(self) -> tuple[str, ...]:
+        """Return the pop-ups that the last `perform` or `see` has closed, in words."""
+        with self._lock:
+            return tuple(self._finder.closed)
+
     def evidence(self) -> Evidence:
         """Return what the screen shows now: a PNG and the XML of the view tree."""
 

@@ -100,3 +100,11 @@ class SpeechInspector(Protocol):
 
     def online_trouble(self) -> str:
         """Return why the service does not speak, '' when it does; fills no cache."""
+
+
+@runtime_checkable
+class PopupTeller(Protocol):
+    """A phone that tells which pop-ups its last call has closed, in words."""
+
+    def closed(self) -> tuple[str, ...]:
+        """Return them in order; () for none."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from testbed.clock import wait_until
 from testbed.errors import DriverError
 from testbed.model.events import Outcome
+from testbed.model.inspection import PopupTeller
 from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, PowerAbove
 from testbed.model.types import Channel
@@ -97,7 +98,8 @@ def check_screen(
     site.phone.expect(site.profiles[trial.device].expected)
     perform_all(site.phone, check.steps)
     if site.phone.see(check.see, check.within):
-        return Outcome.CONFIRMED, ""
+        closed = site.phone.closed() if isinstance(site.phone, PopupTeller) else ()
+        return Outcome.CONFIRMED, f"closed {'; '.join(closed)}" if closed else ""
     if late_s > check.within:
         late = f"the phone was in use for {late_s:.1f} s after the stimulus"
         return Outcome.UNCHECKED, f"{late}, too long to see the effect"

@@ -61,8 +61,13 @@ class FastPhone:
 
     def see(self, selector: Selector, within_s: float) -> bool:
         """Say whether the selector matches the screen within `within_s` seconds."""
+        self._closed = []
         self._require_online("look")
         return self._found(selector, within_s, touch=False) is not None
+
+    def closed(self) -> tuple[str, ...]:
+        """Return the pop-ups that the last `perform` or `see` has closed, in words."""
+        return tuple(self._closed)
 
     def evidence(self) -> Evidence:
         """Return what the screen shows now."""

@@ -203,6 +203,16 @@ def test_a_permission_is_denied_before_the_tap_and_said(bench, do):
     assert [b.activity for b in bench.stage.begun] == ["set_colour"]
 
 
+def test_what_was_closed_on_the_way_to_a_look_is_told(bench, do, sees):
+    do(open_app=BULB)
+    bench.stage.faults.add("permission_dialog")
+    assert sees(id="status", text="Ready")
+    (told,) = bench.phone.closed()
+    assert told.startswith("permission dialog, closed by")
+    assert sees(id="status", text="Ready")
+    assert bench.phone.closed() == ()
+
+
 @pytest.mark.parametrize("word", ["", "crash"])
 def test_an_app_that_has_failed_fails_the_step_and_opens_again(word, bench, do):
     do(open_app=BULB)
