@@ -153,6 +153,11 @@ class SteadyClock:
         self._clock.sleep(duration_s)
 
 
+def stepped_ns(clock: Clock) -> int:
+    """Return by how much the clock below a steady one jumped; 0 for any other."""
+    return round(clock.stepped_s() * 1e9) if isinstance(clock, SteadyClock) else 0
+
+
 def wait_until(
     condition: Callable[[], bool],
     *,

@@ -86,12 +86,17 @@ class CaptureStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockMeasured:
-    """Capture clock minus controller clock at `at_ns` (controller clock)."""
+    """Capture clock minus controller clock at `at_ns` (controller clock).
+
+    stepped_ns  by how much this machine's clock has jumped since the session began;
+                the stamps of the session did not
+    """
 
     session: str
     at_ns: int
     offset_ns: int
     error_ns: int
+    stepped_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

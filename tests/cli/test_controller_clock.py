@@ -1,7 +1,7 @@
 import pytest
 
 from testbed.cli.timing import SKEW, controller_clock
-from testbed.clock import SkewedClock, SteadyClock, VirtualClock
+from testbed.clock import SkewedClock, SteadyClock, VirtualClock, stepped_ns
 from testbed.errors import ConfigError
 
 T0 = 1_795_000_000 * 10**9
@@ -34,6 +34,8 @@ def test_stamps_of_a_steady_clock_do_not_jump_when_the_clock_below_is_stepped():
     real.jump_ns = -3 * S
     assert clock.now_ns() == T0 + 5 * S
     assert clock.stepped_s() == -3.0
+    assert stepped_ns(clock) == -3 * S
+    assert stepped_ns(real) == 0
 
 
 def test_two_clocks_of_one_run_agree_whenever_they_were_made():
