@@ -97,7 +97,7 @@ class WemoPlug:
                 return float(device.current_power_watts)
 
     def alive(self) -> bool:
-        """Say whether something listens where the plug is; asks it nothing.
+        """Say whether the plug describes itself; it is asked for nothing else.
 
         A plug that is itself a device under test is not touched: its packets would be
         in its windows. Whether it is there is told by its device.
@@ -108,14 +108,14 @@ class WemoPlug:
             return True
         device = self._device
         ports = PROBE_PORTS if device is None else (device.port, *PROBE_PORTS)
-        for port in dict.fromkeys(ports):
+        for port in dict.fromkeys(int(port) for port in ports):
             try:
-                socket.create_connection((self._at.host, int(port)), LOOK_S).close()
+                socket.create_connection((self._at.host, port), LOOK_S).close()
             except ConnectionRefusedError:
                 continue  # it came back on another
             except OSError:
                 return False
-            return True
+            return _udn_at(f"http://{self._at.host}:{port}/setup.xml") == self._at.udn
         return False
 
     def close(self) -> None:

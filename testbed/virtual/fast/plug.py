@@ -87,8 +87,8 @@ class FastPlug:
         return self._read() / 1000.0
 
     def alive(self) -> bool:
-        """Say whether something listens where the plug is."""
-        return not self._is_unreachable()
+        """Say whether the plug describes itself."""
+        return not self._is_unreachable() and self._fault("api_garbled") is None
 
     def close(self) -> None:
         """Leave."""

@@ -53,6 +53,9 @@ class Bench:
         if self.case.form is Form.LIVE:
             text = text.replace("rotate: 30 s", "rotate: 10 s")
         text = text.replace("interface: br-lan", "interface: br-lan\n  free_mb: 20")
+        text = text.replace(
+            "language: en", f"language: en\n  cache: {self.folder}/voice"
+        )
         limits = LIMITS | self.case.limits
         pairs = ", ".join(f"{key}: {value}" for key, value in limits.items())
         text += f"  faults: [{faults}]\nlimits: {{{pairs}}}\n"

@@ -19,7 +19,7 @@ _WINDOW = Moment(when="in the window", kind="stimulus_returned", n=2, after_s=1.
 _LAST = Moment(when="in the last trial", kind="trial_started", n=3)
 _SECOND = Moment(when="as a trial begins", kind="trial_started", n=2)
 _SPEAKER = "{device: echo_dot, activities: [ask_time], channels: [voice], repeats: 1}"
-_CAMERA = "{device: omna_180, activities: [power_off], repeats: 2}"
+_CAMERA = "{device: omna_180, activities: [power_off, power_on], repeats: 1}"
 _CLOUD = "{device: arlo_q, activities: [take_snapshot], networks: [lan], repeats: 2}"
 
 

@@ -1,6 +1,7 @@
 """What became of a campaign, held against the lab's ground truth."""
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -122,8 +123,18 @@ def _of_detail(detail: object) -> Iterator[str]:
             yield "fallback"
 
 
+def wanted(facts: Sequence[Fact]) -> set[str]:
+    """Return the trials that were asked for, preparations left out."""
+    planned = [f for f in facts if f.kind == "campaign_planned"]
+    trials = json.loads(str(planned[0].facts["plan_json"]))["trials"] if planned else []
+    return {t["trial"] for t in trials if not t.get("preparation")}
+
+
 def finals(facts: Sequence[Fact]) -> dict[str, str]:
-    """Return trial -> outcome of its last attempt; voided ones are aborted."""
+    """Return trial -> outcome of its last attempt; voided ones are aborted.
+
+    Preparations are left out: if one fails, its trial is prepared again.
+    """
     ended: dict[tuple[str, int], str] = {}
     for fact in facts:
         if fact.kind in ("trial_ended", "attempt_voided"):
@@ -135,7 +146,8 @@ def finals(facts: Sequence[Fact]) -> dict[str, str]:
     last: dict[str, tuple[int, str]] = {}
     for (trial, attempt), outcome in ended.items():
         last[trial] = max(last.get(trial, (0, "")), (attempt, outcome))
-    return {trial: outcome for trial, (_, outcome) in last.items()}
+    asked = wanted(facts)
+    return {trial: outcome for trial, (_, outcome) in last.items() if trial in asked}
 
 
 def complaints(
@@ -154,8 +166,7 @@ def complaints(
         wrong.append(f"not confirmed: {others}")
     for outcome in set(case.outcomes) - set(finals(facts).values()):
         wrong.append(f"no trial ended {outcome}")
-    planned = next((f for f in facts if f.kind == "campaign_planned"), None)
-    if planned is None or len(finals(facts)) < int(str(planned.facts["n_trials"])):
+    if not finals(facts) or finals(facts).keys() != wanted(facts):
         wrong.append("not all planned trials were done")
     closed = any(f.kind == "campaign_closed" for f in facts)
     if not closed or campaign is None or not (campaign / "MANIFEST.sha256").exists():

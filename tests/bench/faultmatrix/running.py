@@ -41,14 +41,17 @@ def run_case(case: Case, folder: Path, number: int) -> Verdict:
     bench = Bench(case=case, folder=folder, lab=lab, adb_port=5200 + number)
     verdict = Verdict(case)
     act = _fast if case.form is Form.FAST else _live
-    exits = act(bench, verdict)
-    facts, campaign = bench.facts(), bench.campaign()
-    verdict.measured = judging.seen(facts)
-    verdict.complaints += judging.complaints(case, exits, facts, campaign)
+    act(bench, verdict)
     if any(verdict.complaints):
         verdict.complaints.append(f"said: {bench.said()}")
     verdict.took_s = _CLOCK.monotonic_s() - began_s
     return verdict
+
+
+def _judge_end(bench: Bench, exits: Sequence[int], verdict: Verdict) -> None:
+    facts, campaign = bench.facts(), bench.campaign()
+    verdict.measured = judging.seen(facts)
+    verdict.complaints += judging.complaints(bench.case, exits, facts, campaign)
 
 
 def _judge_labels(bench: Bench, truth: Path, verdict: Verdict) -> None:
@@ -60,7 +63,7 @@ def _judge_labels(bench: Bench, truth: Path, verdict: Verdict) -> None:
     verdict.complaints += [f"WRONG LABEL: {one}" for one in wrong]
 
 
-def _fast(bench: Bench, verdict: Verdict) -> list[int]:
+def _fast(bench: Bench, verdict: Verdict) -> None:
     """Run it once without faults to learn the moments, then with them."""
     case = bench.case
     facts: list[Fact] = []
@@ -74,7 +77,7 @@ def _fast(bench: Bench, verdict: Verdict) -> list[int]:
     left = [p for p in (bench.truth / "router").rglob("*") if p.is_file()]
     if left:
         verdict.complaints.append(f"left on the router: {left[0].name}")
-    return exits
+    _judge_end(bench, exits, verdict)
 
 
 def _calm_facts(bench: Bench) -> list[Fact]:
@@ -116,27 +119,26 @@ def _finish(bench: Bench, *words: str) -> int:
             return -1
 
 
-def _live(bench: Bench, verdict: Verdict) -> list[int]:
+def _live(bench: Bench, verdict: Verdict) -> None:
     """Run it in a lab of its own, with hands that break things when it is time."""
     full = any(s.kind == "router_disk_full" for s in bench.case.strikes)
     # a capture disk that can be full exists where the lab file scripts that fault
     bench.write("{kind: router_disk_full, at: 1 d}" if full else "")
     lab = load_lab(bench.folder / "lab.yaml")
-    live.up(lab, bench.folder / "lab.yaml", tied=True)
     state = live.folder(lab.lab)
-    try:
-        with _disk_of_its_own(bench):
+    with _disk_of_its_own(bench):  # the lab sees what is mounted before it is up
+        live.up(lab, bench.folder / "lab.yaml", tied=True)
+        try:
             exits = [_with_hands(bench, state, ("run", "short.yaml"))]
             for _ in bench.case.exits[1:]:
                 exits.append(_finish(bench, "resume", str(bench.campaign())))
             shutil.copytree(state / "truth", bench.folder / "true")
             _judge_labels(bench, bench.folder / "true", verdict)
             verdict.complaints += [f"left: {one}" for one in _left(state)]
-            _keep_folder(bench)
-    finally:
-        live.down(lab)
-        live.down(lab)  # the second time for what the first one leaves to readers
-    return exits
+            _judge_end(bench, exits, verdict)
+        finally:
+            live.down(lab)
+            live.down(lab)  # the second time for what the first one leaves to readers
 
 
 @contextlib.contextmanager
@@ -153,12 +155,6 @@ def _disk_of_its_own(bench: Bench) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", where], check=True)
-
-
-def _keep_folder(bench: Bench) -> None:
-    if os.path.ismount(bench.out):
-        kept = bench.folder / "kept"
-        shutil.copytree(bench.out, kept)
 
 
 def _with_hands(bench: Bench, state: Path, words: tuple[str, ...]) -> int:
