@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from analysis.pcap.beacons import Beacon, encode
-from testbed.clock import stepped_ns
 from testbed.errors import DriverError, JournalError, LabError
 from testbed.model.events import (
     CaptureFileFetched,
@@ -26,6 +25,7 @@ from testbed.model.events import (
 )
 from testbed.model.protocols import CaptureEnd, CaptureFile
 from testbed.runner.fold import CampaignState
+from testbed.runner.journal import LostLeaseError
 from testbed.runner.site import Site
 from testbed.runner.stop import StoppedError
 from testbed.runner.suspenders import DISKS, ROUTER
@@ -111,6 +111,10 @@ class RollingCapture:
             self._ended.set()  # now means now: the lease ends it, resume fetches
             self._over.set()
             raise
+        except LostLeaseError:
+            self._ended.set()  # what runs on the router now is another controller's
+            self._over.set()
+            raise
         except BaseException as exc:
             self._stop(tending)
             if isinstance(exc, StoppedError):
@@ -135,7 +139,6 @@ class RollingCapture:
                     at_ns=sample.at_ns,
                     offset_ns=sample.offset_ns,
                     error_ns=sample.error_ns,
-                    stepped_ns=stepped_ns(self._site.clock),
                 )
             )
 
