@@ -20,7 +20,7 @@ from testbed.model.events import (
 )
 from testbed.runner import database
 from testbed.runner.fold import fold
-from testbed.runner.journal import Journal, open_store
+from testbed.runner.journal import Journal, LostLeaseError, open_store
 from testbed.runner.tables import leases
 
 # Committed, but on the disk with the next fact only: what a power cut may take.
@@ -195,6 +195,23 @@ def test_a_journal_that_cannot_be_written_stops_the_campaign_which_goes_on_later
         heal()
     lab.resume()
     assert labels(lab) == labels(whole)
+
+
+@pytest.mark.parametrize("n", [3, 12, 14, 25, 26, 27, 28])
+def test_a_controller_whose_lease_was_taken_over_leaves_everything_alone(rig, n):
+    lab = rig()
+
+    def take_over():
+        with lab.store.engine.begin() as connection:
+            values = {"token": "other", "holder": "evening-2 on far, process 7"}
+            connection.execute(sa.update(leases).values(values))
+        lab.world.acts.append("taken over")
+
+    with pytest.raises(LostLeaseError, match="was lost to evening-2 on far, process 7"):
+        lab.run(store=Interposed(lab.store, n, before=take_over))
+    since = lab.world.acts[lab.world.acts.index("taken over") + 1 :]
+    assert since == []
+    assert len(lab.events()) == n - 1
 
 
 def test_a_server_that_is_killed_between_commits_and_comes_back_is_waited_for(
