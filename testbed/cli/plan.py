@@ -23,7 +23,7 @@ from testbed.model.load import (
     load_profiles,
     load_scenario,
 )
-from testbed.model.plan import Plan
+from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.schema import write_schemas
 from testbed.model.source import describe
@@ -111,12 +111,17 @@ def plan(
         return
     console = Console()
     console.print(_coverage(made, expected))
+    if any(t.user for t in made.trials):
+        console.print(_days(made))
     if trials:
         console.print(_trials(made))
     sessions = len({t.session for t in made.trials})
+    length = _duration(expected.duration_s)
+    if made.interleave and expected.sequential_s > 1.1 * expected.duration_s:
+        length += f" ({_duration(expected.sequential_s)} one after the other)"
     print(
         f"{len(made.trials)} trials ({expected.n_preparations} of them preparations) "
-        f"in {sessions} session(s), about {_duration(expected.duration_s)}; "
+        f"in {sessions} session(s), about {length}; "
         f"seed {made.seed}; lab {the_lab.lab}"
     )
 
@@ -164,6 +169,7 @@ def _as_json(plan: Plan, expected: Estimate) -> dict[str, object]:
         "scenario": plan.scenario,
         "seed": plan.seed,
         "duration_s": round(expected.duration_s, 1),
+        "sequential_s": round(expected.sequential_s, 1),
         "busy_s": {k: round(v, 1) for k, v in expected.busy_s.items()},
         "coverage": cells,
         "trials": [asdict(t) for t in plan.trials],
@@ -187,19 +193,43 @@ def _coverage(plan: Plan, expected: Estimate) -> Table:
     return table
 
 
+def _days(plan: Plan) -> Table:
+    """Return how often each user does something, day by day."""
+    days = sorted({t.session for t in plan.trials})
+    acts = Counter((t.user, t.session) for t in plan.trials if t.user)
+    malicious = {t.user for t in plan.trials if t.malicious}
+    table = Table(title="acts of users, day by day; day 0 is a Monday")
+    table.add_column("user")
+    for day in days:
+        table.add_column(str(day), justify="right")
+    table.add_column("all", justify="right")
+    for user in dict.fromkeys(t.user for t in plan.trials if t.user):
+        counts = [acts[user, day] for day in days]
+        name = f"{user} (malicious)" if user in malicious else user
+        table.add_row(name, *(str(n or "") for n in counts), str(sum(counts)))
+    return table
+
+
 def _trials(plan: Plan) -> Table:
     table = Table(title="trials in the order of the plan")
-    for name in ("trial", "session", "device", "activity", "channel", "user", ""):
+    timed = any(t.not_before_s is not None for t in plan.trials)
+    columns = ("trial", "session", "device", "activity", "channel")
+    for name in (*columns, *(("time of day", "user") if timed else ()), ""):
         table.add_column(name)
     for t in plan.trials:
         way = f"{t.channel} ({t.network})" if t.network else str(t.channel)
-        note = "preparation" if t.preparation else ""
-        row = (t.trial, str(t.session), t.device, t.activity, way, t.user, note)
+        note = "preparation" if t.preparation else "malicious" if t.malicious else ""
+        when = (_time_of_day(plan, t), t.user) if timed else ()
+        row = (t.trial, str(t.session), t.device, t.activity, way, *when, note)
         table.add_row(*row)
-    users = Counter(t.user for t in plan.trials)
-    if set(users) == {""}:
-        table.columns[5].header = ""
     return table
+
+
+def _time_of_day(plan: Plan, trial: PlannedTrial) -> str:
+    if trial.not_before_s is None:
+        return ""
+    minutes, seconds = divmod(int(plan.begins_s + trial.not_before_s) % 86_400, 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
 def _duration(seconds: float) -> str:

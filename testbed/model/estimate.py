@@ -186,7 +186,7 @@ def _work(
         if times.look_s and times.holds != "phone":
             yield _Leave("phone")
         yield _Leave(times.holds)
-        now_s = yield _Until(instant_s + trial.delta_s + SETTLE_S)
+        now_s = yield _Until(instant_s + trial.delta_s + max(trial.settle_s, SETTLE_S))
         free_s[trial.device] = now_s
         left_s -= trial.rest_s + trial.delta_s + _GUESS_S
 

@@ -105,7 +105,20 @@ def check_scenario(document: Document, profiles: Profiles) -> None:
         _known_device(document, ("devices", i), device, profiles)
     for i, selection in _items(scenario, "select"):
         _check_selection(document, ("select", i), selection, profiles)
+    _check_users(document, scenario, profiles)
+
+
+def _check_users(document: Document, scenario: object, profiles: Profiles) -> None:
+    days = _text(scenario, "days") or "1"
+    names: set[str] = set()
     for i, user in _items(scenario, "users"):
+        name, first = _text(user, "name") or "", _text(user, "first_day") or "0"
+        if name in names:
+            document.fault(("users", i, "name"), f"{name!r} is another user's already")
+        names.add(name)
+        if days.isdigit() and first.isdigit() and int(first) >= int(days):
+            message = f"must be one of the days 0 to {int(days) - 1}, got {first!r}"
+            document.fault(("users", i, "first_day"), message)
         for j, habit in _items(user, "habits"):
             _check_habit(document, ("users", i, "habits", j), habit, profiles)
 

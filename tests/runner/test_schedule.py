@@ -8,7 +8,7 @@ from testbed.clock import VirtualClock
 from testbed.errors import ConfigError
 from testbed.model.events import ScheduleAdded
 from testbed.runner.journal import Journal, open_store
-from testbed.runner.schedule import SCHEDULES, Book, Missed, decide, moved_ns
+from testbed.runner.schedule import SCHEDULES, Book, decide, moved_ns
 from testbed.runner.triggers import (
     Trigger,
     iso_time,
