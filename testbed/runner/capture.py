@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from analysis.pcap.beacons import Beacon, encode
+from testbed.clock import stepped_ns
 from testbed.errors import DriverError, JournalError, LabError
 from testbed.model.events import (
     CaptureFileFetched,
@@ -139,6 +140,7 @@ class RollingCapture:
                     at_ns=sample.at_ns,
                     offset_ns=sample.offset_ns,
                     error_ns=sample.error_ns,
+                    stepped_ns=stepped_ns(self._site.clock),
                 )
             )
 
