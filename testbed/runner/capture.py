@@ -35,6 +35,7 @@ from testbed.runner.watches import ClockWatch
 
 RAW = "raw"
 RESTARTS = 3  # how often in one run a capture that died is started anew
+_LOOK_S = 2.0  # between two looks whether the capture lives; it is a cheap one
 _BURST = 3  # clock measurements at the start and at the end
 _NUMBER = re.compile(r"-(\d+)\.pcap(?:ng)?$")
 _SUFFIXES = frozenset({".pcap", ".pcapng"})
@@ -166,7 +167,10 @@ class RollingCapture:
 
     def _tenders(self) -> tuple[Tender, Tender]:
         settings, router = self._site.settings, self._site.lab.router
-        beats = [Task(act=self._beat, every_s=min(router.lease / 4, 15.0))]
+        beats = [
+            Task(act=self._beat, every_s=min(router.lease / 4, 15.0)),
+            Task(act=self._look, every_s=_LOOK_S),
+        ]
         chores = [
             Task(act=self._revive, every_s=0.0),
             Task(act=self.measure, every_s=settings.clock_every_s),
@@ -201,11 +205,12 @@ class RollingCapture:
 
     def _beat(self) -> None:
         self._heartbeat()
+        if self._capture:
+            self._site.bench.capture.renew_lease()
+
+    def _look(self) -> None:
         capture = self._capture
-        if not capture:
-            return
-        self._site.bench.capture.renew_lease()
-        if not self._site.bench.capture.is_recording():
+        if capture and not self._site.bench.capture.is_recording():
             self._dead = capture
 
     def _revive(self) -> None:

@@ -155,11 +155,15 @@ def test_a_record_that_is_not_safe_is_no_interruption(busy):
 def test_a_capture_that_died_is_begun_anew_and_its_trials_are_done_again(rig):
     lab = rig()
 
-    def die(ended):
-        if ended.trial.trial == "0003" and ended.attempt == 1:
-            lab.capture.died = len(lab.capture.names) == 1
+    see_packet = lab.capture.see_packet
 
-    lab.run(ended=die)
+    def see_and_die(payload):
+        see_packet(payload)
+        if b"|0004|1|after|" in payload:
+            lab.capture.died = True
+
+    lab.capture.see_packet = see_and_die
+    lab.run()
     state = lab.state()
     ends = [e.stopped_by for e in lab.events() if isinstance(e, CaptureStopped)]
     assert ends[0] == "gone"
