@@ -18,7 +18,7 @@ SEED = 1
 KILLS = 15
 MOMENTS = 12
 IN_THE_MIDDLE = "journal:after:12"  # a stimulus has been given by then
-AT_THE_SECOND = "journal:after:24"  # one trial has ended, its packets are on the router
+BEFORE_A_FETCH = "fetch:before:1"  # a trial has ended, its packets are on the router
 LIVE_SCENARIO = """\
 scenario: torture
 seed: 1
@@ -79,7 +79,7 @@ def test_a_full_disk_ends_a_controller_and_the_next_one_goes_on(campaigns):
     [
         ("forget", IN_THE_MIDDLE, WRONG),
         ("twice", IN_THE_MIDDLE, DUPLICATED),
-        ("believe", AT_THE_SECOND, LOST),
+        ("believe", BEFORE_A_FETCH, LOST),
         ("process", IN_THE_MIDDLE, ORPHAN),
     ],
 )

@@ -156,7 +156,8 @@ def _rows(folder: Path, state: CampaignState, verdict: Verdict) -> None:
 
 def _captures(folder: Path, state: CampaignState, verdict: Verdict) -> None:
     known = {f.name: f.sha256 for c in state.captures.values() for f in c.files}
-    there = {p.name: p for p in (folder / "raw").glob("*.pcap*")}
+    raw = (folder / "raw").iterdir()
+    there = {p.name: p for p in raw if p.suffix in (".pcap", ".pcapng")}
     for name in sorted(known.keys() ^ there.keys()):
         verdict.add(WRONG, f"raw/{name} is known or there, and not both")
     n_entries = sum(len(c.files) for c in state.captures.values())
