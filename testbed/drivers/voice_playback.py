@@ -38,6 +38,9 @@ class Playback(Protocol):
     def play(self, wav: Path, duration_s: float) -> Played:
         """Play a cached WAV to the end."""
 
+    def alive(self) -> bool:
+        """Say whether sound would be taken, without making any."""
+
 
 class PcmOverTcp:
     """Raw s16le mono 16 kHz to host:port in real time, as a sound server takes it."""
@@ -72,6 +75,14 @@ class PcmOverTcp:
             first_sample_ns=first_sample_ns,
             return_ns=self._clock.now_ns(),
         )
+
+    def alive(self) -> bool:
+        """Say whether a sound server takes a connection; nothing is sent."""
+        try:
+            socket.create_connection(self._address, timeout=CONNECT_S).close()
+        except OSError:
+            return False
+        return True
 
     def _stream(self, sock: socket.socket, pcm: bytes) -> int:
         start_s = self._clock.monotonic_s()
@@ -128,6 +139,10 @@ class PlayerCommand:
             first_sample_ns=first_sample_ns,
             return_ns=self._clock.now_ns(),
         )
+
+    def alive(self) -> bool:
+        """Say yes: a program is there or not, and says so when it is run."""
+        return True
 
     def _refused(self, argv: Sequence[str], reason: str) -> DriverError:
         return DriverRefusedError(self._name, f"play with {argv[0]}", reason)

@@ -105,6 +105,10 @@ class Loudspeaker:
             detail=detail,
         )
 
+    def alive(self) -> bool:
+        """Say whether sound would be taken, without making any."""
+        return self._playback.alive()
+
     def online_trouble(self) -> str:
         """Return why gTTS does not speak, '' when it does; fills no cache."""
         recipe = gtts_recipe("testing", self._at.language)

@@ -1,9 +1,9 @@
 """Pauses: who needs what is bad waits, and goes on when it is good again.
 
-Each condition has hysteresis: it is bad after `trip` bad looks on end, and good after
-`clear` seconds of good looks only. Both are journalled. What was done while it was bad,
-or since the last good look before that, is voided from those facts (`touched`), by this
-run or the next one.
+Each condition has hysteresis: it is bad after `trip` bad looks on end (fewer when they
+take long), and good after `clear` seconds of good looks only. Both are journalled. What
+was done while it was bad, or since the last good look before that, is voided by what
+the journal says (`touched`), by this run or the next one.
 """
 
 import threading
@@ -44,7 +44,7 @@ class Suspender:
         self._n_bad = 0
         self._good_ns = clock.now_ns()
         self._good_s: float | None = None  # since when all looks are good again
-        self._bad_s = 0.0
+        self._first_bad_s = self._bad_s = 0.0
         self._looked_s: float | None = None
 
     @property
@@ -77,7 +77,7 @@ class Suspender:
     def look(self) -> None:
         """Look once; raises LabError when it was bad for too long."""
         with self._turn:
-            began_ns = self._clock.now_ns()
+            began_ns, began_s = self._clock.now_ns(), self._clock.monotonic_s()
             try:
                 why = self.watch.look()
             except DriverError as exc:
@@ -86,18 +86,20 @@ class Suspender:
                 why = str(exc)
             self._looked_s = self._clock.monotonic_s()
             if why:
-                self._note_bad(why, self._looked_s)
+                self._note_bad(why, began_s, self._looked_s)
             else:
                 self._note_good(began_ns, self._looked_s)
 
-    def _note_bad(self, why: str, now_s: float) -> None:
+    def _note_bad(self, why: str, began_s: float, now_s: float) -> None:
         self._n_bad += 1
+        if self._n_bad == 1:
+            self._first_bad_s = began_s
         self._good_s = None
         if self.why:
             if now_s - self._bad_s >= self._limits.give_up:
                 self._give_up(why, now_s - self._bad_s)
             return
-        if self._n_bad < self._limits.trip and not self.watch.at_once:
+        if not self._is_enough(now_s):
             return
         condition, target = self.need
         since_ns = self._good_ns - round(self.watch.age_s * 1e9)
@@ -106,6 +108,13 @@ class Suspender:
         )
         self.why, self._bad_s = why, now_s
         self.n_suspended += 1
+
+    def _is_enough(self, now_s: float) -> bool:
+        """Say whether it has been bad often enough, or for as long in slow looks."""
+        trip, every_s = self._limits.trip, self._limits.look_every
+        if self.watch.at_once or self._n_bad >= trip:
+            return True
+        return now_s - self._first_bad_s >= trip * every_s
 
     def _note_good(self, began_ns: int, now_s: float) -> None:
         self._n_bad = 0

@@ -40,7 +40,7 @@ from testbed.runner.replan import is_blind
 from testbed.runner.sessions import Sessions
 from testbed.runner.site import Site
 from testbed.runner.stimulus import PhonePlace, Stimulus, stimulus_for
-from testbed.runner.suspenders import Need
+from testbed.runner.suspenders import ROUTER, Need
 from testbed.runner.touched import EVERYBODY, needs_of
 
 _HEARD_LATE_S = 2.0  # bridges keep the time of the last packet roughly
@@ -187,7 +187,9 @@ class Trials:
         own = self.needs(run.trial) - EVERYBODY
         if run.stimulus.holds != PHONE:
             own -= {("app", run.trial.device)}  # somebody else may be at work on it
-        why = self._site.pauses.suspect(own) or self._site.pauses.bad(EVERYBODY)
+        # The way to the instruments may lead through the router.
+        why = self._site.pauses.suspect(own | {ROUTER})
+        why = why or self._site.pauses.bad(EVERYBODY)
         if not why:
             self._keep_failure(run)
             return Outcome.FAILED, str(exc)

@@ -70,6 +70,7 @@ class VoiceWatch(Watch):
     """The loudspeaker takes sound."""
 
     condition = "voice"
+    regular = False  # a connection in the middle of a sentence might be heard
 
     def __init__(self, voice: Lively) -> None:
         super().__init__()

@@ -343,7 +343,7 @@ def test_a_flapping_phone_makes_few_pauses(lab, kit):
     look = lab.world.is_in
 
     def flaps(span):
-        return look(span) and int(lab.clock.monotonic_s()) % 4 < 3
+        return look(span) and int(lab.clock.monotonic_s()) % 12 < 11
 
     lab.world.is_in = flaps
     lab.run(bulbs(kit))
