@@ -14,6 +14,7 @@ from rich.table import Table
 from testbed.cli.templates import template_folder
 from testbed.drivers.registry import Kind, find_driver
 from testbed.errors import ConfigError
+from testbed.model import applock
 from testbed.model.estimate import Estimate, estimate
 from testbed.model.lab import Lab
 from testbed.model.load import (
@@ -56,7 +57,8 @@ def init(
         raise ConfigError(f"{folder}: exists and is not empty; name a new folder")
     source = template_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source / "lab.yaml", folder / "lab.yaml")
+    for name in ("lab.yaml", applock.NAME):
+        shutil.copy(source / name, folder / name)
     for name in ("devices", "scenarios"):
         shutil.copytree(source / name, folder / name)
     (folder / "captures").mkdir()

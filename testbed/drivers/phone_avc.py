@@ -164,7 +164,8 @@ class AndroidPhone:
         asked = phone_facts.QUESTIONS
 
         def ask(session: Session) -> list[str]:
-            return [session.shell(question) for question in asked]
+            # not every phone knows every question; what it says is looked at later
+            return [str(session.client.shell(question)) for question in asked]
 
         return phone_facts.phone_facts(self._call("describe itself", ask))
 
