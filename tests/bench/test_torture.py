@@ -6,29 +6,17 @@ import sqlite3
 
 import pytest
 
-from testbed.errors import LabError
-from testbed.virtual.live import permission
 from tests.bench.torture.__main__ import main
 from tests.bench.torture.campaigns import Campaigns
 from tests.bench.torture.judge import DUPLICATED, LOST, ORPHAN, WRONG, judge
 from tests.bench.torture.life import Kill, judged, live_through, start_of
-from tests.bench.torture.scenes import SMALL_SCENARIO, fast_scene, live_scene
+from tests.bench.torture.scenes import SMALL_SCENARIO, fast_scene
 
 SEED = 1
 KILLS = 15
 MOMENTS = 12
 IN_THE_MIDDLE = "journal:after:12"  # a stimulus has been given by then
 BEFORE_A_FETCH = "fetch:before:1"  # a trial has ended, its packets are on the router
-LIVE_SCENARIO = """\
-scenario: torture
-seed: 1
-select:
-  - {device: tplink_hs110, activities: [read_state]}
-  - {device: wemo_insight, activities: [turn_on], channels: [api]}
-rest: 0.2 s
-idle: 0.2 s
-"""
-LIVE_KILLS = ("journal:after:14", "fetch.copy:after:1", "fetch.remove:before:1")
 
 
 def silent(_line):
@@ -174,21 +162,3 @@ def test_what_is_lost_makes_the_command_fail(tmp_path, capsys):
     result = json.loads((tmp_path / "t.json").read_text())
     assert result["duplicated"] > 0
     assert result["seed"] == SEED
-
-
-@pytest.mark.live
-def test_kills_in_the_live_lab_leave_nothing_on_the_router(tmp_path):
-    try:
-        permission.check()
-    except LabError as exc:
-        pytest.skip(str(exc))
-    with live_scene(tmp_path) as scene:
-        scene.scenario = LIVE_SCENARIO
-        place = scene.place(SEED)
-        told = live_through(scene.hands, place, (Kill(at=k) for k in LIVE_KILLS))
-        assert judged(place, told, None).verdict.faults == []
-        assert [k.at for k in told.landed] == list(LIVE_KILLS)
-        router = scene.orphans()
-        assert [one for one in router if "on the router" in one] == []
-        assert [one for one in router if "shark" in one or "dumpcap" in one] == []
-        assert [one for one in router if "supervisor.sh" in one] == []
