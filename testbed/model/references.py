@@ -29,6 +29,7 @@ VIRTUAL_FAULTS = (
     "phone_offline",
     "phone_reboot",
     "phone_slow",
+    "plug_flaps",
     "plug_unreachable",
     "popup",
     "router_disk_full",

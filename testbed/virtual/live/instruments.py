@@ -1,5 +1,6 @@
 """Starts the virtual instruments, each on its own node, and ends them."""
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 
@@ -19,13 +20,15 @@ from testbed.virtual.room import start_room
 from testbed.virtual.room.speech_service import start_speech_service
 from testbed.virtual.wemo import start_wemo
 from testbed.virtual.wemo.description import Identity
-from testbed.virtual.wemo.server import make_wemo
+from testbed.virtual.wemo.server import Wemo, make_wemo
 
 ADB_PORT = 5555
 PCM_PORT = 4711
 MIC_PORT = 4712
 WEMO_PORT = 49153
 HTTPS_PORT = 443
+_PLUG_PORTS = 3  # among which a plug wanders
+_LOOK_S = 0.1
 _FIRMWARE = "2.00.11408"
 
 
@@ -116,6 +119,25 @@ class Instruments:
             feeds=plug.feeds,
         )
         self._running.push_async_callback(wemo.close)
+        flapping = asyncio.create_task(self._flap(name, node, wemo))
+        self._running.callback(flapping.cancel)
+
+    async def _flap(self, name: str, node: Node, wemo: Wemo) -> None:
+        """Press the plug's button when `plug_flaps` begins, and again when it ends.
+
+        It restarts with that, and listens on another port.
+        """
+        n_ports, flaps = 0, False
+        while True:
+            faulty = self._stage.fault("plug_flaps", name) is not None
+            if faulty and not flaps:
+                n_ports += 1
+                port = WEMO_PORT + n_ports % _PLUG_PORTS
+                await wemo.move(places.listener(node.name, node.ip, port))
+            if faulty != flaps:
+                wemo.flip()
+            flaps = faulty
+            await asyncio.sleep(_LOOK_S)
 
     async def _open_plug_under_test(self, name: str, device: str) -> None:
         """Let the controller talk to a device that is itself a WeMo.

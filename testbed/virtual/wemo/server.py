@@ -66,6 +66,17 @@ class Wemo:
         """Take connections on a bound socket."""
         self._server = await asyncio.start_server(self.handle, sock=sock)
 
+    async def move(self, sock: socket.socket) -> None:
+        """Take connections on another bound socket from now on, as after a restart."""
+        if self._server is not None:
+            self._server.close()
+        await self.serve(sock)
+
+    def flip(self) -> None:
+        """Change the state as somebody who presses the button does."""
+        self._relay.switch(not self._relay.reported())
+        self._events.notify(self._binary_state())
+
     async def close(self) -> None:
         """Stop listening; return when no task is left."""
         if self._server is not None:
