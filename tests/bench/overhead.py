@@ -1,6 +1,6 @@
-"""What the testbed itself adds to a trial, in the fast lab: build/bench/overhead.json.
+"""What the testbed itself adds to a trial, in the fast lab.
 
-    python -m tests.bench.overhead [--scenario house] [--trials 600] [--journal URL]
+    python -m tests.bench.overhead [--scenario house] [--trials 600] [--postgresql]
 
 A whole campaign is run by `run_campaign` on the fast lab's instruments, with a durable
 journal. Of each trial the wall time from the end of the one before to its own end is
@@ -8,10 +8,14 @@ taken, less what virtual instruments and the virtual clock need to compute: in a
 lab that is the time of phones and rests, and is not the testbed's. All else is in it:
 journal, export, beacons (made and sent to the fast lab's capture), checks, evidence
 written to the disk, tending of the capture, and whatever Python does between.
+
+Writes `build/bench/overhead-sqlite.json` (or `-postgresql`). Most of it are the waits for
+the disk, so that what a bare sync of 4 KiB costs in the same folder is written beside it.
 """
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -19,7 +23,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,12 +36,14 @@ from testbed.runner.site import Settings
 from testbed.runner.stop import Stop
 from testbed.virtual.fast.lab import open_fast_lab
 from tests.bench import environment
+from tests.postgres import PostgresServer
 
 START_NS = 1_767_607_200 * 10**9  # 2026-01-05T10:00:00Z
 INSTRUMENTS = "instruments"  # not the testbed's own
 CLOCK = "clock"  # nor what the house does while time passes
 OWN = "own code"
 TARGET_MS = 50.0
+_SYNCS = 100  # before, and after
 # which call of whom is which part of the overhead
 PARTS = {
     "insert": "journal write",
@@ -138,6 +144,18 @@ def measure(
     return meter.trials[1:]
 
 
+def bare_syncs(folder: Path) -> list[float]:
+    """Return how long the disk takes to keep 4 KiB, in s, a few times."""
+    took_s = []
+    with (folder / "sync").open("wb", buffering=0) as file:
+        for _ in range(_SYNCS):
+            file.write(bytes(4096))
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            took_s.append(time.perf_counter() - begun)
+    return took_s
+
+
 def figures(trials: Sequence[dict[str, float]]) -> dict[str, Any]:
     """Return p50 and p95 in ms, of all parts together and of each."""
     names = sorted({n for t in trials for n in t} - {INSTRUMENTS, CLOCK})
@@ -173,25 +191,33 @@ def main(words: Sequence[str] | None = None, say: Callable[[str], None] = print)
     parser = argparse.ArgumentParser(description="the testbed's own time per trial")
     parser.add_argument("--scenario", default="house")
     parser.add_argument("--trials", type=int, default=600)
-    parser.add_argument("--journal", help="database URL; by default a file (SQLite)")
+    parser.add_argument(
+        "--postgresql", action="store_true", help="on a server of its own, not a file"
+    )
     parser.add_argument("--out", type=Path, default=environment.ROOT / "build/bench")
     asked = parser.parse_args(words)
     asked.out.mkdir(parents=True, exist_ok=True)
     # Not among temporary files: those may be in memory, where a sync costs nothing.
     folder = Path(tempfile.mkdtemp(prefix="overhead-", dir=asked.out))
-    try:
-        trials = measure(asked.scenario, asked.trials, asked.journal, folder)
-    finally:
-        shutil.rmtree(folder)
-    kind = asked.journal.partition(":")[0] if asked.journal else "sqlite"
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        journal = None
+        if asked.postgresql:
+            server = stack.enter_context(closing(PostgresServer(durable=True)))
+            journal = server.new_database()
+        syncs_s = bare_syncs(folder)
+        trials = measure(asked.scenario, asked.trials, journal, folder)
+        syncs_s += bare_syncs(folder)
+    kind = "postgresql" if asked.postgresql else "sqlite"
     found = {
         "what": "wall time per trial, less that of virtual instruments and clock",
         "scenario": asked.scenario,
         "journal": f"{kind}, durable",
         "target_p95_ms": TARGET_MS,
         **figures(trials),
+        "bare_sync_ms": spread(syncs_s),
     }
-    path = asked.out / "overhead.json"
+    path = asked.out / f"overhead-{kind}.json"
     path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     own = found["own_ms"]
     say(
