@@ -39,6 +39,8 @@ from testbed.runner.watches import ClockWatch
 from testbed.runner.watching import watches_of
 from testbed.runner.witness import Witness, unproven
 
+_LAST_LOOK_S = 20.0  # what a look at something that is gone may take
+
 
 class Rounds:
     """What one run does of a campaign."""
@@ -166,7 +168,7 @@ class Rounds:
             raise
         finally:
             over.set()
-        wait(looks)
+            wait(looks, timeout=_LAST_LOOK_S)
         beside.raise_failure()
 
     def _look_back(self, state: CampaignState) -> None:

@@ -74,6 +74,12 @@ class Suspender:
         """Begin as bad, as an earlier run of the campaign left it."""
         self.why, self._bad_s = open_one.detail, self._clock.monotonic_s()
 
+    def was_good(self, at_ns: int) -> None:
+        """Take a use that went well at `at_ns` for a good look."""
+        with self._turn:
+            if not self.is_bad:
+                self._good_ns = max(self._good_ns, at_ns)
+
     def look(self) -> None:
         """Look once; raises LabError when it was bad for too long."""
         with self._turn:
@@ -195,6 +201,11 @@ class Suspenders:
     def n_suspended(self, needs: Iterable[Need]) -> int:
         """Return how often any of these went bad in this run."""
         return sum(s.n_suspended for s in self._of(needs))
+
+    def used(self, needs: Iterable[Need], at_ns: int) -> None:
+        """Note that instruments did well at `at_ns` (ns, controller)."""
+        for one in self._of(needs):
+            one.was_good(at_ns)
 
     def suspect(self, needs: Iterable[Need]) -> str:
         """Look until it is clear whether any of these is bad; return why, or ''.

@@ -223,6 +223,8 @@ class Trials:
         took_s = clock.monotonic_s() - begun_s
         jumped_s = abs((clock.now_ns() - begun_ns) / 1e9 - took_s)
         self._busy(trial, bracket.instant_ns)
+        used = {n for n in self.needs(trial) if n[0] in ("plug", "voice")}
+        self._site.pauses.used(used, bracket.return_ns)
         self._beacon(run, "after")
         self._site.journal.write(
             StimulusReturned(

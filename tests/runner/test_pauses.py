@@ -444,3 +444,15 @@ def test_a_trial_that_is_voided_again_and_again_is_given_up_and_that_is_said(lab
     lab.capture.lost = False
     lab.resume()
     assert_all_labelled(lab)
+
+
+def test_what_a_loudspeaker_said_before_it_went_away_stays(lab, kit):
+    span = lab.world.gone["voice"] = (40.0, 80.0)
+    lab.bench.voice.alive = lambda: not lab.world.is_in(span)
+    trials = tuple(kit.planned(k, "speaker", "ask_time", "voice") for k in range(1, 8))
+    lab.run(kit.small_plan(trials=trials))
+    assert pauses(lab) == [("voice", "")]
+    assert lab.state().attempts["0001"][0].final in LABELLED
+    voided = [a for a in lab.state().all_attempts() if a.voided]
+    assert 1 <= len(voided) <= 2
+    assert_all_labelled(lab)
