@@ -33,6 +33,18 @@ _MARKS = {
     Verdict.BAD: ("BAD", "bold red"),
     Verdict.NOT_LOOKED: ("not looked", "dim"),
 }
+ScenarioWord = Annotated[
+    str | None,
+    typer.Argument(help="Look only at what this scenario needs, and its size."),
+]
+OnlyParts = Annotated[str, typer.Option("--only", help=f"Some of {','.join(PARTS)}.")]
+Switching = Annotated[
+    bool, typer.Option("--switch", help="Switch plugs off and on: cuts devices' power.")
+]
+Locking = Annotated[
+    bool,
+    typer.Option("--lock", help="Keep phone, apps and selectors in app.lock.yaml."),
+]
 _WIDE = 130
 _ACCEPTED = ("phone.app", "files.lock")  # what a new lock takes as it is
 
@@ -43,24 +55,13 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    scenario: Annotated[
-        str | None,
-        typer.Argument(help="Look only at what this scenario needs, and its size."),
-    ] = None,
+    scenario: ScenarioWord = None,
     lab: LabFile = LAB,
     devices: DevicesFolder = DEVICES,
     scenarios: ScenariosFolder = SCENARIOS,
-    only: Annotated[
-        str, typer.Option("--only", help=f"Some of {','.join(PARTS)}.")
-    ] = "",
-    switch: Annotated[
-        bool,
-        typer.Option("--switch", help="Switch plugs off and on: cuts devices' power."),
-    ] = False,
-    lock: Annotated[
-        bool,
-        typer.Option("--lock", help="Keep phone, apps and selectors in app.lock.yaml."),
-    ] = False,
+    only: OnlyParts = "",
+    switch: Switching = False,
+    lock: Locking = False,
     out: OutFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -82,11 +83,9 @@ def doctor(
         print(json.dumps(examined.examination.plain(), indent=2))
     else:
         _print(examined.examination)
-    forgiven: tuple[str, ...] = ()
     if lock:
         _lock(examined, lab, as_json)
-        forgiven = _ACCEPTED
-    code = examined.examination.exit_code_but(forgiven)
+    code = examined.examination.exit_code_but(_ACCEPTED if lock else ())
     if code:
         raise typer.Exit(code)
 

@@ -291,6 +291,13 @@ def _found(walked: Walked, locked: LockedApp | None) -> Said:
             measured={**measured, "closed": list(walked.closed)},
             remedy="it may come back in a trial, where it is closed again",
         )
+    return _as_before(walked, locked, said, measured)
+
+
+def _as_before(
+    walked: Walked, locked: LockedApp | None, said: str, measured: dict[str, Value]
+) -> Said:
+    """Hold what was found against the lock."""
     others = _other_words(walked, locked)
     if others:
         return Said(
