@@ -37,6 +37,9 @@ from tests.bench import truth
 
 ROOT = Path(__file__).parents[2]
 RATIO = 0.35
+# A handful of packets at the start of windows are on the wrong side of a label instant
+# that errs by some milliseconds, in both forms; so many may differ by chance.
+CHANCE = 0.001
 _LABELLED = ("confirmed", "unchecked")
 Figures = dict[str, object]
 
@@ -151,7 +154,7 @@ def main() -> None:
     one, two = results["interleaved"], results["sequential"]
     ratio = one["wall_s"] / two["wall_s"]
     overlapping = one["overlaps"] + two["overlaps"]
-    worse = one["assigned_right"] < two["assigned_right"] - 1e-4
+    worse = one["assigned_right"] < two["assigned_right"] - CHANCE
     missed = ratio > RATIO or overlapping or worse
     (given.out / "interleave.json").write_text(
         json.dumps({"ratio": round(ratio, 4), **results}, indent=1) + "\n"
