@@ -213,6 +213,10 @@ class AndroidPhone:
         request = f"open {package}"
         self._check_package(package, request)
         screen = self._screen
+        screen.remember()
+        if screen.needs_change:
+            self._stamped("go home", lambda s: s.client.press(_KEYS["home"]))
+            screen.look(request)
         bracket = self._stamped(request, lambda s: s.start(package))
         self._finder.package = package
         end_s = self._clock.monotonic_s() + within_s
@@ -263,6 +267,7 @@ class AndroidPhone:
         return self._reported(bracket, hit.detail())
 
     def _input(self, step: Step) -> Bracket:
+        self._screen.remember()
         if step.type is not None:
             text = step.type.text
             return self._stamped("type", lambda s: s.shell(typing_command(text)))

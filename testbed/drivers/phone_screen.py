@@ -46,6 +46,7 @@ class Screen:
         self._tree: tuple[View, ...] = ()  # the last one that was believed
         self._picture: Any = None  # of the screen when that tree was new
         self._n_acts = 0  # since that tree was new
+        self._is_doubted = False  # whether that tree could not be proven
         self._proven: set[Box] = set()  # since the last act
 
     @property
@@ -112,6 +113,7 @@ class Screen:
         if is_new:
             self._picture = picture
             return True
+        self._is_doubted = True
         if picture is None or self._picture is None:
             self.doubt = "the view tree may be old, and no picture proves it"
             return False
@@ -119,12 +121,21 @@ class Screen:
             self.doubt = "the view tree is old: the screen has changed and it has not"
             return False
         self._proven.add(box)
+        self._is_doubted = False
         return True
 
     def remember(self) -> None:
         """Keep a picture of the tree that is new, to prove it by later."""
         if self._tree and self._n_acts == 0 and self._picture is None:
             self._picture = self._take()
+
+    @property
+    def needs_change(self) -> bool:
+        """Say whether the last tree, should it come again, would not be believed.
+
+        Then only another one in between can show that trees are new again.
+        """
+        return self._is_doubted or (bool(self._tree) and self._picture is None)
 
     def _believed(self, views: tuple[View, ...]) -> tuple[View, ...]:
         if not views:
@@ -135,6 +146,7 @@ class Screen:
             return ()
         if views != self._tree:
             self._tree, self._picture, self._n_acts = views, None, 0
+            self._is_doubted = False
             self._proven.clear()
         return views
 

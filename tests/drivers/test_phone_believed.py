@@ -54,6 +54,7 @@ BATTERY = (
     view("button1", "Turn on Battery Saver", 500, "com.android.systemui"),
     view("button2", "No thanks", 600, "com.android.systemui"),
 )
+LAUNCHER = (view("clock", "12:00", 50, "com.launcher", False),)
 TIP = (view("tip", "Meet your assistant", 400, "com.example.tip"),)
 
 
@@ -72,6 +73,8 @@ class Phone:
         self.tree, self.window, self.painted = tree, focus, None
         self.touches, self.n_pictures, self.secret = [], 0, False
         self.react = lambda x, y: None
+        self.opened = lambda package: None
+        self.pressed = []
 
     client = deadline = property(lambda self: self)
     answered_ns = property(lambda self: self.clock.now_ns())
@@ -107,7 +110,11 @@ class Phone:
         self.react(x, y)
 
     def start(self, package):
-        pass
+        self.opened(package)
+
+    def press(self, key):
+        self.pressed.append(key)
+        self.tree, self.window = LAUNCHER, "com.launcher/.Main"
 
     def require_success(self, request):
         pass
@@ -177,6 +184,56 @@ def test_on_a_screen_of_which_there_are_no_pictures_only_a_new_tree_is_believed(
     assert not driver.see(SAYS_ON, 1)
     phone.tree = (*ON, view("more", "More", top=300))
     assert driver.see(SAYS_ON, 1)
+
+
+def shows_ready_when_opened(phone):
+    def opened(package):
+        phone.tree, phone.window = READY, IN_FRONT
+
+    phone.opened = opened
+
+
+def test_what_was_in_vain_does_not_make_the_next_attempt_blind():
+    phone = Phone(READY)
+    driver = phone.driver()
+    driver.perform(TAP)
+    phone.tree = TIP  # something comes up, and goes by itself
+    phone.window = "com.example.tip/.Tip"
+    assert not driver.see(SAYS_ON, 1)
+    phone.tree, phone.window = READY, IN_FRONT
+    assert not driver.see(SAYS_ON, 1)
+    for _ in range(2):
+        driver.perform(Step.model_validate({"open_app": APP}))
+        driver.perform(TAP)
+    assert phone.pressed == []
+    assert len(phone.touches) == 3
+
+
+def test_a_tree_that_was_in_doubt_is_left_for_the_launcher_and_then_believed():
+    phone = Phone(READY)
+    driver = phone.driver()
+    phone.painted = TIP
+    driver.perform(Step.model_validate({"open_app": APP}))
+    with pytest.raises(DriverTimeoutError):
+        driver.perform(TAP)
+    phone.painted = (view("btn_on", "of another colour"),)
+    shows_ready_when_opened(phone)
+    driver.perform(Step.model_validate({"open_app": APP}))
+    driver.perform(TAP)
+    assert phone.pressed == ["KEYCODE_HOME"]
+    assert phone.touches == [(50, 225)]
+
+
+def test_an_app_that_may_not_be_photographed_is_opened_from_the_launcher():
+    phone = Phone(READY)
+    phone.secret = True
+    shows_ready_when_opened(phone)
+    driver = phone.driver()
+    for _ in range(2):
+        driver.perform(Step.model_validate({"open_app": APP}))
+        driver.perform(TAP)
+    assert len(phone.touches) == 2
+    assert len(phone.pressed) == 2
 
 
 def test_the_button_of_an_old_tree_is_not_touched():
