@@ -24,6 +24,7 @@ from testbed.cli.plan import (
 )
 from testbed.cli.progress import Progress
 from testbed.cli.reading import duration
+from testbed.cli.starting import collect_rarely
 from testbed.cli.timing import controller_clock
 from testbed.clock import SteadyClock, SystemClock, basic_time
 from testbed.errors import ConfigError, DriverError, LabError
@@ -311,6 +312,7 @@ def _fast_means(
     from testbed.virtual.fast.lab import open_fast_lab
     from testbed.virtual.fast.recorder import Depth
 
+    collect_rarely()
     truth = os.environ.get("TESTBED_TRUTH")
     folder = Path(truth) if truth else place.captures / ".truth" / inputs.campaign
     lab = stack.enter_context(

@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +71,12 @@ def make_reading_engine(where: str) -> sa.Engine:
     path = Path(where.removeprefix("sqlite:///")).expanduser().absolute()
 
     def connected() -> sqlite3.Connection:
-        try:
-            return _reading(path, "mode=ro")
-        except sqlite3.OperationalError:
-            # Others' changes are seen by files that must be made beside it. Where that
-            # is not allowed, and there are none, nobody changes it either.
-            return _reading(path, "mode=ro&immutable=1")
+        # Who writes has a log beside it, which readers share by a file that they make.
+        # Where there is no log nobody writes, and nothing need be made.
+        if path.with_name(f"{path.name}-wal").exists():
+            with suppress(sqlite3.OperationalError):
+                return _reading(path, "mode=ro")
+        return _reading(path, "mode=ro&immutable=1")
 
     return sa.create_engine("sqlite://", creator=connected, poolclass=sa.pool.NullPool)
 

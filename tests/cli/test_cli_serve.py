@@ -1,0 +1,181 @@
+"""`schedule`, `serve` and `status` as processes, on the fast lab."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testbed.clock import SystemClock, wait_until
+from testbed.model.events import LABELLED
+from testbed.runner.fold import fold, plan_of
+from testbed.runner.journal import Journal, open_store, open_to_read
+from testbed.runner.schedule import Book
+
+ROOT = Path(__file__).parents[2]
+SCENARIO = """\
+scenario: often
+seed: 3
+select:
+  - {device: koogeek_plug, activities: [read_state]}
+  - {device: tplink_hs110, activities: [read_state]}
+repeats: 40
+rest: 1 s
+idle: 1 s
+"""
+
+
+class Desk:
+    """A folder with a journal, and the commands of a user."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.out = folder / "out"
+        (folder / "often.yaml").write_text(SCENARIO)
+
+    def words(self, *words):
+        return [sys.executable, "-m", "testbed", *map(str, words), "--out", self.out]
+
+    def say(self, *words):
+        return subprocess.run(
+            self.words(*words), cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+
+    def serve(self, *words):
+        return subprocess.Popen(
+            self.words("serve", *words),
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def state(self):
+        with open_to_read(self.out / "journal.sqlite", SystemClock()) as store:
+            campaigns = store.campaigns()
+            rows = Journal(store, campaigns[0]).read() if campaigns else []
+        return fold(rows)
+
+    def decisions(self):
+        with open_store(self.out / "journal.sqlite", SystemClock()) as store:
+            schedules = Book(store).schedules.values()
+        return [d.decision for s in schedules for _, d in s.decisions]
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path)
+
+
+def children_of(pid):
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found]
+
+
+def test_a_server_killed_with_its_campaign_is_followed_and_nothing_is_lost(desk):
+    added = desk.say(
+        "schedule", "add", desk.folder / "often.yaml", "--at", "now", "--fast"
+    )
+    assert added.returncode == 0, added.stderr
+    first = desk.serve()
+    began = wait_until(
+        lambda: len(desk.state().attempts) > 10,
+        clock=SystemClock(),
+        deadline_s=90,
+    )
+    for pid in [*children_of(first.pid), first.pid]:
+        os.kill(pid, signal.SIGKILL)
+    first.wait()
+    assert began
+    assert desk.serve("--once").wait(120) == 0
+    state = desk.state()
+    assert state.closed is not None
+    assert desk.decisions() == ["started", "resumed", "ended"]
+    for trial in plan_of(state).trials:
+        final = [a.final for a in state.attempts[trial.trial]]
+        assert sum(f in LABELLED for f in final) == 1
+    status = json.loads(desk.say("status", "--json").stdout)
+    assert status["state"] == "closed"
+    assert status["done"] == status["trials"]
+
+
+def test_ctrl_c_stops_server_and_campaign_at_a_safe_point(desk):
+    desk.say("schedule", "add", desk.folder / "often.yaml", "--at", "now", "--fast")
+    server = desk.serve()
+    assert wait_until(
+        lambda: len(desk.state().attempts) > 3, clock=SystemClock(), deadline_s=90
+    )
+    server.send_signal(signal.SIGINT)
+    assert server.wait(60) == 0
+    state = desk.state()
+    assert state.closed is not None or not state.open_attempts()
+
+
+def test_schedules_are_listed_and_removed(desk):
+    demo = ("schedule", "add", "demo", "--cron", "30 18 * * mon-fri")
+    assert "demo-1: cron 30 18" in desk.say(*demo, "--missed", "late").stdout
+    (one,) = json.loads(desk.say("schedule", "list", "--json").stdout)
+    assert one["schedule"] == "demo-1"
+    assert one["missed"] == "late"
+    assert one["next"].endswith("T18:30:00+00:00")
+    assert desk.say("schedule", "remove", "demo-1").returncode == 0
+    assert json.loads(desk.say("schedule", "list", "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("schedule", "add", "no_such", "--at", "now"), "is not a scenario"),
+        (("schedule", "add", "demo"), "name when it is to start"),
+        (("schedule", "add", "demo", "--at", "now", "--missed", "x"), "--missed: must"),
+        (("schedule", "add", "demo", "--at", "now", "--grace", "x"), "--grace: must"),
+        (("schedule", "remove", "x"), "'x' is not a schedule"),
+        (("serve", "--for", "soon"), "--for: must be a duration"),
+        (("serve", "--until", "soon"), "--until: must be"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_sentence(desk, words, told):
+    done = desk.say(*words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_scenario_with_faults_is_refused_when_it_is_added(desk):
+    (desk.folder / "often.yaml").write_text(SCENARIO.replace("koogeek", "kogeek"))
+    done = desk.say("schedule", "add", desk.folder / "often.yaml", "--at", "now")
+    assert done.returncode == 2
+    assert "did you mean 'koogeek_plug'?" in done.stderr
+
+
+def test_an_imported_campaign_has_a_status_and_nothing_to_resume(desk):
+    folder = desk.out / "home-1"
+    folder.mkdir(parents=True)
+    (folder / "campaign.yaml").write_text(
+        "campaign: home-1\nsimulated: false\nform: imported\ndevices: []\n"
+    )
+    (folder / "activities.csv").write_text(
+        "session,trial,device,activity,channel,network,outcome\n"
+        "s1,1,lamp,turn_on,phone,lan,confirmed\ns1,2,lamp,turn_on,phone,lan,failed\n"
+    )
+    shown = desk.say("status", folder)
+    assert "home-1: was imported, nothing was run" in shown.stdout
+    cells = json.loads(desk.say("status", folder, "--json").stdout)["coverage"]
+    assert cells[0]["labelled"] == 1
+    resumed = desk.say("resume", folder)
+    assert resumed.returncode == 2
+    assert "was imported; there is nothing of it to run" in resumed.stderr
+
+
+def test_what_a_journal_holds_is_shown_without_a_file_beside_it(desk):
+    desk.say("run", desk.folder / "often.yaml", "--fast", "--depth", "activities")
+    before = sorted(p.name for p in desk.out.iterdir())
+    assert "closed, 80 of 80 trials" in desk.say("status", "--watch").stdout
+    assert sorted(p.name for p in desk.out.iterdir()) == before
+    (folder,) = desk.out.glob("often-*")
+    again = desk.say("resume", folder)
+    assert again.returncode == 0
+    assert "is closed already; nothing of it is left to do" in again.stdout
