@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from testbed.clock import SystemClock
+from tests.bench.faultmatrix import page
 from tests.bench.faultmatrix.case import Case
 from tests.bench.faultmatrix.cases import CASES
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--json", type=Path, default=Path("build/bench/faults.json"))
     parser.add_argument("--keep", type=Path, help="where the campaigns stay")
+    parser.add_argument("--page", action="store_true", help="write docs/faults.md")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one is not None:
@@ -49,6 +51,13 @@ def main() -> None:
         rows = _all(chosen, given.keep or Path(scratch), given.jobs)
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if given.page:
+        measured = {
+            (str(row["name"]), str(row["form"])): str(row["measured"])
+            for row in rows
+            if not row["complaints"]
+        }
+        page.write(CASES, measured)
     n_missed = sum(bool(row["complaints"]) for row in rows)
     n_wrong = sum("WRONG LABEL" in one for row in rows for one in row["complaints"])
     print(f"{len(rows)} faults, {n_missed} missed, {n_wrong} wrong labels")

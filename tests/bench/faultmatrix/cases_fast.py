@@ -173,8 +173,8 @@ _SPEAKERS_AND_PLUGS = (
     _case(
         "plug speaks nonsense",
         Strike(kind="api_garbled", target="plug_camera", moment=_SECOND, lasts_s=10.0),
-        AGAIN,
-        "failed",
+        PAUSED,
+        "suspended plug",
         devices=(_CAMERA,),
     ),
 )
@@ -207,13 +207,13 @@ _NETWORK = (
     _case(
         "router's clock jumps",
         Strike(kind="clock_step", moment=BETWEEN, value="3 s"),
-        PAUSED,
-        "voided",
+        "the map of the clocks is parted there; the labels stand",
+        "untouched",
     ),
     _case(
         "router's clock jumps back in a window",
         Strike(kind="clock_step", moment=WINDOW, value="-800 ms"),
-        PAUSED,
+        "what is near the jump is done again",
         "voided",
     ),
     _case(

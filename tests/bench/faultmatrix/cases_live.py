@@ -13,7 +13,7 @@ from tests.bench.faultmatrix.case import (
     Moment,
     Strike,
 )
-from tests.bench.faultmatrix.cases_fast import AGAIN, PAUSED
+from tests.bench.faultmatrix.cases_fast import PAUSED
 
 _WINDOW = Moment(when="in the window", kind="stimulus_returned", n=2, after_s=1.0)
 _LAST = Moment(when="in the last trial", kind="trial_started", n=3)
@@ -127,9 +127,30 @@ LIVE = (
     ),
     _case(
         "plug talks nonsense",
-        *("api_garbled", _SECOND, 4.0, AGAIN, "failed"),
+        *("api_garbled", _SECOND, 12.0, PAUSED, "suspended plug"),
         target="plug_camera",
         devices=(_CAMERA,),
+    ),
+    _case(
+        "plug is pressed by hand and moves to another port",
+        *("plug_flaps", BETWEEN, 4.0),
+        "found again by its UDN; its device is prepared anew",
+        "untouched",
+        target="plug_camera",
+        devices=(_CAMERA,),
+    ),
+    _case(
+        "clock jumps between two beacons",
+        *("clock_step", _WINDOW, FOR_GOOD),
+        "what is near the jump is done again",
+        "voided",
+        value="-2 s",
+    ),
+    _case(
+        "capture tool drops packets",
+        *("capture_drops", _SECOND, 3.0),
+        "said so in the journal; trials without beacons are done again",
+        "dropped, voided",
     ),
     _case(
         "speech service is down",
