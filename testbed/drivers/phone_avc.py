@@ -230,10 +230,8 @@ class AndroidPhone:
         return self._reported(bracket, {"package": package})
 
     def _is_in_front(self, request: str) -> bool:
-        views = self._screen.look(request)
-        if self._screen.focus:
-            return self._screen.package == self._finder.package
-        return any(v.package == self._finder.package for v in views)
+        self._screen.look(request)
+        return self._screen.package == self._finder.package
 
     def _tap(self, selector: Selector, within_s: float, *, is_trigger: bool) -> Bracket:
         request = f"tap {selector.words()}"

@@ -51,10 +51,12 @@ class Screen:
 
     @property
     def package(self) -> str:
-        """Return the package in front; '' when that is not known."""
-        if self.focus:
-            return package_of(self.focus)
-        return self.views[0].package if self.views else ""
+        """Return the package in front; '' when that is not known.
+
+        A window without a package, such as a menu, is of the app that the tree is of.
+        """
+        owner = package_of(self.focus)
+        return owner or (self.views[0].package if self.views else "")
 
     def look(self, request: str) -> tuple[View, ...]:
         """Ask for the view tree and the window in front; return the views.

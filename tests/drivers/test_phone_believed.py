@@ -387,3 +387,10 @@ def test_an_app_is_open_when_its_window_is_in_front_though_there_is_no_tree():
     phone.window = "com.example.tip/.Tip"
     with pytest.raises(DriverTimeoutError, match="not in front"):
         phone.driver()
+
+
+def test_a_menu_of_the_app_has_no_package_and_is_the_app():
+    phone = Phone(READY, focus="PopupWindow:5d3f")
+    driver = phone.driver()
+    driver.perform(TAP)
+    assert phone.touches == [(50, 225)]
