@@ -18,6 +18,7 @@ from testbed.model.types import Slug, Strict
 
 NAME = "app.lock.yaml"
 _HEAD = """\
+# yaml-language-server: $schema=docs/schema/app.lock.schema.json
 # Made by `testbed doctor --lock`: on this phone, with these builds of the apps, every
 # selector was found. Not to be edited by hand; see docs/doctor.md.
 """

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from testbed.model.applock import AppLock
 from testbed.model.lab import Lab
 from testbed.model.profile import DeviceProfile
 from testbed.model.scenario import Scenario
@@ -15,6 +16,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "lab": Lab,
     "device": DeviceProfile,
     "scenario": Scenario,
+    "app.lock": AppLock,
 }
 
 

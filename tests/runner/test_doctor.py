@@ -268,7 +268,9 @@ def test_what_a_router_lacks_is_bad_at_its_own_check(ward, changes, check):
 
 def test_what_an_earlier_campaign_left_is_listed(ward):
     ward.router.facts = RouterFacts(
-        shortcoming="", offers=OFFERS, orphans=("demo-1: 3 files not fetched",)
+        shortcoming="",
+        offers=OFFERS,
+        orphans=("demo-1: 3 files not fetched", "doctor: 1 files not fetched"),
     )
     one = ward()
     look_at_router(one)

@@ -140,7 +140,9 @@ def _roomy(check: str, said: str, measured: dict[str, Value]) -> Said:
     return Said(said=said, measured=measured)
 
 
-def _orphans(orphans: Sequence[str]) -> Said:
+def _orphans(found: Sequence[str]) -> Said:
+    # What an examination left that was killed goes with this one.
+    orphans = [one for one in found if not one.startswith(f"{CAPTURE}:")]
     if not orphans:
         return Said(said="nothing is left of earlier campaigns")
     return Said(
