@@ -191,8 +191,7 @@ class _Acts:
         """Return the labels whose beacons are not in the capture."""
         witness = Witness(self._folder / RAW, self._folder.name)
         seen = witness.of_campaign(self._state)
-        delta_s = {t.trial: t.delta_s for t in plan_of(self._state).trials}
-        found = unproven(self._state, seen, delta_s, witness.unreadable)
+        found = unproven(self._state, seen, witness.unreadable)
         return [a.started.trial for a, _ in found if a.final in LABELLED]
 
     def figures(self) -> dict[str, object]:
