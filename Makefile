@@ -3,7 +3,7 @@ PY := .venv/bin/python
 # Most tests wait for a real tool: more of them at a time than there are cores.
 JOBS ?= 3
 
-.PHONY: setup demo test lint bench docs help
+.PHONY: setup demo test lint bench torture docs help
 
 setup: ## Debian packages (as root), .venv, locked Python packages
 	@./setup.sh
@@ -24,6 +24,11 @@ bench: setup ## whole processes beside tshark and others: build/bench (BENCH=opt
 	@$(PY) -m tests.bench.environment
 	@$(PY) -m tests.bench $(BENCH)
 	@$(PY) -m tests.bench.overhead
+
+SEED ?= 1
+COUNT ?= 200
+torture: setup ## kill controllers again and again: SEED=1 COUNT=200 TORTURE=options
+	@$(PY) -m tests.bench.torture --seed $(SEED) --count $(COUNT) $(TORTURE)
 
 docs: setup ## what is generated: CLI reference, schemas, tables
 	@$(PY) -m testbed.cli.reference

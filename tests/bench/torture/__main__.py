@@ -11,22 +11,46 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.clock import SystemClock
 from tests.bench.torture.campaigns import Campaigns, Tally
 from tests.bench.torture.hands import ROOT
 from tests.bench.torture.judge import DUPLICATED, LOST, ORPHAN, WRONG
-from tests.bench.torture.scenes import FAST_SCENARIO, Scene, fast_scene, live_scene
+from tests.bench.torture.scenes import (
+    FAST_SCENARIO,
+    PAUSES,
+    Scene,
+    fast_scene,
+    live_scene,
+)
 
 RESULT = ROOT / "build" / "torture.json"
 _LIVE_SHARE = 4  # one random kill of so many is in a live lab
+_PAUSES_SHARE = 10  # and one of so many in the fast lab, with faults that make pauses
 _LIVE_LABS = 2
 _PER_CAMPAIGN = {"fast": 3, "live": 5}
 
 KINDS = {LOST: "lost", DUPLICATED: "duplicated", WRONG: "wrong", ORPHAN: "orphans"}
-Job = Callable[[], Tally]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one scene does. count: random kills; steps: moments, -1 for all.
+
+    part, parts  which part of all that several scenes have in common
+    """
+
+    opening: AbstractContextManager[Scene]
+    count: int
+    steps: int
+    part: int = 0
+    parts: int = 1
+
+    def of(self, count: int) -> int:
+        """Return this part's share of a number."""
+        return len(range(self.part, count, self.parts))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,38 +82,45 @@ def work(
     options: argparse.Namespace, folder: Path, say: Callable[[str], None]
 ) -> dict[str, Tally]:
     """Do everything, scenes side by side; return the tally of each scene."""
-    jobs: dict[str, Job] = {}
-    live_count = options.count // _LIVE_SHARE if options.form == "both" else 0
-    if options.form == "live":
-        live_count = options.count
-    if options.form != "live":
-        jobs["fast"] = lambda: _in_scene(
-            fast_scene(_made(folder / "fast"), FAST_SCENARIO, options.journal),
-            options,
-            (options.count - live_count, 0, 1),
-            say,
-        )
-    for n in range(options.labs if options.form != "fast" else 0):
-        jobs[f"live{n + 1}"] = lambda n=n: _in_scene(  # type: ignore[misc]
-            live_scene(_made(folder / f"live{n + 1}"), options.journal),
-            options,
-            (live_count, n, options.labs),
-            say,
-        )
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        running = {name: pool.submit(job) for name, job in jobs.items()}
+    shares = _shares(options, folder)
+    with ThreadPoolExecutor(len(shares)) as pool:
+        running = {
+            name: pool.submit(_in_scene, share, options, say)
+            for name, share in shares.items()
+        }
         return {name: one.result() for name, one in running.items()}
 
 
+def _shares(options: argparse.Namespace, folder: Path) -> dict[str, Share]:
+    n, form, steps = options.count, options.form, options.steps
+    n_live = {"both": n // _LIVE_SHARE, "live": n, "fast": 0}[form]
+    n_pauses = {"both": n // _PAUSES_SHARE, "live": 0, "fast": n // _PAUSES_SHARE}[form]
+    shares: dict[str, Share] = {}
+    if form != "live":
+        place = folder / "fast"
+        opening = fast_scene(place, FAST_SCENARIO, options.journal)
+        shares["fast"] = Share(
+            opening=opening, count=n - n_live - n_pauses, steps=steps
+        )
+    if n_pauses:
+        place = folder / "pauses"
+        opening = fast_scene(place, FAST_SCENARIO, options.journal, PAUSES)
+        few = 60 if steps < 0 else min(steps, 60)
+        shares["pauses"] = Share(opening=opening, count=n_pauses, steps=few)
+    for part in range(options.labs if form != "fast" else 0):
+        name = f"live{part + 1}"
+        opening = live_scene(folder / name, options.journal)
+        shares[name] = Share(
+            opening=opening, count=n_live, steps=steps, part=part, parts=options.labs
+        )
+    return shares
+
+
 def _in_scene(
-    opening: AbstractContextManager[Scene],
-    options: argparse.Namespace,
-    share: tuple[int, int, int],
-    say: Callable[[str], None],
+    share: Share, options: argparse.Namespace, say: Callable[[str], None]
 ) -> Tally:
-    """Do one scene's share: random kills, which part of how many parts."""
-    count, part, parts = share
-    with opening as scene:
+    """Do the share of one scene."""
+    with share.opening as scene:
         scene.sabotage = options.sabotage
         campaigns = Campaigns(
             scene,
@@ -98,23 +129,14 @@ def _in_scene(
             per_campaign=_PER_CAMPAIGN[scene.form],
             keep=options.keep,
         )
-        campaigns.random(_portion(count, part, parts))
-        campaigns.rivals(_portion(options.rivals, part, parts))
-        campaigns.full_disks(_portion(options.full, part, parts))
-        targets = campaigns.targets() if options.steps else []
-        if 0 < options.steps < len(targets):
-            targets = targets[:: -(-len(targets) // options.steps)]
-        campaigns.systematic(targets[part::parts])
+        campaigns.random(share.of(share.count))
+        campaigns.rivals(share.of(options.rivals))
+        campaigns.full_disks(share.of(options.full))
+        targets = campaigns.targets() if share.steps else []
+        if 0 < share.steps < len(targets):
+            targets = targets[:: -(-len(targets) // share.steps)]
+        campaigns.systematic(targets[share.part :: share.parts])
         return campaigns.tally
-
-
-def _portion(count: int, part: int, parts: int) -> int:
-    return len(range(part, count, parts))
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    return folder
 
 
 def _sayer(clock: SystemClock) -> Callable[[str], None]:

@@ -48,6 +48,11 @@ select:
 rest: 0.2 s
 idle: 0.2 s
 """
+# While these last, campaigns pause: controllers are killed in pauses, too.
+PAUSES = """\
+- {kind: phone_offline, at: 440 s, until: 600 s}
+- {kind: router_link_down, at: 1970 s, until: 2040 s}
+"""
 _LIVE_DELTA = "3 s"
 
 
@@ -196,6 +201,7 @@ def live_scene(folder: Path, journal: str = "") -> Iterator[Scene]:
 def _devices(folder: Path, delta: str) -> None:
     """Copy the profiles; where `delta` is given, each label window is that short."""
     target = folder / "devices"
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(ROOT / "devices", target)
     for path in target.glob("*.yaml") if delta else ():
         text = path.read_text()
