@@ -57,7 +57,8 @@ class Case:
     exits     codes of `run` and of each `resume` after it
     shows     what must be seen in the journal, so that the fault is known to have
               struck: an outcome, 'voided', 'restarted', 'dropped', 'fallback',
-              'interrupt', 'suspended CONDITION', or 'untouched' for none of these
+              'interrupt', 'suspended CONDITION', or 'untouched' for none of these;
+              'A or B' where it depends on who looks first
     outcomes  final outcomes of trials, beside confirmed
     devices   lines of the scenario
     limits    of lab.yaml, beside the usual ones

@@ -55,7 +55,7 @@ def _case(
 LIVE = (
     _case(
         "phone's adb goes away in a trial",
-        *("phone_offline", DURING, 15.0, PAUSED, "suspended phone"),
+        *("phone_offline", DURING, 20.0, PAUSED, "suspended phone or failed"),
     ),
     _case(
         "capture tool is killed",
@@ -69,7 +69,7 @@ LIVE = (
     ),
     _case(
         "management link is pulled",
-        *("router_link_down", BETWEEN, 20.0, PAUSED, "suspended router"),
+        *("router_link_down", BETWEEN, 30.0, PAUSED, "suspended router"),
     ),
     _case(
         "management link is pulled for good",
@@ -81,11 +81,11 @@ LIVE = (
     ),
     _case(
         "ssh hangs in a window",
-        *("ssh_hang", _WINDOW, 20.0, PAUSED, "suspended router"),
+        *("ssh_hang", _WINDOW, 30.0, PAUSED, "suspended router"),
     ),
     _case(
         "ssh hangs while fetching",
-        *("ssh_hang", FETCHING, 20.0, PAUSED, "suspended router"),
+        *("ssh_hang", FETCHING, 30.0, PAUSED, "suspended router"),
     ),
     _case(
         "ssh hangs while labelling",
