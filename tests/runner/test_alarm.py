@@ -1,0 +1,45 @@
+"""The real clock of `serve`."""
+
+import threading
+
+import pytest
+
+from testbed.clock import SystemClock
+from testbed.runner.alarm import ScheduledAlarm
+
+
+@pytest.fixture
+def alarm():
+    with ScheduledAlarm(threading.Event()) as made:
+        yield made
+
+
+def waited_s(alarm, most_s):
+    clock = SystemClock()
+    since_s = clock.monotonic_s()
+    alarm.wait(most_s)
+    return clock.monotonic_s() - since_s
+
+
+def test_it_rings_at_its_time_once(alarm):
+    alarm.set({"demo-1": SystemClock().now_ns() + 300_000_000})
+    assert 0.2 < waited_s(alarm, 20.0) < 15.0
+    assert waited_s(alarm, 0.3) >= 0.3
+
+
+def test_it_rings_for_a_time_that_is_over(alarm):
+    alarm.set({"demo-1": SystemClock().now_ns() - 3600 * 10**9})
+    assert waited_s(alarm, 20.0) < 15.0
+
+
+def test_a_time_that_was_taken_back_does_not_ring(alarm):
+    alarm.set({"demo-1": SystemClock().now_ns() + 200_000_000})
+    alarm.set({})
+    assert waited_s(alarm, 0.6) >= 0.6
+
+
+def test_a_time_that_was_moved_rings_at_the_new_one(alarm):
+    now_ns = SystemClock().now_ns()
+    alarm.set({"demo-1": now_ns + 3600 * 10**9})
+    alarm.set({"demo-1": now_ns + 200_000_000})
+    assert waited_s(alarm, 20.0) < 15.0
