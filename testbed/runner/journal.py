@@ -19,7 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from testbed.clock import Clock, SystemClock
 from testbed.errors import JournalError
-from testbed.model.events import BeaconSent, Event, EvidenceKept, StimulusReturned
+from testbed.model.events import (
+    BeaconSent,
+    ClockMeasured,
+    Event,
+    EvidenceKept,
+    StimulusReturned,
+)
 from testbed.runner.database import (
     is_gone,
     make_engine,
@@ -37,11 +43,11 @@ from testbed.runner.tables import events, leases
 PATIENCE_S = 30.0
 _AGAIN_S = 0.5
 _LOCK = 7_236_202  # of all programs on a server, this number is ours
-# What happened in an attempt that goes on: it is committed, but in a file the disk is
+# What was seen while an attempt goes on: it is committed, but in a file the disk is
 # waited for with the next fact only, at the latest with the attempt's end. Nothing
 # hangs on it: an attempt without its end is voided and done again, whatever else is
-# known of it.
-_ON_THE_WAY = (BeaconSent, StimulusReturned, EvidenceKept)
+# known of it, and one measurement of the clock more or less changes no label.
+_ON_THE_WAY = (BeaconSent, ClockMeasured, EvidenceKept, StimulusReturned)
 _NO_CAMPAIGN = "#"  # begins the names under which other facts than a campaign's are
 
 Answer = TypeVar("Answer")

@@ -9,8 +9,8 @@ lab that is the time of phones and rests, and is not the testbed's. All else is 
 journal, export, beacons (made and sent to the fast lab's capture), checks, evidence
 written to the disk, tending of the capture, and whatever Python does between.
 
-Writes `build/bench/overhead-sqlite.json` (or `-postgresql`). Most of it are the waits for
-the disk, so that what a bare sync of 4 KiB costs in the same folder is written beside it.
+Writes `build/bench/overhead-sqlite.json` (or `-postgresql`). Most of the time goes into
+waiting for the disk, so that what a bare sync of 4 KiB costs is written beside it.
 """
 
 import argparse
