@@ -83,6 +83,16 @@ def test_a_broken_resume_is_found(scene, campaigns, way, at, kind):
     assert found.count(kind) > 0, found.faults
 
 
+def test_a_campaign_goes_on_without_the_files_that_it_was_made_from(scene, campaigns):
+    wanted = campaigns.reference.labels
+    place = scene.place(SEED)
+    assert scene.hands.do(start_of(place, Kill(at=IN_THE_MIDDLE))).was_killed
+    place.lab_file.unlink()
+    place.scenario.unlink()
+    told = live_through(scene.hands, place, iter([]))
+    assert judged(place, told, wanted).verdict.faults == []
+
+
 @pytest.fixture(scope="module")
 def finished(scene):
     place = scene.place(SEED)
