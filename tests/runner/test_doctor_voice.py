@@ -1,15 +1,25 @@
 """The doctor and the loudspeaker: who speaks, and which speaker hears."""
 
 from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from testbed.errors import DriverRefusedError
+from testbed.model.load import load_profiles
 from testbed.model.profile import DeviceProfile
 from testbed.runner.doctor.findings import Examiner, Verdict
 from testbed.runner.doctor.phone import look_at_phone
-from testbed.runner.doctor.voice import listen, look_at_voice, questions
+from testbed.runner.doctor.voice import (
+    ask_speaker,
+    listen,
+    look_at_voice,
+    questions,
+)
 from testbed.runner.doctor.ward import Ward
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -113,3 +123,27 @@ def test_questions_change_nothing_show_in_the_app_and_are_not_too_short():
         "alexa what is the weather",
         "alexa stop",
     ]
+
+
+def test_an_answer_from_before_does_not_pass_for_hearing(rig):
+    profile = load_profiles(ROOT / "devices")["echo_dot"]
+    asked = [q.sentence for q in questions(profile)]
+
+    class Phone:
+        def expect(self, interrupts):
+            pass
+
+        def perform(self, step):
+            pass
+
+        def see(self, selector, within_s):
+            return selector.any[0].text == "tell me a joke, just now"
+
+    assert asked[0] == "alexa tell me a joke"
+    one = rig()
+    examiner = Examiner(one.clock)
+    ward = SimpleNamespace(examiner=examiner)
+    ask_speaker(ward, Phone(), one.bench.voice, profile)
+    said = examiner.findings[0].said
+    assert said.verdict is Verdict.BAD
+    assert said.measured["sentence"] == asked[1]
