@@ -97,17 +97,18 @@ class Finder:
         hit = self._climb(selector, touch=touch)
         if hit is not None and hit.box is not None:
             return (hit, False) if screen.proves(hit.box) else (None, False)
-        if screen.views or not screen.last_good():
+        if screen.views:
             return None, False
         hit = self._climb(selector, touch=touch, last_good=True)
-        if hit is None or hit.box is None or not screen.is_same_app(self.package):
+        if hit is None or hit.box is None:
             return None, False
         return (hit, True) if screen.proves(hit.box, strictly=True) else (None, False)
 
     def _climb(
         self, selector: Selector, *, touch: bool, last_good: bool = False
     ) -> Hit | None:
-        views = self._screen.last_good() if last_good else self._screen.views
+        screen = self._screen
+        views = screen.last_good(self.package) if last_good else screen.views
         return climb(
             selector, views, package=self.package, size=self._screen.size, touch=touch
         )

@@ -93,13 +93,16 @@ class Screen:
         self._n_acts += 1
         self._proven.clear()
 
-    def last_good(self) -> tuple[View, ...]:
-        """Return the last tree that was believed; prove it before it is used."""
-        return self._tree
+    def last_good(self, package: str) -> tuple[View, ...]:
+        """Return the last tree that was believed, if it is of the app in front.
 
-    def is_same_app(self, package: str) -> bool:
-        """Say whether the window in front is known to be of a package."""
-        return bool(self.focus) and package_of(self.focus) == package
+        It is of before: prove what is used of it. () when it is of another app, or
+        when the phone does not say what is in front.
+        """
+        if not package or package_of(self.focus) != package:
+            return ()
+        is_of_it = any(v.package == package for v in self._tree)
+        return self._tree if is_of_it else ()
 
     def proves(self, box: Box, *, strictly: bool = False) -> bool:
         """Say whether the last tree is of now at this place of the screen.

@@ -273,6 +273,16 @@ def test_beside_a_video_nothing_is_touched_that_no_picture_proves():
     assert phone.clock.monotonic_s() < 10
 
 
+def test_the_last_good_tree_of_another_app_is_not_used_for_this_one():
+    phone = Phone(READY)
+    driver = phone.driver()
+    phone.window = "com.example.other/.Main"  # which looks just the same
+    driver.perform(Step.model_validate({"open_app": "com.example.other"}))
+    with pytest.raises(DriverTimeoutError, match=r"is of com\.example\.lamp, not of"):
+        driver.perform(tap(text="Turn on"))
+    assert phone.touches == []
+
+
 def test_an_effect_is_not_seen_in_the_last_good_tree_of_before():
     phone = Phone(READY)
     driver = phone.driver()
