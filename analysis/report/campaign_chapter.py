@@ -8,6 +8,7 @@ from analysis.report.blocks import Chapter, Gallery, Note, Section
 from analysis.report.facts import cleaning, last_attempts, recorded
 from analysis.report.receipt import captures_of, receipt, uncertainty_ns
 from analysis.report.recording import Recording, Share, shares_of
+from analysis.report.remarks import remarks
 from analysis.report.scores import measure, payloads_of, recognition
 from analysis.report.timeline import draw_timeline
 
@@ -22,6 +23,8 @@ def campaign_chapter(
 ) -> Chapter:
     """Return the chapter; learns from the packets when there are some."""
     sections = [recorded(recording), receipt(recording)]
+    remarked = remarks(recording)
+    sections += [remarked] if remarked is not None else []
     shares = shares_of(recording)
     tiles = _tiles(recording, shares)
     if shares:
