@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import wait
 from contextlib import contextmanager
+from functools import partial
 
 from testbed.errors import TestbedError
 from testbed.model.events import AttemptVoided
@@ -32,6 +33,7 @@ from testbed.runner.sessions import Sessions
 from testbed.runner.site import Site
 from testbed.runner.states import fixed
 from testbed.runner.stop import StoppedError
+from testbed.runner.suspenders import GROUPS
 from testbed.runner.tending import Beside
 from testbed.runner.touched import needs_of, touched
 from testbed.runner.trial import Trials
@@ -94,9 +96,8 @@ class Rounds:
             state.suspended.values(),
         )
         with self._looking():
-            if any(c.end is None for c in state.captures.values()):
-                # What a killed controller did not fetch is listed by a new capture
-                # only.
+            if _has_left_files(state):
+                # They are listed by a new capture only, and prove what was done.
                 with self._session(sessions, capture):
                     pass
             self._rounds(sessions, capture, trials, on_end, say)
@@ -151,7 +152,7 @@ class Rounds:
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
-        """Look at what may go bad while the context lasts, in a thread of its own.
+        """Look at what may go bad while the context lasts, in threads of their own.
 
         Raises LabError instead of StoppedError where a look stopped the campaign.
         """
@@ -160,7 +161,8 @@ class Rounds:
             return
         beside = Beside("looks", self._means.stop, self._means.settings.tick_s)
         over = threading.Event()
-        looks = beside.begin((self._site.pauses.tend, over))
+        tend = self._site.pauses.tend
+        looks = beside.begin(*((partial(tend, group), over) for group in GROUPS))
         try:
             yield
         except StoppedError:
@@ -308,3 +310,13 @@ def _say_given_up(say: Callable[[str], None], n_left: int, limit: int) -> None:
             f"{n_left} trials are given up after {limit} attempts each in this run; "
             "resume tries them again"
         )
+
+
+def _has_left_files(state: CampaignState) -> bool:
+    """Say whether files may be on the router that nobody fetched.
+
+    So it is after a kill, and when the router was out of reach at the end.
+    """
+    captures = list(state.captures.values())
+    lost = [c.end for c in captures[-1:] if c.end and c.end.stopped_by == "gone"]
+    return bool(lost) or any(c.end is None for c in captures)
