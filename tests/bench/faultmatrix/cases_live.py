@@ -7,7 +7,6 @@ from tests.bench.faultmatrix.case import (
     FETCHING,
     FOR_GOOD,
     LABELLING,
-    WINDOW,
     Case,
     Form,
     Moment,
@@ -20,6 +19,7 @@ _LAST = Moment(when="in the last trial", kind="trial_started", n=3)
 _SECOND = Moment(when="as a trial begins", kind="trial_started", n=2)
 _SPEAKER = "{device: echo_dot, activities: [ask_time], channels: [voice], repeats: 1}"
 _CAMERA = "{device: omna_180, activities: [power_off, power_on], repeats: 1}"
+_LONG = "{device: tplink_hs110, activities: [read_state], repeats: 7}"
 _CLOUD = "{device: arlo_q, activities: [take_snapshot], networks: [lan], repeats: 2}"
 
 
@@ -115,9 +115,10 @@ LIVE = (
     ),
     _case(
         "device loses its Wi-Fi",
-        *("device_offline", WINDOW, 100.0, PAUSED, "suspended device"),
+        *("device_offline", _WINDOW, 90.0, PAUSED, "suspended device"),
         target="tplink_hs110",
-        limits={"device_silent": "70 s"},
+        devices=(_LONG,),
+        limits={"device_silent": "50 s"},
     ),
     _case(
         "plug loses its Wi-Fi",
@@ -133,9 +134,9 @@ LIVE = (
     ),
     _case(
         "plug is pressed by hand and moves to another port",
-        *("plug_flaps", BETWEEN, 4.0),
-        "found again by its UDN; its device is prepared anew",
-        "untouched",
+        *("plug_flaps", BETWEEN, FOR_GOOD),
+        "found again by its UDN; an effect that is there already is none",
+        "failed",
         target="plug_camera",
         devices=(_CAMERA,),
     ),
