@@ -6,7 +6,14 @@ import pytest
 
 from testbed.clock import VirtualClock
 from testbed.errors import DriverTimeoutError, JournalError, LabError
-from testbed.model.events import LABELLED, CaptureStopped, Outcome, SessionEnded
+from testbed.model.events import (
+    LABELLED,
+    AttemptVoided,
+    CaptureStopped,
+    Outcome,
+    SessionEnded,
+    TrialEnded,
+)
 from testbed.model.types import Channel
 from testbed.runner.tending import Task, Tender
 
@@ -203,3 +210,25 @@ def test_half_a_copy_is_no_capture_file(rig, kit):
     names = [f.name for c in lab.state().captures.values() for f in c.files]
     assert part.name not in names
     assert not part.exists()
+
+
+def test_what_a_router_out_of_reach_kept_proves_its_trials_on_resume(rig):
+    lab = rig()
+    point = lab.capture
+    reachable = (point.stop_capture, point.finished_files)
+
+    def lost(*_):
+        raise no_answer()
+
+    def lose(ended):
+        if ended.trial.trial == "0003":
+            point.stop_capture = point.finished_files = lost
+
+    with pytest.raises(LabError, match="capture"):
+        lab.run(ended=lose)
+    done = [e.trial for e in lab.events() if isinstance(e, TrialEnded)]
+    assert "0003" in done
+    point.stop_capture, point.finished_files = reachable
+    lab.resume()
+    voided = [e.trial for e in lab.events() if isinstance(e, AttemptVoided)]
+    assert set(voided).isdisjoint({"0001", "0002", "0003"})
