@@ -19,6 +19,8 @@ from testbed.runner.watches import Watch
 Need = tuple[str, str]  # condition and target
 ROUTER: Need = ("router", "")
 DISKS: frozenset[Need] = frozenset({("disk", ""), ("disk", "router")})
+# Looked at side by side: a slow look delays those of its own group only.
+GROUPS = ("router", "phone", "others")
 _SOON_S = 1.0  # between two looks while it is doubtful
 _IN_HAND = 6  # looks by trials are so much rarer than others
 
@@ -46,6 +48,12 @@ class Suspender:
         self._good_s: float | None = None  # since when all looks are good again
         self._first_bad_s = self._bad_s = 0.0
         self._looked_s: float | None = None
+
+    @property
+    def group(self) -> str:
+        """Return which of GROUPS it is looked at with."""
+        condition, _ = self.watch.through or self.need
+        return condition if condition in GROUPS else GROUPS[-1]
 
     @property
     def is_bad(self) -> bool:
@@ -181,9 +189,14 @@ class Suspenders:
                     Cleared(condition=left.condition, target=left.target, down_s=0.0)
                 )
 
-    def tend(self) -> None:
-        """Look at what is due; raises LabError when something was bad for too long."""
+    def tend(self, group: str = "") -> None:
+        """Look at what is due; raises LabError when something was bad for too long.
+
+        group  one of GROUPS; '' for all
+        """
         for one in tuple(self._all.values()):
+            if group not in ("", one.group):
+                continue
             through = self._all.get(one.watch.through) if one.watch.through else None
             if one.is_due() and not (through is not None and through.is_bad):
                 one.look()

@@ -289,3 +289,18 @@ def test_another_capture_may_have_another_offset():
     watch.forget()
     watch.note(sample(20, 100))
     assert watch.look() == ""
+
+
+def test_what_is_slow_delays_only_the_looks_of_its_own_group(lab):
+    phone = lab.watch()
+    router = lab.watch(condition="router")
+    device = lab.watch(condition="device", target="lamp")
+    device.through = ROUTER
+    disk = lab.watch(condition="disk")
+    lab.pauses.tend("router")
+    assert (len(phone.looks), len(disk.looks)) == (0, 0)
+    assert (len(router.looks), len(device.looks)) == (1, 1)
+    lab.pauses.tend("others")
+    assert (len(phone.looks), len(disk.looks)) == (0, 1)
+    lab.pauses.tend("phone")
+    assert len(phone.looks) == 1
