@@ -17,6 +17,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,20 @@ def _load() -> None:
     import testbed.virtual.fast.lab
     from tests.bench.torture import moments
 
+    _load_kernels()
     moments.install()
+
+
+def _load_kernels() -> None:
+    """Read a capture, so that the kernels for it are loaded once and not every time."""
+    from analysis.pcap.beacons import find_beacons
+    from analysis.pcap.writer import open_capture
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "one.pcapng"
+        with open_capture(path) as out:
+            out.packet(1, bytes(64))
+        find_beacons(path)
 
 
 def _be_controller(argv: list[str]) -> NoReturn:
