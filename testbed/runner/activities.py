@@ -11,6 +11,7 @@ from testbed.model.events import LABELLED
 from testbed.model.plan import PlannedTrial
 from testbed.runner.clockwork import ClockMap, Stamp, fit
 from testbed.runner.fold import Attempt, CampaignState
+from testbed.runner.sessions import DAY_ENDED
 from testbed.runner.witness import Seen
 
 NO_CLOCK = "clock: "  # begins the reason to void what cannot be put on the capture
@@ -63,14 +64,17 @@ class Clocks:
 def clocks_of(state: CampaignState, seen: Mapping[str, Iterable[Seen]]) -> Clocks:
     """Return the clock maps of a campaign's sessions.
 
-    A session is one run of the controller, whose stamps come from one start; its
-    captures come from one router, whose clock may be stepped.
+    A run of the controller has stamps that come from one start; its captures come from
+    one router, whose clock may be stepped. At midnight a run begins another session and
+    goes on with its capture, so sessions of one run have one map.
     """
     maps = {}
-    for session, beacons in _beacons(state, seen).items():
-        samples = [s for s in state.clock if s.session == session]
+    found = _beacons(state, seen)
+    for run in _runs(state):
+        beacons = [beacon for session in run for beacon in found[session]]
+        samples = [s for s in state.clock if s.session in run]
         if samples:  # without any, it ended before its first trial
-            maps[session] = fit(samples, beacons)
+            maps.update(dict.fromkeys(run, fit(samples, beacons)))
     return Clocks(maps=maps)
 
 
@@ -160,6 +164,19 @@ def _uncertain(
 def _known(unsure_s: float, limit_s: float) -> str:
     known = "not known" if unsure_s == inf else f"known to {unsure_s:.3f} s only"
     return f"the clock of the capture is {known} and the limit is {limit_s:g} s"
+
+
+def _runs(state: CampaignState) -> list[list[str]]:
+    """Return the sessions of each run of the controller."""
+    runs: list[list[str]] = []
+    goes_on = False
+    for session in state.sessions.values():
+        if goes_on:
+            runs[-1].append(session.session)
+        else:
+            runs.append([session.session])
+        goes_on = session.reason == DAY_ENDED
+    return runs
 
 
 def _beacons(

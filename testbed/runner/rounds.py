@@ -255,7 +255,8 @@ class Rounds:
             ended=ended,
         )
         overlapping = plan.interleave and self._means.settings.threads
-        run = side_by_side if overlapping else one_by_one
+        tend = self._site.pauses.idle or (lambda: None)
+        run = side_by_side if overlapping else partial(one_by_one, tend=tend)
         run(
             course,
             [t for t in self._left(state) if t.session == index and t.trial in names],

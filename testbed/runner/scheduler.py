@@ -5,7 +5,7 @@ device a thread of its own: trials of different devices overlap where they share
 instrument (arbiter.py), those of one device keep their order and never overlap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from testbed.clock import Clock
@@ -25,10 +25,18 @@ def one_by_one(
     clock: Clock,
     stop: Stop,
     origin_ns: int,
+    tend: Callable[[], None] = lambda: None,
 ) -> None:
-    """Do the trials in the order of the plan; raises StoppedError."""
+    """Do the trials in the order of the plan; raises StoppedError.
+
+    tend  called after each wait for the time of a trial: hours may have passed, and
+          the clock must be known when it begins
+    """
     for trial in trials:
-        _wait_for_time(trial, clock, stop, origin_ns)
+        if trial.not_before_s is not None:
+            _wait_for_time(trial, clock, stop, origin_ns)
+            tend()
+        stop.check()
         course.do(trial)
 
 

@@ -10,6 +10,8 @@ from testbed.clock import Clock, utc_day
 from testbed.model.events import SessionEnded, SessionStarted
 from testbed.runner.journal import Journal
 
+DAY_ENDED = "the calendar day ended"  # why a session ended and its run goes on
+
 
 class Sessions:
     """Names the session that goes on now, and begins a new one at midnight."""
@@ -33,7 +35,7 @@ class Sessions:
         with self._turn:
             day = utc_day(self._clock.now_ns())
             if self._current is not None and not self._current.startswith(day):
-                self._end(self._current, "the calendar day ended")
+                self._end(self._current, DAY_ENDED)
             return self._current or self._begin(day)
 
     def end(self, reason: str) -> None:

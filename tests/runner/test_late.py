@@ -112,3 +112,13 @@ def test_an_act_whose_packets_were_lost_is_repeated_only_in_time(rig, kit):
     assert first == [Outcome.ABORTED] * 2
     assert lab.state().attempts["0001"][1].detail.startswith(TOO_LATE)
     assert last[0] is Outcome.ABORTED
+
+
+def test_a_run_over_midnight_knows_its_clock_on_both_days(rig, kit):
+    lab = rig()
+    result = lab.run(timed(kit, 100.0, 50_000.0))  # the lab's day ends in between
+    days = {a.started.session for a in lab.state().all_attempts()}
+    assert len(days) == 2
+    assert result.no_labels == ""
+    assert set(outcomes(lab)) == {"0001", "0002"}
+    assert lab.state().n_labelled() == 2
