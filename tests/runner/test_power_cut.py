@@ -22,7 +22,7 @@ from testbed.model.events import (
 from testbed.runner import database
 from testbed.runner.fold import fold
 from testbed.runner.journal import Journal, LostLeaseError, open_store
-from testbed.runner.tables import leases
+from testbed.runner.tables import events, leases
 
 # Committed, but on the disk with the next fact only: what a power cut may take.
 NOT_WAITED_FOR = (BeaconSent, ClockMeasured, EvidenceKept, StimulusReturned)
@@ -87,9 +87,9 @@ def whole(rig):
 def test_a_copy_of_the_disk_at_each_commit_point_opens_folds_and_resumes(
     rig, kit, whole, part
 ):
-    wanted, events = labels(whole), whole.events()
+    wanted, facts = labels(whole), whole.events()
     on_disk = 0
-    for n, event in enumerate(events, start=1):
+    for n, event in enumerate(facts, start=1):
         if not isinstance(event, NOT_WAITED_FOR):
             on_disk = n
         if n % 4 != part:
@@ -109,7 +109,7 @@ def test_a_copy_of_the_disk_at_each_commit_point_opens_folds_and_resumes(
             lab.run(store=dying)
         put_journal(lab, copies[0])
         rows = Journal(lab.store, CAMPAIGN).read()
-        assert [type(r.event) for r in rows] == [type(e) for e in events[:on_disk]]
+        assert [type(r.event) for r in rows] == [type(e) for e in facts[:on_disk]]
         fold(rows)
         lab.resume()
         assert labels(lab) == wanted, n
@@ -216,6 +216,23 @@ def test_a_controller_whose_lease_was_taken_over_leaves_everything_alone(rig, n)
     since = lab.world.acts[lab.world.acts.index("taken over") + 1 :]
     assert since == []
     assert len(lab.events()) == n - 1
+
+
+@pytest.mark.parametrize("n", [14, 23, 31])
+def test_a_lease_that_was_taken_over_ends_trials_that_go_on_side_by_side(rig, kit, n):
+    lab, n_before = rig(kit.ScaledClock(), threads=True), []
+
+    def take_over():
+        with lab.store.engine.begin() as connection:
+            values = {"token": "other", "holder": "evening-2"}
+            connection.execute(sa.update(leases).values(values))
+            count = sa.select(sa.func.count()).select_from(events)
+            n_before.append(connection.execute(count).scalar_one())
+
+    with pytest.raises(LostLeaseError, match="was lost to evening-2"):
+        lab.run(store=Interposed(lab.store, n, before=take_over))
+    assert [len(lab.events())] == n_before
+    assert "capture stop" not in lab.world.acts
 
 
 def test_a_server_that_is_killed_between_commits_and_comes_back_is_waited_for(
