@@ -6,8 +6,8 @@ and how the driver makes one measurement of many round trips.
 
 Delays of one way: a constant part, of which each way has a random share (so paths are
 asymmetric by up to all of it), and a queue, Pareto distributed with index 2.5 (long
-tails), drawn anew for each packet. Clocks: offset, constant drift, a slow sine (2 ppm,
-a period of two hours) and a random walk of the rate (0.2 ppm per root minute).
+tails), drawn anew for each packet. Clocks: offset, constant drift, a slow sine of the
+rate (2 ppm, a period of two hours) and a random walk (0.2 ppm per root minute).
 """
 
 import zlib
@@ -43,6 +43,7 @@ class Cell:
     queue_ms   mean queue of one way
     gap_s      (from, to) without a measurement
     every_s    between two measurements
+    wave       amplitude in ppm and period in s of the slow sine of the rate
     """
 
     name: str
@@ -55,6 +56,7 @@ class Cell:
     gap_s: tuple[float, float] | None = None
     every_s: float = 20.0
     length_s: float = 1800.0
+    wave: tuple[float, float] = (2.0, 7200.0)
 
 
 CELLS = (
@@ -72,6 +74,19 @@ CELLS = (
     Cell(name="step -3 s", router=(49.0, 20.0), steps=((907.0, -3.0),)),
     Cell(name="step 0.2 s", router=(49.0, 20.0), steps=((907.0, 0.2),)),
     Cell(name="step and back in 12 s", steps=((907.0, 3.0), (919.0, -3.0))),
+    Cell(
+        name="8 h, rate swings by 15 ppm",
+        router=(49.0, 200.0),
+        length_s=28_800.0,
+        wave=(15.0, 7200.0),
+    ),
+    Cell(
+        name="8 h, 40 ppm, 10 min without SSH",
+        router=(49.0, 200.0),
+        length_s=28_800.0,
+        wave=(40.0, 1800.0),
+        gap_s=(3600.0, 4200.0),
+    ),
     Cell(name="set once at boot", router=(-1.7e9, 20.0), steps=((60.0, 1.7e9),)),
 )
 
@@ -119,7 +134,8 @@ class Clocks:
         walk = np.cumsum(draw.normal(0, 0.2 / np.sqrt(60), self._grid.size))
         phase = draw.uniform(0, 2 * np.pi)
         rate = cell.router[1] + walk
-        rate += 2 * np.sin(2 * np.pi * self._grid / 7200 + phase)
+        ppm, period_s = cell.wave
+        rate += ppm * np.sin(2 * np.pi * self._grid / period_s + phase)
         for after_s, for_s, ppm in cell.slews:
             inside = (self._grid >= after_s) & (self._grid < after_s + for_s)
             rate = rate + np.where(inside, ppm, 0.0)
