@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tests.bench.torture.scenes import (
     live_scene,
 )
 
+OWN_SERVER = "postgres"  # a PostgreSQL that is started for this and ended after it
 RESULT = ROOT / "build" / "torture.json"
 _LIVE_SHARE = 4  # one random kill of so many is in a live lab
 _PAUSES_SHARE = 10  # and one of so many in the fast lab, with faults that make pauses
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=200, help="random instants")
     parser.add_argument("--form", choices=("fast", "live", "both"), default="both")
-    parser.add_argument("--journal", default="", help="database URL of the journal")
+    parser.add_argument("--journal", default="", help="database URL, or 'postgres'")
     parser.add_argument("--labs", type=int, default=_LIVE_LABS, help="live labs")
     parser.add_argument("--steps", type=int, default=-1, help="so many moments only")
     parser.add_argument("--rivals", type=int, default=10, help="second controllers")
@@ -73,7 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     clock = SystemClock()
     began_s = clock.monotonic_s()
-    tallies = work(options, folder, _sayer(clock))
+    with ExitStack() as stack:
+        if options.journal == OWN_SERVER:
+            from tests.postgres import PostgresServer  # psycopg is an extra
+
+            server = stack.enter_context(closing(PostgresServer()))
+            options.journal = server.new_database()
+        tallies = work(options, folder, _sayer(clock))
     took_s = clock.monotonic_s() - began_s
     return _report(options, tallies, took_s, folder)
 
