@@ -38,6 +38,7 @@ from testbed.runner.witness import Witness, unproven
 ROOT = Path(__file__).parents[2]
 AWAY_S = 25.0  # between the kill and the next server, at most
 LATE_S = 20.0  # how late an act may be: less than all are away
+WAIT_S = 60.0  # how long before the end an act must be due to be decided
 MOST_PER_HOUR = 60.0  # acts of one habit
 
 
@@ -131,7 +132,7 @@ class Soak:
             rows = Journal(store, campaign).read()
             schedules = Book(store).schedules.values()
         state = fold(rows)
-        acts = _Acts(state, rows, self._out / campaign, self._duration_s)
+        acts = _Acts(state, rows, self._out / campaign)
         decisions = [d.decision for s in schedules for _, d in s.decisions]
         orphans = _processes_with(self._where)
         log = self._out / campaign / "activities.csv"
@@ -159,13 +160,12 @@ class _Acts:
         state: CampaignState,
         rows: Sequence[Recorded],
         folder: Path,
-        duration_s: float,
     ) -> None:
         self._state = state
         self._folder = folder
         self._begun_ns = min(s.started_ns for s in state.sessions.values())
-        # Acts may wait for their device: those that were due just before the end.
-        end_ns = rows[-1].at_ns - min(60.0, duration_s / 3) * 1e9
+        # Acts may wait for their device, or for two preparations, before it is decided.
+        end_ns = rows[-1].at_ns - WAIT_S * 1e9
         self.due = [
             t
             for t in plan_of(state).trials

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_week_of_two_users_survives_a_kill_of_server_and_campaign(tmp_path):
     runtime = tmp_path / "run"
     runtime.mkdir(mode=0o700)
-    words = ["--minutes", "1.5", "--per-hour", "240", "--out", str(tmp_path / "out")]
+    words = ["--minutes", "1.8", "--per-hour", "160", "--out", str(tmp_path / "out")]
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.serve_soak", *words],
         cwd=ROOT,
