@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from testbed.clock import SystemClock
+from testbed.clock import SystemClock, wait_until
 from tests.bench.torture.judge import ORPHAN, WRONG, Label
 from tests.bench.torture.life import Kill, Place, Told, judged, live_through, start_of
 from tests.bench.torture.moments import FULL
@@ -116,8 +116,10 @@ class Campaigns:
 
     def rivals(self, count: int) -> None:
         """Start a second controller beside a living one, `count` times."""
-        for number in range(count):
-            self._rival(number)
+        tries = 0
+        while self.tally.rivals < count and tries < 3 * count:
+            tries += 1  # some come when the first is done
+            self._rival(tries)
 
     def targets(self) -> list[str]:
         """Return every moment of the uninterrupted run that is to be died at.
@@ -188,7 +190,13 @@ class Campaigns:
         first = hands.start(start_of(place))
         clock = SystemClock()
         told = Told()
-        clock.sleep(float(self._rng.uniform(0.1, 0.9)) * reference.took_s)
+        whole_s = self._whole_s or reference.took_s
+        clock.sleep(float(self._rng.uniform(0.05, 0.7)) * whole_s)
+        wait_until(
+            lambda: place.campaign() is not None or hands.is_over(first),
+            clock=clock,
+            deadline_s=60.0,
+        )
         alive, second = False, None
         if place.campaign() is not None and not hands.is_over(first):
             second = hands.do(start_of(place))
@@ -203,7 +211,7 @@ class Campaigns:
             if not refused and " is closed already" not in said:
                 code = second.status
                 told.verdict.add(WRONG, f"a second controller ended with code {code}")
-        self._note(place, judged(place, told, reference.labels), f"rival {number + 1}")
+        self._note(place, judged(place, told, reference.labels), f"rival {number}")
 
     def _note(self, place: Place, told: Told, what: str = "") -> None:
         tally, verdict = self.tally, told.verdict

@@ -238,6 +238,8 @@ def _leftovers(folder: Path, verdict: Verdict) -> None:
     for path in (place / "tmp").iterdir():
         verdict.add(ORPHAN, f"{path.name} is left among temporary files")
     for path in place.rglob("*"):
+        if path.parent.parent == folder.parent and path.parent != folder:
+            continue  # of a run that was killed before it had a plan: no campaign
         hidden = path.name.startswith(".") and path.is_file()
         if hidden or path.suffix in {".part", ".lock", ".tmp"}:
             verdict.add(ORPHAN, f"{path.name} is left in {path.parent.name}")
