@@ -30,7 +30,7 @@ OWN_SERVER = "postgres"  # a PostgreSQL that is started for this and ended after
 RESULT = ROOT / "build" / "torture.json"
 _LIVE_SHARE = 4  # one random kill of so many is in a live lab
 _PAUSES_SHARE = 10  # and one of so many in the fast lab, with faults that make pauses
-_LIVE_LABS = 2
+_LIVE_LABS = 3
 _PER_CAMPAIGN = {"fast": 3, "live": 5}
 
 KINDS = {LOST: "lost", DUPLICATED: "duplicated", WRONG: "wrong", ORPHAN: "orphans"}
