@@ -3,7 +3,7 @@ PY := .venv/bin/python
 # Most tests wait for a real tool: more of them at a time than there are cores.
 JOBS ?= 3
 
-.PHONY: setup demo test lint bench torture docs help
+.PHONY: setup demo test lint bench torture faults docs help
 
 setup: ## Debian packages (as root), .venv, locked Python packages
 	@./setup.sh
@@ -29,6 +29,9 @@ SEED ?= 1
 COUNT ?= 200
 torture: setup ## kill controllers again and again: SEED=1 COUNT=200 TORTURE=options
 	@$(PY) -m tests.bench.torture --seed $(SEED) --count $(COUNT) $(TORTURE)
+
+faults: setup ## every fault of docs/faults.md, against the ground truth (FAULTS=options)
+	@$(PY) -m tests.bench.faultmatrix $(FAULTS)
 
 docs: setup ## what is generated: CLI reference, schemas, tables
 	@$(PY) -m testbed.cli.reference

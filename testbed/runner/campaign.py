@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.model.events import (
+    LABELLED,
     AttemptVoided,
     CampaignClosed,
     CampaignPlanned,
@@ -22,7 +23,7 @@ from testbed.runner.arbiter import Arbiter
 from testbed.runner.capture import RAW
 from testbed.runner.course import Ended
 from testbed.runner.drift import require_no_drift
-from testbed.runner.fold import CampaignState, fold, left_to_do
+from testbed.runner.fold import CampaignState, fold, left_to_do, plan_of
 from testbed.runner.folder import (
     ACTIVITIES,
     Export,
@@ -79,6 +80,18 @@ class Result:
             self.state.outcome(trial) is outcome
             for trial, attempts in self.state.attempts.items()
             if not attempts[-1].did_its_work
+        )
+
+    @property
+    def n_missed(self) -> int:
+        """Return how many trials that the scenario asked for became no label.
+
+        A preparation that failed is made good by another, or by the trial itself.
+        """
+        return sum(
+            self.state.outcome(t.trial) not in LABELLED
+            for t in plan_of(self.state).trials
+            if not t.preparation and t.trial in self.state.attempts
         )
 
 
