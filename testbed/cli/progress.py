@@ -11,7 +11,7 @@ from rich.progress import Progress as Bar
 from testbed.cli.reading import duration
 from testbed.clock import Clock
 from testbed.model.events import Outcome
-from testbed.runner.course import Ended
+from testbed.runner.trials.course import Ended
 
 _QUIET_S = 1.0  # plain lines come no faster; what went wrong is always told
 _MARKS = {Outcome.NO_EFFECT: "no effect", Outcome.FAILED: "failed"}

@@ -19,9 +19,9 @@ from testbed.model.lab import Lab
 from testbed.model.load import load_lab, load_profiles
 from testbed.model.profile import DeviceProfile
 from testbed.model.types import parse_seconds
-from testbed.runner.holding import beating
-from testbed.runner.journal import open_store
-from testbed.runner.leases import Lease
+from testbed.runner.journal.holding import beating
+from testbed.runner.journal.leases import Lease
+from testbed.runner.journal.store import open_store
 from testbed.runner.record import INSTRUMENTS, RecordOrder, listen, redacted
 
 _HOLDER = "record"

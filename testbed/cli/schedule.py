@@ -28,16 +28,16 @@ from testbed.errors import ConfigError, LabError
 from testbed.model.events import ScheduleAdded
 from testbed.model.load import find_scenario, load_lab
 from testbed.model.types import parse_seconds
-from testbed.runner.alarm import ScheduledAlarm
 from testbed.runner.folder import INPUTS
-from testbed.runner.holding import leased
-from testbed.runner.journal import open_store
-from testbed.runner.leases import Lease
-from testbed.runner.processes import CampaignProcess
-from testbed.runner.schedule import Book, Missed, Schedule
-from testbed.runner.serve import Server
-from testbed.runner.stop import Stop, interruptible
-from testbed.runner.triggers import Trigger, iso_time, parse_time, trigger_of
+from testbed.runner.journal.holding import leased
+from testbed.runner.journal.leases import Lease
+from testbed.runner.journal.store import open_store
+from testbed.runner.schedules.alarm import ScheduledAlarm
+from testbed.runner.schedules.processes import CampaignProcess
+from testbed.runner.schedules.schedule import Book, Missed, Schedule
+from testbed.runner.schedules.serve import Server
+from testbed.runner.schedules.triggers import Trigger, iso_time, parse_time, trigger_of
+from testbed.runner.trials.stop import Stop, interruptible
 
 At = Annotated[
     str | None,

@@ -23,9 +23,9 @@ from testbed.model.load import load_lab
 from testbed.model.profile import DeviceProfile
 from testbed.runner.fold import fold
 from testbed.runner.folder import ACTIVITIES, load_frozen, load_inputs
-from testbed.runner.holding import leased
-from testbed.runner.journal import Journal, JournalStore, open_to_read
-from testbed.runner.leases import holder_of
+from testbed.runner.journal.holding import leased
+from testbed.runner.journal.leases import holder_of
+from testbed.runner.journal.store import Journal, JournalStore, open_to_read
 from testbed.runner.status import Status, status_of, status_of_log
 
 _EVERY_S = 1.0  # between two looks of --watch on a terminal

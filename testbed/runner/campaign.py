@@ -19,10 +19,7 @@ from testbed.model.events import (
 )
 from testbed.model.plan import Plan
 from testbed.runner.activities import activities_csv, clocks_of, why_no_labels
-from testbed.runner.arbiter import Arbiter
-from testbed.runner.capture import RAW
-from testbed.runner.course import Ended
-from testbed.runner.drift import require_no_drift
+from testbed.runner.doctor.drift import require_no_drift
 from testbed.runner.fold import CampaignState, fold, left_to_do, plan_of
 from testbed.runner.folder import (
     ACTIVITIES,
@@ -35,21 +32,24 @@ from testbed.runner.folder import (
     write_receipt,
     write_whole,
 )
-from testbed.runner.holding import held, leased
-from testbed.runner.journal import Journal
+from testbed.runner.journal.holding import held, leased
+from testbed.runner.journal.records import plan_text
+from testbed.runner.journal.store import Journal
 from testbed.runner.means import Inputs, Means
+from testbed.runner.pauses.suspenders import Suspenders
 from testbed.runner.ready import (
     app_versions,
     check_instruments,
     check_space,
     render_sentences,
 )
-from testbed.runner.records import plan_text
+from testbed.runner.recording.capture import RAW
+from testbed.runner.recording.witness import Witness
 from testbed.runner.rounds import Rounds
-from testbed.runner.site import Site
-from testbed.runner.stop import StoppedError
-from testbed.runner.suspenders import Suspenders
-from testbed.runner.witness import Witness
+from testbed.runner.trials.arbiter import Arbiter
+from testbed.runner.trials.course import Ended
+from testbed.runner.trials.site import Site
+from testbed.runner.trials.stop import StoppedError
 
 __all__ = [
     "Inputs",

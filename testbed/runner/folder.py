@@ -16,12 +16,12 @@ from testbed.errors import ConfigError, JournalError
 from testbed.model.lab import Lab
 from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
-from testbed.runner.capture import RAW, sha256_of
-from testbed.runner.evidence import FOLDER as EVIDENCE
 from testbed.runner.fold import CampaignState
-from testbed.runner.journal import Journal, Recorded
-from testbed.runner.records import facts_of, kind_of
-from testbed.runner.witness import Seen
+from testbed.runner.journal.records import facts_of, kind_of
+from testbed.runner.journal.store import Journal, Recorded
+from testbed.runner.recording.capture import RAW, sha256_of
+from testbed.runner.recording.witness import Seen
+from testbed.runner.trials.evidence import FOLDER as EVIDENCE
 
 INPUTS = "campaign.yaml"
 JOURNAL = "journal.jsonl"

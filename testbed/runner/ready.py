@@ -10,7 +10,7 @@ from testbed.errors import DriverError, JournalError, LabError
 from testbed.model.lab import Lab
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.types import Channel
-from testbed.runner.site import Site
+from testbed.runner.trials.site import Site
 
 
 def check_instruments(site: Site, trials: tuple[PlannedTrial, ...]) -> None:

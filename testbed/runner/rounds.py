@@ -14,8 +14,6 @@ from testbed.errors import TestbedError
 from testbed.model.events import AttemptVoided
 from testbed.model.plan import PlannedTrial
 from testbed.runner.activities import clocks_of, doubtful
-from testbed.runner.capture import RollingCapture
-from testbed.runner.course import Course, Ended
 from testbed.runner.fold import (
     Attempt,
     CampaignState,
@@ -25,21 +23,23 @@ from testbed.runner.fold import (
     left_to_do,
     plan_of,
 )
-from testbed.runner.late import origin_ns, too_late
 from testbed.runner.means import Inputs, Means
-from testbed.runner.replan import Replanner
-from testbed.runner.scheduler import one_by_one, side_by_side
-from testbed.runner.sessions import Sessions
-from testbed.runner.site import Site
-from testbed.runner.states import fixed
-from testbed.runner.stop import StoppedError
-from testbed.runner.suspenders import GROUPS
-from testbed.runner.tending import Beside
-from testbed.runner.touched import needs_of, touched
-from testbed.runner.trial import Trials
-from testbed.runner.watches import ClockWatch
-from testbed.runner.watching import watches_of
-from testbed.runner.witness import Witness, unproven
+from testbed.runner.pauses.suspenders import GROUPS
+from testbed.runner.pauses.touched import needs_of, touched
+from testbed.runner.pauses.watches import ClockWatch
+from testbed.runner.pauses.watching import watches_of
+from testbed.runner.recording.capture import RollingCapture
+from testbed.runner.recording.tending import Beside
+from testbed.runner.recording.witness import Witness, unproven
+from testbed.runner.trials.course import Course, Ended
+from testbed.runner.trials.late import origin_ns, too_late
+from testbed.runner.trials.replan import Replanner
+from testbed.runner.trials.scheduler import one_by_one, side_by_side
+from testbed.runner.trials.sessions import Sessions
+from testbed.runner.trials.site import Site
+from testbed.runner.trials.states import fixed
+from testbed.runner.trials.stop import StoppedError
+from testbed.runner.trials.trial import Trials
 
 _LAST_LOOK_S = 20.0  # what a look at something that is gone may take
 

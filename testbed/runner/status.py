@@ -12,7 +12,7 @@ from testbed.model.events import LABELLED, Outcome
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.runner.fold import CampaignState, left_to_do, plan_of
-from testbed.runner.stimulus import REMARKS
+from testbed.runner.trials.stimulus import REMARKS
 
 _ENOUGH = 5  # finished trials after which their own times are believed
 _FACTOR = (0.5, 3.0)  # how far they may be from the estimate

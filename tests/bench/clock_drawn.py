@@ -1,8 +1,9 @@
 """Clock measurements that are drawn at random, by the thousand, with their truth.
 
 Nothing runs: round trips, beacons and the wander of two clocks come from a generator
-whose distributions are stated here. What is under test is `testbed.runner.clockwork`
-and how the driver makes one measurement of many round trips.
+whose distributions are stated here. What is under test is
+`testbed.runner.recording.clockwork`, and how the driver makes one
+measurement of many round trips.
 
 Delays of one way: a constant part, of which each way has a random share (so paths are
 asymmetric by up to all of it), and a queue, Pareto distributed with index 2.5 (long
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from testbed.drivers.router_clock import SAMPLES, common
 from testbed.model.events import ClockMeasured
 from testbed.model.protocols import ClockSample
-from testbed.runner.clockwork import fit
+from testbed.runner.recording.clockwork import fit
 
 Floats = NDArray[np.float64]
 

@@ -29,11 +29,11 @@ import yaml
 
 from testbed.clock import SystemClock
 from testbed.model.events import LABELLED
-from testbed.runner.capture import RAW
 from testbed.runner.fold import TOO_LATE, CampaignState, fold, plan_of
-from testbed.runner.journal import Journal, Recorded, open_store
-from testbed.runner.schedule import Book
-from testbed.runner.witness import Witness, unproven
+from testbed.runner.journal.store import Journal, Recorded, open_store
+from testbed.runner.recording.capture import RAW
+from testbed.runner.recording.witness import Witness, unproven
+from testbed.runner.schedules.schedule import Book
 
 ROOT = Path(__file__).parents[2]
 AWAY_S = 25.0  # between the kill and the next server, at most

@@ -11,8 +11,8 @@ from testbed.cli.record import _held
 from testbed.clock import SystemClock
 from testbed.errors import ConfigError, LabError
 from testbed.model.load import load_lab, load_profiles
-from testbed.runner.journal import open_store
-from testbed.runner.leases import Lease, holder_of
+from testbed.runner.journal.leases import Lease, holder_of
+from testbed.runner.journal.store import open_store
 from testbed.runner.record import RecordOrder
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ import pytest
 from testbed.clock import SystemClock, wait_until
 from testbed.model.events import LABELLED
 from testbed.runner.fold import fold, plan_of
-from testbed.runner.journal import Journal, open_store, open_to_read
-from testbed.runner.schedule import Book
+from testbed.runner.journal.store import Journal, open_store, open_to_read
+from testbed.runner.schedules.schedule import Book
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = """\

@@ -28,8 +28,8 @@ from testbed.model.dialogue import (
 from testbed.model.lab import Lab, PhoneAt, PlugAt
 from testbed.model.load import load_profiles
 from testbed.model.steps import Selector, Step
+from testbed.runner.doctor.walk import walk
 from testbed.runner.record import RecordOrder, listen, redacted
-from testbed.runner.walk import walk
 from testbed.virtual.phone.loopback import LoopbackPhone
 from testbed.virtual.phone.replay import replayed_phone
 from testbed.virtual.rehearsal import LoopThread, Rehearsal

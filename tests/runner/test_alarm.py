@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from testbed.clock import SystemClock
-from testbed.runner.alarm import ScheduledAlarm
+from testbed.runner.schedules.alarm import ScheduledAlarm
 
 
 @pytest.fixture

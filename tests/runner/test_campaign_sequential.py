@@ -16,7 +16,7 @@ from testbed.model.events import (
     TrialEnded,
     TrialStarted,
 )
-from testbed.runner.journal import Journal
+from testbed.runner.journal.store import Journal
 
 
 def rows_of(result):

@@ -9,7 +9,7 @@ from testbed.runner.activities import (
     doubtful,
     why_no_labels,
 )
-from testbed.runner.clockwork import Stamp
+from testbed.runner.recording.clockwork import Stamp
 
 LIMIT_S = 0.05
 S = 10**9

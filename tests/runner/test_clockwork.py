@@ -5,7 +5,7 @@ import pytest
 
 from testbed.errors import LabError
 from testbed.model.events import ClockMeasured
-from testbed.runner.clockwork import fit
+from testbed.runner.recording.clockwork import fit
 
 T0 = 1_795_000_000 * 10**9
 S = 10**9

@@ -25,8 +25,8 @@ from testbed.runner.doctor.findings import (
 from testbed.runner.doctor.plugs import look_at_plugs
 from testbed.runner.doctor.router import look_at_router
 from testbed.runner.doctor.ward import Ward
-from testbed.runner.journal import open_store
-from testbed.runner.leases import Lease
+from testbed.runner.journal.leases import Lease
+from testbed.runner.journal.store import open_store
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"check", "target", "part", "verdict", "said", "measured", "remedy", "took_s"}

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from testbed.model.types import Channel
-from testbed.runner.journal import Journal
+from testbed.runner.journal.store import Journal
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "event-sequence.md"
 

@@ -9,14 +9,14 @@ from testbed.clock import SystemClock, VirtualClock
 from testbed.errors import JournalError
 from testbed.model.events import Event, SessionEnded, SessionStarted, TrialEnded
 from testbed.model.plan import Plan
-from testbed.runner.journal import Journal, open_store
-from testbed.runner.records import (
+from testbed.runner.journal.records import (
     event_from,
     event_text,
     kind_of,
     plan_from,
     plan_text,
 )
+from testbed.runner.journal.store import Journal, open_store
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 events = st.one_of([st.from_type(kind) for kind in get_args(Event)])

@@ -7,7 +7,7 @@ import pytest
 
 from testbed.clock import VirtualClock
 from testbed.model.events import AttemptVoided, Outcome, TrialEnded
-from testbed.runner.journal import Journal, open_store
+from testbed.runner.journal.store import Journal, open_store
 
 PAGE = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
 QUERIES = [

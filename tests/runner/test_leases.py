@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from testbed.clock import SystemClock, VirtualClock, wait_until
 from testbed.errors import JournalError, LabError
 from testbed.model.events import SessionEnded
-from testbed.runner.journal import Journal, LostLeaseError, open_store
-from testbed.runner.leases import Lease, holder_of
-from testbed.runner.tables import leases
+from testbed.runner.journal.leases import Lease, holder_of
+from testbed.runner.journal.store import Journal, LostLeaseError, open_store
+from testbed.runner.journal.tables import leases
 
 START_NS = 10**18
 HOLD = """
@@ -19,8 +19,8 @@ import sys
 from testbed.clock import SystemClock
 from testbed.errors import JournalError, LabError
 from testbed.model.events import SessionEnded
-from testbed.runner.journal import Journal, open_store
-from testbed.runner.leases import Lease
+from testbed.runner.journal.store import Journal, open_store
+from testbed.runner.journal.leases import Lease
 
 place, campaign = sys.argv[1:]
 clock = SystemClock()

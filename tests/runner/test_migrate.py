@@ -11,10 +11,11 @@ from alembic.script import ScriptDirectory
 from testbed.clock import VirtualClock
 from testbed.errors import JournalError
 from testbed.model.events import SessionEnded
-from testbed.runner import migrate, migrations
-from testbed.runner.database import make_engine
-from testbed.runner.journal import Journal, Recorded, open_store, open_to_read
-from testbed.runner.tables import REVISION, SCHEMA, metadata, version
+from testbed.runner import migrations
+from testbed.runner.journal import migrate
+from testbed.runner.journal.database import make_engine
+from testbed.runner.journal.store import Journal, Recorded, open_store, open_to_read
+from testbed.runner.journal.tables import REVISION, SCHEMA, metadata, version
 
 FACT = SessionEnded(session="s", reason="done")
 # What the first version made, before there were steps; written down, never changed.
@@ -197,7 +198,7 @@ def test_a_journal_that_is_up_to_date_is_opened_without_alembic(journal_at, engi
     open_store(journal_at, VirtualClock()).close()
     program = (
         "import sys; from testbed.clock import SystemClock; "
-        "from testbed.runner.journal import open_store; "
+        "from testbed.runner.journal.store import open_store; "
         "open_store(sys.argv[1], SystemClock()).close(); "
         "sys.exit('alembic' in sys.modules)"
     )

@@ -19,10 +19,10 @@ from testbed.model.events import (
     SessionEnded,
     StimulusReturned,
 )
-from testbed.runner import database
 from testbed.runner.fold import fold
-from testbed.runner.journal import Journal, LostLeaseError, open_store
-from testbed.runner.tables import events, leases
+from testbed.runner.journal import database
+from testbed.runner.journal.store import Journal, LostLeaseError, open_store
+from testbed.runner.journal.tables import events, leases
 
 # Committed, but on the disk with the next fact only: what a power cut may take.
 NOT_WAITED_FOR = (BeaconSent, ClockMeasured, EvidenceKept, StimulusReturned)

@@ -14,8 +14,8 @@ from testbed.clock import SystemClock
 from testbed.errors import ConfigError, LabError
 from testbed.model.events import LABELLED
 from testbed.model.load import load_lab
-from testbed.runner.journal import open_store
-from testbed.runner.leases import Lease
+from testbed.runner.journal.leases import Lease
+from testbed.runner.journal.store import open_store
 
 SCENARIO = """\
 scenario: short

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from testbed.clock import VirtualClock
 from testbed.errors import ConfigError
 from testbed.model.events import ScheduleAdded
-from testbed.runner.journal import Journal, open_store
-from testbed.runner.schedule import SCHEDULES, Book, decide, moved_ns
-from testbed.runner.triggers import (
+from testbed.runner.journal.store import Journal, open_store
+from testbed.runner.schedules.schedule import SCHEDULES, Book, decide, moved_ns
+from testbed.runner.schedules.triggers import (
     Trigger,
     iso_time,
     parse_time,

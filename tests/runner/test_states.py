@@ -5,7 +5,7 @@ import pytest
 from testbed.errors import DriverTimeoutError
 from testbed.model.events import LABELLED, Outcome, StimulusIssued
 from testbed.model.types import Channel
-from testbed.runner.states import LOST, apply_outcome, unmet
+from testbed.runner.trials.states import LOST, apply_outcome, unmet
 
 ON = {"switch": "on"}
 

@@ -4,8 +4,8 @@ import pytest
 
 from testbed.clock import VirtualClock
 from testbed.model.events import AttemptVoided, CampaignClosed
-from testbed.runner.journal import Journal
-from testbed.runner.leases import TTL_S, Lease, holder_of
+from testbed.runner.journal.leases import TTL_S, Lease, holder_of
+from testbed.runner.journal.store import Journal
 from testbed.runner.status import status_of
 
 

@@ -15,7 +15,7 @@ from testbed.model.events import (
     TrialEnded,
 )
 from testbed.model.types import Channel
-from testbed.runner.tending import Task, Tender
+from testbed.runner.recording.tending import Task, Tender
 
 PATIENCE_S = 60.0
 

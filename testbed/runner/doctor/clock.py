@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from testbed.model.events import ClockMeasured
-from testbed.runner.clockwork import fit
 from testbed.runner.doctor.findings import Said, Value, Verdict
+from testbed.runner.recording.clockwork import fit
 
 
 def clock_quality(

@@ -6,9 +6,9 @@ from pathlib import Path
 from testbed.errors import JournalError, LabError
 from testbed.runner.doctor.findings import Finding, Said, Value, Verdict, trouble
 from testbed.runner.doctor.ward import Ward
-from testbed.runner.holding import beating
-from testbed.runner.journal import JournalStore, open_store
-from testbed.runner.leases import Lease, holder_of
+from testbed.runner.journal.holding import beating
+from testbed.runner.journal.leases import Lease, holder_of
+from testbed.runner.journal.store import JournalStore, open_store
 
 NAME = "doctor"  # the holder's name while the lab is examined
 _JOURNAL_S = 40.0

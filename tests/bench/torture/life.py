@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.clock import SystemClock
-from testbed.runner.journal import open_store
+from testbed.runner.journal.store import open_store
 from tests.bench.torture.hands import Hands, Over, Start
 from tests.bench.torture.judge import ORPHAN, WRONG, Label, Verdict, judge
 from tests.bench.torture.moments import FULL

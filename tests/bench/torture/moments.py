@@ -22,10 +22,10 @@ from typing import Any, NoReturn
 # replaced in each of them.
 ROUTER = "testbed.drivers.router_ssh"
 WRAPPED = {
-    "testbed.runner.journal:JournalStore.insert": "journal",
-    "testbed.runner.leases:Lease.acquire": "lease.acquire",
-    "testbed.runner.leases:Lease.renew": "lease.renew",
-    "testbed.runner.leases:Lease.release": "lease.release",
+    "testbed.runner.journal.store:JournalStore.insert": "journal",
+    "testbed.runner.journal.leases:Lease.acquire": "lease.acquire",
+    "testbed.runner.journal.leases:Lease.renew": "lease.renew",
+    "testbed.runner.journal.leases:Lease.release": "lease.release",
     "testbed.runner.folder:make_folder": "folder.make",
     "testbed.runner.folder:write_inputs": "folder.inputs",
     "testbed.runner.folder:write_whole": "folder.whole",
@@ -34,7 +34,7 @@ WRAPPED = {
     "testbed.runner.folder:Export.rewrite": "export.rewrite",
     "testbed.runner.folder:Export.extend": "export.extend",
     "testbed.runner.campaign:close_campaign": "close",
-    "testbed.runner.capture:RollingCapture.recover": "capture.recover",
+    "testbed.runner.recording.capture:RollingCapture.recover": "capture.recover",
     "testbed.cli.packets:tabulate": "label.tables",
     "analysis.labelling:label_campaign": "label.captures",
     f"{ROUTER}:SshRouter.fetch": "fetch",

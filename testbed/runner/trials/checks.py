@@ -9,9 +9,9 @@ from testbed.model.inspection import PopupTeller
 from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, PowerAbove
 from testbed.model.types import Channel
-from testbed.runner.bench import Plug
-from testbed.runner.site import Site
-from testbed.runner.stimulus import perform_all
+from testbed.runner.trials.bench import Plug
+from testbed.runner.trials.site import Site
+from testbed.runner.trials.stimulus import perform_all
 
 Verdict = tuple[Outcome, str]
 _POLL_S = 0.25

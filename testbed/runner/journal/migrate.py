@@ -10,11 +10,18 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from testbed.errors import JournalError
-from testbed.runner.database import translated
-from testbed.runner.tables import REVISION, SCHEMA, events, meta, metadata, version
+from testbed.runner.journal.database import translated
+from testbed.runner.journal.tables import (
+    REVISION,
+    SCHEMA,
+    events,
+    meta,
+    metadata,
+    version,
+)
 
 _LOCK = 7_236_201  # of all databases, this number is ours in PostgreSQL's lock table
-_STEPS = str(Path(__file__).with_name("migrations"))
+_STEPS = str(Path(__file__).parents[1] / "migrations")
 _FIRST = "0001"  # the form of journals that bear no mark of alembic
 
 

@@ -24,8 +24,11 @@ from testbed.model.events import (
 from testbed.model.plan import PlannedTrial
 from testbed.model.protocols import Bracket, Lookout
 from testbed.model.types import Channel
-from testbed.runner.arbiter import LOOK, PHONE, STIMULUS, Priority
-from testbed.runner.checks import (
+from testbed.runner.fold import NO_LABEL
+from testbed.runner.pauses.suspenders import ROUTER, Need
+from testbed.runner.pauses.touched import EVERYBODY, needs_of
+from testbed.runner.trials.arbiter import LOOK, PHONE, STIMULUS, Priority
+from testbed.runner.trials.checks import (
     PrematureError,
     Verdict,
     check_of,
@@ -34,14 +37,11 @@ from testbed.runner.checks import (
     is_premature,
     looks_at_phone,
 )
-from testbed.runner.evidence import EvidenceKeeper
-from testbed.runner.fold import NO_LABEL
-from testbed.runner.replan import is_blind
-from testbed.runner.sessions import Sessions
-from testbed.runner.site import Site
-from testbed.runner.stimulus import PhonePlace, Stimulus, stimulus_for
-from testbed.runner.suspenders import ROUTER, Need
-from testbed.runner.touched import EVERYBODY, needs_of
+from testbed.runner.trials.evidence import EvidenceKeeper
+from testbed.runner.trials.replan import is_blind
+from testbed.runner.trials.sessions import Sessions
+from testbed.runner.trials.site import Site
+from testbed.runner.trials.stimulus import PhonePlace, Stimulus, stimulus_for
 
 _HEARD_LATE_S = 2.0  # bridges keep the time of the last packet roughly
 

@@ -8,8 +8,8 @@ from testbed.errors import JournalError
 from testbed.model.events import EvidenceKept
 from testbed.model.plan import PlannedTrial
 from testbed.model.steps import Step
-from testbed.runner.arbiter import PHONE
-from testbed.runner.site import Site
+from testbed.runner.trials.arbiter import PHONE
+from testbed.runner.trials.site import Site
 
 FOLDER = "evidence"
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from testbed.model.plan import Plan
 from testbed.model.protocols import Lively, Lookout
 from testbed.runner.folder import load_inputs
-from testbed.runner.site import Site
-from testbed.runner.touched import needs_of
-from testbed.runner.watches import (
+from testbed.runner.pauses.touched import needs_of
+from testbed.runner.pauses.watches import (
     AppWatch,
     ClockWatch,
     DeviceWatch,
@@ -20,6 +19,7 @@ from testbed.runner.watches import (
     VoiceWatch,
     Watch,
 )
+from testbed.runner.trials.site import Site
 
 
 def watches_of(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from testbed.clock import Clock
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.runner.fold import TOO_LATE, CampaignState
-from testbed.runner.triggers import iso_time
+from testbed.runner.schedules.triggers import iso_time
 
 TooLate = Callable[[PlannedTrial], str]
 

@@ -12,12 +12,12 @@ from typing import Protocol
 
 from testbed.clock import Clock
 from testbed.model.events import StartDecided
-from testbed.runner.alarm import Alarm
 from testbed.runner.fold import CampaignState, fold, left_to_do
 from testbed.runner.folder import campaign_name
-from testbed.runner.journal import Journal, JournalStore
-from testbed.runner.leases import Lease
-from testbed.runner.schedule import (
+from testbed.runner.journal.leases import Lease
+from testbed.runner.journal.store import Journal, JournalStore
+from testbed.runner.schedules.alarm import Alarm
+from testbed.runner.schedules.schedule import (
     Begun,
     Book,
     Decision,
@@ -25,8 +25,8 @@ from testbed.runner.schedule import (
     all_due,
     decide,
 )
-from testbed.runner.stop import Stop
-from testbed.runner.triggers import iso_time
+from testbed.runner.schedules.triggers import iso_time
+from testbed.runner.trials.stop import Stop
 
 RETRY_S = (1.0, 5.0, 15.0, 30.0, 60.0)  # before a campaign that failed is resumed
 MAX_TRIES = 10  # in a row, after which a campaign is left to people

@@ -13,8 +13,8 @@ from testbed.model.profile import Activity
 from testbed.model.protocols import Bracket, Phone, Voice
 from testbed.model.steps import Step
 from testbed.model.types import Channel, Network
-from testbed.runner.arbiter import PHONE, ROOM
-from testbed.runner.site import Site
+from testbed.runner.trials.arbiter import PHONE, ROOM
+from testbed.runner.trials.site import Site
 
 # What a phone remarks about a step that went another way than the profile describes.
 REMARKS = ("fallback", "interrupt")

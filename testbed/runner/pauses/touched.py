@@ -14,7 +14,7 @@ from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, DeviceProfile
 from testbed.model.types import Channel
 from testbed.runner.fold import Attempt, CampaignState, PauseFold
-from testbed.runner.suspenders import DISKS, ROUTER, Need, named
+from testbed.runner.pauses.suspenders import DISKS, ROUTER, Need, named
 
 EVERYBODY = DISKS | {ROUTER, ("internet", ""), ("clock", "")}
 _PROVEN_OTHERWISE = frozenset({"router", "disk"})

@@ -13,9 +13,9 @@ from testbed.runner.fold import (
     changed_by,
     plan_of,
 )
-from testbed.runner.late import TooLate
-from testbed.runner.states import LOST, apply_outcome, unmet, unsure
-from testbed.runner.trial import Trials
+from testbed.runner.trials.late import TooLate
+from testbed.runner.trials.states import LOST, apply_outcome, unmet, unsure
+from testbed.runner.trials.trial import Trials
 
 Prepare = Callable[[PlannedTrial, dict[str, str]], Sequence[PlannedTrial]]
 

@@ -20,12 +20,12 @@ from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.types import Channel, Network
 from testbed.model.unroll import reach
-from testbed.runner.bench import Plug
-from testbed.runner.checks import within_bounds
 from testbed.runner.fold import fold, plan_of
-from testbed.runner.records import plan_text
-from testbed.runner.site import Site
-from testbed.runner.states import is_sure, other_than, unmet
+from testbed.runner.journal.records import plan_text
+from testbed.runner.trials.bench import Plug
+from testbed.runner.trials.checks import within_bounds
+from testbed.runner.trials.site import Site
+from testbed.runner.trials.states import is_sure, other_than, unmet
 
 Step = tuple[str, Channel, Network | None]
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from testbed.errors import LabError
 from testbed.model.events import ClockMeasured
-from testbed.runner.clocktube import FASTEST, Bounds, Floats, Tube, tube_of
+from testbed.runner.recording.clocktube import FASTEST, Bounds, Floats, Tube, tube_of
 
 FLOOR_NS = 500_000  # stamps of tools, kernel and SSH helper are not better than this
 PACKET_NS = 20_000_000  # a beacon on its way for longer is no witness (guess)

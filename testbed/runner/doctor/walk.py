@@ -13,7 +13,7 @@ from testbed.model.inspection import PhoneInspector, Sighting
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Phone
 from testbed.model.steps import Selector, Step
-from testbed.runner.stimulus import split_steps
+from testbed.runner.trials.stimulus import split_steps
 
 PATIENCE_S = 4.0  # how long a screen may take to show what is looked for
 POINT = "at"  # the rung that is a bare point

@@ -26,7 +26,7 @@ from testbed.model.events import (
     EvidenceKept,
     StimulusReturned,
 )
-from testbed.runner.database import (
+from testbed.runner.journal.database import (
     is_gone,
     make_engine,
     make_reading_engine,
@@ -34,9 +34,9 @@ from testbed.runner.database import (
     wait_for_disk,
     without_password,
 )
-from testbed.runner.migrate import bring_up_to_date, look_through
-from testbed.runner.records import event_from, event_text, kind_of
-from testbed.runner.tables import events, leases
+from testbed.runner.journal.migrate import bring_up_to_date, look_through
+from testbed.runner.journal.records import event_from, event_text, kind_of
+from testbed.runner.journal.tables import events, leases
 
 # How long a server that went away is waited for: below the lease of a capture, so that
 # what is recorded on the router goes on meanwhile.

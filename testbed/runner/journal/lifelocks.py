@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from testbed.errors import JournalError
-from testbed.runner.database import is_gone, translated
-from testbed.runner.journal import JournalStore
+from testbed.runner.journal.database import is_gone, translated
+from testbed.runner.journal.store import JournalStore
 
 
 class LifeLock(Protocol):

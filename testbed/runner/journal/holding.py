@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from testbed.clock import Clock
 from testbed.errors import JournalError, LabError
-from testbed.runner.journal import JournalStore
-from testbed.runner.leases import Lease, holder_of
-from testbed.runner.tables import leases
+from testbed.runner.journal.leases import Lease, holder_of
+from testbed.runner.journal.store import JournalStore
+from testbed.runner.journal.tables import leases
 
 _BEAT_S = 5.0
 _CAMPAIGN = re.compile(r"-\d{8}T\d{6}\.\d{3}Z$")  # its name ends with when it began

@@ -19,9 +19,9 @@ from sqlalchemy.exc import IntegrityError
 
 from testbed.clock import Clock
 from testbed.errors import JournalError, LabError
-from testbed.runner.journal import JournalStore
-from testbed.runner.lifelocks import life_lock
-from testbed.runner.tables import leases
+from testbed.runner.journal.lifelocks import life_lock
+from testbed.runner.journal.store import JournalStore
+from testbed.runner.journal.tables import leases
 
 TTL_S = 60.0
 

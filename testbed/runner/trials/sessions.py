@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from testbed.clock import Clock, utc_day
 from testbed.model.events import SessionEnded, SessionStarted
-from testbed.runner.journal import Journal
+from testbed.runner.journal.store import Journal
 
 DAY_ENDED = "the calendar day ended"  # why a session ended and its run goes on
 

@@ -13,8 +13,8 @@ from testbed.clock import Clock
 from testbed.errors import DriverError, LabError
 from testbed.model.events import Cleared, Event, Suspended
 from testbed.model.lab import Limits
-from testbed.runner.stop import Stop
-from testbed.runner.watches import Watch
+from testbed.runner.pauses.watches import Watch
+from testbed.runner.trials.stop import Stop
 
 Need = tuple[str, str]  # condition and target
 ROUTER: Need = ("router", "")

@@ -1,0 +1,1 @@
+"""The append-only record of all facts, its database, and who may write it."""

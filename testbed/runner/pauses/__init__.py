@@ -1,0 +1,1 @@
+"""What makes a campaign wait, and what of it is done again."""

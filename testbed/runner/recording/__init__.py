@@ -1,0 +1,1 @@
+"""The rolling capture beside the trials, what it proves, and its clock."""

@@ -1,0 +1,1 @@
+"""When campaigns are due, and who runs them then."""

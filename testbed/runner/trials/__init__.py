@@ -1,0 +1,1 @@
+"""One trial after the other, or side by side: from rest to rest."""
