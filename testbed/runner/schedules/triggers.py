@@ -51,7 +51,7 @@ class Trigger:
             return {"cron": self.cron}
         found = {"at": iso_time(self.at_ns or 0)}
         if self.every_s is not None:
-            found["every"] = f"{self.every_s:g} s"
+            found["every"] = f"{self.every_s} s"
         return found
 
     def sentence(self) -> str:
