@@ -178,6 +178,36 @@ def test_controllers_that_come_at_once_take_the_steps_once(
     assert differences(engine) == []
 
 
+@pytest.mark.parametrize("is_old", [False, True], ids=["new", "old"])
+@pytest.mark.parametrize("n", range(1, 6))
+def test_a_look_finds_what_another_controller_made_in_the_middle_of_it(
+    journal_at, request, engine, monkeypatch, is_old, n
+):
+    if is_old:
+        request.getfixturevalue("old")
+    left, statements = [n], []
+
+    def come_between(*execution):
+        statements.append(execution[2])
+        left[0] -= 1
+        if left[0] == 0:
+            open_store(journal_at, VirtualClock()).close()
+
+    look = migrate._revision
+
+    def looked(connection):
+        # only at the first look: from then on the others are held off
+        monkeypatch.setattr(migrate, "_revision", look)
+        sa.event.listen(connection, "before_cursor_execute", come_between)
+        return look(connection)
+
+    monkeypatch.setattr(migrate, "_revision", looked)
+    open_store(journal_at, VirtualClock()).close()
+    assert statements
+    assert differences(engine) == []
+    assert schema_of(engine) == str(SCHEMA)
+
+
 def test_a_step_that_fails_leaves_the_journal_as_it_was(journal_at, old, monkeypatch):
     def fail(*_):
         raise JournalError("the power went")
