@@ -181,6 +181,35 @@ def test_a_wrong_suspicion_suspends_nothing(lab):
     assert lab.facts == []
 
 
+def test_a_suspicion_ends_when_the_router_goes_that_was_to_tell(lab):
+    router = lab.watch((9.0, 1000.0), condition="router")
+    disk = lab.watch((7.0, 1000.0), condition="disk", target="router")
+    disk.through, router.raises = ROUTER, True
+    lab.clock.sleep(8)
+    lab.pauses.tend("others")
+    lab.pauses.tend("router")
+    lab.clock.sleep(1)  # one bad look at the disk; from now on nobody tells of it
+    disk.raises = True
+    needs = [("disk", "router"), ROUTER]
+    assert lab.pauses.suspect(needs).startswith("router: ")
+    assert lab.clock.monotonic_s() < 60
+    assert lab.pauses.bad([("disk", "router")]) == ""
+
+
+def test_a_router_that_goes_between_two_looks_through_it_is_found_out(lab):
+    router = lab.watch((9.5, 1000.0), condition="router")
+    disk = lab.watch((7.0, 1000.0), condition="disk", target="router")
+    disk.through, router.raises = ROUTER, True
+
+    def asked(look=disk.look):
+        disk.raises = lab.clock.monotonic_s() >= 9.5
+        return look()
+
+    disk.look = asked
+    lab.clock.sleep(9)
+    assert lab.pauses.suspect([("disk", "router"), ROUTER]).startswith("router: ")
+
+
 def test_what_an_earlier_run_left_bad_is_looked_at_before_it_counts_as_good(lab):
     left = Suspended(condition="phone", target="", detail="it was away")
     lab.pauses.watch([Scripted(lab.clock)], [left])

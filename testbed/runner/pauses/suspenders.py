@@ -88,21 +88,25 @@ class Suspender:
             if not self.is_bad:
                 self._good_ns = max(self._good_ns, at_ns)
 
-    def look(self) -> None:
-        """Look once; raises LabError when it was bad for too long."""
+    def look(self) -> bool:
+        """Look once; say whether that told anything.
+
+        Raises LabError when it was bad for too long.
+        """
         with self._turn:
             began_ns, began_s = self._clock.now_ns(), self._clock.monotonic_s()
             try:
                 why = self.watch.look()
             except DriverError as exc:
                 if self.watch.through is not None:
-                    return  # what was asked has a condition of its own
+                    return False  # what was asked has a condition of its own
                 why = str(exc)
             self._looked_s = self._clock.monotonic_s()
             if why:
                 self._note_bad(why, began_s, self._looked_s)
             else:
                 self._note_good(began_ns, self._looked_s)
+            return True
 
     def _note_bad(self, why: str, began_s: float, now_s: float) -> None:
         self._n_bad += 1
@@ -197,7 +201,7 @@ class Suspenders:
         for one in tuple(self._all.values()):
             if group not in ("", one.group):
                 continue
-            through = self._all.get(one.watch.through) if one.watch.through else None
+            through = self._through(one)
             if one.is_due() and not (through is not None and through.is_bad):
                 one.look()
 
@@ -223,14 +227,17 @@ class Suspenders:
     def suspect(self, needs: Iterable[Need]) -> str:
         """Look until it is clear whether any of these is bad; return why, or ''.
 
-        Raises StoppedError when a stop was requested.
+        What is asked through something else comes after it: nobody can say how it is
+        while that is bad. Raises StoppedError when a stop was requested.
         """
-        for one in self._of(needs):
-            one.look()
-            while one.is_doubtful:
-                self._stop.sleep(self._clock, _SOON_S)
-                one.look()
-        return self.bad(needs)
+        wanted = tuple(needs)
+        for one in sorted(self._of(wanted), key=lambda s: s.watch.through is not None):
+            through = self._through(one)
+            if through is not None and through.is_bad:
+                continue
+            if not self._settle(one) and through is not None:
+                self._settle(through)
+        return self.bad(wanted)
 
     def wait(self, needs: Iterable[Need]) -> bool:
         """Return when nothing of these is bad; say whether there was a wait.
@@ -247,6 +254,18 @@ class Suspenders:
             self._stop.sleep(self._clock, _SOON_S)
         self._stop.check()
         return waited
+
+    def _settle(self, one: Suspender) -> bool:
+        """Look until a condition is bad or good; say whether the looks could tell."""
+        told = one.look()
+        while told and one.is_doubtful:
+            self._stop.sleep(self._clock, _SOON_S)
+            told = one.look()
+        return told
+
+    def _through(self, one: Suspender) -> Suspender | None:
+        """Return the condition of what is asked in place of this one, if watched."""
+        return self._all.get(one.watch.through) if one.watch.through else None
 
     def _of(self, needs: Iterable[Need]) -> Sequence[Suspender]:
         return [self._all[need] for need in needs if need in self._all]
