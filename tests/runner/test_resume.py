@@ -130,6 +130,41 @@ def test_a_file_that_was_fetched_and_not_journalled_is_taken_over(rig, kit):
     assert len(labelled_attempts(other)) == len(labelled_attempts(lab))
 
 
+def test_a_file_that_is_here_under_another_name_is_not_copied_twice(rig, kit):
+    lab = rig()
+    stop_after(lab, "0003")
+    first = {f.name for c in lab.state().captures.values() for f in c.files}
+    assert first
+    lab.capture.n = 0  # the router forgot its numbers when it began anew
+    fetch = lab.capture.fetch
+
+    def copies_and_dies(file, target):
+        target.write_bytes((lab.capture.folder / file.name).read_bytes())
+        lab.world.killed = True
+        raise kit.Killed
+
+    lab.capture.fetch = copies_and_dies
+    with pytest.raises(kit.Killed):
+        lab.resume()
+    lab.capture.fetch = fetch
+    lab.resume()
+    files = [f for c in lab.state().captures.values() for f in c.files]
+    assert len({f.sha256 for f in files}) == len(files) > len(first)
+    assert {f.name for f in files} == {
+        p.name for p in (lab.folder / "small-1" / "raw").glob("*.pcapng")
+    }
+    state = lab.state()
+    assert all(state.outcome(t.trial) in LABELLED for t in state.plan.trials)
+
+
+def stop_after(lab, trial):
+    def stop(one):
+        if one.trial.trial == trial:
+            lab.stop.request()
+
+    lab.run(ended=stop)
+
+
 def test_a_disk_that_fills_up_stops_the_campaign_and_it_can_be_resumed(rig, kit):
     lab = rig()
 

@@ -350,7 +350,13 @@ class RollingCapture:
             self._beside.fail(LabError(why))
 
     def _name_for(self, file: CaptureFile) -> str:
-        """Return the file's name here: its own, or the next number if that is taken."""
+        """Return the file's name here: its own, or the next number if that is taken.
+
+        One that is here already, copied and not yet removed there, keeps its name.
+        """
+        for name, sha256 in self._sha256.items():
+            if sha256 == file.sha256:
+                return name
         if self._sha256.get(file.name, file.sha256) == file.sha256:
             return file.name
         numbers = [int(m[1]) for m in map(_NUMBER.search, self._sha256) if m]
