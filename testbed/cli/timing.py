@@ -26,6 +26,15 @@ def controller_clock(
     return SteadyClock(_skewed(SystemClock(wake)), like)
 
 
+def wall_clock() -> Clock:
+    """Return the time of this controller as it is now, steps and all.
+
+    For what other processes compare with theirs: a steady clock would keep the time of
+    its start. Raises ConfigError for a skew that cannot be read.
+    """
+    return _skewed(SystemClock())
+
+
 def _skewed(clock: Clock) -> Clock:
     text = os.environ.get(SKEW, "")
     if not text:
