@@ -147,3 +147,27 @@ def test_an_answer_from_before_does_not_pass_for_hearing(rig):
     said = examiner.findings[0].said
     assert said.verdict is Verdict.BAD
     assert said.measured["sentence"] == asked[1]
+
+
+def test_a_speaker_of_which_all_was_just_heard_is_not_said_to_hear(rig):
+    profile = load_profiles(ROOT / "devices")["echo_dot"]
+    one = rig()
+
+    class Phone:
+        def expect(self, interrupts):
+            pass
+
+        def perform(self, step):
+            pass
+
+        def see(self, selector, within_s):
+            return True
+
+    examiner = Examiner(one.clock)
+    ward = SimpleNamespace(examiner=examiner)
+    ask_speaker(ward, Phone(), one.bench.voice, profile)
+    said = examiner.findings[0].said
+    assert said.verdict is Verdict.WARNING
+    assert "just heard" in said.said
+    assert said.remedy
+    assert "voice play" not in one.world.acts

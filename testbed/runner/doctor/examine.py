@@ -14,8 +14,8 @@ from testbed.model.protocols import Voice
 from testbed.runner.doctor.drift import locked_app, locked_phone
 from testbed.runner.doctor.files import Files, look_at_files
 from testbed.runner.doctor.findings import PARTS, Examination, Examiner, Finding
-from testbed.runner.doctor.here import look_at_disk, open_journal, take_lab
-from testbed.runner.doctor.phone import PhoneSeen, look_at_phone
+from testbed.runner.doctor.here import NO_JOURNAL, look_at_disk, open_journal, take_lab
+from testbed.runner.doctor.phone import PhoneSeen, look_at_phone, on_phone
 from testbed.runner.doctor.plugs import look_at_plugs
 from testbed.runner.doctor.router import look_at_router
 from testbed.runner.doctor.voice import listen, look_at_voice
@@ -94,9 +94,16 @@ def lock_of(examined: Examined, clock: Clock, before: AppLock | None = None) -> 
 
     before  keeps its entries of devices that were not looked at
 
-    Raises LabError when the phone was not seen, or an app lacks something.
+    Raises LabError when the phone was not seen, a look at it may still touch what
+    others saw, or an app lacks something.
     """
     seen = examined.phone
+    late = [f.name for f in examined.examination.findings if f.late and on_phone(f)]
+    if late:
+        raise LabError(
+            f"no app lock was made: {', '.join(late)} did not end in time, so the "
+            "screens that came after it are not to be trusted; try again"
+        )
     if seen.facts is None or not seen.walks:
         raise LabError("no app lock was made: the phone was not seen")
     lame = [d for d, w in seen.walks.items() if w.missing or w.trouble]
@@ -153,14 +160,15 @@ def _concerned(files: Files) -> Mapping[str, DeviceProfile]:
 
 
 def _look_at_lab(ward: Ward) -> PhoneSeen:
+    wants = ward.examiner.wants
+    if not any(wants(part) for part in ("here", *_INSTRUMENTS)):
+        return PhoneSeen()
     look_at_disk(ward)
     store = open_journal(ward)
-    if store is not None:
-        _, held = take_lab(ward, store)
-        if held:
-            _skip_all(ward.examiner, _INSTRUMENTS, held)
-            return PhoneSeen()
-    wants = ward.examiner.wants
+    taken = take_lab(ward, store) if store is not None else NO_JOURNAL
+    if taken:
+        _skip_all(ward.examiner, _INSTRUMENTS, taken)
+        return PhoneSeen()
     with ThreadPoolExecutor(4, thread_name_prefix="doctor") as pool:
         voice = pool.submit(_voice, ward) if wants("voice") else _nothing()
         others: list[Future[None]] = []
@@ -183,7 +191,8 @@ def _voice(ward: Ward) -> Voice | None:
         ward.examiner.skip("voice.loopback", "the loudspeaker does not speak")
     else:
         listen(ward, voice, TESTING)
-    return voice
+    # What is late may still speak, and would be heard in place of the questions.
+    return voice if not ward.examiner.is_late("voice") else None
 
 
 def _nothing() -> "Future[Voice | None]":

@@ -11,6 +11,8 @@ from typing import TypeVar
 from testbed.clock import Clock
 from testbed.errors import ConfigError, DriverError, TestbedError
 
+# Where one of these is bad, nobody can tell whether a campaign uses the instruments.
+STOPPING = ("here.journal", "here.writable", "here.held")
 SCHEMA = 1  # of `Examination.plain`
 # in the order of the report
 PARTS = ("files", "here", "router", "clock", "phone", "plugs", "voice")
@@ -42,12 +44,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check of one target ('' where there is only one), and how long it took."""
+    """One check of one target ('' where there is only one), and how long it took.
+
+    late  whether the look was not over in time, and may still go on
+    """
 
     check: str
     target: str
     said: Said
     took_s: float = 0.0
+    late: bool = False
 
     @property
     def part(self) -> str:
@@ -148,6 +154,15 @@ class Examiner:
             found = list(self._findings)
         return tuple(sorted(found, key=lambda f: PARTS.index(f.part)))
 
+    def is_late(self, *checks: str) -> bool:
+        """Say whether a look of these (parts or checks) did not end in time.
+
+        It may still go on: nobody else should use its instrument.
+        """
+        with self._turn:
+            late = [f for f in self._findings if f.late]
+        return any({f.part, f.check} & set(checks) for f in late)
+
     def wants(self, part: str) -> bool:
         """Say whether a part of the lab is to be looked at."""
         return part in self._only
@@ -164,20 +179,22 @@ class Examiner:
 
         What the look raises on purpose is its verdict: bad, with the remedy. A look
         that is not over in time is bad, too, and its thread is left to its own
-        deadlines.
+        deadlines; `is_late` tells.
         """
+        late = False
         start_s = self.clock.monotonic_s()
         pool = ThreadPoolExecutor(1, thread_name_prefix=check)
         try:
             said, got = pool.submit(act).result(deadline_s)
         except LateError:
-            said, got = _late(deadline_s), None
+            said, got, late = _late(deadline_s), None, True
         except TestbedError as exc:
             said, got = trouble(exc), None
         finally:
             pool.shutdown(wait=False)
         took_s = self.clock.monotonic_s() - start_s
-        self.note(Finding(check=check, target=target, said=said, took_s=took_s))
+        found = Finding(check=check, target=target, said=said, took_s=took_s, late=late)
+        self.note(found)
         return got
 
     def say(
@@ -202,8 +219,12 @@ class Examiner:
         self.note(Finding(check=check, target=target, said=said))
 
     def note(self, finding: Finding) -> None:
-        """Keep a finding, unless its part is not wanted."""
-        if not self.wants(finding.part):
+        """Keep a finding, unless its part is not wanted.
+
+        What keeps all instruments from being looked at is kept always.
+        """
+        stops = finding.check in STOPPING and finding.said.verdict is Verdict.BAD
+        if not (self.wants(finding.part) or stops):
             return
         with self._turn:
             self._findings.append(finding)

@@ -11,6 +11,7 @@ from testbed.runner.journal.leases import Lease, holder_of
 from testbed.runner.journal.store import JournalStore, open_store
 
 NAME = "doctor"  # the holder's name while the lab is examined
+NO_JOURNAL = "the journal does not say whether a campaign uses it"
 _JOURNAL_S = 40.0
 _SLOW_COMMIT_S = 0.25  # each trial waits for some ten commits
 
@@ -28,8 +29,8 @@ def open_journal(ward: Ward) -> JournalStore | None:
     return ward.examiner.look("here.journal", act, deadline_s=_JOURNAL_S)
 
 
-def take_lab(ward: Ward, store: JournalStore) -> tuple[Lease | None, str]:
-    """Take the lab for as long as it is looked at; return why not, if not.
+def take_lab(ward: Ward, store: JournalStore) -> str:
+    """Take the lab for as long as it is looked at; return why not, '' when it is ours.
 
     The lease is a row that is written and removed again: it shows that the journal
     can be written, and how long a commit takes.
@@ -48,10 +49,10 @@ def take_lab(ward: Ward, store: JournalStore) -> tuple[Lease | None, str]:
             remedy="wait until that one is done, or end it",
         )
         _note(ward, "here.held", said)
-        return None, str(exc).partition(";")[0]
+        return str(exc).partition(";")[0]
     except JournalError as exc:
         _note(ward, "here.writable", trouble(exc))
-        return None, ""  # a journal that is bad says nothing about who has the lab
+        return NO_JOURNAL
     took_s = ward.clock.monotonic_s() - start_s
     ward.closing.callback(lease.release)
     ward.closing.enter_context(beating(lease))
@@ -64,7 +65,7 @@ def take_lab(ward: Ward, store: JournalStore) -> tuple[Lease | None, str]:
     )
     _note(ward, "here.writable", said)
     _note(ward, "here.held", Said(said="nobody holds the lab"))
-    return lease, ""
+    return ""
 
 
 def look_at_disk(ward: Ward) -> None:

@@ -18,6 +18,8 @@ from testbed.runner.doctor.ward import Ward
 _OPEN_S = 40.0
 _ASK_S = 20.0
 _WALK_S = 45.0
+_HEARD = "voice.heard"  # it looks into an app, too
+_GOES_ON = "an earlier look at the phone was not over in time and may still touch it"
 _REMAKE = "`testbed doctor --lock` accepts what is there now"
 
 
@@ -51,13 +53,23 @@ def look_at_phone(ward: Ward, voice: Callable[[], Voice | None]) -> PhoneSeen:
     if examiner.wants("phone"):
         _look_at_screen(ward, phone, seen)
     order = sorted(devices, key=lambda d: _speaks(ward.profiles[d]))
-    for number, device in enumerate(order):
+    lost = _GOES_ON if _is_late(ward) else ""
+    for device in order:
+        if lost:
+            _skip(ward, device, lost)
+            continue
         _look_at_device(ward, phone, device, seen, voice)
-        if not _still_there(ward, phone, device):
-            for other in order[number + 1 :]:
-                _skip(ward, other, "the phone was lost meanwhile")
-            break
+        lost = _lost(ward, phone, device)
     return seen
+
+
+def on_phone(finding: Finding) -> bool:
+    """Say whether a look uses the phone."""
+    return finding.part == "phone" or finding.check == _HEARD
+
+
+def _is_late(ward: Ward) -> bool:
+    return ward.examiner.is_late("phone", _HEARD)
 
 
 def _matters(ward: Ward, profile: DeviceProfile) -> bool:
@@ -84,23 +96,28 @@ def _opened(ward: Ward) -> tuple[Said, Phone]:
     return Said(said=f"{at.serial} answers", measured=measured), phone
 
 
-def _still_there(ward: Ward, phone: Phone, device: str) -> bool:
-    """Ask the phone once more after a device on which something was bad."""
+def _lost(ward: Ward, phone: Phone, device: str) -> str:
+    """Return why the next device cannot be looked at, or ''.
+
+    The phone is asked once more after a device on which something was bad.
+    """
+    if _is_late(ward):
+        return _GOES_ON
     last = [f for f in ward.examiner.findings if f.part == "phone"][-1:]
     if not last or last[0].said.verdict is not Verdict.BAD:
-        return True
+        return ""
     try:
         app_state(phone, _package(ward.profiles[device]))
     except DriverError:
-        return False
-    return True
+        return "the phone was lost meanwhile"
+    return ""
 
 
 def _skip(ward: Ward, device: str, why: str) -> None:
     for check in ("phone.app", "phone.selectors"):
         ward.examiner.skip(check, why, device)
     if _speaks(ward.profiles[device]):
-        ward.examiner.skip("voice.heard", why, device)
+        ward.examiner.skip(_HEARD, why, device)
 
 
 def _look_at_screen(ward: Ward, phone: Phone, seen: PhoneSeen) -> None:
@@ -196,7 +213,7 @@ def _look_at_device(
     if examiner.wants("phone"):
         got = examiner.look("phone.app", state, deadline_s=_ASK_S, target=device)
         if got is None or not got.installed:
-            _skip_walk(ward, profile)
+            _skip_walk(ward, profile, "its app is not there")
             return
         seen.apps[device] = got
 
@@ -208,18 +225,30 @@ def _look_at_device(
         if walked is not None:
             seen.walks[device] = walked
     if examiner.wants("voice") and _speaks(profile):
-        speaker = voice()
-        if speaker is None:
-            examiner.skip("voice.heard", "the loudspeaker does not speak", device)
-        else:
-            ask_speaker(ward, phone, speaker, profile)
+        _ask(ward, phone, profile, voice)
 
 
-def _skip_walk(ward: Ward, profile: DeviceProfile) -> None:
-    why = "its app is not there"
+def _ask(
+    ward: Ward,
+    phone: Phone,
+    profile: DeviceProfile,
+    voice: Callable[[], Voice | None],
+) -> None:
+    """Speak to a device, where both loudspeaker and phone are free for it."""
+    speaker = voice()
+    if _is_late(ward):
+        ward.examiner.skip(_HEARD, _GOES_ON, profile.device)
+    elif speaker is None:
+        ward.examiner.skip(_HEARD, "the loudspeaker does not speak", profile.device)
+    else:
+        ask_speaker(ward, phone, speaker, profile)
+
+
+def _skip_walk(ward: Ward, profile: DeviceProfile, why: str) -> None:
+    why = _GOES_ON if _is_late(ward) else why
     ward.examiner.skip("phone.selectors", why, profile.device)
     if _speaks(profile):
-        ward.examiner.skip("voice.heard", why, profile.device)
+        ward.examiner.skip(_HEARD, why, profile.device)
 
 
 def _build(got: AppState, profile: DeviceProfile, locked: LockedApp | None) -> Said:

@@ -72,7 +72,7 @@ def _look_at_offers(ward: Ward, router: CapturePoint) -> bool:
         return False
     for check, said in _offers(ward, facts):
         examiner.note(Finding(check=check, target="", said=said))
-    return not facts.shortcoming
+    return not (facts.shortcoming or _at_work(facts.orphans))
 
 
 def _offers(ward: Ward, facts: RouterFacts) -> Iterator[tuple[str, Said]]:
@@ -111,6 +111,8 @@ def _offers(ward: Ward, facts: RouterFacts) -> Iterator[tuple[str, Said]]:
     if facts.shortcoming and all(good for good, _ in holds.values()):
         said = Said(said=reason, verdict=Verdict.BAD, remedy=remedy)
         yield "router.busy", said
+    elif at_work := _at_work(facts.orphans):
+        yield "router.busy", _busy(at_work)
 
 
 def _space(ward: Ward, at: RouterAt, free_mb: int) -> dict[str, Value]:
@@ -140,9 +142,29 @@ def _roomy(check: str, said: str, measured: dict[str, Value]) -> Said:
     return Said(said=said, measured=measured)
 
 
-def _orphans(found: Sequence[str]) -> Said:
+def _at_work(found: Sequence[str]) -> list[str]:
+    """Return the captures of this lab that run just now, but for one of our own."""
+    return [one for one in _of_others(found) if ": processes" in one]
+
+
+def _of_others(found: Sequence[str]) -> list[str]:
     # What an examination left that was killed goes with this one.
-    orphans = [one for one in found if not one.startswith(f"{CAPTURE}:")]
+    return [one for one in found if not one.startswith(f"{CAPTURE}:")]
+
+
+def _busy(at_work: Sequence[str]) -> Said:
+    """Tell of a capture whose campaign this journal may not know."""
+    return Said(
+        said=f"a capture of this lab runs there: {'; '.join(at_work)}",
+        verdict=Verdict.BAD,
+        measured={"at_work": list(at_work)},
+        remedy="is a campaign under way with another --out or journal? Wait for it; "
+        "one that was killed is ended by `testbed resume`, or by itself",
+    )
+
+
+def _orphans(found: Sequence[str]) -> Said:
+    orphans = _of_others(found)
     if not orphans:
         return Said(said="nothing is left of earlier campaigns")
     return Said(
@@ -199,7 +221,7 @@ def _captured(
         got = _fetched(router, campaign)
     except BaseException:
         with contextlib.suppress(DriverError):
-            router.reap()
+            _end_ours(router)
         raise
     finally:
         if isinstance(router, RouterInspector):
@@ -207,6 +229,16 @@ def _captured(
                 router.discard_capture()
     seen += [(sent_ns, at_ns) for at_ns, sent_ns in got.values()]
     return _verdict(n_sent, sorted(got), end)
+
+
+def _end_ours(router: CapturePoint) -> None:
+    """End the capture that went wrong; that ends all of this lab, so only ours may be.
+
+    Beside one of somebody else ours is left to its lease. Raises DriverError.
+    """
+    if isinstance(router, RouterInspector) and _at_work(router.describe().orphans):
+        return
+    router.reap()
 
 
 def _record(
