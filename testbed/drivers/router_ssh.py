@@ -186,7 +186,7 @@ class SshRouter:
         self._supervisor.discard("remove the capture")
 
     def clock_offset(self) -> ClockSample:
-        """Measure the offset of its clock by the shortest of many round trips."""
+        """Measure the offset of its clock by what many round trips have in common."""
         return self._helper.sample()
 
     def free_b(self) -> int:

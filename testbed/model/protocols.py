@@ -181,7 +181,7 @@ class CapturePoint(Protocol):
         """End what an earlier controller left behind; return what was ended."""
 
     def clock_offset(self) -> ClockSample:
-        """Measure the offset of its clock, by the shortest round trip of many."""
+        """Measure the offset of its clock, by what many round trips have in common."""
 
     def close(self) -> None:
         """Leave; a running capture goes on until its lease ends."""
