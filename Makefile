@@ -12,7 +12,7 @@ demo: setup ## a real campaign in the virtual lab, then its report
 	@./demo.sh
 
 test: setup ## all tests, the live virtual lab among them
-	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile
+	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff, formatting, types, floors
 	@.venv/bin/ruff check .

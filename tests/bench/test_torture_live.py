@@ -1,7 +1,5 @@
 import pytest
 
-from testbed.errors import LabError
-from testbed.virtual.live import permission
 from tests.bench.torture.life import Kill, judged, live_through
 from tests.bench.torture.scenes import live_scene
 
@@ -20,10 +18,6 @@ LIVE_KILLS = ("journal:after:14", "fetch.copy:after:1", "fetch.remove:before:1")
 
 @pytest.mark.live
 def test_kills_in_the_live_lab_leave_nothing_on_the_router(tmp_path):
-    try:
-        permission.check()
-    except LabError as exc:
-        pytest.skip(str(exc))
     with live_scene(tmp_path) as scene:
         scene.scenario = LIVE_SCENARIO
         place = scene.place(SEED)

@@ -1,14 +1,20 @@
-"""`schedule`, `serve` and `status` as processes, on the fast lab."""
+"""`schedule`, `serve` and `status` on the fast lab.
+
+What a signal ends is a process; all else is the command line in this one, since to
+start a process takes longer than most of what is tested.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from testbed import cli
 from testbed.clock import SystemClock, wait_until
 from testbed.model.events import LABELLED
 from testbed.runner.fold import fold, plan_of
@@ -28,25 +34,50 @@ idle: 1 s
 """
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a command has printed, and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Desk:
     """A folder with a journal, and the commands of a user."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, monkeypatch, capsys):
         self.folder = folder
         self.out = folder / "out"
-        (folder / "often.yaml").write_text(SCENARIO)
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        monkeypatch.chdir(ROOT)
+        self.write(SCENARIO)
 
-    def words(self, *words):
-        return [sys.executable, "-m", "testbed", *map(str, words), "--out", self.out]
+    def write(self, scenario):
+        (self.folder / "often.yaml").write_text(scenario)
+
+    def add(self):
+        added = self.say(
+            "schedule", "add", self.folder / "often.yaml", "--at", "now", "--fast"
+        )
+        assert added.returncode == 0, added.stderr
 
     def say(self, *words):
-        return subprocess.run(
-            self.words(*words), cwd=ROOT, capture_output=True, text=True, timeout=120
-        )
+        line = ["testbed", *map(str, words), "--out", str(self.out)]
+        self._monkeypatch.setattr(sys, "argv", line)
+        try:
+            cli.main()
+        except SystemExit as exc:
+            code = exc.code or 0
+        else:
+            code = 0
+        printed = self._capsys.readouterr()
+        return Said(int(code), printed.out, printed.err)
 
     def serve(self, *words):
         return subprocess.Popen(
-            self.words("serve", *words),
+            [sys.executable, "-m", "testbed", "serve", *words, "--out", self.out],
             cwd=ROOT,
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -66,8 +97,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path):
-    return Desk(tmp_path)
+def desk(tmp_path, monkeypatch, capsys):
+    return Desk(tmp_path, monkeypatch, capsys)
 
 
 def children_of(pid):
@@ -76,10 +107,7 @@ def children_of(pid):
 
 
 def test_a_server_killed_with_its_campaign_is_followed_and_nothing_is_lost(desk):
-    added = desk.say(
-        "schedule", "add", desk.folder / "often.yaml", "--at", "now", "--fast"
-    )
-    assert added.returncode == 0, added.stderr
+    desk.add()
     first = desk.serve()
     began = wait_until(
         lambda: len(desk.state().attempts) > 10,
@@ -103,15 +131,19 @@ def test_a_server_killed_with_its_campaign_is_followed_and_nothing_is_lost(desk)
 
 
 def test_ctrl_c_stops_server_and_campaign_at_a_safe_point(desk):
-    desk.say("schedule", "add", desk.folder / "often.yaml", "--at", "now", "--fast")
+    desk.write(SCENARIO.replace("repeats: 40", "repeats: 400"))  # never all of them
+    desk.add()
     server = desk.serve()
-    assert wait_until(
+    began = wait_until(
         lambda: len(desk.state().attempts) > 3, clock=SystemClock(), deadline_s=90
     )
     server.send_signal(signal.SIGINT)
     assert server.wait(60) == 0
+    assert began
     state = desk.state()
-    assert state.closed is not None or not state.open_attempts()
+    assert state.closed is None
+    assert len(state.attempts) < len(plan_of(state).trials)
+    assert not state.open_attempts()
 
 
 def test_schedules_are_listed_and_removed(desk):
@@ -145,7 +177,7 @@ def test_what_cannot_be_is_told_in_one_sentence(desk, words, told):
 
 
 def test_a_scenario_with_faults_is_refused_when_it_is_added(desk):
-    (desk.folder / "often.yaml").write_text(SCENARIO.replace("koogeek", "kogeek"))
+    desk.write(SCENARIO.replace("koogeek", "kogeek"))
     done = desk.say("schedule", "add", desk.folder / "often.yaml", "--at", "now")
     assert done.returncode == 2
     assert "did you mean 'koogeek_plug'?" in done.stderr
@@ -171,9 +203,10 @@ def test_an_imported_campaign_has_a_status_and_nothing_to_resume(desk):
 
 
 def test_what_a_journal_holds_is_shown_without_a_file_beside_it(desk):
+    desk.write(SCENARIO.replace("repeats: 40", "repeats: 4"))
     desk.say("run", desk.folder / "often.yaml", "--fast", "--depth", "activities")
     before = sorted(p.name for p in desk.out.iterdir())
-    assert "closed, 80 of 80 trials" in desk.say("status", "--watch").stdout
+    assert "closed, 8 of 8 trials" in desk.say("status", "--watch").stdout
     assert sorted(p.name for p in desk.out.iterdir()) == before
     (folder,) = desk.out.glob("often-*")
     again = desk.say("resume", folder)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from testbed.errors import LabError
 from testbed.model.lab import Lab
 from testbed.model.load import load_lab
-from testbed.virtual.live import enter, permission
+from testbed.virtual.live import enter
 from testbed.virtual.live import lab as live
 from testbed.virtual.live.lab import LabHandle
 
@@ -115,14 +114,6 @@ class Inside:
         return (self.handle.state / "log").read_text()
 
 
-def need_lab() -> None:
-    """Skip the test, with the reason, where the kernel permits no lab."""
-    try:
-        permission.check()
-    except LabError as exc:
-        pytest.skip(str(exc))
-
-
 def named(name: str, **virtual: object) -> Lab:
     """Return the shipped lab under another name, with other virtual settings."""
     lab = load_lab(LAB_FILE)
@@ -135,7 +126,6 @@ def named(name: str, **virtual: object) -> Lab:
 @pytest.fixture(scope="session")
 def live_lab() -> Iterator[Inside]:
     """Bring the shipped lab up, once for all tests of the session."""
-    need_lab()
     lab = named(f"test_{os.getpid()}")
     with live.borrowed(lab, LAB_FILE) as handle:
         yield Inside(handle)
@@ -159,7 +149,6 @@ def make_lab_for_module():
 @contextlib.contextmanager
 def maker():
     """Give a maker of labs; take them down in the end."""
-    need_lab()
     made: list[Lab] = []
 
     def make(name: str, **virtual: object) -> Inside:

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.timeout(450)
 def test_a_week_of_two_users_survives_a_kill_of_server_and_campaign(tmp_path):
     runtime = tmp_path / "run"
     runtime.mkdir(mode=0o700)

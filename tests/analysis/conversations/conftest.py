@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass, fields, make_dataclass
 from pathlib import Path
@@ -130,8 +129,6 @@ def in_order_of_appearance(stream):
 
 @pytest.fixture(scope="session")
 def tshark():
-    if shutil.which("tshark") is None:
-        pytest.skip("tshark is not installed")
     return ask_tshark
 
 

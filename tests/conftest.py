@@ -1,0 +1,32 @@
+"""The rules of suite.py, applied; and one look whether labs can run here."""
+
+import pytest
+
+from testbed.virtual.live import permission
+from tests import suite
+
+
+def pytest_collection_modifyitems(items):
+    items[:] = [items[k] for k in suite.in_order([item.path.name for item in items])]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and call.excinfo.errisinstance(pytest.skip.Exception):
+        reason = str(call.excinfo.value)
+        if not suite.may_be_skipped(reason):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}: skipped, but must not be: {reason}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def namespaces():
+    permission.check()
+
+
+@pytest.fixture(autouse=True)
+def _lab_can_run(request):
+    if request.node.get_closest_marker("live"):
+        request.getfixturevalue("namespaces")
