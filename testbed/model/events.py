@@ -236,13 +236,17 @@ class ScheduleRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartDecided:
-    """What was decided about one start that was due at `due_ns` (ns UTC)."""
+    """What was decided about one start that was due at `due_ns` (ns UTC).
+
+    moved_to_ns  when a moved start is due instead, ns UTC
+    """
 
     schedule: str
     due_ns: int
     decision: str
     campaign: str
     detail: str = ""
+    moved_to_ns: int | None = None
 
 
 Event = (

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from testbed.clock import VirtualClock
 from testbed.errors import ConfigError
-from testbed.model.events import ScheduleAdded
+from testbed.model.events import ScheduleAdded, StartDecided
 from testbed.runner.journal.store import Journal, open_store
 from testbed.runner.schedules.schedule import SCHEDULES, Book, decide, moved_ns
 from testbed.runner.schedules.triggers import (
@@ -95,6 +95,55 @@ def test_a_moved_start_is_due_at_the_same_time_of_the_next_day(book, clock):
     assert decided(book, schedule, clock) == ["started"]
 
 
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        Trigger(cron="30 18 * * *"),
+        Trigger(at_ns=NOW, every_s=86400.0),
+        Trigger(at_ns=NOW, every_s=6 * 3600.0),
+    ],
+)
+def test_a_moved_start_that_falls_on_the_next_one_is_made_once(book, clock, trigger):
+    schedule = added(book, trigger, "reschedule")
+    clock.sleep((schedule.next_ns() - NOW) / S + 90 * 60)
+    missed_ns = schedule.due(clock.now_ns())[-1]
+    assert decided(book, schedule, clock)[-1] == "rescheduled"
+    if trigger.every_s == 6 * 3600:
+        for _ in range(3):
+            clock.sleep((schedule.next_ns() - clock.now_ns()) / S)
+            assert decided(book, schedule, clock) == ["started"]
+    clock.sleep((missed_ns + DAY + S - clock.now_ns()) / S)
+    assert decided(book, schedule, clock) == ["started"]
+    clock.sleep(29)
+    assert schedule.due(clock.now_ns()) == []
+    assert schedule.next_ns() > clock.now_ns() + 3600 * S
+    clock.sleep(3 * 3600)  # the campaign took long
+    assert schedule.due(clock.now_ns()) == []
+
+
+def test_a_start_is_moved_to_where_its_decision_says(book, clock, tmp_path):
+    schedule = added(book, Trigger(at_ns=NOW), "reschedule")
+    clock.sleep(86400 - 0.1)
+    (one,) = decide(
+        schedule, schedule.due(clock.now_ns()), clock.now_ns(), campaign="c", why="w"
+    )
+    clock.sleep(0.2)  # it is journalled on the next day
+    book.write(one)
+    assert iso_time(schedule.next_ns()) in one.detail
+    assert schedule.next_ns() == NOW + DAY
+    with open_store(tmp_path / "journal.sqlite", clock) as store:
+        assert Book(store).schedules["demo-1"].next_ns() == NOW + DAY
+
+
+def test_a_decision_of_an_older_version_moves_its_start_by_a_day(book, clock):
+    schedule = added(book, Trigger(at_ns=NOW), "reschedule")
+    clock.sleep(3600)
+    book.write(
+        StartDecided(schedule="demo-1", due_ns=NOW, decision="rescheduled", campaign="")
+    )
+    assert schedule.next_ns() == NOW + DAY
+
+
 def test_of_several_missed_starts_all_are_decided_and_one_is_made(book, clock):
     schedule = added(book, Trigger(at_ns=NOW, every_s=600.0), "late")
     clock.sleep(3600)
@@ -110,6 +159,50 @@ def test_very_many_missed_starts_are_decided_together(book, clock):
     found = decided(book, schedule, clock)
     assert len(found) == 52
     assert schedule.due(clock.now_ns()) == []
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        Trigger(cron="* * * * *"),
+        Trigger(cron="*/7 9-10 * * mon"),
+        Trigger(at_ns=NOW, every_s=10.0),
+        Trigger(at_ns=NOW),
+    ],
+)
+def test_what_is_due_is_the_end_of_all_that_was(book, clock, trigger):
+    schedule = added(book, trigger)
+    clock.sleep(9 * 86400)
+    every = []
+    stamp = trigger.after(schedule.handled_ns)
+    while stamp is not None and stamp <= clock.now_ns():
+        every.append(stamp)
+        stamp = trigger.after(stamp)
+    assert schedule.due(clock.now_ns()) == every[-52:]
+
+
+def test_a_year_of_missed_starts_takes_no_longer_than_a_day_of_them(
+    book, clock, monkeypatch
+):
+    asked = []
+    after = Trigger.after
+
+    def counted(self, stamp_ns):
+        asked.append(stamp_ns)
+        return after(self, stamp_ns)
+
+    monkeypatch.setattr(Trigger, "after", counted)
+    schedule = added(book, Trigger(cron="* * * * *"))
+    clock.sleep(365 * 86400)
+    schedule.due(clock.now_ns())
+    assert len(asked) < 200
+    n = len(asked)
+    for _ in range(30):
+        clock.sleep(0.5)
+        schedule.due(clock.now_ns())
+    assert len(asked) == n, "what is due is remembered until more is"
+    clock.sleep(60)
+    assert schedule.due(clock.now_ns())[-1] > clock.now_ns() - 60 * S
 
 
 def test_another_process_folds_the_same_schedules(book, clock, tmp_path):

@@ -6,7 +6,7 @@ next day; and every campaign that was started has one fact that says how it ende
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from testbed.errors import ConfigError
@@ -50,6 +50,7 @@ class Schedule:
 
     grace_s    how late a start still is in time
     options    with what the scenario is run
+    moved      starts (ns UTC) that are due at another time than the trigger's
     decisions  (ns UTC, decision), oldest first
     """
 
@@ -64,21 +65,61 @@ class Schedule:
     removed: bool = False
     moved: set[int] = field(default_factory=set)
     decisions: list[tuple[int, StartDecided]] = field(default_factory=list)
+    _due: "_Due | None" = field(default=None, compare=False, repr=False)
 
     def due(self, now_ns: int) -> list[int]:
-        """Return the starts that are due and not decided, oldest first."""
-        found = [stamp for stamp in self.moved if stamp <= now_ns]
-        stamp = self.trigger.after(self.handled_ns)
-        while stamp is not None and stamp <= now_ns:
-            found.append(stamp)
-            stamp = self.trigger.after(stamp)
-        return sorted(set(found))
+        """Return the starts that are due and not decided, oldest first.
+
+        Where there are very many, the oldest of those returned stands for all before.
+        """
+        if self._due is None or not self._due.is_good(now_ns):
+            self._due = self._find_due(now_ns)
+        return self._due.stamps
+
+    def decided(self, due_ns: int, moved_to_ns: int | None) -> None:
+        """Take note that a start, and so each before it, is decided.
+
+        moved_to_ns  when it is due instead, or None
+        """
+        self._due = None
+        self.handled_ns = max(self.handled_ns, due_ns)
+        self.moved = {stamp for stamp in self.moved if stamp > due_ns}
+        if moved_to_ns is not None:
+            self.moved.add(moved_to_ns)
+
+    def _find_due(self, now_ns: int) -> "_Due":
+        regular = self.trigger.latest(self.handled_ns, now_ns, _MOST + 2)
+        moved = {stamp for stamp in self.moved if stamp <= now_ns}
+        later = [stamp for stamp in self.moved if stamp > now_ns]
+        following = self.trigger.after(max(now_ns, self.handled_ns))
+        if following is not None:
+            later.append(following)
+        return _Due(
+            stamps=sorted({*regular, *moved})[-_MOST - 2 :],
+            since_ns=now_ns,
+            until_ns=min(later, default=None),
+        )
 
     def next_ns(self) -> int | None:
         """Return the next start that is not decided, due already or not."""
         regular = self.trigger.after(self.handled_ns)
         known = [*self.moved, *([regular] if regular is not None else [])]
         return min(known, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    """What is due from `since_ns` on, until `until_ns`, when more is."""
+
+    stamps: list[int]
+    since_ns: int
+    until_ns: int | None
+
+    def is_good(self, now_ns: int) -> bool:
+        """Say whether it holds at a time."""
+        return self.since_ns <= now_ns and (
+            self.until_ns is None or now_ns < self.until_ns
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +206,10 @@ class Book:
             if event.decision == Decision.ENDED:
                 self._begun.pop(event.campaign, None)
             return
-        if event.due_ns in schedule.moved:
-            schedule.moved.discard(event.due_ns)
-        else:
-            schedule.handled_ns = max(schedule.handled_ns, event.due_ns)
-        if event.decision == Decision.RESCHEDULED:
-            schedule.moved.add(moved_ns(event.due_ns, at_ns))
+        to_ns = event.moved_to_ns
+        if event.decision == Decision.RESCHEDULED and to_ns is None:
+            to_ns = moved_ns(event.due_ns, at_ns)  # older versions did not say
+        schedule.decided(event.due_ns, to_ns)
         if event.decision in _BEGUN:
             self._begun[event.campaign] = Begun(
                 schedule=schedule, due_ns=event.due_ns, campaign=event.campaign
@@ -198,9 +237,10 @@ def decide(
     elif schedule.missed is Missed.SKIP:
         one = _decision(schedule, last, Decision.SKIPPED, reason)
     else:
-        to = iso_time(moved_ns(last, now_ns))
-        detail = f"{reason}; moved to the same time of the next day, {to}"
+        to_ns = moved_ns(last, now_ns)
+        detail = f"{reason}; moved to the same time of the next day, {iso_time(to_ns)}"
         one = _decision(schedule, last, Decision.RESCHEDULED, detail)
+        one = replace(one, moved_to_ns=to_ns)
     return [*decided, one]
 
 
@@ -210,14 +250,17 @@ def moved_ns(due_ns: int, now_ns: int) -> int:
 
 
 def _without(schedule: Schedule, due: Sequence[int]) -> list[StartDecided]:
-    """Skip starts since a later one is due too; many of them together."""
+    """Skip starts since a later one is due too; many of them together.
+
+    Beyond _MOST of them, the oldest stands for all before it.
+    """
     many, each = due[:-_MOST], due[-_MOST:]
     decided = [
         _decision(schedule, stamp, Decision.SKIPPED, "a later start was due too")
         for stamp in each
     ]
     if many:
-        detail = f"with {len(many) - 1} before it; a later start was due too"
+        detail = "with any before it; a later start was due too"
         decided.insert(0, _decision(schedule, many[-1], Decision.SKIPPED, detail))
     return decided
 

@@ -8,12 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from testbed.errors import ConfigError
 from testbed.model.types import parse_seconds
 
 SHORTEST_S = 10.0  # between two starts of one schedule
+_HOUR_NS = 3600 * 10**9
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"^(\d{1,2}):(\d{2})$")
 
@@ -44,6 +46,27 @@ class Trigger:
             return None
         step_ns = round(self.every_s * 1e9)
         return first_ns + ((stamp_ns - first_ns) // step_ns + 1) * step_ns
+
+    def latest(self, after_ns: int, until_ns: int, most: int) -> list[int]:
+        """Return the last starts due in (after_ns, until_ns], oldest first, <= `most`.
+
+        However long that time is, only its end is gone through.
+        """
+        span_ns = _HOUR_NS if self.cron else round((self.every_s or 1.0) * most * 1e9)
+        while True:
+            begin_ns = max(after_ns, until_ns - span_ns)
+            found = self._between(begin_ns, until_ns)
+            if begin_ns <= after_ns or len(found) >= most:
+                return found[-most:]
+            span_ns *= 2
+
+    def _between(self, after_ns: int, until_ns: int) -> list[int]:
+        found = []
+        stamp = self.after(after_ns)
+        while stamp is not None and stamp <= until_ns:
+            found.append(stamp)
+            stamp = self.after(stamp)
+        return found
 
     def plain(self) -> dict[str, str]:
         """Return it as texts, as the journal keeps it."""
@@ -162,6 +185,7 @@ def _checked_cron(text: str) -> str:
     return " ".join(text.split())
 
 
+@lru_cache(maxsize=256)  # to read a line takes longer than to find its next start
 def _cron(text: str) -> Any:
     from apscheduler.triggers.cron import CronTrigger  # only where it is needed
 
