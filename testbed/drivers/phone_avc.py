@@ -134,16 +134,11 @@ class AndroidPhone:
 
     def evidence(self) -> Evidence:
         """Return what the screen shows now: a PNG and the XML of the view tree."""
-
-        def look(session: Session) -> Evidence:
-            image = session.picture()
-            session.dump()
-            file = io.BytesIO()
-            image.convert("RGB").save(file, format="PNG", compress_level=3)
-            xml = session.client.output.decode(errors="replace")
-            return Evidence(screenshot_png=file.getvalue(), view_tree_xml=xml)
-
-        return self._call("take a screenshot", look)
+        with self._lock:
+            image, xml = self._screen.evidence("take a screenshot", self._call_s)
+        file = io.BytesIO()
+        image.convert("RGB").save(file, format="PNG", compress_level=3)
+        return Evidence(screenshot_png=file.getvalue(), view_tree_xml=xml)
 
     def app_version(self, package: str) -> str:
         """Return the installed version of an app, or '' when it is not installed."""
@@ -212,11 +207,9 @@ class AndroidPhone:
     def _open_app(self, package: str, within_s: float) -> Bracket:
         request = f"open {package}"
         self._check_package(package, request)
-        screen = self._screen
-        screen.remember()
-        if screen.needs_change:
+        if self._screen.needs_change:
             self._stamped("go home", lambda s: s.client.press(_KEYS["home"]))
-            screen.look(request)
+            self._screen.look(request)
         bracket = self._stamped(request, lambda s: s.start(package))
         self._finder.package = package
         end_s = self._clock.monotonic_s() + within_s
@@ -226,11 +219,10 @@ class AndroidPhone:
                 reason = self._finder.not_open(within_s)
                 raise DriverTimeoutError(self._name, request, reason)
             self._clock.sleep(_POLL_S)
-        screen.remember()
         return self._reported(bracket, {"package": package})
 
     def _is_in_front(self, request: str) -> bool:
-        self._screen.look(request)
+        self._screen.look(request, self._finder.package)
         return self._screen.package == self._finder.package
 
     def _tap(self, selector: Selector, within_s: float, *, is_trigger: bool) -> Bracket:
@@ -265,7 +257,6 @@ class AndroidPhone:
         return self._reported(bracket, hit.detail())
 
     def _input(self, step: Step) -> Bracket:
-        self._screen.remember()
         if step.type is not None:
             text = step.type.text
             return self._stamped("type", lambda s: s.shell(typing_command(text)))

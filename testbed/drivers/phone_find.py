@@ -46,7 +46,7 @@ class Finder:
 
     def sight(self, selectors: Sequence[Selector]) -> list[Hit | None]:
         """Find selectors on the screen as it is now."""
-        self._screen.look("look at the screen")
+        self._screen.look("look at the screen", self.package)
         return [self._climb(s, touch=False) for s in selectors]
 
     def find(self, selector: Selector, within_s: float, *, touch: bool) -> Hit | None:
@@ -63,7 +63,7 @@ class Finder:
         )
         last, n_same = self._climb(selector, touch=touch), 1
         while True:
-            self._screen.look(request)
+            self._screen.look(request, self.package)
             closed = self.close_popups(request)
             hit, is_proven = self._usable(selector, touch=touch)
             n_same = n_same + 1 if hit is not None and hit == last else 1
@@ -83,9 +83,13 @@ class Finder:
                 self._clock.sleep(_POLL_S)
 
     def _bare_point(self, selector: Selector) -> Hit | None:
-        """Return the point of a ladder, unless something is known to cover the app."""
+        """Return the point of a ladder, if the app is known to be in front.
+
+        While windows change the phone does not say which one is in front.
+        """
         screen = self._screen
-        if covers(screen.focus, self.package):
+        is_foreign = bool(screen.shown) and not screen.views
+        if not screen.focus or is_foreign or covers(screen.focus, self.package):
             return None
         package, size = self.package, screen.size
         hit = climb(selector, screen.views, package=package, size=size, points=True)
@@ -116,18 +120,22 @@ class Finder:
     def close_popups(self, request: str) -> bool:
         """Touch away the first pop-up that is shown; say whether one was.
 
+        One in a tree that may be old is left: where it was, there may be a button of
+        the app by now.
+
         Raises DriverRefusedError when it says that the app has failed.
         """
-        views, size = self._screen.views, self._screen.size
+        screen = self._screen
+        views, size = screen.shown, screen.size
         for selector in self._popups:
             hit = climb(selector, views, package=self.package, size=size)
-            if hit is not None:
+            if hit is not None and hit.box is not None and screen.proves(hit.box):
                 self._close(selector.words(), hit.point, request)
                 return True
         dialog = find_interrupt(views, size)
-        if dialog is None:
+        if dialog is None or not screen.proves(dialog.box):
             return False
-        cover = covers(self._screen.focus, self.package)
+        cover = covers(screen.focus, self.package)
         self._close(dialog.words(), dialog.point, request)
         if dialog.is_fatal and (not cover or self.package in cover):
             reason = f"Android says {dialog.text!r}; the dialog was closed"

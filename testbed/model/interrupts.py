@@ -138,14 +138,12 @@ def find_interrupt(views: Iterable[Seen], size: tuple[int, int]) -> Interrupt | 
     size  of the screen in pixels
     """
     views = tuple(views)
-    packages = {v.package for v in views}
-    texts = [v.text for v in views if v.text]
     for dialog in SYSTEM_DIALOGS:
+        its = [v for v in views if v.package in dialog.packages]
+        texts = [v.text for v in its if v.text]
         says = [t for t in texts if re.search(dialog.says, t, re.IGNORECASE)]
-        if not packages & set(dialog.packages) or not says:
-            continue
-        hit = climb(dialog.buttons, views, package="", size=size)
-        if hit is not None and hit.box is not None:
+        hit = climb(dialog.buttons, its, package="", size=size)
+        if says and hit is not None and hit.box is not None:
             return Interrupt(
                 name=dialog.name,
                 button=hit.rung.words(),

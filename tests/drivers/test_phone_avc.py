@@ -197,6 +197,7 @@ def test_a_pop_up_that_comes_again_is_closed_three_times_and_no_more():
 
 def test_a_bare_point_is_used_only_after_the_other_rungs_had_their_time():
     phone, script = make(())
+    script.windows = [f"{APP}/.Main"]
     phone.perform(tap(any=[{"text": "On"}, {"at": (3, 4)}], within="4 s"))
     assert script.touches == [(3, 4)]
     assert 2 <= script.clock.monotonic_s() < 3.5
@@ -204,6 +205,7 @@ def test_a_bare_point_is_used_only_after_the_other_rungs_had_their_time():
 
 def test_a_ladder_of_one_point_is_touched_at_once():
     phone, script = make(())
+    script.windows = [f"{APP}/.Main"]
     phone.perform(tap(at=(3, 4)))
     assert script.touches == [(3, 4)]
     assert script.clock.monotonic_s() < 1
