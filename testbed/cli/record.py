@@ -22,7 +22,13 @@ from testbed.model.types import parse_seconds
 from testbed.runner.journal.holding import beating
 from testbed.runner.journal.leases import Lease
 from testbed.runner.journal.store import open_store
-from testbed.runner.record import INSTRUMENTS, RecordOrder, listen, redacted
+from testbed.runner.record import (
+    INSTRUMENTS,
+    RecordOrder,
+    check_order,
+    listen,
+    redacted,
+)
 
 _HOLDER = "record"
 
@@ -77,6 +83,7 @@ def record(
         passive=passive,
         secrets=tuple(secret or ()),
     )
+    check_order(order)
     _go_inside(loaded, lab, profiles)
     clock = controller_clock()
     with _held(order, Place.of(loaded, None), clock):

@@ -8,6 +8,13 @@ from testbed.model.inspection import AppFacts, PhoneFacts
 # Before Android 9 another form, whose number is of the moment and of no signature
 _SIGNER = r"signatures:\[([\w ,:]+)\]"
 _SCALES = ("window_animation_scale", "transition_animation_scale")
+# what is read of its properties; the others tell more of its owner than of screens
+PROPERTIES = (
+    "ro.product.model",
+    "ro.build.version.release",
+    "persist.sys.locale",
+    "ro.product.locale",
+)
 # one command each, in the order in which `phone_facts` takes the answers
 QUESTIONS = (
     "getprop",
@@ -26,7 +33,8 @@ def phone_facts(answers: Sequence[str]) -> PhoneFacts:
     """Return the facts that the answers to QUESTIONS hold."""
     properties, size, density, policy, *settings = answers
     font, locales, stays_on, *animations = (_setting(s) for s in settings)
-    known = dict(re.findall(r"^\[(.+?)\]: \[(.*?)\]", properties, re.MULTILINE))
+    said = dict(re.findall(r"^\[(.+?)\]: \[(.*?)\]", properties, re.MULTILINE))
+    known = {name: said[name] for name in PROPERTIES if name in said}
     width, height = _last(r"(\d+)x(\d+)", size) or ("0", "0")
     (dpi,) = _last(r"(?:density:\s*)(\d+)", density) or ("0",)
     locale = locales or known.get("persist.sys.locale", "")

@@ -6,7 +6,8 @@
 Asked is what drivers ask: a phone describes itself and walks through an app up to the
 button that would do something, a plug is read and set to what it is set to already, a
 router says what it offers and what time it is. With `passive` nothing is set, opened or
-touched.
+touched; what would all the same be in a running campaign's captures, or in its voices,
+is refused.
 """
 
 import getpass
@@ -20,17 +21,19 @@ from typing import Any
 
 from testbed.clock import Clock
 from testbed.drivers import tap
+from testbed.drivers.phone_facts import PROPERTIES
 from testbed.drivers.registry import open_driver
 from testbed.errors import ConfigError, DriverRefusedError
 from testbed.model.dialogue import Dialogue, Exchange, texts
-from testbed.model.lab import Lab, PhoneAt
+from testbed.model.lab import Lab, PhoneAt, PlugAt
 from testbed.model.profile import DeviceProfile
-from testbed.model.redaction import Redactor
+from testbed.model.redaction import SECRET, Redactor
 from testbed.runner.doctor.walk import walk
 from testbed.runner.trials.bench import Opener, expanded
 
 INSTRUMENTS = ("phone", "plug", "router", "voice")
 _POLL_S = 1.0
+_SHORTEST = 2  # characters of a word that somebody names
 _COMMON = {"root", "admin", "user", "localhost", "testbed"}
 
 
@@ -60,8 +63,9 @@ def listen(
 ) -> list[Exchange]:
     """Hold the conversation; return what was said, with all secrets in it.
 
-    Raises ConfigError when the lab has no such instrument, DriverError as drivers do.
+    Raises ConfigError as `check_order` does, DriverError as drivers do.
     """
+    check_order(order)
     began_s = clock.monotonic_s()
     heard: list[Exchange] = []
 
@@ -88,11 +92,35 @@ def listen(
     return heard
 
 
+def check_order(order: RecordOrder) -> None:
+    """Raise ConfigError when the lab has no such instrument, or this is not allowed."""
+    if short := [word for word in order.secrets if len(word.strip()) < _SHORTEST]:
+        raise ConfigError(
+            f"--secret: {short[0]!r} would be in every other word; "
+            f"name at least {_SHORTEST} characters"
+        )
+    at = _named(order)
+    if not order.passive:
+        return
+    if isinstance(at, PlugAt) and at.is_device is not None:
+        raise ConfigError(
+            f"--passive: {order.plug} is a device under test ({at.is_device}), "
+            "and what it is asked would be in its label windows; leave --passive out, "
+            "which holds the lab"
+        )
+    if order.instrument == "voice":
+        raise ConfigError(
+            "--passive: sentences are rendered into the cache from which a campaign "
+            "speaks; leave --passive out, which holds the lab"
+        )
+
+
 def redacted(order: RecordOrder, exchanges: Sequence[Exchange], at_ns: int) -> Dialogue:
     """Return the dialogue without secrets.
 
     at_ns  when it was recorded, ns UTC
     """
+    exchanges = [_without_properties(e) for e in exchanges]
     redactor = Redactor(secret_words(order))
     redactor.learn(texts(exchanges))
     clean = tuple(
@@ -124,11 +152,21 @@ def secret_words(order: RecordOrder) -> dict[str, str]:
         if router.host_key:
             words[router.host_key.rpartition(" ")[2]] = "key"
     words |= {getpass.getuser(): "user", socket.gethostname(): "host"}
-    words |= dict.fromkeys(order.secrets, "secret")
-    return {word: kind for word, kind in words.items() if word not in _COMMON}
+    found = {word: kind for word, kind in words.items() if word not in _COMMON}
+    return found | {word.strip(): SECRET for word in order.secrets}
 
 
-def _section(order: RecordOrder) -> Any:
+def _without_properties(exchange: Exchange) -> Exchange:
+    """Leave out the properties of a phone that nobody reads: networks, radio, owner."""
+    if exchange.request != "getprop":
+        return exchange
+    lines = exchange.answer.splitlines(keepends=True)
+    read = tuple(f"[{name}]: [" for name in PROPERTIES)
+    return replace(exchange, answer="".join(x for x in lines if x.startswith(read)))
+
+
+def _named(order: RecordOrder) -> Any:
+    """Return the section of the lab file, with its variables as they stand there."""
     lab = order.lab
     sections: dict[str, Any] = {
         "phone": lab.phone,
@@ -142,7 +180,11 @@ def _section(order: RecordOrder) -> Any:
         raise ConfigError(f"--plug: {order.plug!r} is not a plug; there are: {known}")
     if found is None:
         raise ConfigError(f"the lab file has no {order.instrument}")
-    at = expanded(found)
+    return found
+
+
+def _section(order: RecordOrder) -> Any:
+    at = expanded(_named(order))
     if order.passive and isinstance(at, PhoneAt):
         at = at.model_copy(update={"adb_port": _free_port()})  # the other is taken
     return at

@@ -62,6 +62,16 @@ def test_the_lab_is_held_while_it_is_recorded_and_free_afterwards(place):
         (["toaster"], "'toaster' is no instrument; there are: phone, plug"),
         (["phone", "--device", "lamp"], "'lamp' is not a device"),
         (["phone", "--for", "long"], "--for: must be a duration"),
+        (["phone", "--secret", "B"], "--secret: 'B' would be in every other word"),
+        (["plug", "--plug", "lamp"], "'lamp' is not a plug; there are: plug_camera"),
+        (
+            ["plug", "--plug", "plug_under_test", "--passive"],
+            "plug_under_test is a device under test (wemo_insight)",
+        ),
+        (
+            ["voice", "--passive"],
+            "rendered into the cache from which a campaign speaks",
+        ),
     ],
 )
 def test_what_cannot_be_recorded_is_said(words, said):

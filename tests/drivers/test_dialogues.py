@@ -15,6 +15,7 @@ import pytest
 from testbed.clock import SystemClock
 from testbed.drivers import tap
 from testbed.drivers.phone_avc import open_phone
+from testbed.drivers.phone_facts import QUESTIONS, phone_facts
 from testbed.drivers.plug_wemo import open_plug
 from testbed.errors import ConfigError, DriverError, DriverRefusedError
 from testbed.model.dialogue import (
@@ -204,7 +205,7 @@ def test_a_recorded_phone_holds_what_it_was_asked_and_no_secret(tmp_path, profil
             lab=lab(phone=at),
             profiles=profiles,
             profile=profiles["tplink_hs110"],
-            secrets=("Kasa",),
+            secrets=("kasa hs110",),
         )
         opener = lambda _kind, _name, at, clock: open_phone(at, clock, home=tmp_path)  # noqa: E731
         heard = listen(order, clock, opener)
@@ -285,6 +286,65 @@ def test_an_instrument_that_the_lab_has_not_is_named(profiles):
     order = RecordOrder(instrument="plug", lab=lab(), profiles=profiles, plug="x")
     with pytest.raises(ConfigError, match="'x' is not a plug; there are: none"):
         listen(order, SystemClock())
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({"instrument": "plug", "plug": "mine"}, "mine is a device under test"),
+        ({"instrument": "voice"}, "cache from which a campaign speaks"),
+    ],
+)
+def test_who_only_reads_does_not_ask_a_device_under_test(what, said, profiles):
+    plugs = {"mine": {"host": "h", "udn": "u-1_0-2", "is_device": "wemo_insight"}}
+    of = lab(plugs=plugs, voice={})
+
+    def opened(*_):
+        raise AssertionError
+
+    order = RecordOrder(lab=of, profiles=profiles, passive=True, **what)
+    with pytest.raises(ConfigError, match=said):
+        listen(order, SystemClock(), opened)
+
+
+PROPERTIES = """\
+[bluetooth.device.name]: [Anna phone]
+[gsm.operator.alpha]: [Swisscom]
+[net.hostname]: [android-1a2b3c4d5e6f7a8b]
+[persist.sys.locale]: [de-DE]
+[persist.sys.note]: [two
+lines of it]
+[ro.boot.em.did]: [20abc123def45678]
+[ro.boot.wifimacaddr]: [d4a1b2c3d4e5]
+[ro.build.host]: [annas-laptop]
+[ro.build.version.release]: [13]
+[ro.product.model]: [Pixel 4a]
+[ro.product.model.owner]: [Anna]
+"""
+
+
+def test_of_a_phones_properties_only_those_are_kept_that_are_read(profiles):
+    of = lab(phone={"serial": "R58M123ABC"})
+    order = RecordOrder(instrument="phone", lab=of, profiles=profiles)
+    heard = [exchange("getprop", PROPERTIES), exchange("wm size", "Anna 1x2")]
+    first, second = redacted(order, heard, NOW_NS).exchanges
+    assert first.answer == (
+        "[persist.sys.locale]: [de-DE]\n"
+        "[ro.build.version.release]: [13]\n"
+        "[ro.product.model]: [Pixel 4a]\n"
+    )
+    assert second.answer == "Anna 1x2"
+    facts = phone_facts([first.answer, *("null\n" for _ in QUESTIONS[1:])])
+    assert (facts.model, facts.android, facts.locale) == ("Pixel 4a", "13", "de-DE")
+
+
+def test_a_word_that_somebody_names_is_hidden_however_short_and_common(profiles):
+    of = lab(phone={"serial": "R58M123ABC"})
+    secrets = ("Bob", "admin")
+    order = RecordOrder(instrument="phone", lab=of, profiles=profiles, secrets=secrets)
+    heard = [exchange("a", "Bob's ADMIN bob, bobbin")]
+    (told,) = redacted(order, heard, NOW_NS).exchanges
+    assert told.answer == "secret2's secret1 secret2, bobbin"
 
 
 def test_nobody_is_told_after_the_recording():
