@@ -121,21 +121,22 @@ def resume(
     out: OutFolder = None,
     evidence: EvidenceOption = "needed",
 ) -> None:
-    """Go on with a campaign that was interrupted or killed."""
+    """Go on with a campaign that was interrupted or killed, or gave trials up."""
     place, folder = Place.of_campaign(campaign, lab, out)
     frozen = load_inputs(folder)
     the_lab, profiles = load_frozen(folder)
     form = str(frozen["form"])
-    if is_complete(folder):
-        clock = controller_clock()
-        with open_store(place.journal, clock) as store:
-            name = leased(form, folder.name, the_lab.lab)
-            let_go(store, name, folder.name, clock)
-        print(f"{folder.name} is closed already; nothing of it is left to do")
-        return
+    clock = controller_clock()
+    with open_store(place.journal, clock) as store:
+        state = fold(Journal(store, folder.name).read())
+        plan = plan_of(state)
+        is_closed = state.closed is not None and is_complete(folder)
+        # A closed campaign is opened again for the trials that were given up.
+        if is_closed and not left_to_do(state):
+            let_go(store, leased(form, folder.name, the_lab.lab), folder.name, clock)
+            print(f"{folder.name} is closed already; nothing of it is left to do")
+            return
     _run_inside(the_lab, lab, form, profiles)
-    with open_store(place.journal, controller_clock()) as store:
-        plan = plan_of(fold(Journal(store, folder.name).read()))
     inputs = Inputs(
         campaign=folder.name,
         form=form,
