@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated
@@ -28,15 +27,16 @@ from testbed.errors import ConfigError, LabError
 from testbed.model.events import ScheduleAdded
 from testbed.model.load import find_scenario, load_lab
 from testbed.model.types import parse_seconds
-from testbed.runner.folder import INPUTS
+from testbed.runner.folder import INPUTS, is_complete
 from testbed.runner.journal.holding import leased
 from testbed.runner.journal.leases import Lease
-from testbed.runner.journal.store import open_store
+from testbed.runner.journal.store import JournalStore, open_store
 from testbed.runner.schedules.alarm import ScheduledAlarm
 from testbed.runner.schedules.processes import CampaignProcess
 from testbed.runner.schedules.schedule import Book, Missed, Schedule
 from testbed.runner.schedules.serve import Server
 from testbed.runner.schedules.triggers import Trigger, iso_time, parse_time, trigger_of
+from testbed.runner.schedules.vacancy import taken_by
 from testbed.runner.trials.stop import Stop, interruptible
 
 At = Annotated[
@@ -203,7 +203,7 @@ def serve(
         server = Server(
             store,
             the_lab.lab,
-            launcher=_Processes(place=place),
+            launcher=Processes(place=place, store=store),
             clock=clock,
             stop=stop,
             lease=lease,
@@ -211,17 +211,18 @@ def serve(
         )
         n = len(server.book.active(the_lab.lab))
         _say(f"serving {the_lab.lab}: {n} schedule(s); process {os.getpid()}")
-        alarm = stack.enter_context(ScheduledAlarm(threading.Event()))
+        alarm = stack.enter_context(ScheduledAlarm(stop))
         stack.enter_context(interruptible(stop, clock))
         server.run(alarm, until_s=until_s, once=once)
     _say("serving is over")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Processes:
+class Processes:
     """Starts campaigns as `testbed run` and `testbed resume`."""
 
     place: Place
+    store: JournalStore
 
     def launch(
         self, schedule: Schedule, campaign: str, *, resume: bool
@@ -243,16 +244,13 @@ class _Processes:
     def busy(self, schedule: Schedule, campaign: str) -> str:
         """Return why the lab is not free, or ''."""
         form = "fast" if "fast" in schedule.options else "live"
-        clock = SystemClock()
-        # A store of its own: what the lease fences ends with it.
-        with open_store(self.place.journal, clock) as store:
-            lease = Lease(store, leased(form, campaign, schedule.lab), clock)
-            try:
-                lease.acquire(campaign)
-            except LabError as exc:
-                return str(exc).partition(";")[0]
-            lease.release()
-        return ""
+        name = leased(form, campaign, schedule.lab)
+        holder = taken_by(self.store, name, SystemClock())
+        return f"the lab {name!r} is held by {holder}" if holder else ""
+
+    def is_complete(self, campaign: str) -> bool:
+        """Say whether a campaign is closed, and its folder is whole."""
+        return is_complete(self.place.captures / campaign)
 
 
 def _alone(lease: Lease, lab: str) -> None:

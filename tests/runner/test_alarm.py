@@ -6,11 +6,17 @@ import pytest
 
 from testbed.clock import SystemClock
 from testbed.runner.schedules.alarm import ScheduledAlarm
+from testbed.runner.trials.stop import Stop
 
 
 @pytest.fixture
-def alarm():
-    with ScheduledAlarm(threading.Event()) as made:
+def stop():
+    return Stop()
+
+
+@pytest.fixture
+def alarm(stop):
+    with ScheduledAlarm(stop) as made:
         yield made
 
 
@@ -43,3 +49,9 @@ def test_a_time_that_was_moved_rings_at_the_new_one(alarm):
     alarm.set({"demo-1": now_ns + 3600 * 10**9})
     alarm.set({"demo-1": now_ns + 200_000_000})
     assert waited_s(alarm, 20.0) < 15.0
+
+
+def test_a_request_to_stop_ends_the_waiting(alarm, stop):
+    threading.Timer(0.2, stop.request).start()
+    assert waited_s(alarm, 20.0) < 15.0
+    assert stop.requested

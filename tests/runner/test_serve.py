@@ -50,6 +50,7 @@ class Process:
 class Launcher:
     launched: list = field(default_factory=list)
     reason: str = ""
+    complete: set = field(default_factory=set)
 
     def launch(self, schedule, campaign, *, resume):
         self.launched.append(Process(campaign, resume))
@@ -58,18 +59,30 @@ class Launcher:
     def busy(self, schedule, campaign):
         return self.reason
 
+    def is_complete(self, campaign):
+        return campaign in self.complete
+
+    def over(self, process, code=0):
+        """End a process that has done all."""
+        self.complete.add(process.campaign)
+        process.code = code
+
 
 class Alarm:
     """Sleeps on the virtual clock; at each wait the test may do something."""
 
     def __init__(self, clock, then):
         self.clock, self.then, self.times = clock, then, {}
+        self.waited = []
 
     def set(self, times_ns):
         self.times = dict(times_ns)
 
     def wait(self, most_s):
-        self.clock.sleep(most_s)
+        now_ns = self.clock.now_ns()
+        ring_s = [(t - now_ns) / S for t in self.times.values() if t > now_ns]
+        self.waited.append(min([most_s, *ring_s]))
+        self.clock.sleep(self.waited[-1])
         self.then()
 
 
@@ -168,7 +181,7 @@ def test_what_is_due_is_started_once(desk):
     desk.steps(9)
     (process,) = desk.launcher.launched
     assert not process.resumed
-    process.code = 0
+    desk.launcher.over(process)
     desk.steps(50)
     assert len(desk.launcher.launched) == 1
     assert desk.decisions() == ["started", "ended"]
@@ -179,7 +192,7 @@ def test_one_campaign_at_a_time_and_the_other_start_is_decided(desk):
     desk.add(Trigger(at_ns=NOW + 2 * S), name="demo-2", missed="skip", grace="5 s")
     desk.steps(20)
     (process,) = desk.launcher.launched
-    process.code = 1
+    desk.launcher.over(process, 1)
     desk.steps(3)
     assert len(desk.launcher.launched) == 1
     assert desk.decisions() == ["started", "ended", "skipped"]
@@ -199,7 +212,7 @@ def test_a_killed_server_goes_on_with_what_it_began_before_anything_else(desk, k
     again = desk.launcher.launched[1]
     assert again.campaign == campaign
     assert again.resumed
-    again.code = 0
+    desk.launcher.over(again)
     desk.steps(3)
     assert desk.launcher.launched[2].campaign != campaign
     assert desk.decisions() == ["started", "resumed", "ended", "late"]
@@ -225,6 +238,7 @@ def test_a_campaign_that_outlived_its_server_is_waited_for(desk, kit):
     desk.steps(30)
     assert len(desk.launcher.launched) == 1
     Journal(desk.store, campaign).write(CampaignClosed(n_labelled=6))
+    desk.launcher.complete.add(campaign)
     desk.launcher.reason = ""
     desk.steps(3)
     assert len(desk.launcher.launched) == 1
@@ -242,6 +256,60 @@ def test_a_campaign_that_crashed_is_resumed_with_pauses_and_given_up_at_last(des
     assert desk.decisions()[-1] == "ended"
     last = Book(desk.store).schedules["demo-1"].decisions[-1][1]
     assert "exit code 3" in last.detail
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_crash_is_no_end_whatever_its_exit_code(desk, kit, code):
+    desk.add(Trigger(at_ns=NOW))
+    desk.steps(1)
+    desk.plan(kit, desk.launcher.launched[0].campaign)
+    desk.launcher.launched[0].code = code  # an exception leaves Python with 1
+    desk.steps(8)
+    assert desk.decisions() == ["started", "resumed"]
+    assert desk.launcher.launched[1].resumed
+    desk.launcher.over(desk.launcher.launched[1], 1)
+    desk.steps(20)
+    assert len(desk.launcher.launched) == 2
+    assert desk.decisions() == ["started", "resumed", "ended"]
+
+
+def test_a_crash_again_and_again_is_given_up(desk):
+    desk.add(Trigger(at_ns=NOW))
+    for _ in range(2000):
+        desk.steps(1)
+        desk.launcher.launched[-1].code = 1
+    assert len(desk.launcher.launched) == MAX_TRIES
+    assert desk.decisions() == ["started", "ended"]
+
+
+def test_a_campaign_killed_between_its_last_fact_and_its_manifest_is_mended(desk, kit):
+    desk.add(Trigger(at_ns=NOW))
+    desk.steps(1)
+    campaign = desk.launcher.launched[0].campaign
+    desk.plan(kit, campaign)
+    Journal(desk.store, campaign).write(CampaignClosed(n_labelled=6))
+    desk.killed()
+    desk.steps(2)
+    again = desk.launcher.launched[1]
+    assert again.resumed
+    desk.launcher.over(again)
+    desk.steps(2)
+    assert desk.decisions() == ["started", "resumed", "ended"]
+
+
+def test_a_campaign_asked_to_stop_that_crashed_instead_is_gone_on_with(desk, kit):
+    desk.add(Trigger(at_ns=NOW))
+
+    def then():
+        desk.plan(kit, desk.launcher.launched[0].campaign)
+        desk.launcher.launched[0].code = 1
+        desk.stop.request()
+
+    desk.server.run(Alarm(desk.clock, then), until_s=None, once=False)
+    assert desk.decisions() == ["started"]
+    desk.killed()
+    desk.steps(1)
+    assert desk.launcher.launched[1].resumed
 
 
 def test_a_campaign_that_comes_further_each_time_is_never_given_up(desk, kit):
@@ -289,6 +357,25 @@ def test_the_alarm_is_set_to_the_next_start_of_each_schedule(desk):
     alarm = Alarm(desk.clock, desk.stop.request)
     desk.server.run(alarm, until_s=None, once=False)
     assert alarm.times == {"demo-1": NOW + 5 * S, "demo-2": NOW + 9 * S}
+
+
+def test_the_alarm_wakes_the_server_for_a_start(desk):
+    desk.add(Trigger(at_ns=NOW + 1003 * S))
+    alarm = Alarm(desk.clock, lambda: None)
+    desk.server.run(alarm, until_s=1003.0, once=False)
+    assert desk.decisions() == ["started"]
+    assert desk.clock.monotonic_s() == pytest.approx(1003)
+    assert len(alarm.waited) < 250, "it looks seldom while nothing can have changed"
+
+
+def test_it_looks_often_while_something_is_at_hand(desk):
+    desk.add(Trigger(at_ns=NOW), grace="1 h")
+    desk.launcher.reason = "the lab is busy"
+    alarm = Alarm(desk.clock, lambda: None)
+    desk.server.run(alarm, until_s=20.0, once=False)  # a start waits
+    desk.launcher.reason = ""
+    desk.server.run(alarm, until_s=40.0, once=False)  # a campaign is at work
+    assert max(alarm.waited) <= 1.0
 
 
 def test_a_campaign_of_a_removed_schedule_is_stopped_and_left(desk):

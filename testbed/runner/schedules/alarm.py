@@ -1,5 +1,7 @@
 """The clock of `serve`: APScheduler rings when a start is due, and does nothing else.
 
+The server sleeps until then, and looks for itself only after what nobody rings for.
+
 Its memory holds one job per schedule, made anew from the journal. What a start that was
 missed means is decided by us: here every job rings however late, once, whatever was
 missed (`misfire_grace_time=None`, `coalesce=True`), and never beside itself.
@@ -11,6 +13,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
+
+from testbed.clock import SystemClock
+from testbed.runner.trials.stop import Stop
+
+_STOPS_S = 0.25  # how soon a request to stop is seen
 
 
 class Alarm(Protocol):
@@ -24,13 +31,17 @@ class Alarm(Protocol):
 
 
 class ScheduledAlarm:
-    """An alarm kept by APScheduler; a context that ends its thread."""
+    """An alarm kept by APScheduler; a context that ends its thread.
 
-    def __init__(self, wake: threading.Event) -> None:
+    stop  nobody is kept waiting when it is requested
+    """
+
+    def __init__(self, stop: Stop) -> None:
         from apscheduler.schedulers.background import BackgroundScheduler
 
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
-        self._wake = wake
+        self._stop = stop
+        self._wake = threading.Event()
         self._times: dict[str, int] = {}
         defaults = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         self._scheduler: Any = BackgroundScheduler(job_defaults=defaults, timezone=UTC)
@@ -51,8 +62,14 @@ class ScheduledAlarm:
                 )
 
     def wait(self, most_s: float) -> None:
-        """Return when it rings, somebody else wakes, or `most_s` seconds passed."""
-        self._wake.wait(most_s)
+        """Return when it rings, a stop is requested, or `most_s` seconds passed."""
+        clock = SystemClock()
+        end_s = clock.monotonic_s() + most_s
+        # In short spells: a signal handler could not safely set what it interrupts.
+        while not self._stop.requested:
+            left_s = end_s - clock.monotonic_s()
+            if left_s <= 0 or self._wake.wait(min(left_s, _STOPS_S)):
+                break
         self._wake.clear()
 
     def __enter__(self) -> Self:

@@ -30,7 +30,8 @@ from testbed.runner.trials.stop import Stop
 
 RETRY_S = (1.0, 5.0, 15.0, 30.0, 60.0)  # before a campaign that failed is resumed
 MAX_TRIES = 10  # in a row, after which a campaign is left to people
-_POLL_S = 0.5  # how soon the end of a campaign, or a new schedule, is seen
+_POLL_S = 0.5  # how soon it is seen that a campaign ended, or that the lab is free
+_IDLE_S = 5.0  # how soon another schedule is seen where nothing is at hand
 _LEAVE_S = 90.0  # how long a campaign gets to stop at a safe point
 
 
@@ -41,7 +42,8 @@ class _Exit(IntEnum):
     INTERRUPTED = 130
 
 
-_OVER = (_Exit.DONE, _Exit.SOME_FAILED, _Exit.BAD_CONFIG)
+# With these codes a run ends that did all it could; but so may one that crashed.
+_DID_ALL = (_Exit.DONE, _Exit.SOME_FAILED)
 
 
 class Child(Protocol):
@@ -68,6 +70,9 @@ class Launcher(Protocol):
 
         A living controller has it: of an earlier server, or one started by hand.
         """
+
+    def is_complete(self, campaign: str) -> bool:
+        """Say whether a campaign is closed, and its folder is whole."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,9 +132,10 @@ class Server:
                     break
                 if once and self._is_idle():
                     break
-                alarm.set(self._times())
-                left_s = until_s - now_s if until_s is not None else _POLL_S
-                alarm.wait(min(_POLL_S, left_s))
+                times = self._times()
+                alarm.set(times)
+                most_s = _POLL_S if self._has_to_look(times) else _IDLE_S
+                alarm.wait(most_s if until_s is None else min(most_s, until_s - now_s))
         finally:
             self._leave()
 
@@ -148,6 +154,11 @@ class Server:
 
     def _is_idle(self) -> bool:
         return self._work is None and not self._times()
+
+    def _has_to_look(self, times: dict[str, int]) -> bool:
+        """Say whether something may change that nobody rings for."""
+        now_ns = self._clock.now_ns()
+        return self._work is not None or any(due <= now_ns for due in times.values())
 
     def _times(self) -> dict[str, int]:
         known = {s.schedule: s.next_ns() for s in self.book.active(self._lab)}
@@ -186,11 +197,11 @@ class Server:
             self._once(f"{begun.campaign} waits: {why}")
             work.again_s = self._clock.monotonic_s() + 1.0
             return
-        state = self._state(begun.campaign)
-        if state.closed is not None:
+        # Not closed alone: after that fact the export and the manifest are written.
+        if self._launcher.is_complete(begun.campaign):
             self._end(work, "it ended while nobody served")
             return
-        began = state.plan is not None
+        began = self._state(begun.campaign).plan is not None
         if began:
             self._write(begun, Decision.RESUMED, "it had not ended")
         self._launch(work, resume=began)
@@ -215,7 +226,7 @@ class Server:
         if work.begun.schedule.removed:
             self._work = None
             return
-        if code in _OVER:
+        if self._is_over(work.begun.campaign, code):
             self._end(work, f"exit code {code}")
             return
         if self._n_done(work.begun.campaign) > work.n_done:
@@ -228,6 +239,12 @@ class Server:
         self._say(
             f"{work.begun.campaign}: exit code {code}; it goes on in {wait_s:g} s"
         )
+
+    def _is_over(self, campaign: str, code: int) -> bool:
+        """Say whether nothing is left to do for a campaign that ended so."""
+        if code in _DID_ALL:
+            return self._launcher.is_complete(campaign)
+        return code == _Exit.BAD_CONFIG
 
     def _end(self, work: _Work, detail: str) -> None:
         self._write(work.begun, Decision.ENDED, detail)
@@ -258,7 +275,8 @@ class Server:
                 child.kill()
                 return
             self._clock.sleep(0.05)
-        if code in _OVER and not self._work.begun.schedule.removed:
+        begun = self._work.begun
+        if not begun.schedule.removed and self._is_over(begun.campaign, code):
             self._end(self._work, f"exit code {code}")
 
     def _state(self, campaign: str) -> CampaignState:
