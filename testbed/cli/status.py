@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from testbed.cli.timing import controller_clock
 from testbed.errors import ConfigError
 from testbed.model.load import load_lab
 from testbed.model.profile import DeviceProfile
-from testbed.runner.fold import fold
+from testbed.runner.fold import CampaignState, fold
 from testbed.runner.folder import ACTIVITIES, load_frozen, load_inputs
 from testbed.runner.journal.holding import leased
 from testbed.runner.journal.leases import holder_of
@@ -67,15 +67,25 @@ def status(
             _print(look.now(), look.form)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """Looks at one campaign, without changing a thing."""
+@dataclass(slots=True, kw_only=True)
+class Look:
+    """Looks at one campaign, without changing a thing.
+
+    What was read of the journal is kept: another look reads what is new.
+    """
 
     folder: Path
     form: str
     leased: str
     profiles: dict[str, DeviceProfile]
     store: JournalStore
+    _journal: Journal = field(init=False)
+    _state: CampaignState = field(init=False, default_factory=CampaignState)
+    _last: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing read."""
+        self._journal = Journal(self.store, self.folder.name)
 
     def now(self) -> Status:
         """Return what the campaign has come to by now."""
@@ -83,9 +93,12 @@ class _Look:
         holder = holder_of(self.store, self.leased)
         name = self.folder.name
         held = holder is not None and holder.is_at(name, clock.now_ns())
+        if new := self._journal.read(self._last):
+            self._last = new[-1].seq
+            self._state = fold(self._journal.read())
         return status_of(
             name,
-            fold(Journal(self.store, name).read()),
+            self._state,
             self.profiles,
             is_held=held,
             now_ns=clock.now_ns() if held and self.form == "live" else None,
@@ -93,11 +106,11 @@ class _Look:
 
 
 @contextmanager
-def _looking(folder: Path, journal: str) -> Iterator[_Look]:
+def _looking(folder: Path, journal: str) -> Iterator[Look]:
     the_lab, profiles = load_frozen(folder)
     form = str(load_inputs(folder)["form"])
     with open_to_read(journal, controller_clock()) as store:
-        yield _Look(
+        yield Look(
             folder=folder,
             form=form,
             leased=leased(form, folder.name, the_lab.lab),
@@ -138,7 +151,7 @@ def _show_log(folder: Path, *, as_json: bool) -> None:
         _console().print(_table(found))
 
 
-def _watch(look: _Look, *, as_json: bool) -> None:
+def _watch(look: Look, *, as_json: bool) -> None:
     """Look again and again until the campaign is closed."""
     clock = controller_clock()
     if as_json or not sys.stdout.isatty():

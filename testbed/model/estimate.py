@@ -70,6 +70,11 @@ def estimate(plan: Plan, profiles: Mapping[str, DeviceProfile]) -> Estimate:
     )
 
 
+def expected_s(plan: Plan, profiles: Mapping[str, DeviceProfile]) -> float:
+    """Return the expected duration of a plan alone, in half the time of `estimate`."""
+    return _duration_s(plan, profiles, defaultdict(float), interleave=plan.interleave)
+
+
 def _duration_s(
     plan: Plan,
     profiles: Mapping[str, DeviceProfile],

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from testbed.model.estimate import Estimate, estimate
+from testbed.model.estimate import expected_s
 from testbed.model.events import LABELLED, Outcome
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
-from testbed.runner.fold import CampaignState, left_to_do, plan_of
+from testbed.runner.fold import CampaignState, SessionFold, left_to_do, plan_of
 from testbed.runner.trials.stimulus import REMARKS
 
 _ENOUGH = 5  # finished trials after which their own times are believed
@@ -200,18 +200,27 @@ def left_s(
     plan = plan_of(state)
     if any(t.not_before_s is not None for t in left):
         return _until_last_act_s(state, plan, left, profiles, now_ns)
-    expected_s = _estimate(plan, left, profiles).duration_s
+    of_left_s = _expected_s(plan, left, profiles)
     names = {t.trial for t in left}
     done = tuple(t for t in plan.trials if t.trial not in names)
     if len(done) < _ENOUGH:
-        return expected_s
-    passed_s = sum(
-        ((s.ended_ns or state.last_ns) - s.started_ns) / 1e9
-        for s in state.sessions.values()
-    )
+        return of_left_s
+    passed_s = sum(_passed_s(state, s) for s in state.sessions.values())
     lowest, highest = _FACTOR
-    done_s = _estimate(plan, done, profiles).duration_s
-    return expected_s * min(max(passed_s / done_s, lowest), highest)
+    done_s = _expected_s(plan, done, profiles)
+    return of_left_s * min(max(passed_s / done_s, lowest), highest)
+
+
+def _passed_s(state: CampaignState, session: SessionFold) -> float:
+    """Return how long something was done in a session that ended, goes on or died."""
+    if session.ended_ns is not None:
+        return (session.ended_ns - session.started_ns) / 1e9
+    own = [a for a in state.all_attempts() if a.started.session == session.session]
+    # What was voided may have been so by the next controller, whenever that came.
+    known = [a.ended_ns for a in own if a.ended_ns is not None and a.voided is None]
+    begun = [a.issued_ns or a.started_ns for a in own]
+    last_ns = max([session.started_ns, *known, *begun])
+    return (last_ns - session.started_ns) / 1e9
 
 
 def _until_last_act_s(
@@ -221,7 +230,7 @@ def _until_last_act_s(
     profiles: Mapping[str, DeviceProfile],
     now_ns: int | None,
 ) -> float:
-    ends_s = _estimate(plan, left, profiles).duration_s
+    ends_s = _expected_s(plan, left, profiles)
     if not state.sessions:
         return ends_s
     origin_ns = min(s.started_ns for s in state.sessions.values())
@@ -229,12 +238,12 @@ def _until_last_act_s(
     return max(0.0, ends_s - passed_s)
 
 
-def _estimate(
+def _expected_s(
     plan: Plan,
     trials: tuple[PlannedTrial, ...],
     profiles: Mapping[str, DeviceProfile],
-) -> Estimate:
-    return estimate(replace(plan, trials=trials), profiles)
+) -> float:
+    return expected_s(replace(plan, trials=trials), profiles)
 
 
 def _all(state: CampaignState) -> list[Any]:

@@ -2,10 +2,12 @@
 
 import pytest
 
+from testbed.cli.status import Look
 from testbed.clock import VirtualClock
 from testbed.model.events import AttemptVoided, CampaignClosed
+from testbed.model.types import Channel
 from testbed.runner.journal.leases import TTL_S, Lease, holder_of
-from testbed.runner.journal.store import Journal
+from testbed.runner.journal.store import Journal, JournalStore
 from testbed.runner.status import status_of
 
 
@@ -74,3 +76,57 @@ def test_a_file_that_cannot_be_read_is_the_reason_why_trials_are_void(rig):
     reasons = {e.reason for e in lab.events() if isinstance(e, AttemptVoided)}
     assert reasons
     assert all("lan-00001.pcapng cannot be read: " in r for r in reasons)
+
+
+def test_the_time_left_knows_nothing_of_the_time_for_which_nobody_was_at_work(rig, kit):
+    acts = ("turn_on", "turn_off")
+    trials = [
+        kit.planned(n, "wemo", acts[(n - 1) % 2], Channel.API) for n in range(1, 21)
+    ]
+    lab = rig()
+    done = []
+
+    def ended(one):
+        done.append(one)
+        if len(done) == 8:
+            lab.world.killed = True
+            raise kit.Killed
+
+    with pytest.raises(kit.Killed):
+        lab.run(kit.small_plan(trials=tuple(trials), interleave=False), ended=ended)
+    before = status_of("small-1", lab.state(), lab.profiles)
+    lab.clock.sleep(36_000)
+    lab.resume(ended=lambda _: lab.stop.request())
+    after = status_of("small-1", lab.state(), lab.profiles)
+    assert before.n_done < after.n_done < 20
+    share = (20 - after.n_done) / (20 - before.n_done)
+    assert after.left_s == pytest.approx(before.left_s * share, rel=0.3)
+
+
+def test_another_look_reads_only_what_is_new(rig, monkeypatch):
+    lab = rig()
+    lab.run()
+    numbers = []
+    select = JournalStore.select
+
+    def counted(self, campaign, after=0):
+        found = select(self, campaign, after)
+        numbers.append(len(found))
+        return found
+
+    monkeypatch.setattr(JournalStore, "select", counted)
+    look = Look(
+        folder=lab.folder / "small-1",
+        form="fast",
+        leased="small-1",
+        profiles=lab.profiles,
+        store=lab.store,
+    )
+    first = look.now()
+    n_all = sum(numbers)
+    assert n_all > 20
+    assert look.now() == first
+    assert sum(numbers) == n_all
+    Journal(lab.store, "small-1").write(CampaignClosed(n_labelled=6))
+    assert look.now().state == "closed"
+    assert sum(numbers) == n_all + 1
