@@ -20,11 +20,13 @@ from testbed.errors import DriverRefusedError
 from testbed.model.lab import RouterAt, RouterClock
 from testbed.model.protocols import CaptureEnd, CaptureFile, ClockSample
 from testbed.virtual.fast.around import Around
-from testbed.virtual.fast.frames import I64, Packet, blocks
+from testbed.virtual.fast.frames import I64, Packet, blocks, numbers
 from testbed.virtual.fast.recorder import Recorder
 from testbed.virtual.fast.truth import Truth
 
 _SLICE_NS = 120_000_000_000
+_TOGETHER = 4096  # packets that are made into blocks at once, for speed
+_BLOCK_MOST_B = 1700  # no block is larger
 _POKE_S = 0.1
 _DRAIN_S = 1.0
 _TOOL, _VERSION = "fast", "1"
@@ -63,12 +65,17 @@ class SkewedClock:
 
 
 class _Writing:
-    """The file that is being written."""
+    """The file that is being written; packets wait to be written together.
+
+    ids  IP identifications of what waits
+    """
 
     def __init__(self, path: Path, since_ns: int) -> None:
         self.path = path
         self.since_ns = since_ns
         self.frames = 0
+        self.waiting: list[Packet] = []
+        self.ids: list[I64] = []
         self.file: BinaryIO = path.open("wb")
         CaptureWriter(self.file).interface(Interface(link=LINK_ETHERNET))
 
@@ -236,6 +243,8 @@ class FastCapture:
         while at_ns < now_ns:
             at_ns = min(at_ns + _SLICE_NS, now_ns)
             self._write_slice(at_ns)
+        if self._writing is not None:
+            self._write_waiting(self._writing)
 
     def _write_activities(self) -> None:
         causes, self._recorder.causes = self._recorder.causes, []
@@ -249,14 +258,28 @@ class FastCapture:
         writing = self._writing
         if writing is None or not packets:
             return
-        lab_ns = np.fromiter((p.time_ns for p in packets), np.int64, len(packets))
-        writing.file.write(blocks(packets, self._router_clock.stamps_ns(lab_ns)))
-        self._truth.packets(writing.path.name, writing.frames + 1, packets)
-        writing.frames += len(packets)
+        writing.waiting += packets
+        writing.ids.append(numbers(len(packets)))
         self._received += len(packets)
-        if writing.file.tell() > self._at.rotate_mb * 1_000_000:
+        limit_b = self._at.rotate_mb * 1_000_000
+        at_most_b = writing.file.tell() + len(writing.waiting) * _BLOCK_MOST_B
+        if len(writing.waiting) < _TOGETHER and at_most_b <= limit_b:
+            return
+        self._write_waiting(writing)
+        if writing.file.tell() > limit_b:
             self._end_file()
             self._open(until_ns)
+
+    def _write_waiting(self, writing: _Writing) -> None:
+        packets = writing.waiting
+        if not packets:
+            return
+        lab_ns = np.fromiter((p[0] for p in packets), np.int64, len(packets))
+        stamps_ns = self._router_clock.stamps_ns(lab_ns)
+        writing.file.write(blocks(packets, stamps_ns, np.concatenate(writing.ids)))
+        self._truth.packets(writing.path.name, writing.frames + 1, packets)
+        writing.frames += len(packets)
+        writing.waiting, writing.ids = [], []
 
     def _recorded(self, packets: list[Packet]) -> list[Packet]:
         """Return the packets that the tool does not drop."""
@@ -278,6 +301,7 @@ class FastCapture:
     def _end_file(self) -> None:
         if self._writing is None:
             return
+        self._write_waiting(self._writing)
         self._writing.file.close()
         path, self._writing = self._writing.path, None
         path_bytes = path.read_bytes()

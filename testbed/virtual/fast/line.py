@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from numpy.random import Generator
 
-from testbed.virtual.fast.frames import ACK, FIN, PSH, SYN, Packet, Way
+from testbed.virtual.fast.frames import ACK, FIN, PSH, SYN, Packet, Way, packet
 
 MSS_B = 1448
 _DELAYED_ACK_NS = 40_000_000
@@ -77,17 +77,10 @@ def _side(way: Way, delay_ns: int, beyond_ns: int, first: int) -> _Side:
     return _Side(way, delay_ns, beyond_ns, first, first, first)
 
 
-class _Segment(NamedTuple):
-    time_ns: int
-    arrives: bool  # False: it passes the capture point; True: its receiver has it
-    number: int
-    up: bool
-    seq: int
-    length: int
-    flags: int
-    data: bytes
-    cause: int
-    lost: bool
+# time_ns, arrives, number, up, seq, length, flags, data, cause, lost; of a segment that
+# passes the capture point (arrives False), or that its receiver has. A plain tuple,
+# since two are made of every packet.
+_Segment = tuple[int, bool, int, bool, int, int, int, bytes, int, bool]
 
 
 class Line:
@@ -117,9 +110,12 @@ class Line:
             self._segment(write, events)
         events.sort()
         out: list[Packet] = []
+        up, down = self._up, self._down
         for event in events:
-            self._acknowledge_until(event.time_ns, out)
-            if event.arrives:
+            time_ns = event[0]
+            if up.ack_ns <= time_ns or down.ack_ns <= time_ns:
+                self._acknowledge_until(time_ns, out)
+            if event[1]:
                 self._arrive(event, out)
             else:
                 self._pass(event, out)
@@ -127,30 +123,43 @@ class Line:
         return out
 
     def _segment(self, write: Write, events: list[_Segment]) -> None:
-        side = self._up if write.up else self._down
+        at_ns, up, data, cause, flags = write
+        side = self._up if up else self._down
         rng = self._rng
+        start_ns = at_ns + side.delay_ns
         # The handshake is timed by its writer and must not overtake itself.
-        jitter_ns = 0 if write.flags else int(rng.exponential(self._path.jitter_ns))
-        start_ns = write.time_ns + side.delay_ns + jitter_ns
+        if not flags:
+            start_ns += int(self._path.jitter_ns * rng.standard_exponential())
         if start_ns > side.last_ns + _WINDOW_IDLE_NS:
             side.window = _FIRST_WINDOW
         start_ns = max(start_ns, side.last_ns + 20_000)
-        if write.flags:
-            length = 1 if write.flags & (SYN | FIN) else 0
-            self._emit(events, side, start_ns, length, write.flags, b"", write, False)
-            return
-        n = -(-len(write.data) // MSS_B)
-        gaps = rng.gamma(2.0, self._path.gap_ns / 2.0, n).tolist()
-        losses = (rng.random(n) < self._path.loss).tolist()
-        now_ns = start_ns
+        if flags:
+            length = 1 if flags & (SYN | FIN) else 0
+            self._emit(events, side, start_ns, (up, length, flags, b"", cause), False)
+        elif len(data) <= MSS_B:
+            rng.standard_gamma(2.0)  # the gap before the next, as below
+            lost = rng.random() < self._path.loss
+            make = (up, len(data), ACK | PSH, data, cause)
+            self._emit(events, side, start_ns, make, lost)
+        else:
+            self._burst(write, side, start_ns, events)
+
+    def _burst(
+        self, write: Write, side: _Side, now_ns: int, events: list[_Segment]
+    ) -> None:
+        """Cut a write that needs several segments."""
+        _, up, data, cause, _ = write
+        n = -(-len(data) // MSS_B)
+        gaps = (self._rng.standard_gamma(2.0, n) * (self._path.gap_ns / 2.0)).tolist()
+        losses = (self._rng.random(n) < self._path.loss).tolist()
         for i in range(n):
-            chunk = write.data[i * MSS_B : (i + 1) * MSS_B]
+            chunk = data[i * MSS_B : (i + 1) * MSS_B]
             if i >= side.window and i % side.window == 0:
                 now_ns += self.trip_ns
                 side.window = min(2 * side.window, _LAST_WINDOW)
             flags = ACK | PSH if i == n - 1 else ACK
-            args = (len(chunk), flags, chunk, write, losses[i])
-            self._emit(events, side, now_ns, *args)
+            make = (up, len(chunk), flags, chunk, cause)
+            self._emit(events, side, now_ns, make, losses[i])
             now_ns += max(8_000, int(gaps[i]))
         if n > side.window // 2:
             side.window = min(side.window + n, _LAST_WINDOW)
@@ -160,72 +169,69 @@ class Line:
         events: list[_Segment],
         side: _Side,
         now_ns: int,
-        length: int,
-        flags: int,
-        data: bytes,
-        write: Write,
+        make: tuple[bool, int, int, bytes, int],
         lost: bool,
     ) -> None:
-        up, seq, cause = write.up, side.sent, write.cause
-        self._number += 1
-        n = self._number
-        make = (n, up, seq, length, flags, data, cause)
-        events.append(_Segment(now_ns, False, *make, lost))
-        if not lost:
-            events.append(_Segment(now_ns + side.beyond_ns, True, *make, False))
-        else:
+        """Send one segment: its direction, length, flags, data and cause."""
+        up, length, flags, data, cause = make
+        seq = side.sent
+        n = self._number = self._number + 1
+        events.append((now_ns, False, n, up, seq, length, flags, data, cause, lost))
+        again_ns = now_ns
+        if lost:
             # Fast retransmission inside a burst, else the timer; both after a trip.
-            again_ns = now_ns + self.trip_ns + int(self._rng.uniform(2e6, 12e6))
-            if len(data) < MSS_B:
+            again_ns += self.trip_ns + int(self._rng.uniform(2e6, 12e6))
+            if length < MSS_B:
                 again_ns += 200_000_000
-            events.append(_Segment(again_ns, False, *make, False))
-            events.append(_Segment(again_ns + side.beyond_ns, True, *make, False))
+            events.append(
+                (again_ns, False, n, up, seq, length, flags, data, cause, False)
+            )
+        again_ns += side.beyond_ns
+        events.append((again_ns, True, n, up, seq, length, flags, data, cause, False))
         side.sent = (seq + length) & _MASK
         side.last_ns = now_ns
 
     def _pass(self, event: _Segment, out: list[Packet]) -> None:
-        side, other = self._sides(event.up)
-        if event.lost:
-            side.holes.append(event.seq)
-            side.hole_b[event.seq] = event.length
-            if not event.up:
+        time_ns, _, _, up, seq, length, flags, data, cause, lost = event
+        side, other = (self._up, self._down) if up else (self._down, self._up)
+        if lost:
+            side.holes.append(seq)
+            side.hole_b[seq] = length
+            if not up:
                 return  # lost on the far side, before the capture point
-        flags = event.flags
-        end = (event.seq + event.length) & _MASK
+        end = (seq + length) & _MASK
         if (end - side.passed) & _MASK < 1 << 31:
             side.passed = end
-        ack = other.acknowledged() if flags & ACK else 0
-        out.append(
-            Packet(
-                event.time_ns, side.way, event.seq, ack, flags, event.data, event.cause
-            )
-        )
+        ack = 0
         if flags & ACK:
+            ack = other.holes[0] if other.holes else other.received
             other.unacked_b, other.ack_ns = 0, _NEVER
-        if event.length and event.time_ns - other.arrived_ns < _DELAYED_ACK_NS:
+        out.append(packet(Packet, (time_ns, side.way, seq, ack, flags, data, cause)))
+        if length and time_ns - other.arrived_ns < _DELAYED_ACK_NS:
             other.chatty = True
 
     def _arrive(self, event: _Segment, out: list[Packet]) -> None:
-        side, _ = self._sides(event.up)
-        end = (event.seq + event.length) & _MASK
+        time_ns, _, _, up, seq, length, flags, _, cause, _ = event
+        side = self._up if up else self._down
+        end = (seq + length) & _MASK
         had_hole = bool(side.holes)
-        if event.seq in side.hole_b:
-            del side.hole_b[event.seq]
-            side.holes.remove(event.seq)
+        if had_hole and seq in side.hole_b:
+            del side.hole_b[seq]
+            side.holes.remove(seq)
         if (end - side.received) & _MASK < 1 << 31:
             side.received = end
-        side.cause = event.cause
-        if event.flags & (SYN | FIN) or event.length == 0:
+        side.cause = cause
+        if length == 0 or flags & (SYN | FIN):
             return  # answered by the handshake itself
-        side.arrived_ns = event.time_ns
-        side.unacked_b += event.length
+        side.arrived_ns = time_ns
+        side.unacked_b += length
         # As Linux does: at once when the reader has drained a pushed segment and does
         # not talk itself, and at least for every second full segment.
-        drained = bool(event.flags & PSH) and not side.chatty
+        drained = flags & PSH and not side.chatty
         if had_hole or drained or side.unacked_b > MSS_B:
-            self._acknowledge(side, event.time_ns, out)
+            self._acknowledge(side, time_ns, out)
         elif side.ack_ns == _NEVER:
-            side.ack_ns = event.time_ns + _DELAYED_ACK_NS
+            side.ack_ns = time_ns + _DELAYED_ACK_NS
 
     def _acknowledge_until(self, time_ns: int, out: list[Packet]) -> None:
         due = [s for s in (self._up, self._down) if s.ack_ns <= time_ns]
@@ -235,18 +241,8 @@ class Line:
 
     def _acknowledge(self, side: _Side, now_ns: int, out: list[Packet]) -> None:
         other = self._down if side is self._up else self._up
+        ack, cause = side.acknowledged(), side.cause
         out.append(
-            Packet(
-                now_ns,
-                other.way,
-                other.passed,
-                side.acknowledged(),
-                ACK,
-                b"",
-                side.cause,
-            )
+            packet(Packet, (now_ns, other.way, other.passed, ack, ACK, b"", cause))
         )
         side.unacked_b, side.ack_ns = 0, _NEVER
-
-    def _sides(self, up: bool) -> tuple[_Side, _Side]:
-        return (self._up, self._down) if up else (self._down, self._up)

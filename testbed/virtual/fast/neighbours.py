@@ -9,6 +9,7 @@ forwards gets no such confirmation, and so goes on asking.
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from testbed.virtual.fast.frames import ACK, FIN, SYN, TCP, Packet, Way
 
@@ -16,6 +17,7 @@ _REACHABLE_NS = 30_000_000_000
 _DELAY_NS = 5_000_000_000
 _TICK_NS = 256_000_000  # Linux rounds timers of seconds up to its next tick
 _ASK_NS, _ANSWER_NS = 400_000, 200_000  # before the first packet
+_MANY_LINKS = 10_000
 _HEAD = bytes.fromhex("0001 0800 06 04")
 
 
@@ -34,6 +36,27 @@ class _Neighbour:
     confirmed: tuple[int, int] | None = None
 
 
+@dataclass(slots=True, kw_only=True)
+class _Link:
+    """What stays for all packets of one way.
+
+    between_nodes   whether the receiver is a node of the LAN, and it is not ARP
+    from_end        whether the sender on the LAN is where the packet began
+    to_end          whether the receiver on the LAN is where it ends
+    known           what the sender knows of the receiver; back the other way round
+    """
+
+    way: Way
+    between_nodes: bool
+    tcp: bool
+    from_end: bool
+    to_end: bool
+    ports: tuple[int, int]
+    ports_back: tuple[int, int]
+    known: _Neighbour | None = None
+    back: _Neighbour | None = None
+
+
 class Neighbours:
     """Adds ARP to packets that go by.
 
@@ -43,31 +66,68 @@ class Neighbours:
     def __init__(self, ips: Mapping[bytes, bytes]) -> None:
         self._ips = ips
         self._known: dict[tuple[bytes, bytes], _Neighbour] = {}
+        self._links: dict[Way, _Link] = {}
         self._due: list[tuple[int, bytes, bytes]] = []
         self._seen_ns = 0
 
     def forget(self) -> None:
         """Know nobody any more."""
         self._known.clear()
+        self._links.clear()
         self._due.clear()
 
     def among(self, packets: list[Packet], until_ns: int) -> list[Packet]:
         """Return packets before `until_ns` with the ARP that they cause, by time."""
         asked: list[Packet] = []
+        due, links = self._due, self._links
+        if len(links) > _MANY_LINKS:
+            links.clear()  # of connections that are over; it is only a cache
         for packet in packets:
-            way = packet.way
-            if way.protocol and way.target_mac in self._ips:
-                while self._due and self._due[0][0] <= packet.time_ns:
-                    self._fall_due(asked)
-                self._watch(packet, way, asked)
-        while self._due and self._due[0][0] < until_ns:
+            way = packet[1]
+            link = links.get(way)
+            if link is None:
+                link = links[way] = self._link(way)
+            if not link.between_nodes:
+                continue
+            while due and due[0][0] <= packet[0]:
+                self._fall_due(asked)
+            self._watch(packet, link, asked)
+        while due and due[0][0] < until_ns:
             self._fall_due(asked)
         self._seen_ns = until_ns
         if not asked:
             return packets
-        return sorted(packets + asked, key=lambda p: p.time_ns)
+        return sorted(packets + asked, key=itemgetter(0))
 
-    def _watch(self, packet: Packet, way: Way, asked: list[Packet]) -> None:
+    def _link(self, way: Way) -> _Link:
+        here, there = way.source_mac, way.target_mac
+        return _Link(
+            way=way,
+            between_nodes=way.protocol != 0 and there in self._ips,
+            tcp=way.protocol == TCP,
+            from_end=way.source_ip == self._ips.get(here),
+            to_end=way.target_ip == self._ips.get(there),
+            ports=(way.source_port, way.target_port),
+            ports_back=(way.target_port, way.source_port),
+        )
+
+    def _watch(self, packet: Packet, link: _Link, asked: list[Packet]) -> None:
+        now_ns, known = packet[0], link.known
+        if known is None:
+            known = link.known = self._meet(packet, link.way, asked)
+            link.back = self._known[link.way.target_mac, link.way.source_mac]
+        if link.tcp:
+            self._follow(packet, link, known)
+        if not known.asking and now_ns - known.confirmed_ns > _REACHABLE_NS:
+            known.asking = True
+            ticks = (now_ns + _DELAY_NS) // _TICK_NS + 1
+            way = link.way
+            heapq.heappush(
+                self._due, (ticks * _TICK_NS, way.source_mac, way.target_mac)
+            )
+
+    def _meet(self, packet: Packet, way: Way, asked: list[Packet]) -> _Neighbour:
+        """Return what the sender knows of the receiver; knowing nothing, it asks."""
         here, there, now_ns = way.source_mac, way.target_mac, packet.time_ns
         known = self._known.get((here, there))
         if known is None:
@@ -76,29 +136,19 @@ class Neighbours:
             ask_ns = max(self._seen_ns, now_ns - _ASK_NS)
             answer_ns = max(ask_ns, now_ns - _ANSWER_NS)
             asked += self._question(here, there, ask_ns, answer_ns, True, packet.cause)
-        if way.protocol == TCP:
-            self._follow(packet, way, known)
-        if not known.asking and now_ns - known.confirmed_ns > _REACHABLE_NS:
-            known.asking = True
-            ticks = (now_ns + _DELAY_NS) // _TICK_NS + 1
-            heapq.heappush(self._due, (ticks * _TICK_NS, here, there))
+        return known
 
-    def _follow(self, packet: Packet, way: Way, known: _Neighbour) -> None:
+    def _follow(self, packet: Packet, link: _Link, known: _Neighbour) -> None:
         """Let TCP confirm neighbours, as its ends do; a router between is no end."""
-        here, there = way.source_mac, way.target_mac
-        if way.source_ip == self._ips.get(here):
-            ports = (way.source_port, way.target_port)
-            if known.confirmed == ports:
-                known.confirmed_ns, known.confirmed = packet.time_ns, None
-            if packet.payload or packet.flags & (SYN | FIN):
-                known.unheard = ports
-        back = self._known.get((there, here))
-        if (
-            back is not None
-            and packet.flags & ACK
-            and way.target_ip == self._ips[there]
-        ):
-            ports = (way.target_port, way.source_port)
+        time_ns, _, _, _, flags, payload, _ = packet
+        if link.from_end:
+            if known.confirmed == link.ports:
+                known.confirmed_ns, known.confirmed = time_ns, None
+            if payload or flags & (SYN | FIN):
+                known.unheard = link.ports
+        back = link.back
+        if back is not None and flags & ACK and link.to_end:
+            ports = link.ports_back
             if back.unheard == ports:
                 back.confirmed, back.unheard = ports, None
 

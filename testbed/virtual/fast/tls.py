@@ -12,6 +12,7 @@ from numpy.random import Generator
 RECORD_B = 16_384
 _TAG_B = 17  # content type and authentication tag
 _HANDSHAKE, _CHANGE_CIPHER, _DATA = 22, 20, 23
+_HEAD = struct.Struct(">BHH")
 _GROUPS = (0x1D, 0x17, 0x1E, 0x19, 0x18, 0x100, 0x101, 0x102, 0x103, 0x104)
 _SIGNATURES = (
     *(0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080A, 0x080B),
@@ -40,7 +41,8 @@ class Noise:
 def records(size_b: int, noise: Noise) -> bytes:
     """Return `size_b` application bytes as records."""
     if size_b <= RECORD_B:
-        return _record(_DATA, noise.take(size_b + _TAG_B))
+        body_b = size_b + _TAG_B
+        return _HEAD.pack(_DATA, 0x0303, body_b) + noise.take(body_b)
     parts = []
     while size_b > 0:
         part = min(size_b, RECORD_B)

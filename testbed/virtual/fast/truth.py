@@ -52,7 +52,7 @@ class Truth:
     def packets(self, name: str, first_frame: int, packets: Sequence[Packet]) -> None:
         """Append the causes of packets that were written into a file."""
         lines = [
-            f"{name},{frame},{packet.cause}\n"
+            f"{name},{frame},{packet[-1]}\n"
             for frame, packet in enumerate(packets, start=first_frame)
         ]
         with self._packets.open("a", encoding="utf-8") as file:

@@ -5,9 +5,12 @@ connections stay open from one exchange to the next; power off ends them silentl
 """
 
 import ipaddress
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from operator import itemgetter
+from typing import Any
 
 from numpy.random import Generator
 
@@ -29,15 +32,9 @@ _LAN_NS = 500_000
 _CLIENT_PORTS = {5353: 5353, 67: 68}
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One message to write, or (size 0) the wish to close."""
-
-    time_ns: int
-    up: bool
-    size_b: int
-    payload: bytes | None
-    cause: int
+# time_ns, up, size_b, payload, cause: one message to write, or (size 0) the wish to
+# close. A plain tuple, since there are hundreds of thousands.
+_Entry = tuple[int, bool, int, bytes | None, int]
 
 
 @dataclass(slots=True, eq=False)
@@ -79,14 +76,13 @@ class Wire:
         self._network = network
         self._rng = rng
         self._noise = tls.Noise(rng)
+        self._macs: dict[str, bytes] = {}
         self._named: dict[tuple[str, str], _Connection] = {}
         self._active: dict[int, _Connection] = {}
         self._held: list[Packet] = []
         self._dead: dict[bytes, list[tuple[int, int]]] = {}
         self._cut_off = {
-            ipaddress.ip_address(address(n)).packed: spells
-            for n, spells in network.cut_off.items()
-            if spells
+            _packed(n): spells for n, spells in network.cut_off.items() if spells
         }
         self._cloud = {ipaddress.ip_address(ip).packed for ip in CLOUD.values()}
         own = {n: ipaddress.ip_address(NODES[n].ip).packed for n in NODES}
@@ -99,12 +95,12 @@ class Wire:
         entries = connection.entries
         for m in exchange.messages:
             at_ns = base_ns + round(m.at_s * 1e9)
-            entries.append(_Entry(at_ns, m.upstream, m.size_b, m.payload, cause))
-        last_ns = entries[-1].time_ns if exchange.messages else base_ns
+            entries.append((at_ns, m.upstream, m.size_b, m.payload, cause))
+        last_ns = entries[-1][0] if exchange.messages else base_ns
         if not exchange.messages:
-            entries.append(_Entry(last_ns, True, 0, None, cause))
+            entries.append((last_ns, True, 0, None, cause))
         elif not connection.named and connection.transport is not Transport.UDP:
-            entries.append(_Entry(last_ns + 1_000_000, True, 0, None, cause))
+            entries.append((last_ns + 1_000_000, True, 0, None, cause))
         self._active[id(connection)] = connection
 
     def silence(self, node: str, at_ns: int) -> None:
@@ -115,12 +111,12 @@ class Wire:
         self._named = {
             k: c for k, c in self._named.items() if node not in (c.client, c.server)
         }
-        ip = ipaddress.ip_address(address(node)).packed
+        ip = _packed(node)
         self._dead.setdefault(ip, []).append((at_ns, 1 << 62))
 
     def wake(self, node: str, at_ns: int) -> None:
         """Let a node talk again."""
-        ip = ipaddress.ip_address(address(node)).packed
+        ip = _packed(node)
         spells = self._dead.get(ip)
         if spells and spells[-1][1] == 1 << 62:
             spells[-1] = (spells[-1][0], at_ns)
@@ -157,10 +153,12 @@ class Wire:
     def _advance(
         self, connection: _Connection, until_ns: int, packets: list[Packet]
     ) -> None:
-        entries = sorted(connection.entries, key=lambda e: e.time_ns)
-        due = [e for e in entries if e.time_ns < until_ns]
-        connection.entries = entries[len(due) :]
-        due = [e for e in due if e.time_ns < connection.dead_ns]
+        due = connection.entries
+        due.sort(key=itemgetter(0))
+        n_due = _first_at(due, until_ns)
+        due, connection.entries = due[:n_due], due[n_due:]
+        if due and due[-1][0] >= connection.dead_ns:
+            del due[_first_at(due, connection.dead_ns) :]
         if not due:
             return
         if connection.transport is Transport.UDP:
@@ -168,7 +166,7 @@ class Wire:
             return
         writes: list[Write] = []
         for entry in due:
-            if entry.size_b == 0:
+            if entry[2] == 0:
                 self._close(connection, entry, writes)
                 if connection.line is not None:
                     packets += connection.line.packets(writes)
@@ -182,15 +180,15 @@ class Wire:
             packets += connection.line.packets(writes)
 
     def _write(self, connection: _Connection, entry: _Entry) -> Write:
-        floor_ns = connection.floor_ns if entry.up else connection.server_floor_ns
-        at_ns = max(entry.time_ns, floor_ns)
-        if entry.payload is not None and connection.transport is Transport.TCP:
-            data = entry.payload
+        time_ns, up, size_b, payload, cause = entry
+        floor_ns = connection.floor_ns if up else connection.server_floor_ns
+        if payload is not None and connection.transport is Transport.TCP:
+            data = payload
         elif connection.transport is Transport.TLS:
-            data = tls.records(entry.size_b, self._noise)
+            data = tls.records(size_b, self._noise)
         else:
-            data = self._noise.take(entry.size_b)
-        return Write(at_ns, entry.up, data, entry.cause)
+            data = self._noise.take(size_b)
+        return Write(max(time_ns, floor_ns), up, data, cause)
 
     def _open(
         self,
@@ -202,7 +200,7 @@ class Wire:
         path = self._path(connection)
         line = Line(connection.up, connection.down, path, self._rng)
         connection.line = line
-        trip_ns, now_ns, cause = line.trip_ns, entry.time_ns, entry.cause
+        trip_ns, now_ns, cause = line.trip_ns, entry[0], entry[4]
         half_ns = trip_ns // 2
         writes.append(Write(now_ns, True, b"", cause, SYN))
         writes.append(Write(now_ns + half_ns + 90_000, False, b"", cause, SYN | ACK))
@@ -235,18 +233,19 @@ class Wire:
         line = connection.line
         if line is None:
             return
+        asked_ns, _, _, _, cause = entry
         latest_ns = max((w.time_ns for w in writes), default=0)
-        now_ns = max(entry.time_ns, connection.server_floor_ns, latest_ns)
+        now_ns = max(asked_ns, connection.server_floor_ns, latest_ns)
         now_ns += line.trip_ns + 4_000_000
         if connection.transport is Transport.TLS:
             bye = tls.goodbye(self._noise)
-            writes.append(Write(now_ns, True, bye, entry.cause))
+            writes.append(Write(now_ns, True, bye, cause))
         half_ns = line.trip_ns // 2
         fin = FIN | ACK
-        writes.append(Write(now_ns + 60_000, True, b"", entry.cause, fin))
+        writes.append(Write(now_ns + 60_000, True, b"", cause, fin))
         server_ns = now_ns + half_ns + 15_000_000
-        writes.append(Write(server_ns, False, b"", entry.cause, fin))
-        writes.append(Write(server_ns + half_ns + 200_000, True, b"", entry.cause, ACK))
+        writes.append(Write(server_ns, False, b"", cause, fin))
+        writes.append(Write(server_ns + half_ns + 200_000, True, b"", cause, ACK))
         writes.sort(key=itemgetter(0))
 
     def _datagrams(
@@ -254,17 +253,16 @@ class Wire:
     ) -> Iterable[Packet]:
         path = self._path(connection)
         packets = []
-        for e in due:
-            delay_ns = path.client_ns if e.up else path.server_ns
-            jitter_ns = int(self._rng.exponential(path.jitter_ns))
-            data = e.payload
+        for time_ns, is_up, size_b, data, cause in due:
+            delay_ns = path.client_ns if is_up else path.server_ns
+            jitter_ns = int(path.jitter_ns * self._rng.standard_exponential())
             if data is None:
                 # The fixed bit of QUIC's short header, so that nobody misreads it.
                 head = self._rng.integers(0x40, 0x80, dtype="u1").tobytes()
-                data = head + self._noise.take(e.size_b - 1)
-            way = connection.up if e.up else connection.down
-            at_ns = e.time_ns + delay_ns + jitter_ns
-            packets.append(Packet(at_ns, way, 0, 0, 0, data, e.cause))
+                data = head + self._noise.take(size_b - 1)
+            way = connection.up if is_up else connection.down
+            at_ns = time_ns + delay_ns + jitter_ns
+            packets.append(Packet(at_ns, way, 0, 0, 0, data, cause))
         return packets
 
     def _path(self, connection: _Connection) -> Path:
@@ -300,7 +298,7 @@ class Wire:
 
     def _ways(self, exchange: Exchange) -> tuple[Way, Way]:
         client, server = exchange.client, exchange.server
-        ips = [ipaddress.ip_address(address(n)).packed for n in (client, server)]
+        ips = [_packed(n) for n in (client, server)]
         macs = [self._mac(client), self._mac(server)]
         protocol = UDP if exchange.transport is Transport.UDP else TCP
         port = _CLIENT_PORTS.get(exchange.port) or int(self._rng.integers(32768, 60999))
@@ -325,6 +323,12 @@ class Wire:
         return up, down
 
     def _mac(self, name: str) -> bytes:
+        known = self._macs.get(name)
+        if known is None:
+            known = self._macs[name] = self._look_up_mac(name)
+        return known
+
+    def _look_up_mac(self, name: str) -> bytes:
         if name in MULTICAST:
             ip = ipaddress.ip_address(name).packed
             return b"\x01\x00\x5e" + bytes([ip[1] & 0x7F]) + ip[2:]
@@ -342,13 +346,11 @@ class Wire:
         return not any(begin <= packet.time_ns < end for begin, end in spells)
 
 
-def _first_at(packets: list[Packet], time_ns: int) -> int:
-    """Return the index of the first packet at or after `time_ns` (sorted input)."""
-    low, high = 0, len(packets)
-    while low < high:
-        middle = (low + high) // 2
-        if packets[middle].time_ns < time_ns:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+@cache
+def _packed(name: str) -> bytes:
+    return ipaddress.ip_address(address(name)).packed
+
+
+def _first_at(timed: Sequence[tuple[Any, ...]], time_ns: int) -> int:
+    """Return the index of the first packet or entry at or after `time_ns` (sorted)."""
+    return bisect_left(timed, time_ns, key=itemgetter(0))
