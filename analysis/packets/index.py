@@ -127,18 +127,48 @@ def identity(device: Device) -> dict[str, Any]:
     return {"mac": device.mac, "ip": device.ip, "every_packet": device.every_packet}
 
 
+class IndexFile:
+    """The index of the tables in a folder, as it grows capture by capture."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._texts: dict[str, tuple[CapturePart, str]] = {}
+
+    def write(self, index: Index) -> None:
+        """Write the index, in one step."""
+        path = self._folder / _NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        captures = ",".join(f"\n  {self._text(each)}" for each in index.captures)
+        about = {
+            "format": FORMAT,
+            "devices": index.devices,
+            "captures": [],
+            "reader": index.reader,
+        }
+        text = json.dumps(about, indent=1) + "\n"
+        if captures:
+            empty, full = '\n "captures": []', f'\n "captures": [{captures}\n ]'
+            text = text.replace(empty, full, 1)
+        part = half_written(self._folder)
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+
+    def _text(self, capture: CapturePart) -> str:
+        """Return the JSON of a capture, made once: indented JSON is slow to make."""
+        known = self._texts.get(capture.name)
+        if known is None or known[0] is not capture:
+            text = json.dumps(asdict(capture), indent=1).replace("\n", "\n  ")
+            known = self._texts[capture.name] = (capture, text)
+        return known[1]
+
+
 def write_index(folder: Path, index: Index) -> None:
     """Write the index of the tables in a folder, in one step."""
-    path = folder / _NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"format": FORMAT, **asdict(index)}
-    part = half_written(folder)
-    try:
-        part.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    IndexFile(folder).write(index)
 
 
 def half_written(folder: Path) -> Path:

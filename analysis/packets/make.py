@@ -19,6 +19,7 @@ from analysis.errors import DatasetError
 from analysis.packets.index import (
     CapturePart,
     Index,
+    IndexFile,
     current_parts,
     find_index,
     half_written,
@@ -121,19 +122,20 @@ def _gather(
 ) -> Index:
     """Add what is made to `parts`, and keep the index true to it meanwhile."""
     # first: from now on, tables that are made anew are no longer the old ones
-    write_index(folder, _index(devices, captures, parts))
+    file = IndexFile(folder)
+    file.write(_index(devices, captures, parts))
     due = 1
     try:
         for part in made:
             parts[part.name] = part
             if len(parts) >= due:  # should the power fail, little is lost
-                write_index(folder, _index(devices, captures, parts))
+                file.write(_index(devices, captures, parts))
                 due = len(parts) * 9 // 8 + 1
     finally:
         index = _index(devices, captures, parts)
         _tidy(folder, index)  # first: the disk may be full
         if parts:
-            write_index(folder, index)
+            file.write(index)
         else:
             remove_index(folder)
     return index
