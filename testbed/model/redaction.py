@@ -20,6 +20,7 @@ SECRET = "secret"  # noqa: S105 - the kind of what somebody names, however short
 _SHORTEST = 4  # other words below this would hit half of all words
 _SAYS_NOTHING = {"", "null", "none", "true", "false", "unknown", "0", "1", "any"}
 _BEGIN, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"  # of a word by itself
+_FOLDED = {"\u0130", "\u0131", "\u017f", "\u212a"}  # found for i, s and k, too
 _DOCUMENTED = tuple(
     ipaddress.ip_network(n)
     for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
@@ -89,7 +90,9 @@ _SHAPES = (
         rf"(?:{_NAMED_VALUE}|\s+(?:\"(?P<said>[^\"\n]+)\"|'(?P<told>[^'\n]+)'))",
         learnt=True,
     ),
-    _shape("account", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", "user{}@example.com"),
+    _shape(
+        "account", r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+", "user{}@example.com"
+    ),
     _shape(
         "ssid",
         r"(?<!b)SSID\b[\"'\s]*[:=]?\s*\"(?P<v>(?:\\.|[^\"\\])+)\"",
@@ -203,9 +206,7 @@ class Redactor:
     def redact(self, text: str) -> str:
         """Return the text without secrets."""
         if self._known is None:
-            longest_first = sorted(self._patterns, key=len, reverse=True)
-            alternatives = (self._patterns[value] for value in longest_first)
-            self._known = re.compile("|".join(alternatives) or r"(?!)")
+            self._known = _any_of(self._patterns)
         text = self._known.sub(self._renamed, text)
         for shape in _SHAPES:
             text = shape.pattern.sub(lambda m, s=shape: self._replaced(s, m), text)  # type: ignore[misc]
@@ -216,10 +217,11 @@ class Redactor:
         made = self._new_name(kind, value)
         anywhere = kind == SECRET and len(value) >= _SHORTEST
         for spelling in _spellings(value, kind):
-            if self._given.setdefault(spelling.casefold(), made) == made:
+            if spelling.casefold() not in self._given:
+                self._given[spelling.casefold()] = made
                 pattern = re.escape(spelling)
                 whole = pattern if anywhere else rf"{_BEGIN}{pattern}{_END}"
-                self._patterns.setdefault(spelling, f"(?i:{whole})")
+                self._patterns[spelling] = f"(?i:{whole})"
 
     def _learn(self, shape: _Shape, value: str) -> None:
         if len(value) < _SHORTEST or self._is_plain(value):
@@ -294,6 +296,16 @@ class Redactor:
 def _group(match: re.Match[str]) -> str | int:
     """Return the group that holds the secret: of several, the one that matched."""
     return next((g for g, v in match.groupdict().items() if v is not None), 0)
+
+
+def _any_of(patterns: Mapping[str, str]) -> re.Pattern[str]:
+    """Return what finds the longest of all; patterns: what they look for -> pattern."""
+    longest_first = sorted(patterns, key=len, reverse=True)
+    # Most places begin none of them, which one look at the first character shows.
+    first = {c for s in patterns for c in (s[0].lower()[0], s[0].upper()[0])}
+    signs = "".join(re.escape(c) for c in sorted(first | _FOLDED))
+    found = "|".join(patterns[value] for value in longest_first)
+    return re.compile(f"(?=[{signs}])(?:{found})" if found else r"(?!)")
 
 
 def _spellings(value: str, kind: str) -> tuple[str, ...]:
