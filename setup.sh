@@ -2,7 +2,19 @@
 # Everything that `make demo` and `make test` need, on a fresh Debian 12 or Ubuntu:
 # Debian packages (as root; otherwise the exact command is printed), .venv, the locked
 # Python packages. Does nothing when all is there already.
+#
+#   ./setup.sh             all of it
+#   ./setup.sh --packages  only the Debian packages, for root: it leaves no file of root's
+#                          here, no database cluster and no sshd that listens
 set -eu
+case "$#:${1-}" in
+0:) only_packages="" ;;
+1:--packages) only_packages=1 ;;
+*)
+    echo "usage: setup.sh [--packages]" >&2
+    exit 2
+    ;;
+esac
 cd "$(dirname "$0")"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -86,13 +98,15 @@ install_packages() {
 
 if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ]; then
-        say "these Debian packages are missing; run this once, then again:"
-        say "  sudo apt-get install -y --no-install-recommends$missing"
+        say "these Debian packages are missing:$missing"
+        say "run this once, then go on; it starts no service and makes no database:"
+        say "  sudo ./setup.sh --packages"
         exit 3
     fi
     install_packages
     [ -n "$python" ] || python=python3
 fi
+[ -z "$only_packages" ] || exit 0
 if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; then
     say "Python 3.11, 3.12 or 3.13 is needed; $("$python" --version) was found"
     exit 3
