@@ -35,6 +35,17 @@ class CampaignPlanned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialsInserted:
+    """Trials were put into the plan, just before the trial `before`.
+
+    trials_json  these trials, in their order
+    """
+
+    before: str
+    trials_json: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted:
     """One uninterrupted run of the controller begins."""
 
@@ -251,6 +262,7 @@ class StartDecided:
 
 Event = (
     CampaignPlanned
+    | TrialsInserted
     | SessionStarted
     | SessionEnded
     | CaptureStarted

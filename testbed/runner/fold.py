@@ -4,8 +4,8 @@ Nothing but the journal is asked, so that resume, status and the activity log se
 same campaign that the runner saw, whenever it stopped.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from testbed.errors import JournalError
 from testbed.model.events import (
@@ -25,10 +25,11 @@ from testbed.model.events import (
     StimulusReturned,
     Suspended,
     TrialEnded,
+    TrialsInserted,
     TrialStarted,
 )
 from testbed.model.plan import Plan, PlannedTrial
-from testbed.runner.journal.records import plan_from
+from testbed.runner.journal.records import plan_from, trials_from
 from testbed.runner.journal.store import Recorded
 from testbed.runner.trials.states import LOST, apply_outcome
 
@@ -67,13 +68,17 @@ class Attempt:
 
 @dataclass(slots=True, kw_only=True)
 class CaptureFold:
-    """One rolling capture: what the journal knows of it."""
+    """One rolling capture: what the journal knows of it.
+
+    clock  measured since it began, also in sessions after the one that began it
+    """
 
     capture: str
     session: str
     tool: str
     started_ns: int
     files: list[CaptureFileFetched] = field(default_factory=list)
+    clock: list[ClockMeasured] = field(default_factory=list)
     end: CaptureStopped | None = None
     ended_ns: int | None = None
 
@@ -165,17 +170,41 @@ def fold(rows: Iterable[Recorded]) -> CampaignState:
     """Return the state that the rows of one campaign lead to."""
     state = CampaignState()
     planned: CampaignPlanned | None = None
+    inserted: list[TrialsInserted] = []
     for row in rows:
         if isinstance(row.event, CampaignPlanned):
-            planned = row.event
+            planned, inserted = row.event, []
+        elif isinstance(row.event, TrialsInserted):
+            inserted.append(row.event)
         state.last_ns = row.at_ns
         state.closed = None  # until it is closed again
         _add_to_campaign(state, row)
+        _add_to_captures(state, row)
         _add_to_attempt(state, row)
         _add_to_pauses(state, row)
     if planned is not None:  # only the last one counts, and to read one takes long
-        state.plan = plan_from(planned.plan_json)
+        state.plan = _with_inserted(plan_from(planned.plan_json), inserted)
     return state
+
+
+def _with_inserted(plan: Plan, inserted: Sequence[TrialsInserted]) -> Plan:
+    """Return the plan with what was put into it since; raises JournalError."""
+    before: dict[str, list[PlannedTrial]] = {}
+    for one in inserted:
+        before.setdefault(one.before, []).extend(trials_from(one.trials_json))
+
+    def way_to(trial: PlannedTrial) -> Iterator[PlannedTrial]:
+        for step in before.pop(trial.trial, ()):
+            yield from way_to(step)
+        yield trial
+
+    trials = tuple(step for trial in plan.trials for step in way_to(trial))
+    if before:
+        raise JournalError(
+            f"the journal puts trials before {sorted(before)[0]}, which is not in the "
+            "plan; restore it from a copy"
+        )
+    return replace(plan, trials=trials) if inserted else plan
 
 
 def plan_of(state: CampaignState) -> Plan:
@@ -263,6 +292,14 @@ def _add_to_campaign(state: CampaignState, row: Recorded) -> None:
         case SessionEnded(session=session, reason=reason):
             ended = state.sessions[session]
             ended.reason, ended.ended_ns = reason, row.at_ns
+        case CampaignClosed() as event:
+            state.closed = event
+        case _:
+            pass
+
+
+def _add_to_captures(state: CampaignState, row: Recorded) -> None:
+    match row.event:
         case CaptureStarted(capture=name, session=session, tool=tool):
             state.captures[name] = CaptureFold(
                 capture=name, session=session, tool=tool, started_ns=row.at_ns
@@ -274,8 +311,8 @@ def _add_to_campaign(state: CampaignState, row: Recorded) -> None:
             capture.end, capture.ended_ns = event, row.at_ns
         case ClockMeasured() as event:
             state.clock.append(event)
-        case CampaignClosed() as event:
-            state.closed = event
+            for latest in list(state.captures.values())[-1:]:
+                latest.clock.append(event)
         case _:
             pass
 

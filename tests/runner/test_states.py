@@ -1,10 +1,22 @@
 """A device is where it was seen to go, and is brought to where a trial needs it."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
-from testbed.errors import DriverTimeoutError
-from testbed.model.events import LABELLED, Outcome, StimulusIssued
+from testbed.errors import DriverTimeoutError, JournalError
+from testbed.model.events import (
+    LABELLED,
+    CampaignPlanned,
+    Outcome,
+    StimulusIssued,
+    TrialsInserted,
+)
 from testbed.model.types import Channel
+from testbed.runner.fold import NOT_TRIED, fold
+from testbed.runner.journal.records import plan_text, trials_text
+from testbed.runner.journal.store import Recorded
 from testbed.runner.trials.states import LOST, apply_outcome, unmet
 
 ON = {"switch": "on"}
@@ -129,3 +141,96 @@ def test_a_fresh_lab_has_the_trials_of_the_plan_and_no_others(rig, kit):
     lab = rig()
     lab.run(fresh=True)
     assert lab.state().plan.trials == kit.small_plan().trials
+
+
+def journal_of(*events):
+    rows = enumerate(events, start=1)
+    return [Recorded(seq=n, at_ns=n, event=e) for n, e in rows]
+
+
+def planned_as(plan):
+    return CampaignPlanned(
+        scenario="small",
+        seed=7,
+        n_trials=len(plan.trials),
+        plan_json=plan_text(plan),
+        simulated=True,
+    )
+
+
+def put_before(trial, *trials):
+    return TrialsInserted(before=trial, trials_json=trials_text(trials))
+
+
+def named(plan):
+    return [t.trial for t in plan.trials]
+
+
+def test_a_preparation_is_journalled_by_itself_and_not_with_the_whole_plan(rig, kit):
+    lab = rig()
+    more = [kit.planned(k, "lamp", "look", Channel.PHONE) for k in range(2, 60)]
+    (first,) = plan_of(kit, "bulb", Channel.PHONE).trials
+    lab.run(kit.small_plan(trials=(first, *more)), fresh=False)
+    events = lab.events()
+    assert sum(isinstance(e, CampaignPlanned) for e in events) == 1
+    (added,) = [e for e in events if isinstance(e, TrialsInserted)]
+    assert added.before == "0001"
+    assert [t["trial"] for t in json.loads(added.trials_json)] == ["0001p1"]
+    assert named(lab.state().plan)[:3] == ["0001p1", "0001", "0002"]
+    assert len(named(lab.state().plan)) == 60
+
+
+def test_trials_are_inserted_in_the_order_of_the_journal_also_before_inserted_ones(kit):
+    plan = kit.small_plan()
+    extra = {name: replace(plan.trials[0], trial=name) for name in ("a", "b", "c", "d")}
+    facts = [
+        planned_as(plan),
+        put_before("0002", extra["a"], extra["b"]),
+        put_before("0002", extra["c"]),
+        put_before("b", extra["d"]),
+    ]
+    found = fold(journal_of(*facts)).plan
+    assert named(found)[:6] == ["0001", "a", "d", "b", "c", "0002"]
+
+
+def test_a_journal_of_an_older_version_has_whole_plans_of_which_the_last_counts(kit):
+    plan = kit.small_plan()
+    early, late = (replace(plan.trials[0], trial=name) for name in ("early", "late"))
+    wider = replace(plan, trials=(early, *plan.trials))
+    facts = [planned_as(plan), put_before("0001", late), planned_as(wider)]
+    assert named(fold(journal_of(*facts)).plan) == ["early", *named(plan)]
+    again = fold(journal_of(*facts, put_before("0001", late))).plan
+    assert named(again)[:3] == ["early", "late", "0001"]
+
+
+def test_a_journal_that_inserts_before_nothing_is_refused(kit):
+    plan = kit.small_plan()
+    facts = [planned_as(plan), put_before("0099", plan.trials[0])]
+    with pytest.raises(JournalError, match="before 0099, which is not in the plan"):
+        fold(journal_of(*facts))
+
+
+def test_a_preparation_that_failed_is_made_good_by_the_trial_that_needs_it(rig, kit):
+    lab = rig()
+    perform, failing = lab.bench.phone.perform, [True]
+
+    def fails_after_the_tap(step):
+        bracket = perform(step)
+        if step.trigger and step.tap.any[0].text == "Off" and failing:
+            failing.clear()
+            raise DriverTimeoutError("phone", "tap", "no answer")
+        return bracket
+
+    trials = (
+        kit.planned(1, "bulb", "turn_on", Channel.PHONE),
+        kit.planned(2, "bulb", "turn_off", Channel.PHONE, preparation=True),
+        kit.planned(3, "bulb", "turn_on", Channel.PHONE),
+    )
+    lab.bench.phone.perform = fails_after_the_tap
+    lab.run(kit.small_plan(trials=trials))
+    state = lab.state()
+    first, again = state.attempts["0002"]
+    assert first.outcome is Outcome.FAILED
+    assert again.detail.startswith(NOT_TRIED), "nobody knows whether the bulb is on"
+    assert issued(lab) == ["0001", "0002", "0003p1", "0003"]
+    assert state.outcome("0003") is Outcome.CONFIRMED

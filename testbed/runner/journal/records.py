@@ -6,6 +6,7 @@ The name of an event's kind is its class name in snake case; it is what the jour
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache, lru_cache
 from typing import Any, get_args
@@ -14,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from testbed.errors import JournalError
 from testbed.model.events import Event
-from testbed.model.plan import Plan
+from testbed.model.plan import Plan, PlannedTrial
 
 _INNER_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -64,13 +65,35 @@ def plan_text(plan: Plan) -> str:
 @lru_cache(maxsize=4)  # a plan is asked for again and again while it is carried out
 def plan_from(text: str) -> Plan:
     """Return the plan that `plan_text` describes; raises JournalError."""
+    plan: Plan = _from(Plan, text)
+    return plan
+
+
+def trials_text(trials: Sequence[PlannedTrial]) -> str:
+    """Return some trials of a plan as one line of ASCII JSON."""
+    return json.dumps([_plain(asdict(t)) for t in trials], separators=(",", ":"))
+
+
+@lru_cache(maxsize=4096)  # there may be one for each trial of a plan
+def trials_from(text: str) -> tuple[PlannedTrial, ...]:
+    """Return the trials that `trials_text` describes; raises JournalError."""
+    trials: tuple[PlannedTrial, ...] = _from(tuple[PlannedTrial, ...], text)
+    return trials
+
+
+def _from(kind: Any, text: str) -> Any:
     try:
-        return TypeAdapter(Plan).validate_python(json.loads(text))
+        return _adapter(kind).validate_python(json.loads(text))
     except (ValidationError, ValueError) as exc:
         raise JournalError(
             "the plan in the journal is damaged; restore the database from a copy, or "
             "start a new campaign"
         ) from exc
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 @cache

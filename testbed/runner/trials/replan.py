@@ -16,12 +16,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from testbed.errors import DriverError
+from testbed.model.events import TrialsInserted
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.types import Channel, Network
 from testbed.model.unroll import reach
 from testbed.runner.fold import fold, plan_of
-from testbed.runner.journal.records import plan_text
+from testbed.runner.journal.records import trials_text
 from testbed.runner.trials.bench import Plug
 from testbed.runner.trials.checks import within_bounds
 from testbed.runner.trials.site import Site
@@ -53,8 +54,7 @@ class Replanner:
         for trial in left:
             self._ask_plugs(trial, known[trial.device])
         with self._turn:
-            plan = plan_of(fold(self._site.journal.read()))
-            self._write(plan, with_preparations(plan, left, known, self._reachable))
+            self._insert(left, known)
 
     def before(
         self, trial: PlannedTrial, known: dict[str, str]
@@ -65,21 +65,19 @@ class Replanner:
         """
         self._ask_plugs(trial, known)
         with self._turn:
-            plan = plan_of(fold(self._site.journal.read()))
-            states = {trial.device: known}
-            wider = with_preparations(plan, [trial], states, self._reachable)
-            self._write(plan, wider)
-        names = {t.trial for t in plan.trials}
-        return tuple(t for t in wider.trials if t.trial not in names)
+            ways = self._insert([trial], {trial.device: known})
+        return tuple(ways.get(trial.trial, ()))
 
-    def _write(self, plan: Plan, wider: Plan) -> None:
-        if wider is plan:
-            return
-        planned = fold(self._site.journal.read()).planned
-        if planned is not None:
-            n_trials, text = len(wider.trials), plan_text(wider)
-            again = replace(planned, n_trials=n_trials, plan_json=text)
-            self._site.journal.write(again)
+    def _insert(
+        self, left: Sequence[PlannedTrial], known: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, list[PlannedTrial]]:
+        """Journal the ways to some trials, each as it is: a whole plan is long."""
+        plan = plan_of(fold(self._site.journal.read()))
+        ways = ways_to(plan, left, known, self._reachable)
+        for trial, way in ways.items():
+            text = trials_text(way)
+            self._site.journal.write(TrialsInserted(before=trial, trials_json=text))
+        return ways
 
     def _ask_plugs(self, trial: PlannedTrial, known: dict[str, str]) -> None:
         """Read what plugs know of the needs of a trial that nobody else knows."""
@@ -101,34 +99,32 @@ class Replanner:
             known.update({key: told[key][on] for key in wanted})
 
 
-def with_preparations(
+def ways_to(
     plan: Plan,
     left: Sequence[PlannedTrial],
     known: Mapping[str, Mapping[str, str]],
     profiles: Mapping[str, DeviceProfile],
-) -> Plan:
-    """Return the plan, with preparations before trials whose needs would not hold.
+) -> dict[str, list[PlannedTrial]]:
+    """Return trial -> preparations, for each of which the needs would not hold.
 
     left   the trials still to be done, in the order of the plan
     known  device -> its state now, as far as it is known
 
-    The plan itself is returned when nothing is missing, or nothing would help.
+    A trial is left out where nothing is missing, or nothing would help.
     """
     states = {device: dict(state) for device, state in known.items()}
     names = {t.trial for t in plan.trials}
-    before: dict[str, list[PlannedTrial]] = {}
+    ways: dict[str, list[PlannedTrial]] = {}
     for trial in left:
         state = states.setdefault(trial.device, {})
         if unmet(trial.needs, state):
             way = _way(trial, profiles[trial.device], state, names)
-            before[trial.trial] = way
+            if way:
+                ways[trial.trial] = way
             for step in way:
                 state.update(step.gives)
         state.update(trial.gives)
-    if not any(before.values()):
-        return plan
-    trials = [one for t in plan.trials for one in (*before.get(t.trial, ()), t)]
-    return replace(plan, trials=tuple(trials))
+    return ways
 
 
 def is_blind(trial: PlannedTrial, profile: DeviceProfile) -> bool:
