@@ -20,6 +20,7 @@ from testbed.model.events import (
 from testbed.model.plan import Plan
 from testbed.runner.activities import activities_csv, clocks_of, why_no_labels
 from testbed.runner.doctor.drift import require_no_drift
+from testbed.runner.filing import write_whole
 from testbed.runner.fold import CampaignState, fold, left_to_do, plan_of
 from testbed.runner.folder import (
     ACTIVITIES,
@@ -30,7 +31,6 @@ from testbed.runner.folder import (
     write_inputs,
     write_manifest,
     write_receipt,
-    write_whole,
 )
 from testbed.runner.journal.holding import held, leased
 from testbed.runner.journal.records import plan_text

@@ -1,9 +1,7 @@
 """The folder of one campaign: what was frozen, recorded and derived."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from testbed.errors import ConfigError, JournalError
 from testbed.model.lab import Lab
 from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
+from testbed.runner.filing import PARTIAL, unsafe, write_whole
 from testbed.runner.fold import CampaignState
 from testbed.runner.journal.records import facts_of, kind_of
 from testbed.runner.journal.store import Journal, Recorded
@@ -145,7 +144,7 @@ class Export:
             with self._path.open("a", encoding="utf-8") as file:
                 file.writelines(map(_line, rows))
         except OSError as exc:
-            raise _unsafe(self._path, exc) from exc
+            raise unsafe(self._path, exc) from exc
         self._last = rows[-1].seq if rows else self._last
 
 
@@ -174,7 +173,7 @@ def write_manifest(folder: Path) -> None:
     files = sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and path.name != MANIFEST and path.suffix != ".part"
+        if path.is_file() and path.name != MANIFEST and path.suffix != PARTIAL
     )
     lines = (f"{sha256_of(p)}  {p.relative_to(folder).as_posix()}\n" for p in files)
     write_whole(folder / MANIFEST, "".join(lines))
@@ -190,41 +189,6 @@ def is_complete(folder: Path) -> bool:
         return False
     # The manifest is the last that is written, so it knows the last journal.
     return closed and f"{sha256_of(folder / JOURNAL)}  {JOURNAL}\n" in manifest
-
-
-def write_whole(path: Path, text: str, *, synced: bool = False) -> None:
-    """Write a file so that it is there whole or not at all; raises JournalError.
-
-    synced  on the disk before this returns, as what cannot be made again must be
-    """
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            if synced:
-                file.flush()
-                os.fsync(file.fileno())
-        partial.replace(path)
-        if synced:
-            _sync_folder(path.parent)
-            _sync_folder(path.parent.parent)
-    except OSError as exc:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise _unsafe(path, exc) from exc
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _unsafe(path: Path, exc: OSError) -> JournalError:
-    return JournalError(f"{path} cannot be written: {exc.strerror}; free some space")
 
 
 def _line(row: Recorded) -> str:
@@ -280,7 +244,7 @@ def _receipt(
         "unreadable": {
             f.name: unreadable[f.name] for f in capture.files if f.name in unreadable
         },
-        "clock": [asdict(s) for s in state.clock if s.session == capture.session],
+        "clock": [asdict(sample) for sample in capture.clock],
     }
 
 

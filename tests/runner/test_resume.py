@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +8,7 @@ from testbed.errors import JournalError
 from testbed.model.events import (
     LABELLED,
     CampaignPlanned,
+    EvidenceKept,
     Outcome,
     SessionStarted,
     StimulusIssued,
@@ -155,6 +157,27 @@ def test_a_file_that_is_here_under_another_name_is_not_copied_twice(rig, kit):
     }
     state = lab.state()
     assert all(state.outcome(t.trial) in LABELLED for t in state.plan.trials)
+
+
+def test_a_kill_in_the_midst_of_a_picture_leaves_no_half_of_it(rig, kit, monkeypatch):
+    lab = rig()
+    evidence = lab.folder / "small-1" / "evidence"
+    rename = Path.replace
+
+    def dies(path, target):
+        if path.parent == evidence:
+            lab.world.killed = True
+            raise kit.Killed
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", dies)
+        with pytest.raises(kit.Killed):
+            lab.run()
+    assert [p.suffix for p in evidence.iterdir()] == [".part"]
+    lab.resume()
+    kept = {e.file for e in lab.events() if isinstance(e, EvidenceKept)}
+    assert kept == {f"evidence/{p.name}" for p in evidence.iterdir()}
 
 
 def stop_after(lab, trial):

@@ -4,10 +4,10 @@ import hashlib
 import threading
 
 from testbed.clock import basic_time
-from testbed.errors import JournalError
 from testbed.model.events import EvidenceKept
 from testbed.model.plan import PlannedTrial
 from testbed.model.steps import Step
+from testbed.runner.filing import remove_partial, write_whole
 from testbed.runner.trials.arbiter import PHONE
 from testbed.runner.trials.site import Site
 
@@ -21,6 +21,7 @@ class EvidenceKeeper:
         self._site = site
         self._turn = threading.Lock()
         self._seen: set[tuple[str, str]] = set()
+        remove_partial(site.folder / FOLDER)
 
     def wanted(self, trial: PlannedTrial, moment: str) -> bool:
         """Say whether evidence is to be kept: 'trigger', 'check' or 'failure'."""
@@ -67,10 +68,7 @@ class EvidenceKeeper:
         self, trial: str, attempt: int, moment: str, name: str, data: bytes
     ) -> None:
         file = f"{FOLDER}/{name}"
-        try:
-            (self._site.folder / file).write_bytes(data)
-        except OSError as exc:
-            raise JournalError(f"{file} cannot be written: {exc.strerror}") from exc
+        write_whole(self._site.folder / file, data)
         self._site.journal.write(
             EvidenceKept(
                 trial=trial,

@@ -28,7 +28,7 @@ WRAPPED = {
     "testbed.runner.journal.leases:Lease.release": "lease.release",
     "testbed.runner.folder:make_folder": "folder.make",
     "testbed.runner.folder:write_inputs": "folder.inputs",
-    "testbed.runner.folder:write_whole": "folder.whole",
+    "testbed.runner.filing:write_whole": "folder.whole",
     "testbed.runner.folder:write_receipt": "folder.receipt",
     "testbed.runner.folder:write_manifest": "folder.manifest",
     "testbed.runner.folder:Export.rewrite": "export.rewrite",
