@@ -98,7 +98,7 @@ class Rounds:
         with self._looking():
             if _has_left_files(state):
                 # They are listed by a new capture only, and prove what was done.
-                with self._session(sessions, capture):
+                with self._session(sessions, capture, idle_s=0.0):
                     pass
             self._rounds(sessions, capture, trials, on_end, say)
 
@@ -127,7 +127,8 @@ class Rounds:
                 able = self._able(self._state(), self._left(self._state()), begun)
             for index in sorted({t.session for t in able}):
                 self._means.between(index)
-                with self._session(sessions, capture):
+                idle_s = self._inputs.plan.idle_s
+                with self._session(sessions, capture, idle_s=idle_s):
                     self._trials_of(index, able, trials, ended)
             number += 1
 
@@ -214,9 +215,10 @@ class Rounds:
         return known.get("power") != "on"
 
     @contextmanager
-    def _session(self, sessions: Sessions, capture: RollingCapture) -> Iterator[None]:
+    def _session(
+        self, sessions: Sessions, capture: RollingCapture, *, idle_s: float
+    ) -> Iterator[None]:
         """Record one session with its idle stretches; journal why it ended."""
-        idle_s = self._inputs.plan.idle_s
         stop, clock = self._means.stop, self._means.clock
         reason = "failed"
         try:

@@ -1,6 +1,8 @@
 """A campaign pauses for what is bad, voids what was touched, and goes on by itself."""
 
+import math
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +15,7 @@ from testbed.model.events import (
     Outcome,
     SessionEnded,
     Suspended,
+    TrialStarted,
 )
 from testbed.model.lab import Limits
 
@@ -92,22 +95,48 @@ def test_a_phone_that_is_away_pauses_the_campaign_and_fails_no_trial(lab, kit):
 
 
 def test_trials_that_need_no_phone_go_on_while_it_is_away(busy, kit):
-    busy.world.gone["phone"] = (10.0, 200.0)
-    ends = {}
+    busy.world.gone["phone"] = (10.0, math.inf)
+    last = "0013"
 
-    def note(one):
-        ends.setdefault(one.trial.device, []).append(busy.clock.monotonic_s())
+    def back(one):  # only when all the others are done
+        if one.trial.trial == last:
+            busy.world.gone["phone"] = (10.0, busy.clock.monotonic_s())
 
     trials = [kit.planned(k, "lamp", "look", kit.phone) for k in range(1, 6)]
     for k in range(6, 14, 2):
         trials.append(kit.planned(k, "wemo", "turn_on", kit.api))
         trials.append(kit.planned(k + 1, "wemo", "turn_off", kit.api))
-    busy.run(kit.small_plan(trials=tuple(trials)), ended=note)
-    assert max(ends["wemo"]) < 150
-    assert max(ends["lamp"]) > 200
+    busy.run(kit.small_plan(trials=tuple(trials)), ended=back)
+    events = busy.events()
+    (away,) = [k for k, e in enumerate(events) if isinstance(e, Suspended)]
+    (again,) = [k for k, e in enumerate(events) if isinstance(e, Cleared)]
+    meanwhile = [e.device for e in events[away:again] if isinstance(e, TrialStarted)]
+    assert set(meanwhile) == {"wemo"}
     assert pauses(busy) == [("phone", "")]
     assert_all_labelled(busy)
     assert n_failed(busy) == 0
+
+
+def test_a_phone_that_was_away_during_a_rest_is_put_on_its_network_again(busy, kit):
+    busy.bench.phone.alive = lambda: busy.world.reach("phone") or True
+    looks = [kit.planned(k, "lamp", "look", kit.phone) for k in (1, 2)]
+    trials = (looks[0], replace(looks[1], rest_s=60.0))
+    gone = []
+
+    def goes(_):
+        if not gone:
+            now_s = busy.clock.monotonic_s()
+            gone.append(now_s)
+            busy.world.gone["phone"] = (now_s + 5, now_s + 25)
+
+    busy.run(kit.small_plan(trials=trials), ended=goes)
+    events = busy.events()
+    (again,) = [k for k, e in enumerate(events) if isinstance(e, Cleared)]
+    started = [e.trial for e in events[again:] if isinstance(e, TrialStarted)]
+    assert started[0] == "0002"
+    moves = [a for a in busy.world.acts if a.startswith("phone network")]
+    assert len(moves) == 2
+    assert_all_labelled(busy)
 
 
 def test_a_phone_that_fails_once_is_there_and_its_trial_has_failed(lab, kit):
