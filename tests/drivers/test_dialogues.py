@@ -70,8 +70,7 @@ def stand_in(play, path, sock):
 
 @contextmanager
 def replayed(tmp_path):
-    if shutil.which("adb") is None:
-        pytest.skip("needs the program adb: sudo apt install adb")
+    assert shutil.which("adb"), "needs the program adb: sudo apt install adb"
     sock = socket.create_server(("127.0.0.1", 0))
     serial = f"127.0.0.1:{sock.getsockname()[1]}"
     at = PhoneAt(serial=serial, adb_port=find_port(), connect=True)
@@ -190,8 +189,7 @@ def lab(**sections):
 
 
 def test_a_recorded_phone_holds_what_it_was_asked_and_no_secret(tmp_path, profiles):
-    if shutil.which("adb") is None:
-        pytest.skip("needs the program adb: sudo apt install adb")
+    assert shutil.which("adb"), "needs the program adb: sudo apt install adb"
     clock = SystemClock()
     stage = Rehearsal({"tplink_hs110": {"switch": "off"}})
     with LoopbackPhone(stage, clock, versions={KASA: "2.35.0"}) as loopback:
@@ -220,8 +218,7 @@ def test_a_recorded_phone_holds_what_it_was_asked_and_no_secret(tmp_path, profil
 
 
 def test_a_phone_that_is_only_read_is_neither_opened_nor_dumped(tmp_path, profiles):
-    if shutil.which("adb") is None:
-        pytest.skip("needs the program adb: sudo apt install adb")
+    assert shutil.which("adb"), "needs the program adb: sudo apt install adb"
     clock = SystemClock()
     with LoopbackPhone(Rehearsal({}), clock, versions={KASA: "2.35.0"}) as loopback:
         at = {

@@ -245,11 +245,12 @@ class AppScreens:
     def _covering(self, dialog: Dialog) -> Iterator[Node]:
         package = dialog.package or self.package
         title = self._app.title if self._app is not None else ""
+        # Its buttons lie on those of the app: a touch on one that has gone is not lost.
         yield self._label(
-            dialog.title_id, dialog.title.format(app=title), 480, package=package
+            dialog.title_id, dialog.title.format(app=title), 330, package=package
         )
         for row, button in enumerate(dialog.buttons):
-            yield self._button(button.id, button.text, 600 + 110 * row, package=package)
+            yield self._button(button.id, button.text, 440 + 110 * row, package=package)
 
     def _status(self, app: App) -> str:
         if not self._touched:

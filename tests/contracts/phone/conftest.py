@@ -131,8 +131,7 @@ PHONES = {"adb": over_adb, "fast": in_fast_lab}
 
 
 def require_adb() -> None:
-    if shutil.which("adb") is None:
-        pytest.skip("needs the program adb: sudo apt install adb")
+    assert shutil.which("adb"), "needs the program adb: sudo apt install adb"
 
 
 @pytest.fixture(params=PHONES)

@@ -1,6 +1,7 @@
 """What every phone promises, over adb and in the fast lab alike."""
 
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 
 import pytest
 
@@ -266,13 +267,35 @@ def test_no_effect_is_seen_while_the_tree_is_old_or_missing(kind, bench, do, see
     bench.stage.faults.add(kind)
     bench.stage.deaf = True
     do(open_app=BULB)
-    try:
+    with suppress(DriverTimeoutError):  # it may also say that it sees nothing
         do(tap={"id": "btn_turn_on"}, within="2 s")
-    except DriverTimeoutError:
-        return  # it may also say that it sees nothing
     assert not sees(within_s=1.0, id="status", text="On")
     bench.stage.faults.clear()
-    assert sees(id="status", text="Working")
+    now = "Working" if len(bench.stage.begun) == 2 else "Ready"
+    assert sees(id="status", text=now)
+
+
+@pytest.mark.parametrize("kind", ["stale_dump", "dump_fails"])
+def test_an_effect_is_seen_once_there_is_a_tree_of_now(kind, bench, do, sees):
+    do(open_app=BULB)
+    do(tap={"id": "btn_turn_on"})
+    bench.stage.faults.add(kind)
+    assert not sees(within_s=1.0, id="status", text="On")
+    bench.stage.faults.clear()
+    assert sees(id="status", text="On")
+
+
+def test_a_pop_up_of_an_old_tree_is_not_closed_once_more(bench, do, make_step):
+    bench.phone.expect([make_step(tap={"text": "Not now"})])
+    bench.stage.faults.add("popup")
+    do(open_app=BULB)
+    bench.stage.faults.add("stale_dump")
+    with pytest.raises(DriverTimeoutError):
+        do(tap={"id": "btn_turn_on"}, within="3 s", trigger="true")
+    assert bench.stage.begun == []
+    bench.stage.faults.clear()
+    do(tap={"id": "btn_turn_on"})
+    assert [b.activity for b in bench.stage.begun] == ["turn_on"]
 
 
 def test_a_phone_that_restarts_has_no_app_open_and_works_again(bench, do):

@@ -1,5 +1,6 @@
 """What the real driver does when adb, the cable or the phone misbehave."""
 
+import asyncio
 import re
 import socket
 import threading
@@ -21,21 +22,72 @@ from testbed.errors import (
     LabError,
 )
 from testbed.model.steps import Selector
-from testbed.virtual.phone.commands import Delays
+from testbed.virtual.phone.commands import Delays, Programs
 
 BULB = "com.iview.smart"
 ON = {"id": "btn_turn_on"}
 STATUS_ON = Selector.model_validate({"id": "status", "text": "On"})
 
 
-def test_fifty_taps_in_a_row_leave_no_threads_behind(adb, make_step):
+class Amid:
+    """A deed that is done once, while the phone is at a program.
+
+    The program waits for the deed. Make it before the phone; `arm` when it is time.
+
+    struck  the program has begun and the deed with it
+    cut     the phone has broken the program off
+    """
+
+    def __init__(self, monkeypatch, program):
+        self.armed, self.struck, self.cut = (threading.Event() for _ in range(3))
+        self._hand = None
+        real = getattr(Programs, f"_{program}")
+
+        async def watched(programs, words):
+            if self.armed.is_set() and not self.struck.is_set():
+                self.struck.set()
+                try:
+                    while self._hand.is_alive():
+                        await asyncio.sleep(0.01)
+                except asyncio.CancelledError:
+                    self.cut.set()
+                    raise
+            return await real(programs, words)
+
+        monkeypatch.setattr(Programs, f"_{program}", watched)
+
+    def arm(self, deed):
+        def do():
+            if self.struck.wait(20):
+                deed()
+
+        self._hand = threading.Thread(target=do)
+        self._hand.start()
+        self.armed.set()
+
+    def join(self):
+        self._hand.join(20)
+        return self.struck.is_set() and not self._hand.is_alive()
+
+
+@pytest.fixture
+def amid_a_tap(monkeypatch):
+    return Amid(monkeypatch, "input")
+
+
+@pytest.fixture
+def amid_a_dump(monkeypatch):
+    return Amid(monkeypatch, "uiautomator")
+
+
+def test_twenty_taps_in_a_row_leave_no_threads_behind(adb, make_step):
     phone = adb.open(adb.switch_on().serial)
     phone.perform(make_step(open_app=BULB))
     phone.perform(make_step(tap=ON))
     before = threading.active_count()
-    for _ in range(49):
+    for _ in range(19):
         phone.perform(make_step(tap=ON))
-    assert len(adb.stage.begun) == 50
+    assert len(adb.stage.begun) == 20
     assert threading.active_count() <= before
 
 
@@ -74,14 +126,15 @@ def test_a_pop_up_over_the_answer_does_not_hide_it_from_see(adb, make_step):
 
 
 def test_a_phone_that_dies_in_the_middle_of_a_tap_fails_once_and_comes_back(
-    adb, make_step
+    adb, make_step, amid_a_tap
 ):
-    loopback = adb.switch_on(Delays(tap=(1.5, 1.6), dump=(0.01, 0.02)))
+    loopback = adb.switch_on()
     phone = adb.open(loopback.serial)
     phone.perform(make_step(open_app=BULB))
-    threading.Timer(0.5, loopback.close).start()
+    amid_a_tap.arm(loopback.close)
     with pytest.raises(DriverError) as caught:
         phone.perform(make_step(tap=ON))
+    assert amid_a_tap.join()
     assert str(caught.value).startswith(
         f"phone {loopback.serial}: tap id 'btn_turn_on'"
     )
@@ -192,15 +245,16 @@ def test_without_the_proof_by_picture_an_old_tree_would_confirm(
 
 
 def test_a_phone_that_restarts_in_the_middle_of_a_tap_is_not_touched_twice(
-    adb, make_step
+    adb, make_step, amid_a_tap
 ):
     loopback = adb.switch_on(Delays(tap=(0.8, 0.9), dump=(0.01, 0.02)))
     phone = adb.open(loopback.serial)
     phone.perform(make_step(open_app=BULB))
     adb.stage.values["phone_reboot"] = "1 s"
-    threading.Timer(0.4, lambda: adb.stage.faults.add("phone_reboot")).start()
+    amid_a_tap.arm(lambda: adb.stage.faults.add("phone_reboot"))
     with pytest.raises(DriverError):
         phone.perform(make_step(tap=ON))
+    assert amid_a_tap.join()
     adb.clock.sleep(1.2)
     assert adb.stage.begun == []
     phone.perform(make_step(open_app=BULB))
@@ -229,31 +283,40 @@ def test_a_tap_whose_answer_is_lost_is_not_done_again(adb, make_step):
     assert len(adb.stage.begun) == 1
 
 
-def test_a_transport_that_drops_in_the_middle_of_a_dump_heals(adb, make_step):
-    loopback = adb.switch_on(Delays(tap=(0.05, 0.06), dump=(0.8, 0.9)))
-    phone = adb.open(loopback.serial)
+def test_a_transport_that_drops_in_the_middle_of_a_dump_heals(
+    adb, make_step, amid_a_dump
+):
+    phone = adb.open(adb.switch_on().serial)
     phone.perform(make_step(open_app=BULB))
-    threading.Timer(0.3, lambda: adb.stage.faults.add("phone_offline")).start()
-    threading.Timer(0.6, adb.stage.faults.clear).start()
+
+    def drop():
+        adb.stage.faults.add("phone_offline")
+        amid_a_dump.cut.wait(10)
+        adb.stage.faults.clear()
+
+    amid_a_dump.arm(drop)
     with suppress(DriverError):
         phone.see(STATUS_ON, 0.1)
-    adb.clock.sleep(0.5)
+    assert amid_a_dump.join()
+    assert amid_a_dump.cut.is_set()
     phone.perform(make_step(tap=ON))
     assert len(adb.stage.begun) == 1
 
 
-def test_our_adb_server_may_be_killed_in_the_middle_of_a_tap(adb, make_step, free_port):
-    loopback = adb.switch_on(Delays(tap=(0.8, 0.9), dump=(0.01, 0.02)))
-    phone = adb.open(loopback.serial, adb_port=free_port)
-    phone.perform(make_step(open_app=BULB))
-
+def test_our_adb_server_may_be_killed_in_the_middle_of_a_tap(
+    adb, make_step, amid_a_tap, free_port
+):
     def kill():
         with suppress(DriverTimeoutError):
             AdbServer(free_port, clock=adb.clock, usb=False).ask("host:kill")
 
-    threading.Timer(0.3, kill).start()
+    loopback = adb.switch_on(Delays(tap=(0.8, 0.9), dump=(0.01, 0.02)))
+    phone = adb.open(loopback.serial, adb_port=free_port)
+    phone.perform(make_step(open_app=BULB))
+    amid_a_tap.arm(kill)
     with pytest.raises(DriverError):
         phone.perform(make_step(tap=ON))
+    assert amid_a_tap.join()
     adb.clock.sleep(1)
     n_before = len(adb.stage.begun)
     assert n_before <= 1
