@@ -55,3 +55,17 @@ def test_a_request_to_stop_ends_the_waiting(alarm, stop):
     threading.Timer(0.2, stop.request).start()
     assert waited_s(alarm, 20.0) < 15.0
     assert stop.requested
+
+
+def test_it_can_be_left_while_it_rings(stop):
+    with ScheduledAlarm(stop) as alarm:
+        executor = alarm._scheduler._lookup_executor("default")
+        submit = executor.submit_job
+
+        def submit_slowly(job, run_times):
+            submit(job, run_times)
+            SystemClock().sleep(0.4)  # its thread has the job in hand for so long
+
+        executor.submit_job = submit_slowly
+        alarm.set({"demo-1": SystemClock().now_ns()})
+        assert waited_s(alarm, 20.0) < 15.0

@@ -82,9 +82,9 @@ class ScheduledAlarm:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Paused first: a job that is due while it shuts down would only be complained
-        # about, and nothing is lost with it.
-        self._scheduler.pause()
+        # Its thread would fail over a job that it has in hand while it is shut down; so
+        # it ends what it is at, and finds no other. Nothing is lost with them.
+        self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=True)
 
     def _forget(self, name: str) -> None:
