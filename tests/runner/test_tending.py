@@ -1,5 +1,6 @@
 """Leases, captures and files are looked after beside the trials."""
 
+import json
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from testbed.model.events import (
     LABELLED,
     AttemptVoided,
     CaptureStopped,
+    ClockMeasured,
     Outcome,
     SessionEnded,
     TrialEnded,
@@ -232,3 +234,30 @@ def test_what_a_router_out_of_reach_kept_proves_its_trials_on_resume(rig):
     lab.resume()
     voided = [e.trial for e in lab.events() if isinstance(e, AttemptVoided)]
     assert set(voided).isdisjoint({"0001", "0002", "0003"})
+    (only_fetched_s,) = spans_without_trials(lab.state())
+    assert only_fetched_s < lab.state().plan.idle_s, "it is no idle stretch"
+
+
+def spans_without_trials(state):
+    used = {a.started.session for a in state.all_attempts()}
+    empty = [s for s in state.sessions.values() if s.session not in used]
+    return [(s.ended_ns - s.started_ns) / 1e9 for s in empty]
+
+
+def test_each_measurement_of_the_clock_is_in_the_receipt_of_its_capture(rig):
+    lab = rig()
+    see_packet = lab.capture.see_packet
+
+    def see_and_die(payload):
+        see_packet(payload)
+        if b"|0004|1|after|" in payload:
+            lab.capture.died = True
+
+    lab.capture.see_packet = see_and_die
+    result = lab.run()
+    receipt = json.loads((result.folder / "raw/receipt.json").read_text())
+    noted = [[c["at_ns"] for c in one["clock"]] for one in receipt["captures"]]
+    assert len(noted) >= 2
+    assert all(noted)
+    measured = [e.at_ns for e in lab.events() if isinstance(e, ClockMeasured)]
+    assert [at_ns for one in noted for at_ns in one] == measured
