@@ -1,7 +1,6 @@
 """`doctor`: is the lab fit for a campaign? And the app lock."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from testbed.cli.inside import go_inside
 from testbed.cli.options import AsJson
 from testbed.cli.places import JOURNAL, OutFolder
 from testbed.cli.plan import (
@@ -67,7 +67,9 @@ def doctor(
 ) -> None:
     """Look at every instrument of the lab; say what is wrong and what to do."""
     parts = _parts(only, lock)
-    _go_inside(lab, devices, scenarios)
+    found = check_all(lab, devices, scenarios)
+    if found.profiles:  # what is faulty is looked at from here
+        go_inside(found.lab, lab, found.profiles)
     order = Order(
         lab_file=lab,
         devices=devices,
@@ -101,23 +103,6 @@ def _parts(only: str, lock: bool) -> tuple[str, ...]:
     if lock and "phone" not in wanted:
         raise ConfigError("--lock looks at the phone; leave --only out, or add phone")
     return wanted
-
-
-def _go_inside(lab_file: Path, devices: Path, scenarios: Path) -> None:
-    """Go on inside the virtual lab, where this lab is one and we are not in it yet.
-
-    A lab file that is faulty is looked at from here.
-    """
-    if "TESTBED_IN_LAB" in os.environ:
-        return
-    found = check_all(lab_file, devices, scenarios)
-    if found.lab is None or found.lab.virtual is None or not found.profiles:
-        return
-    from testbed.virtual.live.lab import borrowed
-
-    with borrowed(found.lab, lab_file, found.profiles) as handle:
-        code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]])
-    raise typer.Exit(code)
 
 
 def _examined(order: Order, as_json: bool) -> Examined:

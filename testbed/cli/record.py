@@ -1,7 +1,5 @@
 """`record`: what an instrument answers, as a dialogue without secrets."""
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli.inside import go_inside
 from testbed.cli.places import Place
 from testbed.cli.plan import DEVICES, LAB, DevicesFolder, LabFile
 from testbed.cli.timing import controller_clock
 from testbed.clock import Clock
 from testbed.errors import ConfigError
 from testbed.model.dialogue import Dialogue, write_dialogue
-from testbed.model.lab import Lab
 from testbed.model.load import load_lab, load_profiles
 from testbed.model.profile import DeviceProfile
 from testbed.model.types import parse_seconds
@@ -84,7 +82,7 @@ def record(
         secrets=tuple(secret or ()),
     )
     check_order(order)
-    _go_inside(loaded, lab, profiles)
+    go_inside(loaded, lab, profiles)
     clock = controller_clock()
     with _held(order, Place.of(loaded, None), clock):
         dialogue = redacted(order, listen(order, clock), clock.now_ns())
@@ -116,17 +114,6 @@ def _seconds(text: str) -> float:
         return parse_seconds(text)
     except ValueError as exc:
         raise ConfigError(f"--for: {exc}, got {text!r}") from exc
-
-
-def _go_inside(lab: Lab, file: Path, profiles: dict[str, DeviceProfile]) -> None:
-    """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
-    if lab.virtual is None or "TESTBED_IN_LAB" in os.environ:
-        return
-    from testbed.virtual.live.lab import borrowed
-
-    with borrowed(lab, file, profiles) as handle:
-        code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]])
-    raise typer.Exit(code)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from testbed.cli.data import label_whole
+from testbed.cli.inside import go_inside
 from testbed.cli.places import OutFolder, Place
 from testbed.cli.plan import (
     DEVICES,
@@ -204,19 +205,20 @@ def _run_inside(
     lab: Lab, lab_file: Path, form: str, profiles: Mapping[str, DeviceProfile]
 ) -> None:
     """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
-    if lab.virtual is None or form == "fast" or "TESTBED_IN_LAB" in os.environ:
-        return
-    from testbed.virtual.live.lab import borrowed, find
+    if form != "fast":
+        go_inside(lab, lab_file, profiles, environment=lambda: _made_for(lab))
+
+
+def _made_for(lab: Lab) -> dict[str, str]:
+    """Return what a run should know of the lab that is about to be borrowed for it."""
+    from testbed.virtual.live.lab import find
 
     # The ground truth of a lab that is made for this run stays, where nothing of the
     # testbed reads it.
     name = f"{lab.lab}-{basic_time(SystemClock().now_ns())}"
     os.environ.setdefault("TESTBED_TRUTH", str(Path(lab.captures) / ".truth" / name))
     # The devices of a lab that was just made are in their initial state.
-    env = {_FRESH: "1"} if find(lab) is None else {}
-    with borrowed(lab, lab_file, profiles) as handle:
-        code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]], env)
-    raise typer.Exit(code)
+    return {_FRESH: "1"} if find(lab) is None else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
