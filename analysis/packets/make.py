@@ -104,7 +104,7 @@ def make_tables(
         index = _index(known.devices, captures, parts)
         if _is_worth_writing(index, known):
             _write(folder, index)
-        _tidy_index(folder)
+        _tidy_after_a_kill(folder, index)
         return index
     identities = {device.name: identity(device) for device in devices}
     jobs = [CaptureJob(path=p, devices=tuple(devices), folder=folder) for p in todo]
@@ -315,11 +315,15 @@ def _tables(capture: CapturePart) -> dict[str, int]:
     return found
 
 
-def _tidy_index(folder: Path) -> None:
-    """Remove the index that somebody was killed over, but not who writes one now."""
-    if half_written(folder).exists():
+def _tidy_after_a_kill(folder: Path, index: Index) -> None:
+    """Remove what somebody was killed over, but not who writes something now."""
+    is_left = half_written(folder).exists() or any(
+        any((folder / kind).glob("device=*/*.part")) for kind in ("packets", "flows")
+    )
+    if is_left and os.access(folder, os.W_OK):
         with suppress(DatasetError), _alone_in(folder):
             half_written(folder).unlink(missing_ok=True)
+            _tidy(folder, index)
 
 
 def _tidy(folder: Path, index: Index) -> None:

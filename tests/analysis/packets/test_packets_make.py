@@ -214,6 +214,20 @@ def test_an_interruption_leaves_no_half_written_table(
     assert list(out.iterdir()) == []
 
 
+def test_what_a_kill_left_beside_whole_tables_goes_with_the_next_look(
+    craft, write, lamp, tmp_path
+):
+    path = write([(1, craft.udp4(b"x"))])
+    out = tmp_path / "out"
+    make_tables(out, [path], [lamp])
+    whole = sorted(out.rglob("*.parquet"))
+    for table in whole:
+        table.with_name(f"{table.name}.0123456789ab.part").write_bytes(b"half")
+    make_tables(out, [path], [lamp])
+    assert whole
+    assert sorted(p for p in out.rglob("*.p*") if p.suffix != ".json") == whole
+
+
 def test_a_table_that_cannot_even_be_closed_is_removed(
     craft, write, lamp, tmp_path, monkeypatch
 ):
