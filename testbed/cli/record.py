@@ -10,7 +10,7 @@ import typer
 from testbed.cli.inside import go_inside
 from testbed.cli.places import Place
 from testbed.cli.plan import DEVICES, LAB, DevicesFolder, LabFile
-from testbed.cli.timing import controller_clock
+from testbed.cli.timing import controller_clock, wall_clock
 from testbed.clock import Clock
 from testbed.errors import ConfigError
 from testbed.model.dialogue import Dialogue, write_dialogue
@@ -84,7 +84,7 @@ def record(
     check_order(order)
     go_inside(loaded, lab, profiles)
     clock = controller_clock()
-    with _held(order, Place.of(loaded, None), clock):
+    with _held(order, Place.of(loaded, None), wall_clock()):
         dialogue = redacted(order, listen(order, clock), clock.now_ns())
     target = out or Path(
         f"{'_'.join(w for w in (instrument, device, plug) if w)}.jsonl"
