@@ -20,6 +20,7 @@ from testbed.model.types import Channel
 from testbed.runner.recording.tending import Task, Tender
 
 PATIENCE_S = 60.0
+IDLE_S = 0.5
 
 
 def no_answer():
@@ -63,7 +64,13 @@ def test_the_lease_is_renewed_while_the_last_files_come_over(busy, kit):
     )
     look, renew = busy.capture.finished_files, busy.capture.renew_lease
     done, waits, renewed = threading.Event(), threading.Event(), threading.Event()
-    was_renewed = []
+    left, was_left, was_renewed = threading.Event(), [], []
+    sleep = busy.stop.sleep
+
+    def sleeps(clock, duration_s):
+        sleep(clock, duration_s)
+        if done.is_set() and duration_s == IDLE_S:
+            left.set()  # the last idle stretch is over
 
     def renews():
         renew()
@@ -72,16 +79,17 @@ def test_the_lease_is_renewed_while_the_last_files_come_over(busy, kit):
 
     def comes_slowly():
         if done.is_set() and busy.capture.running and not was_renewed:
-            threading.Event().wait(0.3)  # meanwhile the trials are left
+            was_left.append(left.wait(5))
             waits.set()
             was_renewed.append(renewed.wait(5))
         return look()
 
     busy.capture.finished_files, busy.capture.renew_lease = comes_slowly, renews
+    busy.stop.sleep = sleeps
     trials = (kit.planned(1, "lamp", "look", Channel.PHONE),)
-    plan = kit.small_plan(trials=trials, idle_s=0.5)
+    plan = kit.small_plan(trials=trials, idle_s=IDLE_S)
     busy.run(plan, ended=lambda _: done.set())
-    assert was_renewed == [True]
+    assert was_left == was_renewed == [True]
 
 
 def test_an_act_that_fails_fast_for_too_long_loses_its_instrument():
