@@ -26,7 +26,7 @@ from testbed.cli.plan import (
 from testbed.cli.progress import Progress
 from testbed.cli.reading import duration
 from testbed.cli.starting import collect_rarely
-from testbed.cli.timing import controller_clock
+from testbed.cli.timing import controller_clock, wall_clock
 from testbed.clock import SteadyClock, SystemClock, basic_time
 from testbed.errors import ConfigError, DriverError, LabError
 from testbed.model.applock import AppLock, load_lock, lock_beside
@@ -245,13 +245,14 @@ def _conduct(inputs: Inputs, place: Place, settings: Settings) -> None:
     # something is in use.
     with (
         open_store(place.journal, plain) as store,
-        held(store, name, inputs.campaign, plain) as lease,
+        held(store, name, inputs.campaign, wall_clock()) as lease,
+        # All along: to look through all that was captured can take minutes.
+        beating(lease),
     ):
-        sweep(store, plain)
+        sweep(store, wall_clock())
         hold = _Hold(stop=stop, clock=clock, plain=plain, store=store, lease=lease)
         result = _carry_out(inputs, place, settings, hold)
-        with beating(lease):
-            _finish(result, place, inputs.depth)
+        _finish(result, place, inputs.depth, store)
 
 
 def _carry_out(inputs: Inputs, place: Place, settings: Settings, hold: _Hold) -> Result:
@@ -329,6 +330,7 @@ def _fast_means(
         )
     )
     store = stack.enter_context(open_store(place.journal, lab.clock, durable=False))
+    hold.lease.fence(store)
     timed = _is_timed(inputs.plan)
     return Means(
         bench=Bench(
@@ -365,7 +367,7 @@ def _fast_start_ns(inputs: Inputs, place: Place) -> int:
     return FAST_START_NS + (begins_ns if _is_timed(inputs.plan) else FAST_HOUR_NS)
 
 
-def _finish(result: Result, place: Place, depth: str) -> None:
+def _finish(result: Result, place: Place, depth: str, store: JournalStore) -> None:
     """Label and close, or say how to go on; leave with the right exit code."""
     if result.interrupted:
         print(_resume_hint(result.campaign, place), file=sys.stderr)
@@ -374,8 +376,8 @@ def _finish(result: Result, place: Place, depth: str) -> None:
         print(f"no labels: {result.no_labels}", file=sys.stderr)
     elif depth == PACKETS:
         label_whole(result.folder)
-    with open_store(place.journal, controller_clock()) as store:
-        close_campaign(result.folder, Journal(store, result.campaign))
+    # Through the store that is fenced: who was followed meanwhile closes nothing.
+    close_campaign(result.folder, Journal(store, result.campaign))
     counts = ", ".join(
         f"{result.count(o)} {o.value}" for o in Outcome if result.count(o)
     )

@@ -2,11 +2,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from testbed.clock import SystemClock, VirtualClock, wait_until
+from testbed.clock import SteadyClock, SystemClock, VirtualClock, wait_until
 from testbed.errors import JournalError, LabError
 from testbed.model.events import SessionEnded
 from testbed.runner.journal.leases import Lease, holder_of
@@ -53,6 +54,15 @@ def clock():
     return VirtualClock(START_NS)
 
 
+class SetClock(VirtualClock):
+    """A clock that somebody sets: `set_by_s` later than it was."""
+
+    set_by_s = 0
+
+    def now_ns(self):
+        return super().now_ns() + self.set_by_s * 10**9
+
+
 def let_pass(store, clock, duration_s):
     """Let time pass for leases, by whatever clock they go."""
     clock.sleep(duration_s)
@@ -92,6 +102,108 @@ def test_a_lease_is_renewed_in_time_and_not_at_each_call(store, clock):
     clock.sleep(11.0)
     lease.renew_in_time()
     assert lease.holder().heartbeat_ns > begun_ns
+    lease.release()
+
+
+def test_a_clock_that_was_set_back_keeps_no_beat_off(store):
+    clock = SetClock(START_NS)
+    lease = Lease(store, "bench", clock, ttl_s=80.0)
+    lease.acquire("small-1")
+    with store.engine.begin() as connection:
+        connection.execute(sa.update(leases).values(heartbeat_ns=0))
+    clock.set_by_s = -3600
+    clock.sleep(11.0)
+    lease.renew_in_time()
+    assert lease.holder().heartbeat_ns > 0
+    lease.release()
+
+
+@pytest.mark.parametrize("set_by_s", [120, 3 * 3600, -3 * 3600])
+def test_who_lives_keeps_his_lab_whatever_the_clocks_are_set_to(journal_at, set_by_s):
+    clock = SetClock(START_NS)
+    with open_store(journal_at, clock) as one, open_store(journal_at, clock) as two:
+        first = Lease(one, "bench", SteadyClock(clock))
+        first.acquire("evening-1")
+        clock.set_by_s = set_by_s
+        if not one.is_file:
+            let_pass(one, clock, set_by_s)  # that of the server was set
+        with pytest.raises(LabError, match=r"held by evening-1 .* of \d+ s ago\)$"):
+            Lease(two, "bench", SteadyClock(clock)).acquire("evening-2")
+        first.renew()
+        Journal(one, "evening-1").write(SessionEnded(session="s", reason=""))
+        first.release()
+
+
+def test_with_a_server_only_its_clock_tells_how_old_a_heartbeat_is(postgres):
+    here, there = VirtualClock(START_NS), VirtualClock(START_NS + 3 * 3600 * 10**9)
+    with open_store(postgres.new_database(), here) as store:
+        far, near = Lease(store, "bench", there), Lease(store, "bench", here)
+        far.acquire("evening-1")
+        far._lock.drop()
+        with store.engine.begin() as connection:
+            connection.execute(sa.update(leases).values(proof="an earlier server"))
+        with pytest.raises(LabError, match="held by evening-1"):
+            near.acquire("evening-2")
+        for clock in (here, there, SystemClock()):
+            assert holder_of(store, "bench").is_at("evening-1", clock.now_ns())
+        let_pass(store, here, 61.0)
+        assert not holder_of(store, "bench").is_at("evening-1", here.now_ns())
+        near.acquire("evening-2")
+        near.release()
+
+
+def test_a_server_soon_drops_the_locks_of_a_machine_that_is_gone(postgres):
+    with open_store(postgres.new_database(), SystemClock()) as store:
+        query = sa.text("SELECT name FROM pg_settings WHERE source = 'client'")
+        with store.reading() as connection:
+            asked = set(connection.execute(query).scalars())
+    assert {"tcp_keepalives_idle", "tcp_keepalives_interval"} <= asked
+    assert {"tcp_keepalives_count", "tcp_user_timeout"} <= asked
+
+
+def test_nobody_takes_a_lease_over_while_a_fact_is_on_its_way(postgres, monkeypatch):
+    place, clock = postgres.new_database(), SystemClock()
+    with open_store(place, clock) as one, open_store(place, clock) as two:
+        lease = Lease(one, "bench", clock)
+        lease.acquire("evening-1")
+        tried = []
+
+        @sa.event.listens_for(one.engine, "commit", once=True)
+        def take_over(_):  # what is written can be seen by nobody yet
+            with two.engine.begin() as connection:
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+                with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+                    connection.execute(sa.update(leases).values(holder="evening-2"))
+                tried.append(connection)
+
+        Journal(one, "evening-1").write(SessionEnded(session="s", reason=""))
+        assert tried
+        with two.engine.begin() as connection:
+            connection.execute(sa.update(leases).values({"token": "other"}))
+        with pytest.raises(LostLeaseError):
+            Journal(one, "evening-1").write(SessionEnded(session="s", reason=""))
+        lease.release()
+
+
+def test_another_store_of_the_same_campaign_is_fenced_too(journal_at, clock):
+    with open_store(journal_at, clock) as one, open_store(journal_at, clock) as two:
+        lease = Lease(one, "bench", clock)
+        lease.acquire("evening-1")
+        lease.fence(two)
+        Journal(two, "evening-1").write(SessionEnded(session="s", reason=""))
+        with one.engine.begin() as connection:
+            connection.execute(sa.update(leases).values({"token": "other"}))
+        with pytest.raises(LostLeaseError):
+            Journal(two, "evening-1").write(SessionEnded(session="s", reason=""))
+        lease.release()
+
+
+def test_who_takes_the_lock_of_one_who_just_goes_waits_for_him(store, clock):
+    lease, went = Lease(store, "bench", clock), ["", ""]
+    take = lease._lock.take
+    lease._lock.take = lambda: went.pop() if went else take()
+    lease.acquire("evening-1")
+    assert lease._proof
     lease.release()
 
 
@@ -203,7 +315,26 @@ def assert_is_free_soon(controllers):
     assert wait_until(is_taken, clock=SystemClock(), deadline_s=10)
 
 
-def test_a_controller_that_slept_through_its_lease_stops_and_says_who_has_it(
+def take_lock_away(store, journal_at):
+    """Let the holder look as one on another machine, or cut off from the server."""
+    if store.is_file:
+        Path(f"{journal_at}.bench.lock").unlink()
+        with store.engine.begin() as connection:
+            values = {"proof": "file on another machine", "heartbeat_ns": 0}
+            connection.execute(sa.update(leases).values(values))
+        return
+    locks = "FROM pg_locks WHERE locktype = 'advisory'"
+
+    def is_cut():
+        with store.reading() as connection:
+            connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {locks}")
+            count = connection.exec_driver_sql(f"SELECT count(*) {locks}")
+            return count.scalar() == 0
+
+    assert wait_until(is_cut, clock=SystemClock(), deadline_s=10)
+
+
+def test_a_controller_that_sleeps_is_followed_when_its_lock_is_gone_and_stops(
     controllers, journal_at
 ):
     first = controllers("evening-1")
@@ -214,6 +345,9 @@ def test_a_controller_that_slept_through_its_lease_stops_and_says_who_has_it(
         with store.engine.begin() as connection:
             connection.execute(sa.update(leases).values(heartbeat_ns=0))
         heir = Lease(store, "bench", clock)
+        with pytest.raises(LabError, match="held by evening-1"):
+            heir.acquire("evening-2")  # it lives
+        take_lock_away(store, journal_at)
         heir.acquire("evening-2")
         first.send_signal(signal.SIGCONT)
         _, said = first.communicate("s1\n", timeout=20)

@@ -14,6 +14,7 @@ from testbed.model.events import SessionEnded
 from testbed.runner import migrations
 from testbed.runner.journal import migrate
 from testbed.runner.journal.database import make_engine
+from testbed.runner.journal.leases import holder_of
 from testbed.runner.journal.store import Journal, Recorded, open_store, open_to_read
 from testbed.runner.journal.tables import REVISION, SCHEMA, metadata, version
 
@@ -124,11 +125,21 @@ def test_a_newer_schema_without_steps_is_refused(journal_at, old):
         open_store(journal_at, VirtualClock())
 
 
-def test_an_older_journal_is_read_and_a_file_stays_as_it_is(journal_at, old):
+def test_an_older_journal_is_read_and_stays_as_it_is(journal_at, old):
     with open_to_read(journal_at, VirtualClock()) as store:
         assert [r.event for r in Journal(store, "c").read()] == [FACT]
         assert store.campaigns() == ["c"]
-    assert schema_of(old) == {"sqlite": "1", "postgresql": "2"}[old.dialect.name]
+        assert holder_of(store, "bench").name == "evening-1 on far, process 1"
+    assert schema_of(old) == "1"
+
+
+def test_who_only_reads_makes_no_tables_on_a_server(postgres):
+    place = postgres.new_database()
+    with pytest.raises(JournalError, match="holds no journal yet; run a scenario"):
+        open_to_read(place, VirtualClock())
+    engine = make_engine(place, durable=True)
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
 
 
 def test_a_newer_journal_is_not_even_read(journal_at, engine):

@@ -10,6 +10,7 @@ import testbed.cli.run as command
 from testbed.cli import build
 from testbed.errors import JournalError
 from testbed.runner.folder import load_inputs
+from testbed.runner.journal.database import without_password
 
 SCENARIO = """\
 scenario: short
@@ -64,6 +65,20 @@ def test_a_campaign_is_run_interrupted_resumed_and_shown(lab, monkeypatch):
     assert found["state"] == "closed"
     assert found["done"] == found["trials"]
     assert not list((lab.parent / "captures").glob("journal*"))
+
+
+@pytest.mark.parametrize("password", ["plain", "with/slash", "a/b@c:d", "?x/y"])
+def test_a_password_is_hidden_whatever_it_is_made_of(password):
+    shown = without_password(f"postgresql://me:{password}@db.example.org/journal")
+    assert shown == "postgresql://me@db.example.org/journal"
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["captures/journal.sqlite", "postgresql://me@db:5432/j", "postgresql:///j?host=/r"],
+)
+def test_a_place_without_a_password_is_shown_as_it_is(place):
+    assert without_password(place) == place
 
 
 def test_the_password_is_in_no_file_and_in_no_message(lab, postgres):

@@ -27,6 +27,13 @@ _ALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
+# And so is a controller by the server, which then drops its locks: they prove life.
+_ALIVE_THERE = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 
 def make_engine(where: str, *, durable: bool) -> sa.Engine:
@@ -46,13 +53,13 @@ def make_engine(where: str, *, durable: bool) -> sa.Engine:
             engine = sa.create_engine(url)
             sa.event.listen(engine, "connect", _sqlite_pragmas(durable))
         case "postgresql" | "postgres":
-            commit = "on" if durable else "off"
+            there = _ALIVE_THERE | {"synchronous_commit": "on" if durable else "off"}
             engine = sa.create_engine(
                 url.set(drivername="postgresql+psycopg"),
                 connect_args={
                     "connect_timeout": _CONNECT_S,
                     "application_name": "testbed",
-                    "options": f"-c synchronous_commit={commit}",
+                    "options": " ".join(f"-c {k}={v}" for k, v in there.items()),
                     **_ALIVE,
                 },
             )
@@ -92,8 +99,12 @@ def _reading(path: Path, how: str) -> sqlite3.Connection:
 
 
 def without_password(where: str) -> str:
-    """Return a path or URL as it may be shown."""
-    shown = re.sub(r"(://[^/@:]*):[^/]*@", r"\1@", where)
+    """Return a path or URL, or a sentence with one, as it may be shown.
+
+    Rather too much is hidden than too little: a password that should have been
+    percent-encoded may hold anything.
+    """
+    shown = re.sub(r"(://[^/@:]*):.*@", r"\1@", where)
     return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", shown)
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from testbed.clock import Clock
 from testbed.errors import JournalError, LabError
 from testbed.runner.journal.leases import Lease, holder_of
-from testbed.runner.journal.store import JournalStore
+from testbed.runner.journal.store import JournalStore, LostLeaseError
 from testbed.runner.journal.tables import leases
 
 _BEAT_S = 5.0
@@ -56,6 +56,7 @@ def sweep(store: JournalStore, clock: Clock) -> None:
         names |= {p.name[len(store.file.name) + 1 : -len(".lock")] for p in locks}
     for name in names - known:
         if _CAMPAIGN.search(name):
+            # who lives has his lock, and is not asked for more
             with suppress(LabError), held(store, name, name, clock):
                 pass
 
@@ -76,24 +77,38 @@ def let_go(store: JournalStore, name: str, campaign: str, clock: Clock) -> None:
 def beating(lease: Lease) -> Iterator[None]:
     """Keep a lease alive beside work that takes long, such as labelling.
 
-    Raises JournalError at the end when it was lost meanwhile.
+    Raises JournalError at the end when it was lost meanwhile, whatever else was raised:
+    that is why, or it matters less. A beat that a server misses is made up for.
     """
-    over, lost = threading.Event(), list[JournalError]()
+    over, failures = threading.Event(), list[JournalError]()
 
     def beat() -> None:
         while not over.wait(_BEAT_S):
             try:
                 lease.renew_in_time()
-            except JournalError as exc:
-                lost.append(exc)
+            except LostLeaseError as exc:
+                failures[:] = [exc]
                 return
+            except JournalError as exc:
+                failures[:] = [exc]
+            else:
+                failures.clear()
 
     thread = threading.Thread(target=beat, name="lease", daemon=True)
     thread.start()
-    try:
-        yield
-    finally:
+
+    def end() -> None:
         over.set()
         thread.join()
-    if lost:
-        raise lost[0]
+
+    try:
+        yield
+    except BaseException as exc:
+        end()
+        is_ours = isinstance(exc, Exception) and not isinstance(exc, JournalError)
+        if failures and is_ours:
+            raise failures[0] from exc
+        raise
+    end()
+    if failures:
+        raise failures[0]

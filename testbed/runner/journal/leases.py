@@ -2,14 +2,20 @@
 
 A lab that is made for a campaign alone (the fast form) is known by the campaign's name.
 
-A lease that was not renewed in time is free. So is one whose holder is proven dead by
-the lock that goes with it (lifelocks.py). While it is held, the campaign is fenced: a
-controller that was followed, since it slept or was cut off, writes nothing more, and
-so does nothing more: every act is announced in the journal first.
+With a lease goes a lock (lifelocks.py). While somebody has that lock he lives, and is
+never followed, whatever the clocks say. Who has the lock takes the lease of a holder
+who would have it too if he lived. Where the lock proves nothing (that of another
+machine, or of a server that was started anew) the heartbeat decides: what was not
+renewed in time is free.
+
+While a lease is held, the campaign is fenced: a controller that was followed, since it
+was cut off, writes nothing more, and so does nothing more: every act is announced in
+the journal first.
 """
 
 import os
 import socket
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +23,19 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from testbed.clock import Clock
+from testbed.clock import Clock, SystemClock
 from testbed.errors import JournalError, LabError
 from testbed.runner.journal.lifelocks import life_lock
 from testbed.runner.journal.store import JournalStore
 from testbed.runner.journal.tables import leases
 
 TTL_S = 60.0
+# Between a lock and its lease, or the other way round, somebody is for a moment only.
+_MOMENT_S = 0.05
+_MOMENTS = 20
+
+
+_SERVER_NS = sa.func.extract("epoch", sa.func.clock_timestamp()) * 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,20 +43,30 @@ class Holder:
     """Who holds a lab: his last heartbeat (ns UTC), and for how long it is good.
 
     heartbeat_ns  by the clock of the server; of the controller where there is none
+    server_ns     what that clock showed when this was read; None where there is none
     """
 
     name: str
     heartbeat_ns: int
     ttl_ns: int
+    server_ns: int | None = None
 
     def is_at(self, campaign: str, now_ns: int) -> bool:
-        """Say whether this is the controller of a campaign, and it is alive."""
+        """Say whether this is the controller of a campaign, and it is alive.
+
+        now_ns  by the clock of this machine; the clock of a server counts before it
+        """
+        now_ns = now_ns if self.server_ns is None else self.server_ns
         fresh = now_ns <= self.heartbeat_ns + self.ttl_ns
         return fresh and self.name.startswith(f"{campaign} on ")
 
 
 class Lease:
-    """The right to operate one lab, until it is released or not renewed for `ttl_s`."""
+    """The right to operate one lab, until it is released or not renewed for `ttl_s`.
+
+    clock  shows the time of this machine as it is now, steps and all: others compare
+           heartbeats with theirs
+    """
 
     def __init__(
         self, store: JournalStore, lab: str, clock: Clock, *, ttl_s: float = TTL_S
@@ -55,12 +77,14 @@ class Lease:
         self._ttl_ns = round(ttl_s * 1e9)
         self._token = uuid.uuid4().hex
         self._lock = life_lock(store, lab)
+        self._campaign = ""
         self._proof = ""
-        self._beat_ns = 0
+        self._beat_s = 0.0  # monotonic: a step of the clock must not keep beats off
+        self._turn = threading.RLock()  # several threads may beat
 
     def acquire(self, campaign: str) -> None:
         """Take the lab; raises LabError with the holder's name when it is taken."""
-        proof = self._lock.take()
+        proof = self._take_lock()
         row: dict[str, str | int] = {
             "lab": self._lab,
             "holder": f"{campaign} on {socket.gethostname()}, process {os.getpid()}",
@@ -73,42 +97,65 @@ class Lease:
         except JournalError:
             self._lock.drop()
             raise
-        if taken:
-            self._proof = proof
-            self._beat_ns = self._clock.now_ns()
-            self._store.fence(campaign, self._lab, self._token)
-            return
-        self._lock.drop()
-        raise self._refusal()
+        if not taken:
+            self._lock.drop()
+            raise self._refusal(is_alive=False)
+        self._campaign, self._proof = campaign, proof
+        self._beat_s = self._clock.monotonic_s()
+        self.fence(self._store)
+
+    def fence(self, store: JournalStore) -> None:
+        """Let the campaign be written through a store only while this lease is held.
+
+        The one that the lease was taken with is fenced already.
+        """
+        store.fence(self._campaign, self._lab, self._token)
 
     def renew_in_time(self) -> None:
         """Renew where a good part of the time has passed; see `renew`."""
-        if self._clock.now_ns() > self._beat_ns + self._ttl_ns // 8:
-            self.renew()
+        with self._turn:
+            if self._clock.monotonic_s() > self._beat_s + self._ttl_ns / 8e9:
+                self.renew()
 
     def renew(self) -> None:
         """Beat once more; raises LostLeaseError when somebody else took the lab."""
-        self._beat({})
-        # After the beat: that one waits for a server that went away.
-        proof = self._lock.keep()
-        if proof != self._proof:
-            self._beat({"proof": proof})
-            self._proof = proof
-        self._beat_ns = self._clock.now_ns()
+        with self._turn:
+            self._beat({})
+            # After the beat: that one waits for a server that went away.
+            proof = self._lock.keep()
+            if proof != self._proof:
+                self._beat({"proof": proof})
+                self._proof = proof
+            self._beat_s = self._clock.monotonic_s()
 
     def release(self) -> None:
         """Give the lab back; harmless when it is not held."""
-        self._store.unfence(self._lab, self._token)
-        try:
-            self._store.change("release the lease", self._delete)
-        finally:
-            self._lock.drop()
+        with self._turn:
+            self._store.unfence(self._lab, self._token)
+            try:
+                self._store.change("release the lease", self._delete)
+            finally:
+                self._lock.drop()
 
     def holder(self) -> Holder | None:
         """Return who holds the lab, or None."""
         return holder_of(self._store, self._lab)
 
-    def _refusal(self) -> LabError:
+    def _take_lock(self) -> str:
+        """Take the lock that goes with the lease; raises LabError when somebody has it.
+
+        Whatever his heartbeat says then: he lives, and clocks may be wrong.
+        """
+        wait = SystemClock()
+        for _ in range(_MOMENTS):
+            if proof := self._lock.take():
+                return proof
+            if self.holder() is not None:
+                break
+            wait.sleep(_MOMENT_S)
+        raise self._refusal(is_alive=True)
+
+    def _refusal(self, *, is_alive: bool) -> LabError:
         """Name the holder, and say how long one that is dead may keep others out."""
         holder = self.holder()
         name, heard = "another controller", ""
@@ -117,10 +164,8 @@ class Lease:
             now_ns = self._store.change("look at the lease", self._now_ns)
             silent_s = max(0.0, (now_ns - holder.heartbeat_ns) / 1e9)
             free_s = max(0.0, holder.ttl_ns / 1e9 - silent_s)
-            heard = (
-                f" (last heard of {silent_s:.0f} s ago; if it is dead, free in "
-                f"{free_s:.0f} s)"
-            )
+            free = "" if is_alive else f"; if it is dead, free in {free_s:.0f} s"
+            heard = f" (last heard of {silent_s:.0f} s ago{free})"
         return LabError(
             f"the lab {self._lab!r} is held by {name}; wait until it is done, or end "
             f"it{heard}"
@@ -157,9 +202,9 @@ class Lease:
 
         def update(connection: sa.Connection) -> int:
             now_ns = self._now_ns(connection)
-            free = columns.heartbeat_ns + columns.ttl_ns < now_ns
-            if row["proof"]:  # we have now what the holder would have if he lived
-                free = sa.or_(free, columns.proof == row["proof"])
+            # We have the lock. Would the holder have it if he lived?
+            is_dead = columns.proof == row["proof"]
+            free = sa.or_(is_dead, columns.heartbeat_ns + columns.ttl_ns < now_ns)
             values = {k: v for k, v in row.items() if k != "lab"}
             return connection.execute(
                 sa.update(leases)
@@ -176,8 +221,7 @@ class Lease:
         """
         if self._store.is_file:
             return self._clock.now_ns()
-        now_s = sa.func.extract("epoch", sa.func.clock_timestamp())
-        return int(connection.execute(sa.select(now_s * 10**9)).scalar_one())
+        return int(connection.execute(sa.select(_SERVER_NS)).scalar_one())
 
     def _own(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
         return leases.c.lab == self._lab, leases.c.token == self._token
@@ -186,11 +230,17 @@ class Lease:
 def holder_of(store: JournalStore, lab: str) -> Holder | None:
     """Return who holds a lab, or None; raises JournalError."""
     columns = leases.c
-    query = sa.select(columns.holder, columns.heartbeat_ns, columns.ttl_ns).where(
-        columns.lab == lab
-    )
+    server = sa.null() if store.is_file else _SERVER_NS
+    query = sa.select(
+        columns.holder, columns.heartbeat_ns, columns.ttl_ns, server.label("server_ns")
+    ).where(columns.lab == lab)
     with store.reading() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    return Holder(name=row.holder, heartbeat_ns=row.heartbeat_ns, ttl_ns=row.ttl_ns)
+    return Holder(
+        name=row.holder,
+        heartbeat_ns=row.heartbeat_ns,
+        ttl_ns=row.ttl_ns,
+        server_ns=None if row.server_ns is None else int(row.server_ns),
+    )

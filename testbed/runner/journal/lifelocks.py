@@ -19,6 +19,8 @@ from testbed.errors import JournalError
 from testbed.runner.journal.database import is_gone, translated
 from testbed.runner.journal.store import JournalStore
 
+_TRIES = 9  # so many in a row do not go in the moment between two calls
+
 
 class LifeLock(Protocol):
     """A lock that one living process can have."""
@@ -56,17 +58,23 @@ class FileLock:
 
     def take(self) -> str:
         """Lock the file; return what proves so, or ''."""
-        try:
-            lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as exc:
-            raise JournalError(
-                f"journal: the lock file {self._path} cannot be made: {exc.strerror}"
-            ) from exc
-        if not _is_ours(lock, self._path):
+        for _ in range(_TRIES):
+            try:
+                lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                is_free = _lock_now(lock)
+            except OSError as exc:
+                raise JournalError(
+                    f"journal: the lock file {self._path} cannot be made: "
+                    f"{exc.strerror}"
+                ) from exc
+            if is_free and _is_at(lock, self._path):
+                self._lock = lock
+                return self._proof()
             os.close(lock)
-            return ""
-        self._lock = lock
-        return self._proof()
+            if not is_free:
+                break
+            # One who just went has taken that file with him; there may be another.
+        return ""
 
     def keep(self) -> str:
         """Return what proves that the file is locked, or ''."""
@@ -75,7 +83,8 @@ class FileLock:
     def drop(self) -> None:
         """Unlock the file, and take it away."""
         if self._lock is not None:
-            self._path.unlink(missing_ok=True)
+            if _is_at(self._lock, self._path):  # not that of an heir
+                self._path.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 
@@ -148,11 +157,21 @@ class ServerLock:
             self._connection = None
 
 
-def _is_ours(lock: int, path: Path) -> bool:
-    """Lock an open file; say whether it was free, and is still the one at its place."""
+def _lock_now(file: int) -> bool:
+    """Lock an open file; say whether it was free. Raises OSError, the file closed."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # one who just went may have taken the file with him
-        return os.fstat(lock).st_ino == path.stat().st_ino
-    except (BlockingIOError, FileNotFoundError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        os.close(file)
+        raise
+    return True
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Say whether an open file is the one that is at a place now."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
         return False

@@ -52,7 +52,9 @@ def look_through(engine: sa.Engine) -> None:
     with translated("open it"), engine.connect() as connection:
         found = _revision(connection)
     if found is None:
-        raise JournalError("the database holds no journal; name another one")
+        raise JournalError(
+            "the database holds no journal yet; run a scenario, or name another one"
+        )
     if found > REVISION:  # they are numbers of equal length
         raise _newer(found)
 

@@ -70,7 +70,7 @@ class JournalStore:
     """The database behind the journals of one lab; safe for several threads.
 
     patience_s  how long a server that went away is waited for
-    only_read   leave a file as it is, also where it is of an older version
+    only_read   leave the tables as they are, also where they are of an older version
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class JournalStore:
         self._last_seq = 0
         # campaign -> lab and token of the lease without which it is not written
         self._fences: dict[str, tuple[str, str]] = {}
-        if only_read and self.is_file:
+        if only_read:
             look_through(engine)
         else:
             bring_up_to_date(engine)
@@ -307,7 +307,7 @@ def open_store(
 
 
 def open_to_read(where: str | Path, clock: Clock) -> JournalStore:
-    """Open a journal that is there, to read: no file of it or beside it is changed.
+    """Open a journal that is there, to read: no file or table of it is changed.
 
     Raises JournalError when it cannot be opened.
     """
@@ -348,14 +348,14 @@ _append_fenced = (
     sa.insert(events)
     .from_select(
         _COLUMNS,
-        sa.select(
-            *(sa.bindparam(n, type_=events.c[n].type).label(n) for n in _COLUMNS)
-        ).where(
-            sa.exists().where(
-                leases.c.lab == sa.bindparam("lab"),
-                leases.c.token == sa.bindparam("token"),
-            )
-        ),
+        sa.select(*(sa.bindparam(n, type_=events.c[n].type).label(n) for n in _COLUMNS))
+        .select_from(leases)
+        .where(
+            leases.c.lab == sa.bindparam("lab"),
+            leases.c.token == sa.bindparam("token"),
+        )
+        # Nobody takes the lease over, and folds, before this is committed.
+        .with_for_update(read=True),
     )
     .returning(events.c.seq)
 )

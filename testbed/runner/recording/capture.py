@@ -109,21 +109,27 @@ class RollingCapture:
         try:
             self._open(session)
             yield
-        except KeyboardInterrupt:
-            self._ended.set()  # now means now: the lease ends it, resume fetches
-            self._over.set()
-            raise
-        except LostLeaseError:
-            self._ended.set()  # what runs on the router now is another controller's
-            self._over.set()
-            raise
         except BaseException as exc:
-            self._stop(tending)
+            if self._is_to_be_left(exc):
+                self._ended.set()
+                self._over.set()
+            else:
+                self._stop(tending)
             if isinstance(exc, StoppedError):
                 self._beside.raise_failure()  # that is why it was stopped
             raise
         self._stop(tending)
         self._beside.raise_failure()
+
+    def _is_to_be_left(self, exc: BaseException) -> bool:
+        """Say whether what runs on the router is no longer ours to stop or to fetch.
+
+        After a second Ctrl-C now means now: its lease ends the capture, and resume
+        fetches. After the lab was lost it is another controller's, whoever saw that
+        first: this thread, one beside it or one that looks at what may go bad.
+        """
+        lost = isinstance(self._site.stop.failure, LostLeaseError)
+        return lost or isinstance(exc, KeyboardInterrupt | LostLeaseError)
 
     def tend(self) -> None:
         """Do what is due: beat, fetch, measure. Raises LabError, JournalError."""
@@ -303,6 +309,7 @@ class RollingCapture:
         self._ended.set()
         try:
             wait(tending[:1])
+            self._heartbeat()  # LostLeaseError: nobody may have seen it yet
             if was_open:
                 self._close()
             if was_open or self._capture:

@@ -109,7 +109,7 @@ class Beside:
         """Stop the campaign; the first failure stays."""
         if self.failure is None:
             self.failure = failure
-            self._stop.request(str(failure))
+            self._stop.request(str(failure), failure)
 
     def raise_failure(self) -> None:
         """Raise the failure, where there is one."""

@@ -19,20 +19,27 @@ class StoppedError(Exception):
 class Stop:
     """A request to stop, shared by all threads of one campaign.
 
-    wake  set with the first request; a SystemClock made with it sleeps no longer
+    wake     set with the first request; a SystemClock made with it sleeps no longer
+    failure  the first that asked for it, whoever else had asked before; None where
+             nothing failed
     """
 
     def __init__(self) -> None:
         self.wake = threading.Event()
         self.reason = "interrupted"
+        self.failure: BaseException | None = None
 
     @property
     def requested(self) -> bool:
         """Say whether the campaign shall stop at the next safe point."""
         return self.wake.is_set()
 
-    def request(self, reason: str = "interrupted") -> None:
-        """Ask to stop; the first reason stays."""
+    def request(
+        self, reason: str = "interrupted", failure: BaseException | None = None
+    ) -> None:
+        """Ask to stop; the first reason stays, and the first failure."""
+        if self.failure is None:
+            self.failure = failure
         if not self.requested:
             self.reason = reason
             self.wake.set()
