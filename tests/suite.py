@@ -17,15 +17,15 @@ MAY_BE_SKIPPED = (
 
 # The longest first: one that is begun last keeps all other processes waiting.
 LONGEST_FIRST = (
-    "test_live_serve.py",
-    "test_live_pauses.py",
-    "test_torture_live.py",
     "test_live_doctor.py",
-    "test_bench_faultmatrix.py",
-    "test_cli_serve.py",
     "test_live_campaign.py",
-    "test_live_campaigns.py",
+    "test_live_serve.py",
+    "test_bench_faultmatrix.py",
+    "test_torture_live.py",
     "test_power_cut.py",
+    "test_cli_serve.py",
+    "test_live_pauses.py",
+    "test_live_campaigns.py",
     "test_live_clocks.py",
     "test_torture.py",
     "test_live_life.py",

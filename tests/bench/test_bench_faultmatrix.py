@@ -8,7 +8,7 @@ import pytest
 
 from testbed.model.references import VIRTUAL_FAULTS
 from tests.bench.faultmatrix import judging, page
-from tests.bench.faultmatrix.bench import Fact
+from tests.bench.faultmatrix.bench import WITHIN_S, Fact
 from tests.bench.faultmatrix.cases import CASES
 from tests.bench.faultmatrix.running import run_case
 
@@ -38,6 +38,7 @@ def shared(tmp_path_factory):
     return tmp_path_factory.mktemp("matrix")
 
 
+@pytest.mark.timeout(2 * WITHIN_S + 50)  # the undisturbed campaign before it, too
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_campaign_survives(name, shared):
     number = list(BY_NAME).index(name)

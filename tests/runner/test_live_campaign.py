@@ -42,6 +42,7 @@ def place(tmp_path):
 
 
 @pytest.mark.live
+@pytest.mark.timeout(450)
 def test_labels_of_a_live_campaign_hold_against_the_ground_truth(place):
     from testbed.model.load import load_lab
     from testbed.virtual.live import lab as live
@@ -56,6 +57,7 @@ def test_labels_of_a_live_campaign_hold_against_the_ground_truth(place):
             capture_output=True,
             text=True,
             check=False,
+            timeout=400,
         )
         assert done.returncode == 1, done.stderr  # not all was confirmed
         (folder,) = (place / "out").glob("short-*")
