@@ -19,6 +19,7 @@ _LAST = Moment(when="in the last trial", kind="trial_started", n=3)
 _SECOND = Moment(when="as a trial begins", kind="trial_started", n=2)
 _SPEAKER = "{device: echo_dot, activities: [ask_time], channels: [voice], repeats: 1}"
 _CAMERA = "{device: omna_180, activities: [power_off, power_on], repeats: 1}"
+_SWITCH = "{device: tplink_hs110, activities: [turn_on, turn_off], repeats: 2}"
 _LONG = "{device: tplink_hs110, activities: [read_state], repeats: 7}"
 _CLOUD = "{device: arlo_q, activities: [take_snapshot], networks: [lan], repeats: 2}"
 
@@ -52,7 +53,41 @@ def _case(
     )
 
 
+_BEHIND = Moment(when="1.2 s into that trial", kind="trial_started", n=2, after_s=1.2)
+
+# Here the phone is the real driver's, with its own finder, proofs by picture and adb;
+# the fast form has a phone and a finder of its own.
+_SCREENS = (
+    _case(
+        "view tree is stale, over adb",
+        *("stale_dump", _SECOND, 15.0, "an old tree is no effect; done again"),
+        "no_effect or failed",
+        devices=(_SWITCH,),
+    ),
+    _case(
+        "pop-up over the app, over adb",
+        *("popup", BEFORE, FOR_GOOD, "closed before each stimulus", "untouched"),
+    ),
+    Case(
+        name="pop-up in a stale view tree, over adb",
+        form=Form.LIVE,
+        strikes=(
+            Strike(kind="popup", moment=_SECOND, lasts_s=18.0),
+            Strike(kind="stale_dump", moment=_BEHIND, lasts_s=15.0),
+        ),
+        expected="nothing below it is touched; done again",
+        shows=("failed or no_effect",),
+    ),
+    _case(
+        "app is updated and its buttons change places, over adb",
+        *("app_updated", BETWEEN, 20.0, PAUSED, "suspended app"),
+        value="swap",
+        devices=(_SWITCH,),
+    ),
+)
+
 LIVE = (
+    *_SCREENS,
     _case(
         "phone's adb goes away in a trial",
         *("phone_offline", DURING, 20.0, PAUSED, "suspended phone or failed"),
