@@ -184,3 +184,11 @@ def basic_time(stamp_ns: int) -> str:
 def utc_day(stamp_ns: int) -> str:
     """Return the UTC calendar day of a stamp, as `2026-11-21`."""
     return f"{datetime.fromtimestamp(stamp_ns // 10**9, tz=UTC):%Y-%m-%d}"
+
+
+def iso_time(stamp_ns: int) -> str:
+    """Return a stamp as UTC, to the microsecond where it is not a whole second."""
+    whole, rest_ns = divmod(stamp_ns, 10**9)
+    moment = datetime.fromtimestamp(whole, tz=UTC)
+    part = f".{rest_ns // 1000:06d}" if rest_ns // 1000 else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{part}+00:00"

@@ -25,7 +25,7 @@ def keep_manifest_true(folder: Path) -> None:
     """Write the manifest of a closed campaign again, after something was added."""
     if (folder / "MANIFEST.sha256").exists():
         # loaded late: the runner brings the journal and its database with it
-        from testbed.runner.folder import write_manifest
+        from testbed.runner.campaigns.folder import write_manifest
 
         write_manifest(folder)
 

@@ -11,9 +11,9 @@ from testbed.cli.timing import controller_clock
 from testbed.errors import ConfigError
 from testbed.model.lab import Lab
 from testbed.model.load import load_lab
-from testbed.runner.folder import load_frozen, load_inputs
+from testbed.runner.bench import expand
+from testbed.runner.campaigns.folder import load_frozen, load_inputs
 from testbed.runner.journal.store import open_to_read
-from testbed.runner.trials.bench import expand
 
 JOURNAL = "journal.sqlite"
 

@@ -17,7 +17,7 @@ from testbed.model.dialogue import Dialogue, write_dialogue
 from testbed.model.load import load_lab, load_profiles
 from testbed.model.profile import DeviceProfile
 from testbed.model.types import parse_seconds
-from testbed.runner.journal.holding import beating
+from testbed.runner.journal.lab_lease import beating
 from testbed.runner.journal.leases import Lease
 from testbed.runner.journal.store import open_store
 from testbed.runner.record import (

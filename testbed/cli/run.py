@@ -36,26 +36,26 @@ from testbed.model.lab import Lab
 from testbed.model.load import find_scenario, load_scenario
 from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
-from testbed.runner.campaign import (
+from testbed.runner.bench import Bench, open_bench
+from testbed.runner.campaigns.campaign import (
     Inputs,
     Means,
     Result,
     close_campaign,
     run_campaign,
 )
-from testbed.runner.fold import fold, left_to_do, plan_of
-from testbed.runner.folder import (
+from testbed.runner.campaigns.folder import (
     campaign_name,
     is_complete,
     load_frozen,
     load_inputs,
 )
-from testbed.runner.journal.holding import beating, held, leased, let_go, sweep
+from testbed.runner.journal.fold import fold, left_to_do, plan_of
+from testbed.runner.journal.lab_lease import beating, held, leased, let_go, sweep
 from testbed.runner.journal.leases import Lease
 from testbed.runner.journal.store import Journal, JournalStore, open_store
-from testbed.runner.trials.bench import Bench, open_bench
+from testbed.runner.stop import Stop, interruptible
 from testbed.runner.trials.site import Settings
-from testbed.runner.trials.stop import Stop, interruptible
 
 FAST_START_NS = 1_767_571_200 * 10**9  # Monday 2026-01-05, midnight UTC
 FAST_HOUR_NS = 10 * 3600 * 10**9  # campaigns without habits begin at ten

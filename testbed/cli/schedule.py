@@ -22,22 +22,22 @@ from testbed.cli.plan import (
     ScenariosFolder,
     make_plan,
 )
-from testbed.clock import SystemClock
+from testbed.clock import SystemClock, iso_time
 from testbed.errors import ConfigError, LabError
 from testbed.model.events import ScheduleAdded
 from testbed.model.load import find_scenario, load_lab
 from testbed.model.types import parse_seconds
-from testbed.runner.folder import INPUTS, is_complete
-from testbed.runner.journal.holding import leased
+from testbed.runner.campaigns.folder import INPUTS, is_complete
+from testbed.runner.journal.lab_lease import leased
 from testbed.runner.journal.leases import Lease
 from testbed.runner.journal.store import JournalStore, open_store
 from testbed.runner.schedules.alarm import ScheduledAlarm
 from testbed.runner.schedules.processes import CampaignProcess
 from testbed.runner.schedules.schedule import Book, Missed, Schedule
 from testbed.runner.schedules.serve import Server
-from testbed.runner.schedules.triggers import Trigger, iso_time, parse_time, trigger_of
+from testbed.runner.schedules.triggers import Trigger, parse_time, trigger_of
 from testbed.runner.schedules.vacancy import taken_by
-from testbed.runner.trials.stop import Stop, interruptible
+from testbed.runner.stop import Stop, interruptible
 
 At = Annotated[
     str | None,

@@ -21,12 +21,12 @@ from testbed.cli.timing import controller_clock
 from testbed.errors import ConfigError
 from testbed.model.load import load_lab
 from testbed.model.profile import DeviceProfile
-from testbed.runner.fold import CampaignState, fold
-from testbed.runner.folder import ACTIVITIES, load_frozen, load_inputs
-from testbed.runner.journal.holding import leased
+from testbed.runner.campaigns.folder import ACTIVITIES, load_frozen, load_inputs
+from testbed.runner.campaigns.status import Status, status_of, status_of_log
+from testbed.runner.journal.fold import CampaignState, fold
+from testbed.runner.journal.lab_lease import leased
 from testbed.runner.journal.leases import holder_of
 from testbed.runner.journal.store import Journal, JournalStore, open_to_read
-from testbed.runner.status import Status, status_of, status_of_log
 
 _EVERY_S = 1.0  # between two looks of --watch on a terminal
 _QUIET_S = 5.0  # plain lines come no faster

@@ -28,8 +28,8 @@ from testbed.model.dialogue import Dialogue, Exchange, texts
 from testbed.model.lab import Lab, PhoneAt, PlugAt
 from testbed.model.profile import DeviceProfile
 from testbed.model.redaction import SECRET, Redactor
-from testbed.runner.doctor.walk import walk
-from testbed.runner.trials.bench import Opener, expanded
+from testbed.runner.apps.walk import walk
+from testbed.runner.bench import Opener, expanded
 
 INSTRUMENTS = ("phone", "plug", "router", "voice")
 _POLL_S = 1.0

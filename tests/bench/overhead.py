@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cli.plan import DEVICES, LAB, SCENARIOS, make_plan
-from testbed.runner.campaign import Inputs, Means, run_campaign
+from testbed.runner.bench import Bench
+from testbed.runner.campaigns.campaign import Inputs, Means, run_campaign
 from testbed.runner.journal.store import open_store
-from testbed.runner.trials.bench import Bench
+from testbed.runner.stop import Stop
 from testbed.runner.trials.site import Settings
-from testbed.runner.trials.stop import Stop
 from testbed.virtual.fast.lab import open_fast_lab
 from tests.bench import environment
 from tests.postgres import PostgresServer

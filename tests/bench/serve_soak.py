@@ -30,7 +30,7 @@ import yaml
 
 from testbed.clock import SystemClock, wait_until
 from testbed.model.events import LABELLED
-from testbed.runner.fold import TOO_LATE, CampaignState, fold, plan_of
+from testbed.runner.journal.fold import TOO_LATE, CampaignState, fold, plan_of
 from testbed.runner.journal.store import Journal, Recorded, open_store, open_to_read
 from testbed.runner.recording.capture import RAW
 from testbed.runner.recording.witness import Witness, unproven

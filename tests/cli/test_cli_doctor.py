@@ -11,7 +11,7 @@ from testbed.cli import build
 from testbed.errors import ConfigError
 from testbed.model.applock import load_lock
 from testbed.model.load import load_lab, load_profiles
-from testbed.runner.doctor.walk import screens
+from testbed.runner.apps.walk import screens
 
 ROOT = Path(__file__).parents[2]
 REAL = """\

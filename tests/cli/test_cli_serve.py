@@ -17,7 +17,7 @@ import pytest
 from testbed import cli
 from testbed.clock import SystemClock, wait_until
 from testbed.model.events import LABELLED
-from testbed.runner.fold import fold, plan_of
+from testbed.runner.journal.fold import fold, plan_of
 from testbed.runner.journal.store import Journal, open_store, open_to_read
 from testbed.runner.schedules.schedule import Book
 

@@ -29,7 +29,7 @@ from testbed.model.dialogue import (
 from testbed.model.lab import Lab, PhoneAt, PlugAt
 from testbed.model.load import load_profiles
 from testbed.model.steps import Selector, Step
-from testbed.runner.doctor.walk import walk
+from testbed.runner.apps.walk import walk
 from testbed.runner.record import RecordOrder, listen, redacted
 from testbed.virtual.phone.loopback import LoopbackPhone
 from testbed.virtual.phone.replay import replayed_phone

@@ -25,12 +25,17 @@ from testbed.model.protocols import (
     Utterance,
 )
 from testbed.model.types import Channel, Network
-from testbed.runner.campaign import Inputs, Means, close_campaign, run_campaign
-from testbed.runner.fold import fold
+from testbed.runner.bench import Bench
+from testbed.runner.campaigns.campaign import (
+    Inputs,
+    Means,
+    close_campaign,
+    run_campaign,
+)
+from testbed.runner.journal.fold import fold
 from testbed.runner.journal.store import Journal, open_store
-from testbed.runner.trials.bench import Bench
+from testbed.runner.stop import Stop
 from testbed.runner.trials.site import Settings
-from testbed.runner.trials.stop import Stop
 from tests.postgres import PostgresServer
 
 START_NS = 1_795_000_000 * 10**9

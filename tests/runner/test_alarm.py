@@ -6,7 +6,7 @@ import pytest
 
 from testbed.clock import SystemClock
 from testbed.runner.schedules.alarm import ScheduledAlarm
-from testbed.runner.trials.stop import Stop
+from testbed.runner.stop import Stop
 
 
 @pytest.fixture

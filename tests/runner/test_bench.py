@@ -7,7 +7,7 @@ from testbed.clock import VirtualClock
 from testbed.errors import ConfigError, LabError
 from testbed.model.lab import Lab
 from testbed.model.types import Channel
-from testbed.runner.trials.bench import UdpBeacons, expanded, open_bench
+from testbed.runner.bench import UdpBeacons, expanded, open_bench
 
 LAB = {
     "lab": "bench",

@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from testbed.runner.activities import (
+from testbed.runner.recording.activities import (
     Clocks,
     activities_csv,
     doubtful,

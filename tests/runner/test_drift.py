@@ -11,11 +11,11 @@ from testbed.model.applock import AppLock, load_lock, lock_beside, write_lock
 from testbed.model.inspection import AppFacts, PhoneFacts, Sighting
 from testbed.model.protocols import Bracket, Evidence
 from testbed.model.source import FaultyFilesError
-from testbed.runner.doctor.apps import AppState, app_state
-from testbed.runner.doctor.drift import phone_changes, require_no_drift
+from testbed.runner.apps.drift import phone_changes, require_no_drift
+from testbed.runner.apps.state import AppState, app_state
+from testbed.runner.apps.walk import screens, walk
 from testbed.runner.doctor.examine import Order, examine, lock_of
 from testbed.runner.doctor.findings import Verdict
-from testbed.runner.doctor.walk import screens, walk
 
 PROFILE = """\
 device: lamp

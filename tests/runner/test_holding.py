@@ -10,8 +10,9 @@ import testbed.cli.run as command
 from testbed.cli import build
 from testbed.clock import SystemClock, VirtualClock
 from testbed.errors import DriverTimeoutError, JournalError
-from testbed.runner.journal import holding, leases
-from testbed.runner.journal.holding import beating, held, sweep
+from testbed.runner.journal import lab_lease as holding
+from testbed.runner.journal import leases
+from testbed.runner.journal.lab_lease import beating, held, sweep
 from testbed.runner.journal.leases import Lease, holder_of
 from testbed.runner.journal.lifelocks import life_lock
 from testbed.runner.journal.store import Journal, LostLeaseError, open_store

@@ -7,8 +7,8 @@ import pytest
 
 from testbed.model.events import LABELLED, Outcome, TrialEnded, TrialStarted
 from testbed.model.types import Channel
+from testbed.runner.stop import Stop, StoppedError
 from testbed.runner.trials.arbiter import LOOK, STIMULUS, Arbiter, Priority
-from testbed.runner.trials.stop import Stop, StoppedError
 
 KINDS = (
     ("lamp", "turn_on", Channel.PHONE),

@@ -5,7 +5,7 @@ import pytest
 
 from testbed.clock import SystemClock, VirtualClock
 from testbed.model.events import LABELLED, Outcome, SessionEnded
-from testbed.runner.trials.stop import Stop, StoppedError, interruptible
+from testbed.runner.stop import Stop, StoppedError, interruptible
 
 
 def test_ctrl_c_once_stops_after_the_trial_and_resume_does_the_rest(rig):

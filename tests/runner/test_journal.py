@@ -9,7 +9,7 @@ from testbed.clock import SystemClock, VirtualClock
 from testbed.errors import JournalError
 from testbed.model.events import Event, SessionEnded, SessionStarted, TrialEnded
 from testbed.model.plan import Plan
-from testbed.runner.journal.records import (
+from testbed.runner.journal.event_text import (
     event_from,
     event_text,
     kind_of,

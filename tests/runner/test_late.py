@@ -4,7 +4,7 @@ import pytest
 
 from testbed.model.events import Outcome
 from testbed.model.types import Channel
-from testbed.runner.fold import TOO_LATE
+from testbed.runner.journal.fold import TOO_LATE
 
 
 def timed(kit, *times_s, **more):

@@ -19,8 +19,8 @@ from testbed.model.events import (
     SessionEnded,
     StimulusReturned,
 )
-from testbed.runner.fold import fold
 from testbed.runner.journal import database
+from testbed.runner.journal.fold import fold
 from testbed.runner.journal.store import Journal, LostLeaseError, open_store
 from testbed.runner.journal.tables import events, leases
 

@@ -7,8 +7,8 @@ import pytest
 from testbed.model.events import Outcome, TrialStarted
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.types import Channel
-from testbed.runner.campaign import Result
-from testbed.runner.fold import Attempt, CampaignState
+from testbed.runner.campaigns.campaign import Result
+from testbed.runner.journal.fold import Attempt, CampaignState
 
 
 def trial(name, *, preparation=False):

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 from testbed.cli import build
 from testbed.clock import VirtualClock
 from testbed.model.events import AttemptVoided
-from testbed.runner.campaign import close_campaign
-from testbed.runner.fold import fold, left_to_do
-from testbed.runner.folder import MANIFEST, is_complete
+from testbed.runner.campaigns.campaign import close_campaign
+from testbed.runner.campaigns.folder import MANIFEST, is_complete
+from testbed.runner.journal.fold import fold, left_to_do
 from testbed.runner.journal.store import Journal, open_store
 
 SCENARIO = """\

@@ -14,13 +14,13 @@ from testbed.model.events import (
     TrialStarted,
 )
 from testbed.model.types import Channel
+from testbed.runner.journal.event_text import plan_text
 from testbed.runner.journal.leases import Lease
-from testbed.runner.journal.records import plan_text
 from testbed.runner.journal.store import Journal, open_store
 from testbed.runner.schedules.schedule import Book
 from testbed.runner.schedules.serve import MAX_TRIES, Server
 from testbed.runner.schedules.triggers import Trigger
-from testbed.runner.trials.stop import Stop
+from testbed.runner.stop import Stop
 
 S = 10**9
 NOW = 1_795_000_000 * S

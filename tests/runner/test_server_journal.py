@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import testbed.cli.run as command
 from testbed.cli import build
 from testbed.errors import JournalError
-from testbed.runner.folder import load_inputs
+from testbed.runner.campaigns.folder import load_inputs
 from testbed.runner.journal.database import without_password
 
 SCENARIO = """\

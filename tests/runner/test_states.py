@@ -14,10 +14,10 @@ from testbed.model.events import (
     TrialsInserted,
 )
 from testbed.model.types import Channel
-from testbed.runner.fold import NOT_TRIED, fold
-from testbed.runner.journal.records import plan_text, trials_text
+from testbed.runner.journal.event_text import plan_text, trials_text
+from testbed.runner.journal.fold import NOT_TRIED, fold
+from testbed.runner.journal.states import LOST, apply_outcome, unmet
 from testbed.runner.journal.store import Recorded
-from testbed.runner.trials.states import LOST, apply_outcome, unmet
 
 ON = {"switch": "on"}
 

@@ -6,9 +6,9 @@ from testbed.cli.status import Look
 from testbed.clock import VirtualClock
 from testbed.model.events import AttemptVoided, CampaignClosed
 from testbed.model.types import Channel
+from testbed.runner.campaigns.status import status_of
 from testbed.runner.journal.leases import TTL_S, Lease, holder_of
 from testbed.runner.journal.store import Journal, JournalStore
-from testbed.runner.status import status_of
 
 
 def word(lab, clock):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from testbed.runner.status import Remark, status_of
+from testbed.runner.campaigns.status import Remark, status_of
 
 
 def test_lower_rungs_and_pop_ups_are_counted(rig):

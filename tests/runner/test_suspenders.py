@@ -9,7 +9,7 @@ from testbed.model.lab import Limits
 from testbed.model.protocols import ClockSample
 from testbed.runner.pauses.suspenders import ROUTER, Suspenders
 from testbed.runner.pauses.watches import ClockWatch, DeviceWatch, Watch
-from testbed.runner.trials.stop import Stop, StoppedError
+from testbed.runner.stop import Stop, StoppedError
 
 LIMITS = Limits.model_validate(
     {"look_every": "5 s", "trip": "3", "clear": "4 s", "give_up": "60 s"}

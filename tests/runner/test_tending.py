@@ -17,7 +17,7 @@ from testbed.model.events import (
     TrialEnded,
 )
 from testbed.model.types import Channel
-from testbed.runner.recording.tending import Task, Tender
+from testbed.runner.recording.beside import Task, Tender
 
 PATIENCE_S = 60.0
 IDLE_S = 0.5

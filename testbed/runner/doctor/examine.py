@@ -11,7 +11,8 @@ from testbed.errors import LabError
 from testbed.model.applock import AppLock
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Voice
-from testbed.runner.doctor.drift import locked_app, locked_phone
+from testbed.runner.apps.drift import locked_app, locked_phone
+from testbed.runner.bench import Opener, expand
 from testbed.runner.doctor.files import Files, look_at_files
 from testbed.runner.doctor.findings import PARTS, Examination, Examiner, Finding
 from testbed.runner.doctor.here import NO_JOURNAL, look_at_disk, open_journal, take_lab
@@ -20,7 +21,6 @@ from testbed.runner.doctor.plugs import look_at_plugs
 from testbed.runner.doctor.router import look_at_router
 from testbed.runner.doctor.voice import listen, look_at_voice
 from testbed.runner.doctor.ward import Ward
-from testbed.runner.trials.bench import Opener, expand
 
 TESTING = "testing one two three"  # no wake word: no device is meant
 _INSTRUMENTS = ("router", "clock", "phone", "plugs", "voice")

@@ -12,8 +12,8 @@ from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
 from testbed.model.source import Fault, FaultyFilesError
 from testbed.model.unroll import unroll
+from testbed.runner.bench import expanded
 from testbed.runner.doctor.findings import Examiner, Said, Verdict
-from testbed.runner.trials.bench import expanded
 
 _READ_S = 30.0
 _SHOWN = 3  # faults that are told; `testbed check` lists all

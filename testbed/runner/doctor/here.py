@@ -6,7 +6,7 @@ from pathlib import Path
 from testbed.errors import JournalError, LabError
 from testbed.runner.doctor.findings import Finding, Said, Value, Verdict, trouble
 from testbed.runner.doctor.ward import Ward
-from testbed.runner.journal.holding import beating
+from testbed.runner.journal.lab_lease import beating
 from testbed.runner.journal.leases import Lease, holder_of
 from testbed.runner.journal.store import JournalStore, open_store
 

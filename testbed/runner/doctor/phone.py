@@ -8,11 +8,11 @@ from testbed.model.applock import AppLock, LockedApp
 from testbed.model.inspection import PhoneFacts, PhoneInspector
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Phone, Voice
-from testbed.runner.doctor.apps import AppState, app_state
-from testbed.runner.doctor.drift import phone_changes, state_in
+from testbed.runner.apps.drift import phone_changes, state_in
+from testbed.runner.apps.state import AppState, app_state
+from testbed.runner.apps.walk import POINT, Walked, by_place, walk
 from testbed.runner.doctor.findings import Finding, Said, Value, Verdict
 from testbed.runner.doctor.voice import ask_speaker
-from testbed.runner.doctor.walk import POINT, Walked, by_place, walk
 from testbed.runner.doctor.ward import Ward
 
 _OPEN_S = 40.0

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from testbed.errors import DriverRefusedError
 from testbed.model.lab import PlugAt
+from testbed.runner.bench import Plug
 from testbed.runner.doctor.findings import Said, Value, Verdict
 from testbed.runner.doctor.ward import Ward
-from testbed.runner.trials.bench import Plug
 
 _ANSWER_S = 20.0
 _SWITCH_S = 30.0

@@ -13,10 +13,10 @@ from testbed.model.events import ClockMeasured
 from testbed.model.inspection import RouterFacts, RouterInspector
 from testbed.model.lab import RouterAt
 from testbed.model.protocols import CaptureEnd, CapturePoint
+from testbed.runner.bench import BeaconSender, UdpBeacons, expanded
 from testbed.runner.doctor.clock import clock_quality
 from testbed.runner.doctor.findings import Finding, Said, Value, Verdict
 from testbed.runner.doctor.ward import Ward
-from testbed.runner.trials.bench import BeaconSender, UdpBeacons, expanded
 
 CAPTURE = "doctor"  # its name on the router; the folder is removed in the end
 LENGTH_S = 3.0

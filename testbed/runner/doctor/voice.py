@@ -12,10 +12,10 @@ from testbed.model.inspection import SpeechInspector
 from testbed.model.lab import LoopbackAt, VoiceAt
 from testbed.model.profile import Check, DeviceProfile
 from testbed.model.protocols import Phone, Utterance, Voice
+from testbed.runner.bench import expanded
 from testbed.runner.doctor.findings import Said, Value, Verdict
 from testbed.runner.doctor.loopback import find_echo, judge
 from testbed.runner.doctor.ward import Ward
-from testbed.runner.trials.bench import expanded
 from testbed.runner.trials.stimulus import perform_all
 
 _OPEN_S = 10.0

@@ -12,8 +12,8 @@ from testbed.model.estimate import estimate
 from testbed.model.lab import Lab
 from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
+from testbed.runner.bench import Opener, expanded
 from testbed.runner.doctor.findings import Examiner
-from testbed.runner.trials.bench import Opener, expanded
 
 # Bytes per second of capture. The first line is what the nine devices of the virtual
 # lab send when nobody does anything, at most; the others are guesses for real ones

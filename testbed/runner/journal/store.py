@@ -34,8 +34,8 @@ from testbed.runner.journal.database import (
     wait_for_disk,
     without_password,
 )
+from testbed.runner.journal.event_text import event_from, event_text, kind_of
 from testbed.runner.journal.migrate import bring_up_to_date, look_through
-from testbed.runner.journal.records import event_from, event_text, kind_of
 from testbed.runner.journal.tables import events, leases
 
 # How long a server that went away is waited for: below the lease of a capture, so that

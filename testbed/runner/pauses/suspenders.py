@@ -14,7 +14,7 @@ from testbed.errors import DriverError, LabError
 from testbed.model.events import Cleared, Event, Suspended
 from testbed.model.lab import Limits
 from testbed.runner.pauses.watches import Watch
-from testbed.runner.trials.stop import Stop
+from testbed.runner.stop import Stop
 
 Need = tuple[str, str]  # condition and target
 ROUTER: Need = ("router", "")

@@ -13,7 +13,7 @@ from testbed.model.lab import Lab
 from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, DeviceProfile
 from testbed.model.types import Channel
-from testbed.runner.fold import Attempt, CampaignState, PauseFold
+from testbed.runner.journal.fold import Attempt, CampaignState, PauseFold
 from testbed.runner.pauses.suspenders import DISKS, ROUTER, Need, named
 
 EVERYBODY = DISKS | {ROUTER, ("internet", ""), ("clock", "")}

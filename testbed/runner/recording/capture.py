@@ -25,13 +25,13 @@ from testbed.model.events import (
     ClockMeasured,
 )
 from testbed.model.protocols import CaptureEnd, CaptureFile
-from testbed.runner.fold import CampaignState
+from testbed.runner.journal.fold import CampaignState
 from testbed.runner.journal.store import LostLeaseError
 from testbed.runner.pauses.suspenders import DISKS, ROUTER
 from testbed.runner.pauses.watches import ClockWatch
-from testbed.runner.recording.tending import Beside, Task, Tender
+from testbed.runner.recording.beside import Beside, Task, Tender
+from testbed.runner.stop import StoppedError
 from testbed.runner.trials.site import Site
-from testbed.runner.trials.stop import StoppedError
 
 RAW = "raw"
 RESTARTS = 3  # how often in one run a capture that died is started anew

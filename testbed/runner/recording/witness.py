@@ -11,7 +11,7 @@ from pathlib import Path
 from analysis.pcap.beacons import Beacon, find_beacons
 from analysis.pcap.errors import CaptureError
 from testbed.model.events import LABELLED, Outcome
-from testbed.runner.fold import Attempt, CampaignState, CaptureFold
+from testbed.runner.journal.fold import Attempt, CampaignState, CaptureFold
 
 _PROVEN = LABELLED | {Outcome.NO_EFFECT}
 _PHASES = ("before", "after", "rest")

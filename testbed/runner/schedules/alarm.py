@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from testbed.clock import SystemClock
-from testbed.runner.trials.stop import Stop
+from testbed.runner.stop import Stop
 
 _STOPS_S = 0.25  # how soon a request to stop is seen
 

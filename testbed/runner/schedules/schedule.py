@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from testbed.clock import iso_time
 from testbed.errors import ConfigError
 from testbed.model.events import ScheduleAdded, ScheduleRemoved, StartDecided
 from testbed.model.types import parse_seconds
 from testbed.runner.journal.store import Journal, JournalStore, Recorded
-from testbed.runner.schedules.triggers import Trigger, iso_time, trigger_from
+from testbed.runner.schedules.triggers import Trigger, trigger_from
 
 SCHEDULES = "#schedules"  # where the journal keeps their facts
 GRACE_S = 60.0

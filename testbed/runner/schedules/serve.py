@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
-from testbed.clock import Clock
+from testbed.clock import Clock, iso_time
 from testbed.model.events import StartDecided
-from testbed.runner.fold import CampaignState, fold, left_to_do
-from testbed.runner.folder import campaign_name
+from testbed.runner.campaigns.folder import campaign_name
+from testbed.runner.journal.fold import CampaignState, fold, left_to_do
 from testbed.runner.journal.leases import Lease
 from testbed.runner.journal.store import Journal, JournalStore
 from testbed.runner.schedules.alarm import Alarm
@@ -25,8 +25,7 @@ from testbed.runner.schedules.schedule import (
     all_due,
     decide,
 )
-from testbed.runner.schedules.triggers import iso_time
-from testbed.runner.trials.stop import Stop
+from testbed.runner.stop import Stop
 
 RETRY_S = (1.0, 5.0, 15.0, 30.0, 60.0)  # before a campaign that failed is resumed
 MAX_TRIES = 10  # in a row, after which a campaign is left to people

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from testbed.clock import iso_time
 from testbed.errors import ConfigError
 from testbed.model.types import parse_seconds
 
@@ -145,14 +146,6 @@ def parse_time(text: str, now_ns: int) -> int:
     if stamp_ns < now_ns - 10**9:
         raise ConfigError(f"--at: {iso_time(stamp_ns)} is over; name a time to come")
     return stamp_ns
-
-
-def iso_time(stamp_ns: int) -> str:
-    """Return a stamp as UTC, to the microsecond where it is not a whole second."""
-    whole, rest_ns = divmod(stamp_ns, 10**9)
-    moment = datetime.fromtimestamp(whole, tz=UTC)
-    part = f".{rest_ns // 1000:06d}" if rest_ns // 1000 else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{part}+00:00"
 
 
 def _stamp_ns(moment: datetime) -> int:

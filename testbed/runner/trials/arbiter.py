@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from testbed.runner.trials.stop import Stop
+from testbed.runner.stop import Stop
 
 PHONE = "phone"
 ROOM = "room"

@@ -9,7 +9,7 @@ from testbed.model.inspection import PopupTeller
 from testbed.model.plan import PlannedTrial
 from testbed.model.profile import Check, PowerAbove
 from testbed.model.types import Channel
-from testbed.runner.trials.bench import Plug
+from testbed.runner.bench import Plug
 from testbed.runner.trials.site import Site
 from testbed.runner.trials.stimulus import perform_all
 

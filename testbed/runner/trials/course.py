@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from testbed.model.events import Outcome
 from testbed.model.plan import PlannedTrial
-from testbed.runner.fold import (
+from testbed.runner.journal.fold import (
     NOT_TRIED,
     SPENT,
     CampaignState,
     changed_by,
     plan_of,
 )
+from testbed.runner.journal.states import LOST, apply_outcome, unmet, unsure
 from testbed.runner.trials.late import TooLate
-from testbed.runner.trials.states import LOST, apply_outcome, unmet, unsure
 from testbed.runner.trials.trial import Trials
 
 Prepare = Callable[[PlannedTrial, dict[str, str]], Sequence[PlannedTrial]]

@@ -6,10 +6,9 @@ another habit. So an act that is too late is left out, with a record that says s
 
 from collections.abc import Callable
 
-from testbed.clock import Clock
+from testbed.clock import Clock, iso_time
 from testbed.model.plan import Plan, PlannedTrial
-from testbed.runner.fold import TOO_LATE, CampaignState
-from testbed.runner.schedules.triggers import iso_time
+from testbed.runner.journal.fold import TOO_LATE, CampaignState
 
 TooLate = Callable[[PlannedTrial], str]
 

@@ -21,12 +21,12 @@ from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.types import Channel, Network
 from testbed.model.unroll import reach
-from testbed.runner.fold import fold, plan_of
-from testbed.runner.journal.records import trials_text
-from testbed.runner.trials.bench import Plug
+from testbed.runner.bench import Plug
+from testbed.runner.journal.event_text import trials_text
+from testbed.runner.journal.fold import fold, plan_of
+from testbed.runner.journal.states import is_sure, other_than, unmet
 from testbed.runner.trials.checks import within_bounds
 from testbed.runner.trials.site import Site
-from testbed.runner.trials.states import is_sure, other_than, unmet
 
 Step = tuple[str, Channel, Network | None]
 

@@ -11,11 +11,11 @@ from testbed.model.lab import Lab
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Phone, Voice
 from testbed.model.types import Channel
+from testbed.runner.bench import Bench, Plug
 from testbed.runner.journal.store import Journal
 from testbed.runner.pauses.suspenders import Suspenders
+from testbed.runner.stop import Stop
 from testbed.runner.trials.arbiter import Arbiter
-from testbed.runner.trials.bench import Bench, Plug
-from testbed.runner.trials.stop import Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

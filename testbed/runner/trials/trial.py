@@ -24,7 +24,8 @@ from testbed.model.events import (
 from testbed.model.plan import PlannedTrial
 from testbed.model.protocols import Bracket, Lookout
 from testbed.model.types import Channel
-from testbed.runner.fold import NO_LABEL
+from testbed.runner.journal.fold import NO_LABEL
+from testbed.runner.journal.sessions import Sessions
 from testbed.runner.pauses.suspenders import ROUTER, Need
 from testbed.runner.pauses.touched import EVERYBODY, needs_of
 from testbed.runner.trials.arbiter import LOOK, PHONE, STIMULUS, Priority
@@ -39,7 +40,6 @@ from testbed.runner.trials.checks import (
 )
 from testbed.runner.trials.evidence import EvidenceKeeper
 from testbed.runner.trials.replan import is_blind
-from testbed.runner.trials.sessions import Sessions
 from testbed.runner.trials.site import Site
 from testbed.runner.trials.stimulus import PhonePlace, Stimulus, stimulus_for
 

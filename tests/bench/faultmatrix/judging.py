@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.runner.fold import NO_LABEL
+from testbed.runner.journal.fold import NO_LABEL
 from testbed.virtual.live.truth import true_activities, true_capture_ns
 from tests.bench.faultmatrix.bench import Fact
 from tests.bench.faultmatrix.case import Case

@@ -18,8 +18,8 @@ from analysis.packets import load_packets
 from analysis.pcap.beacons import find_beacons
 from testbed.clock import SystemClock
 from testbed.model.events import LABELLED
-from testbed.runner.fold import CampaignState, fold
-from testbed.runner.journal.records import facts_of, kind_of, plan_from
+from testbed.runner.journal.event_text import facts_of, kind_of, plan_from
+from testbed.runner.journal.fold import CampaignState, fold
 from testbed.runner.journal.store import Journal, JournalStore, open_store
 
 Label = tuple[str, str, str, str]  # trial, device, activity, channel

@@ -15,7 +15,7 @@ def commit(word: str) -> None:
 
 def _forget_the_half_done() -> None:
     """Let resume take a half-done attempt for none: it is never voided."""
-    from testbed.runner import campaign
+    from testbed.runner.campaigns import campaign
 
     def nothing(*_args: object, **_kwargs: object) -> None:
         pass
@@ -25,7 +25,7 @@ def _forget_the_half_done() -> None:
 
 def _write_rows_twice() -> None:
     """Write each row of the activity log twice."""
-    from testbed.runner import campaign, folder
+    from testbed.runner.campaigns import campaign, folder
 
     def twice(path: Path, text: str) -> None:
         if path.name == "activities.csv":
@@ -44,7 +44,7 @@ def _leave_a_process() -> None:
 
 def _believe_everything() -> None:
     """Let trials count whose packets were never recorded."""
-    from testbed.runner import rounds
+    from testbed.runner.campaigns import rounds
 
     rounds.unproven = lambda *_args, **_kwargs: []
 

@@ -15,8 +15,8 @@ from testbed.model.lab import Lab
 from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
 from testbed.runner.filing import PARTIAL, unsafe, write_whole
-from testbed.runner.fold import CampaignState
-from testbed.runner.journal.records import facts_of, kind_of
+from testbed.runner.journal.event_text import facts_of, kind_of
+from testbed.runner.journal.fold import CampaignState
 from testbed.runner.journal.store import Journal, Recorded
 from testbed.runner.recording.capture import RAW, sha256_of
 from testbed.runner.recording.witness import Seen

@@ -18,11 +18,8 @@ from testbed.model.events import (
     TrialEnded,
 )
 from testbed.model.plan import Plan
-from testbed.runner.activities import activities_csv, clocks_of, why_no_labels
-from testbed.runner.doctor.drift import require_no_drift
-from testbed.runner.filing import write_whole
-from testbed.runner.fold import CampaignState, fold, left_to_do, plan_of
-from testbed.runner.folder import (
+from testbed.runner.apps.drift import require_no_drift
+from testbed.runner.campaigns.folder import (
     ACTIVITIES,
     Export,
     frozen_inputs,
@@ -32,24 +29,27 @@ from testbed.runner.folder import (
     write_manifest,
     write_receipt,
 )
-from testbed.runner.journal.holding import held, leased
-from testbed.runner.journal.records import plan_text
-from testbed.runner.journal.store import Journal
-from testbed.runner.means import Inputs, Means
-from testbed.runner.pauses.suspenders import Suspenders
-from testbed.runner.ready import (
+from testbed.runner.campaigns.means import Inputs, Means
+from testbed.runner.campaigns.ready import (
     app_versions,
     check_instruments,
     check_space,
     render_sentences,
 )
+from testbed.runner.campaigns.rounds import Rounds
+from testbed.runner.filing import write_whole
+from testbed.runner.journal.event_text import plan_text
+from testbed.runner.journal.fold import CampaignState, fold, left_to_do, plan_of
+from testbed.runner.journal.lab_lease import held, leased
+from testbed.runner.journal.store import Journal
+from testbed.runner.pauses.suspenders import Suspenders
+from testbed.runner.recording.activities import activities_csv, clocks_of, why_no_labels
 from testbed.runner.recording.capture import RAW
 from testbed.runner.recording.witness import Witness
-from testbed.runner.rounds import Rounds
+from testbed.runner.stop import StoppedError
 from testbed.runner.trials.arbiter import Arbiter
 from testbed.runner.trials.course import Ended
 from testbed.runner.trials.site import Site
-from testbed.runner.trials.stop import StoppedError
 
 __all__ = [
     "Inputs",

@@ -11,7 +11,7 @@ from testbed.model.estimate import expected_s
 from testbed.model.events import LABELLED, Outcome
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
-from testbed.runner.fold import CampaignState, SessionFold, left_to_do, plan_of
+from testbed.runner.journal.fold import CampaignState, SessionFold, left_to_do, plan_of
 from testbed.runner.trials.stimulus import REMARKS
 
 _ENOUGH = 5  # finished trials after which their own times are believed

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from testbed.model.plan import Plan
 from testbed.model.protocols import Lively, Lookout
-from testbed.runner.folder import load_inputs
+from testbed.runner.campaigns.folder import load_inputs
 from testbed.runner.pauses.touched import needs_of
 from testbed.runner.pauses.watches import (
     AppWatch,

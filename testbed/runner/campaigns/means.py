@@ -10,11 +10,11 @@ from testbed.model.applock import AppLock
 from testbed.model.lab import Lab
 from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
+from testbed.runner.bench import Bench
 from testbed.runner.journal.leases import Lease
 from testbed.runner.journal.store import JournalStore
-from testbed.runner.trials.bench import Bench
+from testbed.runner.stop import Stop
 from testbed.runner.trials.site import Settings
-from testbed.runner.trials.stop import Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

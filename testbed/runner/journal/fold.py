@@ -29,9 +29,9 @@ from testbed.model.events import (
     TrialStarted,
 )
 from testbed.model.plan import Plan, PlannedTrial
-from testbed.runner.journal.records import plan_from, trials_from
+from testbed.runner.journal.event_text import plan_from, trials_from
+from testbed.runner.journal.states import LOST, apply_outcome
 from testbed.runner.journal.store import Recorded
-from testbed.runner.trials.states import LOST, apply_outcome
 
 NOT_TRIED = "not tried: "  # begins the detail of a trial that made no sense
 TOO_LATE = "left out: "  # begins the detail of a user's act whose time has passed

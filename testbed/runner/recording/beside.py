@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from testbed.clock import Clock
 from testbed.errors import DriverError, LabError
-from testbed.runner.trials.stop import Stop, StoppedError
+from testbed.runner.stop import Stop, StoppedError
 
 
 @dataclass(slots=True, kw_only=True)

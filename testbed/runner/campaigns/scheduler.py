@@ -10,8 +10,8 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from testbed.clock import Clock
 from testbed.model.plan import PlannedTrial
+from testbed.runner.stop import Stop, StoppedError
 from testbed.runner.trials.course import Course
-from testbed.runner.trials.stop import Stop, StoppedError
 
 _ACT_S = 4.0  # guess at the time a stimulus takes, beside its window and rest
 _POLL_S = 0.2  # how soon Ctrl-C is seen

@@ -21,8 +21,8 @@ from testbed.model.applock import (
 from testbed.model.inspection import PhoneFacts, PhoneInspector
 from testbed.model.profile import DeviceProfile
 from testbed.model.protocols import Phone
-from testbed.runner.doctor.apps import AppState, app_state
-from testbed.runner.doctor.walk import Seen, Walked, by_place, walk
+from testbed.runner.apps.state import AppState, app_state
+from testbed.runner.apps.walk import Seen, Walked, by_place, walk
 
 Change = tuple[str, str]  # what it was, what it is
 _PHONE = ("model", "width", "height", "density", "locale", "font_scale")

@@ -13,8 +13,10 @@ from functools import partial
 from testbed.errors import TestbedError
 from testbed.model.events import AttemptVoided
 from testbed.model.plan import PlannedTrial
-from testbed.runner.activities import clocks_of, doubtful
-from testbed.runner.fold import (
+from testbed.runner.campaigns.means import Inputs, Means
+from testbed.runner.campaigns.scheduler import one_by_one, side_by_side
+from testbed.runner.campaigns.watchlist import watches_of
+from testbed.runner.journal.fold import (
     Attempt,
     CampaignState,
     busy_until_ns,
@@ -23,22 +25,20 @@ from testbed.runner.fold import (
     left_to_do,
     plan_of,
 )
-from testbed.runner.means import Inputs, Means
+from testbed.runner.journal.sessions import Sessions
+from testbed.runner.journal.states import fixed
 from testbed.runner.pauses.suspenders import GROUPS
 from testbed.runner.pauses.touched import needs_of, touched
 from testbed.runner.pauses.watches import ClockWatch
-from testbed.runner.pauses.watching import watches_of
+from testbed.runner.recording.activities import clocks_of, doubtful
+from testbed.runner.recording.beside import Beside
 from testbed.runner.recording.capture import RollingCapture
-from testbed.runner.recording.tending import Beside
 from testbed.runner.recording.witness import Witness, unproven
+from testbed.runner.stop import StoppedError
 from testbed.runner.trials.course import Course, Ended
 from testbed.runner.trials.late import origin_ns, too_late
 from testbed.runner.trials.replan import Replanner
-from testbed.runner.trials.scheduler import one_by_one, side_by_side
-from testbed.runner.trials.sessions import Sessions
 from testbed.runner.trials.site import Site
-from testbed.runner.trials.states import fixed
-from testbed.runner.trials.stop import StoppedError
 from testbed.runner.trials.trial import Trials
 
 _LAST_LOOK_S = 20.0  # what a look at something that is gone may take

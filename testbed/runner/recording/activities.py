@@ -9,10 +9,10 @@ from typing import Any
 
 from testbed.model.events import LABELLED
 from testbed.model.plan import PlannedTrial
-from testbed.runner.fold import Attempt, CampaignState
+from testbed.runner.journal.fold import Attempt, CampaignState
+from testbed.runner.journal.sessions import DAY_ENDED
 from testbed.runner.recording.clockwork import ClockMap, Stamp, fit
 from testbed.runner.recording.witness import Seen
-from testbed.runner.trials.sessions import DAY_ENDED
 
 NO_CLOCK = "clock: "  # begins the reason to void what cannot be put on the capture
 _MOST = 0.5  # when more than this share of a campaign is in doubt, all of it is
