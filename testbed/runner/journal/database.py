@@ -114,7 +114,7 @@ def translated(request: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as exc:
-        remedy = "install the extra: pip install 'smarthome-testbed[postgres]'"
+        remedy = "install the extra: pip install '.[postgres]' in this project's folder"
         raise JournalError(
             f"journal: {request}: {exc.name} is missing; {remedy}"
         ) from exc
