@@ -70,7 +70,8 @@ def record(
     if instrument not in INSTRUMENTS:
         known = ", ".join(INSTRUMENTS)
         raise ConfigError(f"{instrument!r} is no instrument; there are: {known}")
-    loaded, profiles = load_lab(lab), load_profiles(devices)
+    profiles = load_profiles(devices)
+    loaded = load_lab(lab, profiles)
     order = RecordOrder(
         instrument=instrument,
         lab=loaded,

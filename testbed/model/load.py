@@ -20,11 +20,11 @@ from testbed.model.typed import nearest, typed
 T = TypeVar("T")
 
 
-def load_lab(path: Path) -> Lab:
-    """Load `lab.yaml`."""
+def load_lab(path: Path, profiles: Mapping[str, DeviceProfile] | None = None) -> Lab:
+    """Load `lab.yaml`; hold it against the profiles too where they are given."""
     document = read_document(path)
     lab = typed(document, Lab)
-    check_lab(document)
+    check_lab(document, profiles)
     return _or_raise(lab, document)
 
 
@@ -48,6 +48,29 @@ def load_scenario(path: Path, profiles: Mapping[str, DeviceProfile]) -> Scenario
     scenario = typed(document, Scenario)
     check_scenario(document, profiles)
     return _or_raise(scenario, document)
+
+
+def load_for_plan(
+    lab_file: Path, devices: Path, scenario_file: Path
+) -> tuple[Lab, dict[str, DeviceProfile], Scenario]:
+    """Load a lab, its profiles and one scenario: all that a plan needs."""
+    faults: list[Fault] = []
+    lab_document = _readable(lab_file, faults)
+    scenario_document = _readable(scenario_file, faults)
+    profiles, profile_faults = _profiles(devices)
+    faults += profile_faults
+    lab = scenario = None
+    if lab_document is not None:
+        lab = typed(lab_document, Lab)
+        check_lab(lab_document, profiles)
+        faults += lab_document.faults
+    if scenario_document is not None:
+        scenario = typed(scenario_document, Scenario)
+        check_scenario(scenario_document, profiles)
+        faults += scenario_document.faults
+    if faults or lab is None or scenario is None:
+        raise FaultyFilesError(faults)
+    return lab, {n: p for n, p in profiles.items() if p is not None}, scenario
 
 
 def find_scenario(name: str, folder: Path) -> Path:

@@ -7,39 +7,17 @@ the faults of a file that cannot be typed.
 import re
 from collections.abc import Iterator, Mapping
 
+from testbed.model.addresses import (
+    folder_trouble,
+    host_key_trouble,
+    host_trouble,
+)
 from testbed.model.profile import DeviceProfile
+from testbed.model.scripted import check_script
 from testbed.model.source import Document, Place
 from testbed.model.typed import got, nearest, one_of
 from testbed.model.types import Channel, parse_seconds
 
-VIRTUAL_FAULTS = (
-    "anr",
-    "api_garbled",
-    "app_updated",
-    "capture_drops",
-    "capture_killed",
-    "clock_step",
-    "deaf_speaker",
-    "device_offline",
-    "device_reboots",
-    "dump_fails",
-    "internet_down",
-    "lying_plug",
-    "permission_dialog",
-    "phone_offline",
-    "phone_reboot",
-    "phone_slow",
-    "plug_flaps",
-    "plug_unreachable",
-    "popup",
-    "router_disk_full",
-    "router_link_down",
-    "router_reboot",
-    "ssh_hang",
-    "stale_dump",
-    "stuck_plug",
-    "tts_down",
-)
 CHANNELS = tuple(channel.value for channel in Channel)
 
 # A device whose profile has faults is known by name, but not what it can do.
@@ -52,21 +30,9 @@ def check_lab(document: Document, profiles: Profiles | None = None) -> None:
     _check_journal(document, lab)
     _check_voice(document, lab)
     _check_router(document, lab)
-    for name, plug in _entries(lab, "plugs"):
-        if not isinstance(plug, dict):
-            continue
-        if ("feeds" in plug) == ("is_device" in plug):
-            document.fault(("plugs", name), "must have one of feeds and is_device")
-        for key in ("feeds", "is_device"):
-            if profiles and key in plug:
-                _known_device(document, ("plugs", name, key), plug[key], profiles)
-    virtual = lab.get("virtual") if isinstance(lab, dict) else None
-    for i, fault in _items(virtual, "faults"):
-        kind = _text(fault, "kind")
-        if kind is not None and kind not in VIRTUAL_FAULTS:
-            message = f"{kind!r} is not a fault of the virtual lab"
-            hint = nearest(kind, VIRTUAL_FAULTS)
-            document.fault(("virtual", "faults", i, "kind"), message + hint)
+    _check_plugs(document, lab, profiles)
+    plugs = [name for name, _ in _entries(lab, "plugs")]
+    check_script(document, plugs, profiles or None)
 
 
 def check_profile(document: Document) -> None:
@@ -161,18 +127,47 @@ def _check_voice(document: Document, lab: object) -> None:
     voice = lab.get("voice") if isinstance(lab, dict) else None
     if isinstance(voice, dict) and ("pcm_tcp" in voice) == ("command" in voice):
         document.fault(("voice",), "must have one of pcm_tcp and command", at_key=True)
+    command = [part for _, part in _items(voice, "command")]
+    if command and not any("{wav}" in part for part in command):
+        message = "must have '{wav}', which is replaced by the file to play"
+        document.fault(("voice", "command"), message)
+
+
+def _check_plugs(document: Document, lab: object, profiles: Profiles | None) -> None:
+    for name, plug in _entries(lab, "plugs"):
+        if not isinstance(plug, dict):
+            continue
+        if ("feeds" in plug) == ("is_device" in plug):
+            document.fault(("plugs", name), "must have one of feeds and is_device")
+        for key in ("feeds", "is_device"):
+            if profiles and key in plug:
+                _known_device(document, ("plugs", name, key), plug[key], profiles)
+        host = _text(plug, "host")
+        if host is not None and (trouble := host_trouble(host)):
+            document.fault(("plugs", name, "host"), trouble)
+        if _text(plug, "udn") == "":
+            where = f"http://{host or 'PLUG'}:49153/setup.xml"
+            message = f"must not be empty; {where} shows it"
+            document.fault(("plugs", name, "udn"), message)
 
 
 def _check_router(document: Document, lab: object) -> None:
     router = lab.get("router") if isinstance(lab, dict) else None
     if not isinstance(router, dict):
         return
+    scan = f"`ssh-keyscan {router.get('host', 'HOST')}` prints it to compare"
     if not {"key_file", "key_env"} & set(router):
         document.fault(("router",), "must have key_file or key_env", at_key=True)
     if not {"host_key", "host_key_file"} & set(router):
-        scan = f"ssh-keyscan {router.get('host', 'HOST')}"
-        message = f"must pin host_key or host_key_file; `{scan}` prints it to compare"
+        message = f"must pin host_key or host_key_file; {scan}"
         document.fault(("router",), message, at_key=True)
+    looks = {"host": host_trouble, "folder": folder_trouble}
+    looks["host_key"] = host_key_trouble
+    for key, trouble_of in looks.items():
+        value = _text(router, key)
+        if value is not None and (trouble := trouble_of(value)):
+            remedy = f"; {scan}" if key == "host_key" else ""
+            document.fault(("router", key), trouble + remedy)
     text = _text(router, "beacon")
     if text is not None:
         host, colon, port = text.rpartition(":")

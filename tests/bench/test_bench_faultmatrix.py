@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.model.references import VIRTUAL_FAULTS
+from testbed.model.scripted import VIRTUAL_FAULTS
 from tests.bench.faultmatrix import judging, page
 from tests.bench.faultmatrix.bench import WITHIN_S, Fact
 from tests.bench.faultmatrix.cases import CASES

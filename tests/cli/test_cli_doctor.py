@@ -21,7 +21,7 @@ router:
   interface: br-lan
   beacon: "127.0.0.1:47777"
   key_file: no-such-key
-  host_key: ssh-ed25519 AAAA
+  host_key_file: keys
 limits: {free_mb: 1}
 """
 

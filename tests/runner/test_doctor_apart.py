@@ -27,7 +27,7 @@ router:
   interface: br-lan
   beacon: "127.0.0.1:47777"
   key_file: key
-  host_key: ssh-ed25519 AAAA
+  host_key_file: keys
 """
 OFFERS = {
     "tool": "/usr/bin/tshark",

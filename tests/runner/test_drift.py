@@ -53,7 +53,7 @@ router:
   interface: br-lan
   beacon: "10.77.0.1:47777"
   key_file: key
-  host_key: ssh-ed25519 AAAA
+  host_key_file: keys
 """
 BUILD = AppFacts(package="com.lamp", version="1.0", version_code="10")
 FACTS = PhoneFacts(
