@@ -9,6 +9,7 @@ import typer
 
 from testbed.model.lab import Lab
 from testbed.model.profile import DeviceProfile
+from testbed.runner.journal.leases import CONTROLLER
 
 _INSIDE = "TESTBED_IN_LAB"
 
@@ -31,7 +32,8 @@ def go_inside(
         return
     from testbed.virtual.live.lab import borrowed  # only where there is one
 
-    more = environment()
+    # A process inside has a number of its own, which means nothing to people here.
+    more = {CONTROLLER: str(os.getpid()), **environment()}
     with borrowed(lab, lab_file, profiles) as handle:
         code = handle.run([sys.executable, "-m", "testbed", *sys.argv[1:]], more)
     raise typer.Exit(code)

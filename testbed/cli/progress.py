@@ -1,6 +1,9 @@
 """Progress of long work: a bar with time left on a terminal, plain lines elsewhere."""
 
+import os
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -14,18 +17,21 @@ from testbed.model.events import Outcome
 from testbed.runner.trials.course import Ended
 
 _QUIET_S = 1.0  # plain lines come no faster; what went wrong is always told
+_STDERR = 2
+_CLEARED = "\r\x1b[2K"  # the line of the bar, which is drawn again below
 _MARKS = {Outcome.NO_EFFECT: "no effect", Outcome.FAILED: "failed"}
 
 
 class Progress:
     """Shows how far a campaign is.
 
-    n_trials    trials to be done
+    trials      names of the trials to be done; others that are done as well (what
+                prepares for them, or was voided) are added when they end
     expected_s  how long they should take; 0 where nobody can say
     """
 
-    def __init__(self, n_trials: int, expected_s: float, clock: Clock) -> None:
-        self._n = n_trials
+    def __init__(self, trials: Iterable[str], expected_s: float, clock: Clock) -> None:
+        self._known = set(trials)
         self._expected_s = expected_s
         self._clock = clock
         self._since_s = clock.monotonic_s()
@@ -41,7 +47,7 @@ class Progress:
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._task = self._bar.add_task("trials", total=n_trials, left="")
+            self._task = self._bar.add_task("trials", total=self._n, left="")
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -57,6 +63,10 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+    @property
+    def _n(self) -> int:
+        return len(self._known)
+
     def say(self, line: str) -> None:
         """Print one line above the bar."""
         if self._bar is not None:
@@ -65,14 +75,18 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
     def ended(self, one: Ended) -> None:
-        """Count one attempt that ended."""
+        """Count the trial of an attempt that ended, once."""
+        self._known.add(one.trial.trial)
         self._done.add(one.trial.trial)
         left = duration(self._left_s())
         trial = one.trial
         what = f"{trial.device} {trial.activity} ({trial.channel})"
         if self._bar is not None:
             self._bar.update(
-                self._task, completed=len(self._done), left=f"{left} left, {what}"
+                self._task,
+                completed=len(self._done),
+                total=self._n,
+                left=f"{left} left, {what}",
             )
             if one.outcome in _MARKS:
                 self.say(f"trial {trial.trial}: {what}: {_MARKS[one.outcome]}")
@@ -97,3 +111,13 @@ class Progress:
             return max(0.0, seen_s - passed_s)
         total_s = (1 - share) * self._expected_s + share * seen_s
         return max(0.0, total_s * (1 - share))
+
+
+def say_at_once(line: str) -> None:
+    """Print one line to stderr past all buffers and locks, as signal handlers must.
+
+    Whoever is interrupted may hold them.
+    """
+    cleared = _CLEARED if sys.stderr.isatty() else ""
+    with suppress(OSError):
+        os.write(_STDERR, f"{cleared}testbed: {line}\n".encode())

@@ -21,9 +21,10 @@ from testbed.cli.plan import (
     DevicesFolder,
     LabFile,
     ScenariosFolder,
+    absent_of,
     make_plan,
 )
-from testbed.cli.progress import Progress
+from testbed.cli.progress import Progress, say_at_once
 from testbed.cli.reading import duration
 from testbed.cli.starting import collect_rarely
 from testbed.cli.timing import controller_clock, wall_clock
@@ -101,6 +102,8 @@ def run(
     read = load_scenario(find_scenario(scenario, scenarios), profiles)
     form = "fast" if fast else "live"
     _run_inside(the_lab, lab, form, profiles)
+    for line in absent_of(find_scenario(scenario, scenarios), the_lab, profiles):
+        print(f"left out: {line}", flush=True)
     inputs = Inputs(
         campaign=campaign or _new_name(plan),
         form=form,
@@ -267,11 +270,12 @@ def _carry_out(inputs: Inputs, place: Place, settings: Settings, hold: _Hold) ->
         plan = replace(inputs.plan, trials=left)
         fast = inputs.form == "fast"
         expected_s = _expected_s(plan, inputs, fast=fast) if left else 0.0
-        progress = Progress(len(left), 0.0 if fast else expected_s, SystemClock())
+        names = [t.trial for t in left]
+        progress = Progress(names, 0.0 if fast else expected_s, SystemClock())
         stack.enter_context(progress)
         length = duration(expected_s) + (" of virtual time" if fast else "")
         progress.say(f"{inputs.campaign}: {len(left)} trials, about {length}")
-        stack.enter_context(interruptible(stop, SystemClock()))
+        stack.enter_context(interruptible(stop, SystemClock(), say_at_once))
         try:
             return run_campaign(inputs, means, progress.ended, progress.say)
         except KeyboardInterrupt:

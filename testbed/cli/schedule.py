@@ -22,6 +22,7 @@ from testbed.cli.plan import (
     ScenariosFolder,
     make_plan,
 )
+from testbed.cli.progress import say_at_once
 from testbed.clock import SystemClock, iso_time
 from testbed.errors import ConfigError, LabError
 from testbed.model.events import ScheduleAdded
@@ -31,12 +32,12 @@ from testbed.runner.campaigns.folder import INPUTS, is_complete
 from testbed.runner.journal.lab_lease import leased
 from testbed.runner.journal.leases import Lease
 from testbed.runner.journal.store import JournalStore, open_store
+from testbed.runner.journal.vacancy import taken_by
 from testbed.runner.schedules.alarm import ScheduledAlarm
 from testbed.runner.schedules.processes import CampaignProcess
 from testbed.runner.schedules.schedule import Book, Missed, Schedule
 from testbed.runner.schedules.serve import Server
 from testbed.runner.schedules.triggers import Trigger, parse_time, trigger_of
-from testbed.runner.schedules.vacancy import taken_by
 from testbed.runner.stop import Stop, interruptible
 
 At = Annotated[
@@ -50,8 +51,12 @@ Cron = Annotated[
     str | None, typer.Option("--cron", help="Five fields, UTC: '30 18 * * mon-fri'.")
 ]
 OnMissed = Annotated[
-    str,
-    typer.Option("--missed", help="A missed start: skip it, late, or reschedule it."),
+    str | None,
+    typer.Option(
+        "--missed",
+        help="A missed start: skip it, late, or reschedule it.",
+        show_default="skip; with --at now: late",
+    ),
 ]
 Grace = Annotated[
     str, typer.Option("--grace", help="How late a start still is in time.")
@@ -73,7 +78,7 @@ def add(
     at: At = None,
     every: Every = None,
     cron: Cron = None,
-    missed: OnMissed = "skip",
+    missed: OnMissed = None,
     grace: Grace = "60 s",
     lab: LabFile = LAB,
     devices: DevicesFolder = DEVICES,
@@ -88,6 +93,8 @@ def add(
 ) -> None:
     """Run a scenario at a time, again and again, or by a cron line; see `serve`."""
     trigger = trigger_of(at, every, cron, SystemClock().now_ns())
+    # Whoever says now wants it as soon as somebody serves.
+    missed = missed or (Missed.LATE if at == "now" else Missed.SKIP).value
     _check(missed, grace)
     the_lab, _, plan = make_plan(scenario, lab, devices, scenarios, seed)
     if not plan.trials:
@@ -150,13 +157,14 @@ def list_(lab: LabFile = LAB, out: OutFolder = None, as_json: AsJson = False) ->
     if not active:
         print("there is no schedule; testbed schedule add makes one")
         return
+    now_ns = SystemClock().now_ns()
     table = Table()
     for name in ("schedule", "when", "missed", "next start", "last decision"):
         table.add_column(name)
     for one in active:
         plain = _plain(one)
         last = f"{plain['last_decision']} {plain['last_detail']}".strip()
-        following = str(plain["next"] or "none")
+        following = one.next_start(now_ns)
         when = one.trigger.sentence()
         table.add_row(one.schedule, when, one.missed.value, following, last)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
@@ -212,7 +220,7 @@ def serve(
         n = len(server.book.active(the_lab.lab))
         _say(f"serving {the_lab.lab}: {n} schedule(s); process {os.getpid()}")
         alarm = stack.enter_context(ScheduledAlarm(stop))
-        stack.enter_context(interruptible(stop, clock))
+        stack.enter_context(interruptible(stop, clock, say_at_once))
         server.run(alarm, until_s=until_s, once=once)
     _say("serving is over")
 

@@ -17,7 +17,7 @@ from testbed.cli.options import AsJson
 from testbed.cli.places import OutFolder, Place, journal_of, latest_campaign
 from testbed.cli.plan import LAB, LabFile
 from testbed.cli.reading import duration
-from testbed.cli.timing import controller_clock
+from testbed.cli.timing import controller_clock, wall_clock
 from testbed.errors import ConfigError
 from testbed.model.load import load_lab
 from testbed.model.profile import DeviceProfile
@@ -25,8 +25,8 @@ from testbed.runner.campaigns.folder import ACTIVITIES, load_frozen, load_inputs
 from testbed.runner.campaigns.status import Status, status_of, status_of_log
 from testbed.runner.journal.fold import CampaignState, fold
 from testbed.runner.journal.lab_lease import leased
-from testbed.runner.journal.leases import holder_of
 from testbed.runner.journal.store import Journal, JournalStore, open_to_read
+from testbed.runner.journal.vacancy import is_run
 
 _EVERY_S = 1.0  # between two looks of --watch on a terminal
 _QUIET_S = 5.0  # plain lines come no faster
@@ -64,7 +64,7 @@ def status(
         elif as_json:
             print(json.dumps(look.now().plain(), indent=2))
         else:
-            _print(look.now(), look.form)
+            _print(look.now(), look)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,9 +90,8 @@ class Look:
     def now(self) -> Status:
         """Return what the campaign has come to by now."""
         clock = controller_clock()
-        holder = holder_of(self.store, self.leased)
         name = self.folder.name
-        held = holder is not None and holder.is_at(name, clock.now_ns())
+        held = is_run(self.store, self.leased, name, wall_clock())
         if new := self._journal.read(self._last):
             self._last = new[-1].seq
             self._state = fold(self._journal.read())
@@ -158,7 +157,8 @@ def _watch(look: Look, *, as_json: bool) -> None:
         last = ""
         while True:
             found = look.now()
-            line = json.dumps(found.plain()) if as_json else " ".join(_lines(found, ""))
+            words = " ".join(_lines(found, look))
+            line = json.dumps(found.plain()) if as_json else words
             if line != last:
                 print(line, flush=True)
             last = line
@@ -169,20 +169,20 @@ def _watch(look: Look, *, as_json: bool) -> None:
         while True:
             found = look.now()
             table = _table(found)
-            table.title = "\n".join(_lines(found, look.form))
+            table.title = "\n".join(_lines(found, look))
             live.update(table, refresh=True)
             if found.state in _OVER:
                 return
             clock.sleep(_EVERY_S)
 
 
-def _print(found: Status, form: str) -> None:
-    for line in _lines(found, form):
+def _print(found: Status, look: Look) -> None:
+    for line in _lines(found, look):
         print(line)
     _console().print(_table(found))
 
 
-def _lines(found: Status, form: str) -> list[str]:
+def _lines(found: Status, look: Look) -> list[str]:
     said = f"{found.campaign}: {found.state}, {found.n_done} of {found.n_trials} trials"
     if found.n_void:
         said += f", {found.n_void} voided and done again"
@@ -197,8 +197,10 @@ def _lines(found: Status, form: str) -> list[str]:
             f"{remark.said}"
         )
     if found.left_s:
-        virtual = " of virtual time" if form == "fast" else ""
+        virtual = " of virtual time" if look.form == "fast" else ""
         lines.append(f"time left: about {duration(found.left_s)}{virtual}")
+    if found.state == "interrupted":
+        lines.append(f"testbed resume {look.folder} goes on")
     return lines
 
 

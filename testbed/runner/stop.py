@@ -2,13 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from testbed.clock import Clock
 
 _SAME_S = 0.25  # nobody presses twice as fast
+STOPPING = "stopping at the next safe point; Ctrl-C again stops now"
 _TICK_S = 1e-6  # below this a clock in nanoseconds may not advance at all
 
 
@@ -61,8 +62,13 @@ class Stop:
 
 
 @contextmanager
-def interruptible(stop: Stop, clock: Clock) -> Iterator[None]:
+def interruptible(
+    stop: Stop, clock: Clock, told: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
     """Let SIGINT and SIGTERM ask for a stop; the second one raises KeyboardInterrupt.
+
+    told  called at once with what the first one does; within the signal's handler, so
+          that it must wait for nobody
 
     Only in the main thread, where Python delivers signals. What arrives at almost the
     same moment is one Ctrl-C that came by two ways: the terminal sends it to a whole
@@ -79,6 +85,7 @@ def interruptible(stop: Stop, clock: Clock) -> Iterator[None]:
         stop.request()
         if second:
             raise KeyboardInterrupt
+        told(STOPPING)
 
     wanted = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, ask) for number in wanted}

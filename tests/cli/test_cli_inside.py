@@ -1,5 +1,6 @@
 """Commands that use instruments go on inside the virtual lab, just as they were."""
 
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from testbed.cli import inside
 from testbed.cli.doctor import doctor
 from testbed.cli.record import record
 from testbed.model.load import load_lab, load_profiles
+from testbed.runner.journal.leases import CONTROLLER
 from testbed.virtual.live import lab as live
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +50,7 @@ def test_the_same_words_are_run_inside_and_their_exit_code_is_ours(entered):
     ((name, argv, env),) = entered
     assert name == load_lab(LAB).lab
     assert argv == [sys.executable, "-m", "testbed", "look", "--hard"]
-    assert env == {"MORE": "1"}
+    assert env == {"MORE": "1", CONTROLLER: str(os.getpid())}
 
 
 def touched():

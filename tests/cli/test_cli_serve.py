@@ -157,6 +157,14 @@ def test_schedules_are_listed_and_removed(desk):
     assert json.loads(desk.say("schedule", "list", "--json").stdout) == []
 
 
+def test_who_says_now_is_served_late_unless_said_otherwise(desk):
+    for more in ((), ("--missed", "skip")):
+        assert desk.say("schedule", "add", "demo", "--at", "now", *more).returncode == 0
+    found = json.loads(desk.say("schedule", "list", "--json").stdout)
+    assert [one["missed"] for one in found] == ["late", "skip"]
+    assert "due now" in desk.say("schedule", "list").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

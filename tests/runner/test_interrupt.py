@@ -97,3 +97,15 @@ def test_a_sleep_ends_with_the_request():
     stop.request()
     with pytest.raises(StoppedError):
         stop.sleep(SystemClock(stop.wake), 60.0)
+
+
+def test_the_first_signal_is_acknowledged_at_once():
+    said = []
+    stop, clock = Stop(), VirtualClock()
+    with interruptible(stop, clock, said.append):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert said == ["stopping at the next safe point; Ctrl-C again stops now"]
+        clock.sleep(1.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert len(said) == 1

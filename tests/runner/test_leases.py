@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from testbed.clock import SteadyClock, SystemClock, VirtualClock, wait_until
 from testbed.errors import JournalError, LabError
 from testbed.model.events import SessionEnded
-from testbed.runner.journal.leases import Lease, holder_of
+from testbed.runner.journal.leases import CONTROLLER, Lease, holder_of
 from testbed.runner.journal.store import Journal, LostLeaseError, open_store
 from testbed.runner.journal.tables import leases
 
@@ -354,3 +354,18 @@ def test_a_controller_that_sleeps_is_followed_when_its_lock_is_gone_and_stops(
         assert f"was lost to evening-2 on {os.uname().nodename}, process" in said
         assert Journal(store, "evening-1").read() == []
         heir.release()
+
+
+@pytest.mark.parametrize(("is_inside", "shown"), [(True, "4711"), (False, None)])
+def test_inside_the_virtual_lab_the_process_outside_is_named(
+    tmp_path, monkeypatch, is_inside, shown
+):
+    monkeypatch.setenv(CONTROLLER, "4711")
+    monkeypatch.delenv("TESTBED_IN_LAB", raising=False)
+    if is_inside:
+        monkeypatch.setenv("TESTBED_IN_LAB", "1")
+    clock = VirtualClock()
+    with open_store(tmp_path / "journal.sqlite", clock) as store:
+        Lease(store, "bench", clock).acquire("evening-1")
+        named = holder_of(store, "bench").name
+    assert named.endswith(f", process {shown or os.getpid()}")

@@ -78,6 +78,28 @@ def test_a_missed_start_is_decided_as_the_schedule_says(book, clock, missed, dec
     assert begun == (["demo-1"] if missed == "late" else [])
 
 
+@pytest.mark.parametrize(
+    ("missed", "late_s", "said"),
+    [
+        ("skip", -60, "2026-11-18 11:06 UTC"),
+        ("skip", 30, "due now"),
+        ("skip", 178, "missed, decided when served"),
+        ("late", 178, "due now"),
+    ],
+)
+def test_a_start_whose_time_has_come_is_not_said_to_be_next(book, missed, late_s, said):
+    schedule = added(book, Trigger(at_ns=NOW), missed)
+    assert schedule.next_start(NOW + late_s * S) == said
+
+
+@pytest.mark.parametrize(
+    ("every_s", "said"), [(21600.0, "6 h"), (5400.0, "90 min"), (10.5, "10.5 s")]
+)
+def test_a_trigger_is_told_in_units_of_people(every_s, said):
+    trigger = Trigger(at_ns=NOW + 702_928_000, every_s=every_s)
+    assert trigger.sentence() == f"every {said} from 2026-11-18 11:06 UTC"
+
+
 def test_a_start_within_its_grace_is_no_missed_one(book, clock):
     schedule = added(book, Trigger(at_ns=NOW + 60 * S), grace="2 h")
     clock.sleep(60 + 3600)

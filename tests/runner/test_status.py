@@ -2,8 +2,8 @@
 
 import pytest
 
-from testbed.cli.status import Look
-from testbed.clock import VirtualClock
+from testbed.cli.status import Look, _lines
+from testbed.clock import SystemClock, VirtualClock
 from testbed.model.events import AttemptVoided, CampaignClosed
 from testbed.model.types import Channel
 from testbed.runner.campaigns.status import status_of
@@ -40,6 +40,23 @@ def test_a_campaign_runs_while_its_controller_renews_the_lease(killed):
     assert word(killed, clock) == "running"
     lease.release()
     assert word(killed, clock) == "interrupted"
+
+
+def test_a_controller_that_was_killed_runs_nothing_from_then_on(killed):
+    look = Look(
+        folder=killed.folder / "small-1",
+        form="live",
+        leased="bench",
+        profiles=killed.profiles,
+        store=killed.store,
+    )
+    lease = Lease(killed.store, "bench", SystemClock())
+    lease.acquire("small-1")
+    assert look.now().state == "running"
+    lease._lock.drop()  # as the kernel or the server does
+    found = look.now()
+    assert found.state == "interrupted"
+    assert _lines(found, look)[-1] == f"testbed resume {look.folder} goes on"
 
 
 def test_another_campaign_in_the_lab_does_not_make_this_one_run(killed):

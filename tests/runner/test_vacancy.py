@@ -10,9 +10,9 @@ from testbed.runner.journal.leases import TTL_S, Lease
 from testbed.runner.journal.lifelocks import FileLock
 from testbed.runner.journal.store import open_store
 from testbed.runner.journal.tables import leases
+from testbed.runner.journal.vacancy import taken_by
 from testbed.runner.schedules.schedule import Missed, Schedule
 from testbed.runner.schedules.triggers import Trigger
-from testbed.runner.schedules.vacancy import taken_by
 
 
 @pytest.fixture
@@ -95,3 +95,13 @@ def test_who_asks_for_a_free_lab_takes_nothing(file, tmp_path, monkeypatch):
     assert rows(file) == []
     assert [p.name for p in tmp_path.glob("*.lock")] == []
     assert not processes.is_complete("demo-1")
+
+
+def test_a_lock_is_looked_at_without_a_trace(file, tmp_path):
+    lock, other = (FileLock(tmp_path / "one.lock") for _ in range(2))
+    proof = lock.look()
+    assert proof
+    assert not (tmp_path / "one.lock").exists()
+    assert lock.take() == proof
+    assert other.look() == ""
+    lock.drop()

@@ -130,7 +130,7 @@ def status_of(
     """Return the status of a campaign; raises JournalError when it has no plan.
 
     is_held  whether a living controller holds the lab for this campaign, as
-             `leases.holder_of(...)` and `Holder.is_at(...)` tell
+             `vacancy.is_run(...)` tells
     now_ns   ns UTC on the campaign's clock; its last fact where that is all one knows
     """
     left = left_to_do(state)

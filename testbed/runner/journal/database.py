@@ -85,7 +85,9 @@ def make_reading_engine(where: str) -> sa.Engine:
                 return _reading(path, "mode=ro")
         return _reading(path, "mode=ro&immutable=1")
 
-    return sa.create_engine("sqlite://", creator=connected, poolclass=sa.pool.NullPool)
+    # the name tells where the locks beside it are
+    url = sa.URL.create("sqlite", database=str(path))
+    return sa.create_engine(url, creator=connected, poolclass=sa.pool.NullPool)
 
 
 def _reading(path: Path, how: str) -> sqlite3.Connection:

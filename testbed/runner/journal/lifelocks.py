@@ -32,6 +32,9 @@ class LifeLock(Protocol):
         another machine, or of a server that was started anew since.
         """
 
+    def look(self) -> str:
+        """Return what `take` would, and leave it as it is."""
+
     def keep(self) -> str:
         """Take it again where it was lost through no fault of ours; return the proof.
 
@@ -75,6 +78,25 @@ class FileLock:
                 break
             # One who just went has taken that file with him; there may be another.
         return ""
+
+    def look(self) -> str:
+        """Return what proves that the file is free, or ''; nothing is made."""
+        try:
+            lock = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return self._proof()
+        except OSError as exc:
+            raise JournalError(
+                f"journal: the lock file {self._path} cannot be read: {exc.strerror}"
+            ) from exc
+        try:
+            # shared: those who look do not take each other for the holder
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return ""
+        finally:
+            os.close(lock)
+        return self._proof()
 
     def keep(self) -> str:
         """Return what proves that the file is locked, or ''."""
@@ -131,6 +153,13 @@ class ServerLock:
             unless_held.pop_all()
         self._connection, self._proof = connection, f"server since {server}"
         return self._proof
+
+    def look(self) -> str:
+        """Take the lock for a moment; return what proves so, or ''."""
+        try:
+            return self.take()
+        finally:
+            self.drop()
 
     def keep(self) -> str:
         """Look whether the connection lives, and make a new one when it does not."""

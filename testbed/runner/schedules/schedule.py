@@ -14,7 +14,7 @@ from testbed.errors import ConfigError
 from testbed.model.events import ScheduleAdded, ScheduleRemoved, StartDecided
 from testbed.model.types import parse_seconds
 from testbed.runner.journal.store import Journal, JournalStore, Recorded
-from testbed.runner.schedules.triggers import Trigger, trigger_from
+from testbed.runner.schedules.triggers import Trigger, minute, trigger_from
 
 SCHEDULES = "#schedules"  # where the journal keeps their facts
 GRACE_S = 60.0
@@ -106,6 +106,19 @@ class Schedule:
         regular = self.trigger.after(self.handled_ns)
         known = [*self.moved, *([regular] if regular is not None else [])]
         return min(known, default=None)
+
+    def next_start(self, now_ns: int) -> str:
+        """Return the next start for people; what of one whose time has come."""
+        next_ns = self.next_ns()
+        if next_ns is None:
+            return "none"
+        if next_ns > now_ns:
+            return minute(next_ns)
+        last_ns = self.due(now_ns)[-1]
+        is_in_time = now_ns - last_ns <= self.grace_s * 1e9
+        if is_in_time or self.missed is Missed.LATE:
+            return "due now"
+        return "missed, decided when served"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,10 +82,10 @@ class Trigger:
         """Return it for people."""
         if self.cron:
             return f"cron {self.cron}"
-        at = iso_time(self.at_ns or 0)
+        at = minute(self.at_ns or 0)
         if self.every_s is None:
             return f"at {at}"
-        return f"every {self.every_s:g} s from {at}"
+        return f"every {_length(self.every_s)} from {at}"
 
 
 def trigger_of(
@@ -146,6 +146,21 @@ def parse_time(text: str, now_ns: int) -> int:
     if stamp_ns < now_ns - 10**9:
         raise ConfigError(f"--at: {iso_time(stamp_ns)} is over; name a time to come")
     return stamp_ns
+
+
+def minute(stamp_ns: int) -> str:
+    """Return a stamp for people, in UTC, to the minute: starts have a grace."""
+    moment = datetime.fromtimestamp(stamp_ns // 10**9, tz=UTC)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _length(seconds: float) -> str:
+    """Return a time in the largest unit in which it is a whole number."""
+    units = (("d", 86_400), ("h", 3600), ("min", 60))
+    for unit, unit_s in units:
+        if seconds % unit_s == 0:
+            return f"{seconds / unit_s:g} {unit}"
+    return f"{seconds:g} s"
 
 
 def _stamp_ns(moment: datetime) -> int:

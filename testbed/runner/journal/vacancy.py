@@ -29,17 +29,13 @@ def taken_by(store: JournalStore, name: str, clock: Clock) -> str:
     if row is None:
         return ""
     holder, kept, end_ns, now_ns = row
-    proof = _lock_proof(store, name)
+    proof = life_lock(store, name).look()
     if not proof:
         return str(holder)  # who has the lock lives, whatever the clocks say
     has_died = proof == kept or now_ns > end_ns
     return "" if has_died else str(holder)
 
 
-def _lock_proof(store: JournalStore, name: str) -> str:
-    """Return what proves that the lock of a lease was free, or ''."""
-    lock = life_lock(store, name)
-    try:
-        return lock.take()
-    finally:
-        lock.drop()
+def is_run(store: JournalStore, name: str, campaign: str, clock: Clock) -> bool:
+    """Say whether a living controller holds a lab for a campaign; see `taken_by`."""
+    return taken_by(store, name, clock).startswith(f"{campaign} on ")
