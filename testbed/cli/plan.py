@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +21,7 @@ from testbed.model.lab import Lab
 from testbed.model.load import (
     check_all,
     find_scenario,
-    load_lab,
-    load_profiles,
+    load_for_plan,
     load_scenario,
 )
 from testbed.model.plan import Plan, PlannedTrial
@@ -29,6 +29,7 @@ from testbed.model.profile import DeviceProfile
 from testbed.model.schema import write_schemas
 from testbed.model.source import describe
 from testbed.model.unroll import unroll
+from testbed.model.wired import Wired, left_out
 
 LabFile = Annotated[Path, typer.Option("--lab", help="The lab file.")]
 DevicesFolder = Annotated[
@@ -108,8 +109,10 @@ def plan(
     """Show what `run` would do: trials, coverage, duration. Touches nothing."""
     the_lab, profiles, made = make_plan(scenario, lab, devices, scenarios, seed)
     expected = estimate(made, profiles)
+    absent = absent_of(find_scenario(scenario, scenarios), the_lab, profiles)
     if as_json:
-        print(json.dumps(_as_json(made, expected), indent=2))
+        plain = {**_as_json(made, expected), "left_out": list(absent)}
+        print(json.dumps(plain, indent=2))
         return
     console = Console()
     console.print(_coverage(made, expected))
@@ -126,6 +129,8 @@ def plan(
         f"in {sessions} session(s), about {length}; "
         f"seed {made.seed}; lab {the_lab.lab}"
     )
+    for line in absent:
+        print(f"left out: {line}")
 
 
 def make_plan(
@@ -136,14 +141,23 @@ def make_plan(
     seed: int | None = None,
 ) -> tuple[Lab, dict[str, DeviceProfile], Plan]:
     """Load what a plan needs and unroll it; raises ConfigError with all faults."""
-    lab = load_lab(lab_file)
+    path = find_scenario(scenario, scenarios)
+    lab, profiles, loaded = load_for_plan(lab_file, devices, path)
     require_drivers(lab, lab_file)
-    profiles = load_profiles(devices)
-    loaded = load_scenario(find_scenario(scenario, scenarios), profiles)
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
-    fed = frozenset(p.feeds for p in lab.plugs.values() if p.feeds)
-    return lab, profiles, unroll(loaded, profiles, fed)
+    wired = Wired.of(lab)
+    made = unroll(loaded, profiles, wired)
+    if not made.trials and (absent := left_out(loaded, profiles, wired)):
+        raise ConfigError(f"{scenario}: all is left out: {'; '.join(absent)}")
+    return lab, profiles, made
+
+
+def absent_of(
+    scenario: Path, lab: Lab, profiles: Mapping[str, DeviceProfile]
+) -> tuple[str, ...]:
+    """Return what a plan leaves out because no plug of the lab serves it."""
+    return left_out(load_scenario(scenario, profiles), profiles, Wired.of(lab))
 
 
 def require_drivers(lab: Lab, lab_file: Path) -> None:

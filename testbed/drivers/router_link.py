@@ -286,7 +286,8 @@ class SshLink:
             paramiko.SSHException,
             paramiko.pkey.UnknownKeyType,
         ) as exc:
-            raise self._refused(f"cannot read the private key {path}") from exc
+            reason = f"cannot read the private key {path}{_key_remedy(exc, path)}"
+            raise self._refused(reason) from exc
 
     def _refused(self, reason: str) -> DriverRefusedError:
         return DriverRefusedError(self._instrument, "connect", reason)
@@ -319,6 +320,18 @@ class SshLink:
             f"no answer from {place} ({_words(exc)}); is it on, and is this machine on "
             "its network?",
         )
+
+
+def _key_remedy(exc: Exception, path: str) -> str:
+    """Return what to do about a private key that cannot be read."""
+    make = f"`ssh-keygen -t ed25519 -N '' -f {path}`"
+    if isinstance(exc, FileNotFoundError):
+        return f": there is no such file; make one with {make}"
+    if isinstance(exc, PermissionError):
+        return f": not permitted; make it yours and readable: `chmod 600 {path}`"
+    if isinstance(exc, OSError):
+        return f": {exc.strerror}; name the file of the key by router.key_file"
+    return f": it is no private key; name another, or make one with {make}"
 
 
 def _open_socket(host: str, port: int) -> socket.socket:

@@ -16,6 +16,7 @@ from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.scenario import Scenario, Selection
 from testbed.model.types import Channel, Network
+from testbed.model.wired import EVERYWHERE, Wired, selections
 
 _REACH = 3  # preparations in a row that may lead to a state
 
@@ -37,17 +38,13 @@ class _Want:
 def unroll(
     scenario: Scenario,
     profiles: Mapping[str, DeviceProfile],
-    powered: frozenset[str] | None = None,
+    wired: Wired = EVERYWHERE,
 ) -> Plan:
-    """Return the plan of a scenario.
-
-    powered  devices that a plug of the lab feeds; the power channel of others is left
-             out. None means that every device is fed.
-    """
+    """Return the plan of a scenario; what no plug of the lab serves is left out."""
     if scenario.users:
-        queues = _queues_of_users(scenario, profiles)
+        queues = _queues_of_users(scenario, profiles, wired)
     else:
-        queues = _queues_of_matrix(scenario, profiles, powered)
+        queues = _queues_of_matrix(scenario, profiles, wired)
     trials: list[PlannedTrial] = []
     random = _generator(scenario, "order")
     for wanted in _merged(scenario, queues, random):
@@ -62,12 +59,6 @@ def unroll(
         begins_s=scenario.begins,
         late_s=scenario.late,
     )
-
-
-def selections(scenario: Scenario) -> tuple[Selection, ...]:
-    """Return what the scenario selects; `devices:` is everything of each device."""
-    whole = (Selection(device=d) for d in scenario.devices)
-    return (*whole, *scenario.select)
 
 
 def reach(
@@ -93,11 +84,13 @@ def _generator(scenario: Scenario, purpose: str) -> np.random.Generator:
 def _queues_of_matrix(
     scenario: Scenario,
     profiles: Mapping[str, DeviceProfile],
-    powered: frozenset[str] | None,
+    wired: Wired,
 ) -> dict[str, list[_Want]]:
     wanted: dict[str, list[_Want]] = {}
     for selection in selections(scenario):
-        kinds = list(_kinds(profiles[selection.device], selection, powered))
+        kinds = list(_kinds(profiles[selection.device], selection, wired))
+        if not kinds:
+            continue
         repeats = selection.repeats or scenario.repeats
         own = wanted.setdefault(selection.device, [])
         for repeat in range(repeats):
@@ -116,15 +109,14 @@ def _queues_of_matrix(
 def _kinds(
     profile: DeviceProfile,
     selection: Selection,
-    powered: frozenset[str] | None,
+    wired: Wired,
 ) -> Iterator[_Want]:
     for name in selection.activities or profile.activities:
         activity = profile.activities[name]
         for channel in activity.channels:
             if selection.channels and channel not in selection.channels:
                 continue
-            fed = powered is None or profile.device in powered
-            if channel is Channel.POWER and not fed:
+            if not wired.serves(profile.device, channel):
                 continue
             for network in _networks(profile, name, channel):
                 if not selection.networks or network in (None, *selection.networks):
@@ -224,7 +216,7 @@ def _preparations(
 
 
 def _queues_of_users(
-    scenario: Scenario, profiles: Mapping[str, DeviceProfile]
+    scenario: Scenario, profiles: Mapping[str, DeviceProfile], wired: Wired
 ) -> dict[str, list[_Want]]:
     """Draw what users do; an act that makes no sense then (lamp is on) is not done."""
     queues: dict[str, list[_Want]] = {}
@@ -245,7 +237,8 @@ def _queues_of_users(
         )
         if habit.channel is not Channel.PHONE:
             want = replace(want, network=None)
-        if not _holds(profile, want, state):
+        is_served = wired.serves(habit.device, habit.channel)
+        if not is_served or not _holds(profile, want, state):
             continue
         start_s = want.not_before_s or 0.0
         free_s[habit.device] = start_s + profile.delta_s(habit.activity) + 30.0

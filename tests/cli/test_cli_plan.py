@@ -107,3 +107,20 @@ def test_a_week_without_packets_is_a_campaign_all_the_same(testbed, tmp_path):
     rows = (folder / "activities.csv").read_text().splitlines()
     assert len(rows) > 100
     assert all(row.endswith(",confirmed,true") for row in rows[1:])
+
+
+def test_a_plan_names_what_no_plug_of_the_lab_serves(testbed, tmp_path):
+    lab = tmp_path / "lab.yaml"
+    lines = lab.read_text().splitlines(keepends=True)
+    lab.write_text("".join(x for x in lines if "plug_camera" not in x))
+    power = "omna_180 power_on, power_off (power): no plug of lab.yaml feeds it"
+    assert f"left out: {power}\n" in testbed("plan", "demo").stdout
+    assert json.loads(testbed("plan", "demo", "--json").stdout)["left_out"] == [power]
+
+
+def test_run_tells_all_faults_that_check_tells(testbed, tmp_path):
+    lab = tmp_path / "lab.yaml"
+    lab.write_text(lab.read_text().replace("feeds: omna_180", "feeds: omna"))
+    told = testbed("run", "demo").stderr
+    assert "plugs.plug_camera.feeds: 'omna' is not a device profile" in told
+    assert testbed("check").stderr.strip() in told

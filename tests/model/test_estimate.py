@@ -8,10 +8,11 @@ import pytest
 from testbed.model.estimate import AFTER_S, BEFORE_S, SETTLE_S, estimate
 from testbed.model.load import load_profiles, load_scenario
 from testbed.model.unroll import unroll
+from testbed.model.wired import Wired
 
 ROOT = Path(__file__).parents[2]
 PROFILES = load_profiles(ROOT / "devices")
-FED = frozenset({"omna_180", "samsung_tv"})
+FED = Wired(fed=frozenset({"omna_180", "samsung_tv"}))
 
 
 def plan_named(name, **changes):

@@ -11,10 +11,11 @@ from testbed.model.load import load_profiles, load_scenario
 from testbed.model.scenario import Habit, Scenario, Selection
 from testbed.model.types import Channel
 from testbed.model.unroll import unroll
+from testbed.model.wired import Wired, left_out
 
 ROOT = Path(__file__).parents[2]
 PROFILES = load_profiles(ROOT / "devices")
-FED = frozenset({"omna_180", "samsung_tv"})
+FED = Wired(fed=frozenset({"omna_180", "samsung_tv"}))
 
 scenarios = st.builds(
     Scenario,
@@ -70,7 +71,7 @@ def test_the_same_seed_gives_the_same_plan_and_another_seed_another():
 
 
 def test_the_power_channel_is_left_out_where_no_plug_feeds_the_device():
-    plan = unroll(demo(), PROFILES, frozenset({"samsung_tv"}))
+    plan = unroll(demo(), PROFILES, Wired(fed=frozenset({"samsung_tv"})))
     powered = {t.device for t in plan.trials if t.channel is Channel.POWER}
     assert powered == {"samsung_tv"}
 
@@ -219,3 +220,25 @@ def test_what_malicious_users_do_is_marked_in_the_plan():
     )
     marked = {(t.user, t.malicious) for t in plan.trials}
     assert marked == {("ada", False), ("eve", True)}
+
+
+def test_what_no_plug_serves_is_left_out_and_named():
+    some = demo().model_copy(
+        update={"users": (), "devices": ("omna_180", "wemo_insight"), "select": ()}
+    )
+    wired = Wired(fed=frozenset(), plugs=frozenset())
+    channels = {t.channel for t in unroll(some, PROFILES, wired).trials}
+    assert not channels & {Channel.POWER, Channel.API}
+    assert left_out(some, PROFILES, wired) == (
+        "omna_180 power_on, power_off (power): no plug of lab.yaml feeds it",
+        "wemo_insight turn_on, turn_off (api): "
+        "no plug of lab.yaml has is_device: wemo_insight",
+    )
+    both = Wired(fed=frozenset({"omna_180"}), plugs=frozenset({"wemo_insight"}))
+    assert left_out(some, PROFILES, both) == ()
+
+
+def test_a_device_whose_every_activity_is_left_out_has_no_trial():
+    only = Selection(device="omna_180", channels=(Channel.POWER,))
+    some = demo().model_copy(update={"devices": (), "select": (only,)})
+    assert unroll(some, PROFILES, Wired(fed=frozenset())).trials == ()

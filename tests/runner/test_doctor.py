@@ -289,6 +289,17 @@ def test_plugs_are_read_and_not_switched(ward):
     assert ward.rig.world.acts == []
 
 
+def test_a_silent_plug_is_not_said_to_be_why_nothing_was_switched(ward):
+    def silent():
+        raise DriverTimeoutError("plug", "read state", "no answer; is it on?")
+
+    ward.rig.bench.plugs["plug_lamp"].read_power = silent
+    one = ward()
+    look_at_plugs(one)
+    said = by_name(one)["plugs.switches:plug_lamp"].said
+    assert said.startswith("only with --switch")
+
+
 def test_a_plug_that_is_switched_comes_back_to_where_it_was(ward):
     ward.rig.world.power["plug_lamp"] = True
     one = ward(switching=True)

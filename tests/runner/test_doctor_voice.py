@@ -27,8 +27,9 @@ def look(rig):
     """Look at voice and phone of a scripted lab with one speaker; return verdicts."""
     one = rig()
 
-    def looked(*, online=False):
-        at = one.lab.voice.model_copy(update={"online": online, "command": ("play",)})
+    def looked(*, online=False, player="true"):
+        wanted = {"online": online, "command": (player, "{wav}")}
+        at = one.lab.voice.model_copy(update=wanted)
         parts = {"phone": one.bench.phone, "voice": one.bench.voice}
         with ExitStack() as closing:
             ward = Ward(
@@ -59,6 +60,12 @@ def test_a_speaker_that_hears_shows_it(look):
     assert said["voice.heard:speaker"].measured["tries"] == 1
     assert said["voice.loopback"].verdict is Verdict.NOT_LOOKED
     assert look.world.acts.count("voice play") == 1
+
+
+def test_a_player_that_is_not_installed_is_bad(look):
+    said = look(player="no_such_player")["voice.opens"]
+    assert said.verdict is Verdict.BAD
+    assert said.said == "no_such_player is not installed"
 
 
 def test_a_deaf_speaker_is_asked_twice_and_is_bad(look):

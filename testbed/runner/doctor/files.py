@@ -12,6 +12,7 @@ from testbed.model.plan import Plan
 from testbed.model.profile import DeviceProfile
 from testbed.model.source import Fault, FaultyFilesError
 from testbed.model.unroll import unroll
+from testbed.model.wired import Wired, left_out
 from testbed.runner.bench import expanded
 from testbed.runner.doctor.findings import Examiner, Said, Verdict
 
@@ -94,14 +95,25 @@ def _plan(
     def made() -> tuple[Said, Plan]:
         path = find_scenario(scenario, scenarios)
         loaded = load_scenario(path, checked.profiles)
-        plugs = lab.plugs.values() if lab is not None else ()
-        fed = frozenset(p.feeds for p in plugs if p.feeds)
-        plan = unroll(loaded, checked.profiles, fed)
-        n_trials = len(plan.trials)
-        said = f"{n_trials} trials of {len({t.device for t in plan.trials})} devices"
-        return Said(said=said, measured={"trials": n_trials}), plan
+        wired = Wired.of(lab)
+        plan = unroll(loaded, checked.profiles, wired)
+        absent = left_out(loaded, checked.profiles, wired) if lab is not None else ()
+        return _planned(plan, absent), plan
 
     return examiner.look("files.plan", made, deadline_s=_READ_S, target=scenario)
+
+
+def _planned(plan: Plan, absent: Sequence[str]) -> Said:
+    n_trials = len(plan.trials)
+    said = f"{n_trials} trials of {len({t.device for t in plan.trials})} devices"
+    if not absent:
+        return Said(said=said, measured={"trials": n_trials})
+    return Said(
+        said=f"{said}; left out: {'; '.join(absent)}",
+        verdict=Verdict.WARNING,
+        measured={"trials": n_trials, "left_out": list(absent)},
+        remedy="name the plug in the lab file, or take these out of the scenario",
+    )
 
 
 def _lock(examiner: Examiner, path: Path, lab: Lab | None) -> AppLock | None:

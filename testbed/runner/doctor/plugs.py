@@ -33,13 +33,13 @@ def _look_at_plug(ward: Ward, name: str) -> None:
         return _state(plug, at), plug
 
     plug = examiner.look("plugs.state", answers, deadline_s=_ANSWER_S, target=name)
-    if plug is None:
-        examiner.skip("plugs.switches", "the plug does not answer", name)
-    elif at.feeds is None:
+    if at.feeds is None:
         examiner.skip("plugs.switches", "it is itself a device under test", name)
     elif not ward.switching:
-        why = f"it would cut the power of {at.feeds}; --switch allows it"
+        why = f"only with --switch: it would cut the power of {at.feeds}"
         examiner.skip("plugs.switches", why, name)
+    elif plug is None:
+        examiner.skip("plugs.switches", "the plug does not answer", name)
     else:
         examiner.say(
             "plugs.switches",

@@ -1,6 +1,7 @@
 """The loudspeaker: whether it can speak, who speaks, and whether it is heard."""
 
 import contextlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from testbed.clock import Clock
 from testbed.drivers.voice_cache import pcm_of
 from testbed.drivers.voice_loopback import recording
+from testbed.errors import DriverRefusedError
 from testbed.model.inspection import SpeechInspector
 from testbed.model.lab import LoopbackAt, VoiceAt
 from testbed.model.profile import Check, DeviceProfile
@@ -47,6 +49,7 @@ def look_at_voice(ward: Ward) -> Voice | None:
         return None
 
     def opened() -> tuple[Said, Voice]:
+        _require_player(expanded(at))
         voice: Voice = ward.opened("voice", at)
         return Said(said=f"it plays through {at.pcm_tcp or at.command[0]}"), voice
 
@@ -114,6 +117,14 @@ def questions(profile: DeviceProfile) -> tuple[Asked, ...]:
         return len(asked.sentence.split()) < _ENOUGH_WORDS, len(asked.sentence)
 
     return tuple(sorted(found, key=order))
+
+
+def _require_player(at: VoiceAt) -> None:
+    """Raise DriverRefusedError where the player command is not there."""
+    if at.command and shutil.which(at.command[0]) is None:
+        player = at.command[0]
+        reason = f"{player} is not installed; install it, or correct voice.command"
+        raise DriverRefusedError("voice", "open", reason)
 
 
 def _engine(at: VoiceAt, voice: Voice) -> Said:

@@ -99,7 +99,12 @@ def test_a_key_that_the_router_does_not_know_is_refused(router_host):
 
 def test_a_missing_private_key_is_refused(router_host, tmp_path, monkeypatch):
     gone = router_host.at(key_file=str(tmp_path / "gone"))
-    assert "cannot read the private key" in refusal(lambda: open_router(gone, CLOCK))
+    text = refusal(lambda: open_router(gone, CLOCK))
+    assert "cannot read the private key" in text
+    assert "no such file; make one with `ssh-keygen" in text
+    (tmp_path / "text").write_text("no key", encoding="utf-8")
+    other = router_host.at(key_file=str(tmp_path / "text"))
+    assert "it is no private key" in refusal(lambda: open_router(other, CLOCK))
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     unset = router_host.at(key_file=None, key_env="NO_SUCH_KEY")
     assert "NO_SUCH_KEY is not set" in refusal(lambda: open_router(unset, CLOCK))
