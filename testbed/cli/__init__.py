@@ -87,11 +87,11 @@ def main() -> None:
     try:
         build(needed(sys.argv[1:]))()
     except (TestbedError, AnalysisError, CaptureError) as exc:
-        _leave(str(exc), exc.exit_code)
+        _leave(_told(exc, str(exc)), exc.exit_code)
     except (KeyboardInterrupt, _Interrupted):
         _leave("interrupted; what was half made is not kept, begin again", 130)
     except OSError as exc:
-        _leave(explain(exc), 4)
+        _leave(_told(exc, explain(exc)), 4)
 
 
 def needed(words: Sequence[str]) -> tuple[str, ...]:
@@ -102,6 +102,11 @@ def needed(words: Sequence[str]) -> tuple[str, ...]:
     command = next((word for word in words if word not in _FLAGS), "")
     named = tuple(topic for topic, known in TOPICS.items() if command in known)
     return named or tuple(TOPICS)
+
+
+def _told(exc: Exception, sentence: str) -> str:
+    """Return a sentence with the notes that were added on its way."""
+    return "; ".join([sentence, *getattr(exc, "__notes__", ())])
 
 
 def _leave(sentence: str, code: int) -> NoReturn:

@@ -14,6 +14,11 @@ from testbed.runner.journal.leases import CONTROLLER
 _INSIDE = "TESTBED_IN_LAB"
 
 
+def is_inside() -> bool:
+    """Say whether this process is inside the virtual lab."""
+    return _INSIDE in os.environ
+
+
 def go_inside(
     lab: Lab | None,
     lab_file: Path,
@@ -28,7 +33,7 @@ def go_inside(
     lab          None for one whose file is faulty, which is no virtual lab
     environment  asked for more of it just before the lab is borrowed
     """
-    if lab is None or lab.virtual is None or _INSIDE in os.environ:
+    if lab is None or lab.virtual is None or is_inside():
         return
     from testbed.virtual.live.lab import borrowed  # only where there is one
 

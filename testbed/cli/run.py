@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from testbed.cli.data import label_whole
-from testbed.cli.inside import go_inside
+from testbed.cli.inside import go_inside, is_inside
 from testbed.cli.places import OutFolder, Place
 from testbed.cli.plan import (
     DEVICES,
@@ -29,7 +29,7 @@ from testbed.cli.reading import duration
 from testbed.cli.starting import collect_rarely
 from testbed.cli.timing import controller_clock, wall_clock
 from testbed.clock import SteadyClock, SystemClock, basic_time
-from testbed.errors import ConfigError, DriverError, LabError
+from testbed.errors import ConfigError, DriverError, JournalError, LabError
 from testbed.model.applock import AppLock, load_lock, lock_beside
 from testbed.model.estimate import estimate
 from testbed.model.events import Outcome
@@ -46,6 +46,7 @@ from testbed.runner.campaigns.campaign import (
     run_campaign,
 )
 from testbed.runner.campaigns.folder import (
+    INPUTS,
     campaign_name,
     is_complete,
     load_frozen,
@@ -54,7 +55,8 @@ from testbed.runner.campaigns.folder import (
 from testbed.runner.journal.fold import fold, left_to_do, plan_of
 from testbed.runner.journal.lab_lease import beating, held, leased, let_go, sweep
 from testbed.runner.journal.leases import Lease
-from testbed.runner.journal.store import Journal, JournalStore, open_store
+from testbed.runner.journal.store import Journal, JournalStore, open_store, open_to_read
+from testbed.runner.journal.vacancy import taken_by
 from testbed.runner.stop import Stop, interruptible
 from testbed.runner.trials.site import Settings
 
@@ -101,7 +103,8 @@ def run(
     the_lab, profiles, plan = make_plan(scenario, lab, devices, scenarios, seed)
     read = load_scenario(find_scenario(scenario, scenarios), profiles)
     form = "fast" if fast else "live"
-    _run_inside(the_lab, lab, form, profiles)
+    place = Place.of(the_lab, out)
+    _run_inside(the_lab, lab, form, profiles, place)
     for line in absent_of(find_scenario(scenario, scenarios), the_lab, profiles):
         print(f"left out: {line}", flush=True)
     inputs = Inputs(
@@ -116,7 +119,7 @@ def run(
         depth=depth,
         lock=_app_lock(the_lab, lab, form),
     )
-    _conduct(inputs, Place.of(the_lab, out), _settings(evidence))
+    _conduct(inputs, place, _settings(evidence))
 
 
 def resume(
@@ -140,7 +143,7 @@ def resume(
             let_go(store, leased(form, folder.name, the_lab.lab), folder.name, clock)
             print(f"{folder.name} is closed already; nothing of it is left to do")
             return
-    _run_inside(the_lab, lab, form, profiles)
+    _run_inside(the_lab, lab, form, profiles, place)
     inputs = Inputs(
         campaign=folder.name,
         form=form,
@@ -205,11 +208,32 @@ def _check_depth(depth: str, fast: bool) -> None:
 
 
 def _run_inside(
-    lab: Lab, lab_file: Path, form: str, profiles: Mapping[str, DeviceProfile]
+    lab: Lab,
+    lab_file: Path,
+    form: str,
+    profiles: Mapping[str, DeviceProfile],
+    place: Place,
 ) -> None:
     """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
     if form != "fast":
+        if lab.virtual is not None and not is_inside():
+            _require_free(lab, place)
         go_inside(lab, lab_file, profiles, environment=lambda: _made_for(lab))
+
+
+def _require_free(lab: Lab, place: Place) -> None:
+    """Raise LabError when somebody holds the lab, before one is brought up for nothing.
+
+    Only a look: who cannot read the journal will be told so, or refused, inside.
+    """
+    if not place.has_journal():
+        return
+    with suppress(JournalError), open_to_read(place.journal, wall_clock()) as store:
+        if holder := taken_by(store, lab.lab, wall_clock()):
+            raise LabError(
+                f"the lab {lab.lab!r} is held by {holder}; wait until it is done, or "
+                "end it"
+            )
 
 
 def _made_for(lab: Lab) -> dict[str, str]:
@@ -246,16 +270,24 @@ def _conduct(inputs: Inputs, place: Place, settings: Settings) -> None:
     name = leased(inputs.form, inputs.campaign, inputs.lab.lab)
     # Who has the lab is asked before its instruments are: they would only say that
     # something is in use.
-    with (
-        open_store(place.journal, plain) as store,
-        held(store, name, inputs.campaign, wall_clock()) as lease,
-        # All along: to look through all that was captured can take minutes.
-        beating(lease),
-    ):
-        sweep(store, wall_clock())
-        hold = _Hold(stop=stop, clock=clock, plain=plain, store=store, lease=lease)
-        result = _carry_out(inputs, place, settings, hold)
-        _finish(result, place, inputs.depth, store)
+    taken = False
+    try:
+        with (
+            open_store(place.journal, plain) as store,
+            held(store, name, inputs.campaign, wall_clock()) as lease,
+            # All along: to look through all that was captured can take minutes.
+            beating(lease),
+        ):
+            taken = True
+            sweep(store, wall_clock())
+            hold = _Hold(stop=stop, clock=clock, plain=plain, store=store, lease=lease)
+            result = _carry_out(inputs, place, settings, hold)
+            _finish(result, place, inputs.depth, store)
+    except (LabError, JournalError, OSError) as exc:
+        # Frozen inputs and a plan are what there is to go on with.
+        if taken and (place.captures / inputs.campaign / INPUTS).exists():
+            exc.add_note(_goes_on(inputs.campaign, place))
+        raise
 
 
 def _carry_out(inputs: Inputs, place: Place, settings: Settings, hold: _Hold) -> Result:
@@ -393,4 +425,8 @@ def _finish(result: Result, place: Place, depth: str, store: JournalStore) -> No
 
 
 def _resume_hint(campaign: str, place: Place) -> str:
-    return f"testbed: interrupted; testbed resume {place.captures / campaign} goes on"
+    return f"testbed: interrupted; {_goes_on(campaign, place)}"
+
+
+def _goes_on(campaign: str, place: Place) -> str:
+    return f"testbed resume {place.captures / campaign} goes on"

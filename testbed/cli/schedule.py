@@ -54,8 +54,8 @@ OnMissed = Annotated[
     str | None,
     typer.Option(
         "--missed",
-        help="A missed start: skip it, late, or reschedule it.",
-        show_default="skip; with --at now: late",
+        help="A missed start: skip (default), late (default with --at now), "
+        "or reschedule.",
     ),
 ]
 Grace = Annotated[
@@ -218,7 +218,8 @@ def serve(
             say=_say,
         )
         n = len(server.book.active(the_lab.lab))
-        _say(f"serving {the_lab.lab}: {n} schedule(s); process {os.getpid()}")
+        noun = "schedule" if n == 1 else "schedules"
+        _say(f"serving {the_lab.lab}: {n} {noun}; process {os.getpid()}")
         alarm = stack.enter_context(ScheduledAlarm(stop))
         stack.enter_context(interruptible(stop, clock, say_at_once))
         server.run(alarm, until_s=until_s, once=once)

@@ -11,7 +11,7 @@ import testbed.cli.run as command
 from testbed.cli import build
 from testbed.cli.places import Place
 from testbed.clock import SystemClock
-from testbed.errors import ConfigError, LabError
+from testbed.errors import ConfigError, JournalError, LabError
 from testbed.model.events import LABELLED
 from testbed.model.load import load_lab
 from testbed.runner.journal.leases import Lease
@@ -158,6 +158,41 @@ def test_who_holds_a_lab_is_named_before_its_instruments_are_asked(place, monkey
         with pytest.raises(LabError, match="is held by evening-1 on "):
             invoke("run", place / "short.yaml", "--out", out)
         held.release()
+
+
+def test_who_holds_a_lab_is_named_before_one_is_brought_up(place, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("the lab was brought up")
+
+    monkeypatch.delenv("TESTBED_IN_LAB", raising=False)
+    monkeypatch.setattr(command, "go_inside", never)
+    out = place / "out"
+    lab = load_lab(command.LAB)
+    clock = SystemClock()
+    with open_store(Place.of(lab, out).journal, clock) as store:
+        held = Lease(store, lab.lab, clock)
+        held.acquire("evening-1")
+        with pytest.raises(LabError, match="is held by evening-1 on "):
+            invoke("run", place / "short.yaml", "--out", out)
+        held.release()
+        with pytest.raises(AssertionError):
+            invoke("run", place / "short.yaml", "--out", out)
+
+
+def test_a_campaign_that_fails_on_its_way_is_named_with_what_goes_on(
+    place, monkeypatch
+):
+    began = command.run_campaign
+
+    def full(*given):
+        began(*given)
+        raise JournalError("the disk is full")
+
+    monkeypatch.setattr(command, "run_campaign", full)
+    with pytest.raises(JournalError) as told:
+        run_short(place)
+    folder = campaign_of(place / "out")
+    assert told.value.__notes__ == [f"testbed resume {folder} goes on"]
 
 
 def test_an_unknown_campaign_is_named_with_those_that_exist(place):

@@ -121,7 +121,7 @@ class Rounds:
                 _say_given_up(say, len(left), self._site.lab.limits.attempts)
                 return
             if n_void and able:
-                say(f"{n_void} trials are done again: what was seen is not safe")
+                say(f"{_trials(n_void)} done again: what was seen is not safe")
             if number or state.sessions or not self._means.fresh:
                 self._prepare_again()
                 able = self._able(self._state(), self._left(self._state()), begun)
@@ -310,9 +310,13 @@ def _n_attempts(state: CampaignState) -> dict[str, int]:
 def _say_given_up(say: Callable[[str], None], n_left: int, limit: int) -> None:
     if n_left:
         say(
-            f"{n_left} trials are given up after {limit} attempts each in this run; "
+            f"{_trials(n_left)} given up after {limit} attempts each in this run; "
             "resume tries them again"
         )
+
+
+def _trials(number: int) -> str:
+    return "1 trial is" if number == 1 else f"{number} trials are"
 
 
 def _has_left_files(state: CampaignState) -> bool:

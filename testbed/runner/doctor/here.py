@@ -23,7 +23,9 @@ def open_journal(ward: Ward) -> JournalStore | None:
         store = open_store(ward.journal, ward.clock)
         ward.closing.callback(store.close)
         facts = _facts(ward, store)
-        said = f"{facts['kind']}, it opens; {facts['campaigns']} campaigns in it"
+        number = facts["campaigns"]
+        noun = "campaign" if number == 1 else "campaigns"
+        said = f"{facts['kind']}, it opens; {number} {noun} in it"
         return Said(said=said, measured=facts), store
 
     return ward.examiner.look("here.journal", act, deadline_s=_JOURNAL_S)
