@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from testbed.cli.reading import counted
 from testbed.cli.templates import template_folder
 from testbed.drivers.registry import Kind, find_driver
 from testbed.errors import ConfigError
@@ -125,8 +126,9 @@ def plan(
     if made.interleave and expected.sequential_s > 1.1 * expected.duration_s:
         length += f" ({_duration(expected.sequential_s)} one after the other)"
     print(
-        f"{len(made.trials)} trials ({expected.n_preparations} of them preparations) "
-        f"in {sessions} session(s), about {length}; "
+        f"{counted(len(made.trials), 'trial')} "
+        f"({expected.n_preparations} of them preparations) "
+        f"in {counted(sessions, 'session')}, about {length}; "
         f"seed {made.seed}; lab {the_lab.lab}"
     )
     for line in absent:

@@ -106,6 +106,11 @@ def size(size_b: int) -> str:
     return f"{size_b / 1e9:.1f} GB"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as '1 trial' or '2 trials'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """Return a duration in words of the right size."""
     if seconds < 120:

@@ -25,7 +25,7 @@ from testbed.cli.plan import (
     make_plan,
 )
 from testbed.cli.progress import Progress, say_at_once
-from testbed.cli.reading import duration
+from testbed.cli.reading import counted, duration
 from testbed.cli.starting import collect_rarely
 from testbed.cli.timing import controller_clock, wall_clock
 from testbed.clock import SteadyClock, SystemClock, basic_time
@@ -306,7 +306,9 @@ def _carry_out(inputs: Inputs, place: Place, settings: Settings, hold: _Hold) ->
         progress = Progress(names, 0.0 if fast else expected_s, SystemClock())
         stack.enter_context(progress)
         length = duration(expected_s) + (" of virtual time" if fast else "")
-        progress.say(f"{inputs.campaign}: {len(left)} trials, about {length}")
+        progress.say(
+            f"{inputs.campaign}: {counted(len(left), 'trial')}, about {length}"
+        )
         stack.enter_context(interruptible(stop, SystemClock(), say_at_once))
         try:
             return run_campaign(inputs, means, progress.ended, progress.say)

@@ -23,6 +23,7 @@ from testbed.cli.plan import (
     make_plan,
 )
 from testbed.cli.progress import say_at_once
+from testbed.cli.reading import counted
 from testbed.clock import SystemClock, iso_time
 from testbed.errors import ConfigError, LabError
 from testbed.model.events import ScheduleAdded
@@ -218,8 +219,7 @@ def serve(
             say=_say,
         )
         n = len(server.book.active(the_lab.lab))
-        noun = "schedule" if n == 1 else "schedules"
-        _say(f"serving {the_lab.lab}: {n} {noun}; process {os.getpid()}")
+        _say(f"serving {the_lab.lab}: {counted(n, 'schedule')}; process {os.getpid()}")
         alarm = stack.enter_context(ScheduledAlarm(stop))
         stack.enter_context(interruptible(stop, clock, say_at_once))
         server.run(alarm, until_s=until_s, once=once)

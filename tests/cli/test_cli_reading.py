@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from testbed.cli.reading import Reading, duration, size
+from testbed.cli.reading import Reading, counted, duration, size
 
 
 class Hand:
@@ -56,7 +56,7 @@ def test_a_terminal_gets_a_bar_that_is_taken_away():
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (size(0), "0 MB"),
+        (size(0), "0 kB"),
         (size(999_000_000), "999 MB"),
         (size(18_900_000_000), "18.9 GB"),
         (duration(119.4), "119 s"),
@@ -66,3 +66,11 @@ def test_a_terminal_gets_a_bar_that_is_taken_away():
 )
 def test_sizes_and_durations_have_units_of_the_right_size(words, expected):
     assert words == expected
+
+
+def test_one_is_one_and_others_are_many():
+    assert [counted(n, "trial") for n in (0, 1, 2)] == [
+        "0 trials",
+        "1 trial",
+        "2 trials",
+    ]
