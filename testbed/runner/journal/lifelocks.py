@@ -94,6 +94,11 @@ class FileLock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return ""
+        except OSError as exc:
+            raise JournalError(
+                f"journal: the lock file {self._path} cannot be looked at: "
+                f"{exc.strerror}"
+            ) from exc
         finally:
             os.close(lock)
         return self._proof()
