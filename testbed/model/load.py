@@ -62,7 +62,7 @@ def load_for_plan(
     lab = scenario = None
     if lab_document is not None:
         lab = typed(lab_document, Lab)
-        check_lab(lab_document, profiles)
+        check_lab(lab_document)  # it may know devices that nobody asks for here
         faults += lab_document.faults
     if scenario_document is not None:
         scenario = typed(scenario_document, Scenario)

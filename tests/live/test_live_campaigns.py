@@ -154,16 +154,19 @@ def bench(tmp_path, request):
         assert not made.state.exists()
 
 
-def test_a_phone_that_goes_offline_in_a_trial_fails_it_and_does_the_next_attempt(bench):
+def test_a_trial_in_which_the_phone_goes_offline_is_voided_and_done_again(bench):
     short = bench(PLUG.replace("repeats: 2", "repeats: 1"))
     with short.command("run", "short.yaml") as run:
         short.await_events("trial_started")
         with short.fault("phone_offline"):
             short.await_events("trial_ended")
         assert run.wait(60) == 0, short.said()
-    assert [o for *_, o in short.outcomes()] == ["failed", "confirmed"]
-    (failed, _) = short.events("trial_ended")
-    assert "b''" not in str(failed["detail"])
+    # "failed" where it is back before anybody could make sure that it was gone
+    first, last = (outcome for *_, outcome in short.outcomes())
+    assert first in ("aborted", "failed")
+    assert last == "confirmed"
+    (ended, _) = short.events("trial_ended")
+    assert "b''" not in str(ended["detail"])
 
 
 def test_what_a_killed_capture_tool_did_not_record_is_done_again(bench):

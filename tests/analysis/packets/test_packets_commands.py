@@ -54,7 +54,7 @@ def test_import_pcap_makes_a_campaign(call, tmp_path, craft, write):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--device", "lamp", "--device: must be KEY=VALUE, got 'lamp'"),
+        ("--device", "lamp", "--device: 'lamp' is no MAC, no NAME=MAC and no profile"),
         ("--timezone", "Mars", "no time zone is called 'Mars'"),
         ("--delta", "soon", "must be a duration"),
     ],
