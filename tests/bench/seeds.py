@@ -31,7 +31,8 @@ def crafted(seed: int) -> list[bytes]:
     made += [simple_and_old(order, ethernet) for order in "<>"]
     packed = made[0], made[2]
     made += [gzip.compress(data, mtime=0) for data in packed]
-    made += [gzip.compress(made[0][:99], mtime=0) + gzip.compress(made[0][99:])]
+    halves = (made[0][:99], made[0][99:])
+    made += [b"".join(gzip.compress(half, mtime=0) for half in halves)]
     made += [zstandard.compress(data) for data in packed]
     made += [zstandard.compress(made[2][:99]) + zstandard.compress(made[2][99:])]
     return made
