@@ -89,7 +89,7 @@ def main() -> None:
     except (TestbedError, AnalysisError, CaptureError) as exc:
         _leave(_told(exc, str(exc)), exc.exit_code)
     except (KeyboardInterrupt, _Interrupted):
-        _leave("interrupted; what was half made is not kept, begin again", 130)
+        _leave("interrupted", 130)
     except OSError as exc:
         _leave(_told(exc, explain(exc)), 4)
 

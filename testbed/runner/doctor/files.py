@@ -64,13 +64,13 @@ def _judged(kind: str, n: int, faults: Sequence[Fault]) -> Said:
     if not faults:
         what = "valid" if kind == "lab" else f"{n} valid"
         return Said(said=what, measured={"valid": n, "faults": 0})
-    told = [f"{f.file}:{f.line}: {f.place} {f.message}" for f in faults[:_SHOWN]]
+    told = [f"{f.file}: {f}" for f in faults[:_SHOWN]]
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     return Said(
         said=f"{'; '.join(told)}{more}",
         verdict=Verdict.BAD,
         measured={"valid": n, "faults": len(faults)},
-        remedy="`testbed check` lists every fault with its remedy",
+        remedy="`testbed check` lists every fault",
     )
 
 
