@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from analysis.labelling import Overlap
 
 CampaignFolder = Annotated[Path, typer.Argument(help="Campaign folder.")]
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Virtual lab without network, virtual time.")
+]
+ScenarioSeed = Annotated[
+    int | None, typer.Option("--seed", help="Instead of the scenario's own.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 OverlapPolicy = Annotated[
     str,

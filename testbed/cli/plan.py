@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from testbed.cli.options import ScenarioSeed
 from testbed.cli.reading import counted
 from testbed.cli.templates import template_folder
 from testbed.drivers.registry import Kind, find_driver
@@ -99,9 +100,7 @@ def plan(
     lab: LabFile = LAB,
     devices: DevicesFolder = DEVICES,
     scenarios: ScenariosFolder = SCENARIOS,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Instead of the scenario's own.")
-    ] = None,
+    seed: ScenarioSeed = None,
     trials: Annotated[
         bool, typer.Option("--trials", help="List every trial in order.")
     ] = False,

@@ -13,6 +13,7 @@ import typer
 
 from testbed.cli.data import label_whole
 from testbed.cli.inside import go_inside, is_inside
+from testbed.cli.options import Fast, ScenarioSeed
 from testbed.cli.places import OutFolder, Place
 from testbed.cli.plan import (
     DEVICES,
@@ -83,15 +84,11 @@ def run(
     lab: LabFile = LAB,
     devices: DevicesFolder = DEVICES,
     scenarios: ScenariosFolder = SCENARIOS,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Virtual lab without network, virtual time.")
-    ] = False,
+    fast: Fast = False,
     depth: Annotated[
         str, typer.Option("--depth", help="With --fast: packets, or activities alone.")
     ] = PACKETS,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Instead of the scenario's own.")
-    ] = None,
+    seed: ScenarioSeed = None,
     out: OutFolder = None,
     evidence: EvidenceOption = "needed",
     campaign: Annotated[

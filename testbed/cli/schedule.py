@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from testbed.cli.options import AsJson
+from testbed.cli.options import AsJson, Fast, ScenarioSeed
 from testbed.cli.places import OutFolder, Place
 from testbed.cli.plan import (
     DEVICES,
@@ -84,12 +84,8 @@ def add(
     lab: LabFile = LAB,
     devices: DevicesFolder = DEVICES,
     scenarios: ScenariosFolder = SCENARIOS,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Virtual lab without network, virtual time.")
-    ] = False,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Instead of the scenario's own.")
-    ] = None,
+    fast: Fast = False,
+    seed: ScenarioSeed = None,
     out: OutFolder = None,
 ) -> None:
     """Run a scenario at a time, again and again, or by a cron line; see `serve`."""
