@@ -6,23 +6,19 @@ The folder is like any other: raw captures as pcapng, campaign.yaml, activities.
 labelled captures, packet tables, manifest. Outcomes are `unchecked`.
 """
 
-import csv
-import hashlib
 import ipaddress
-import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from analysis.dataset import COLUMNS, Device, load_campaign
+from analysis.dataset import Device
 from analysis.errors import ImportDataError
 from analysis.importers.activity_table import (
     ActivityRow,
@@ -31,20 +27,19 @@ from analysis.importers.activity_table import (
     find_overlaps,
     load_activity_table,
 )
-from analysis.labelling import (
-    LabelReport,
-    Overlap,
-    StampSpan,
-    explain_outside,
-    label_campaign,
+from analysis.importers.folder import (
+    Capture,
+    capture_of,
+    faulty_target,
+    inputs_of,
+    make_folder,
 )
-from analysis.packets import find_raw, make_tables
+from analysis.labelling import LabelReport, Overlap, StampSpan, explain_outside
 from analysis.packets.unseen import SeenEnds
 from analysis.pcap.convert import write_pcapng
 from analysis.pcap.decode import decode_batch
 from analysis.pcap.stream import open_capture_stream
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -61,18 +56,6 @@ class Imported:
     folder: Path
     labels: LabelReport
     ignored: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Capture:
-    """One capture of somebody else, and what of it goes into the receipt."""
-
-    path: Path
-    session: str
-    first_ns: int
-    last_ns: int
-    n_packets: int
-    truncated_at: int | None
 
 
 def import_pcap(
@@ -113,26 +96,8 @@ def import_pcap(
     if faults:
         raise ImportDataError(tuple(faults))
     inputs = _inputs(target.name, table, ends, every_packet)
-    report = _made_at(target, inputs, found, table.rows, overlap)
+    report = make_folder(target, inputs, found, table.rows, overlap)
     return Imported(folder=target, labels=report, ignored=table.ignored)
-
-
-def _made_at(
-    target: Path,
-    inputs: Mapping[str, Any],
-    found: Sequence[_Capture],
-    rows: Sequence[ActivityRow],
-    overlap: Overlap,
-) -> LabelReport:
-    """Make the folder beside its place, and move it there when it is whole."""
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        report = _build(part, inputs, found, rows, overlap)
-        part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return report
 
 
 def _end_of(text: str) -> tuple[str, str]:
@@ -152,15 +117,9 @@ def _is_address(text: str) -> bool:
 def _faulty_request(
     target: Path, ends: Mapping[str, tuple[str, str]], every_packet: bool
 ) -> list[str]:
-    faults = []
-    if target.exists():
-        faults.append(f"{target}: exists; give another --campaign or --out")
+    faults = faulty_target(target, ends)
     if every_packet and len(ends) > 1:
         faults.append("every packet can belong to one device only; name one device")
-    for kind, name in (("campaign", target.name), *(("device", name) for name in ends)):
-        if not _NAME.fullmatch(name):
-            reason = "must be letters, digits, '_', '-' or '.'"
-            faults.append(f"{kind}: {reason}, got {name!r}")
     for name, (mac, ip) in ends.items():
         if not _MAC.fullmatch(mac):
             reason = "must be a MAC address such as '00:17:88:6a:12:05'"
@@ -171,7 +130,7 @@ def _faulty_request(
     return faults
 
 
-def _read(captures: Sequence[Path], seen: SeenEnds) -> list[_Capture]:
+def _read(captures: Sequence[Path], seen: SeenEnds) -> list[Capture]:
     """Read the captures, in order of time; those without a packet are left out."""
     found = []
     names: Counter[str] = Counter()
@@ -190,8 +149,9 @@ def _read(captures: Sequence[Path], seen: SeenEnds) -> list[_Capture]:
         names[stem] += 1
         first_ns, last_ns = span.ns or (0, 0)
         found.append(
-            _Capture(
-                path=path,
+            Capture(
+                sources=(path,),
+                write=partial(write_pcapng, path, whole=truncated_at is None),
                 session=stem if names[stem] == 1 else f"{stem}_{names[stem]}",
                 first_ns=first_ns,
                 last_ns=last_ns,
@@ -202,14 +162,6 @@ def _read(captures: Sequence[Path], seen: SeenEnds) -> list[_Capture]:
     if not found:
         raise ImportDataError(("the captures hold no packet",))
     return sorted(found, key=lambda each: (each.first_ns, each.session))
-
-
-def _capture_of(row: ActivityRow, found: Sequence[_Capture]) -> _Capture | None:
-    """Return the capture that a window begins in, or at least reaches into."""
-    start, end = row.start_ns, row.end_ns
-    inside = (each for each in found if each.first_ns <= start <= each.last_ns)
-    touched = (each for each in found if each.first_ns < end and start <= each.last_ns)
-    return next(inside, None) or next(touched, None)
 
 
 def _twice(path: Path, rows: Sequence[ActivityRow]) -> list[str]:
@@ -235,16 +187,16 @@ def _twice(path: Path, rows: Sequence[ActivityRow]) -> list[str]:
 def _outside(
     path: Path,
     rows: Sequence[ActivityRow],
-    found: Sequence[_Capture],
+    found: Sequence[Capture],
     zone: tzinfo | None,
 ) -> list[str]:
-    outside = [row for row in rows if _capture_of(row, found) is None]
+    outside = [row for row in rows if capture_of(row, found) is None]
     if outside and len(outside) == len(rows):
         where = explain_outside(
             np.array([row.start_ns for row in rows], dtype=np.int64),
             np.array([row.end_ns for row in rows], dtype=np.int64),
             [(each.first_ns, each.last_ns) for each in found],
-            [each.path.name for each in found],
+            [each.sources[0].name for each in found],
             _taken_as(zone, min(row.start_ns for row in rows)),
         )
         return [f"{path}: no activity lies in a capture: {where}"]
@@ -254,7 +206,7 @@ def _outside(
         by_s = (row.start_ns - near.first_ns) / 1e9
         faults.append(
             f"{path}: line {row.line}: start: lies in no capture; it is "
-            f"{by_s:+.1f} s from the start of {near.path.name}{_cut(near)}; "
+            f"{by_s:+.1f} s from the start of {near.sources[0].name}{_cut(near)}; "
             "is the time zone right?"
         )
     return faults
@@ -268,7 +220,7 @@ def _taken_as(zone: tzinfo | None, at_ns: int) -> tuple[str, int]:
     return str(zone), round((offset or timedelta()).total_seconds()) * 10**9
 
 
-def _cut(capture: _Capture) -> str:
+def _cut(capture: Capture) -> str:
     if capture.truncated_at is None:
         return ""
     length_s = (capture.last_ns - capture.first_ns) / 1e9
@@ -281,54 +233,6 @@ def _unseen(ends: Mapping[str, tuple[str, str]], seen: SeenEnds) -> list[str]:
     devices = [Device(name=n, mac=mac, ip=ip) for n, (mac, ip) in ends.items()]
     told = (seen.tell_unseen(device) for device in devices)
     return [sentence for sentence in told if sentence is not None]
-
-
-def _build(
-    folder: Path,
-    inputs: Mapping[str, Any],
-    found: Sequence[_Capture],
-    rows: Sequence[ActivityRow],
-    overlap: Overlap,
-) -> LabelReport:
-    """Write everything into `folder`."""
-    (folder / "raw").mkdir(parents=True)
-    receipt = [_take_over(folder, number, each) for number, each in enumerate(found)]
-    _write_json(folder / "raw" / "receipt.json", {"captures": receipt})
-    text = yaml.safe_dump(dict(inputs), sort_keys=False, allow_unicode=True)
-    (folder / "campaign.yaml").write_text(text, encoding="utf-8")
-    _write_activities(folder / "activities.csv", inputs["campaign"], rows, found)
-    # What is unsure here is how finely a log was kept, not a clock: as it was meant.
-    report = label_campaign(folder, overlap=overlap, widen=False)
-    make_tables(folder, find_raw(folder), load_campaign(folder).devices)
-    _write_manifest(folder)
-    return report
-
-
-def _take_over(folder: Path, number: int, capture: _Capture) -> dict[str, Any]:
-    """Write one capture into raw/; return its part of the receipt."""
-    path = folder / "raw" / f"{capture.session}-{number:05d}.pcapng"
-    source = capture.path
-    write_pcapng(source, path, whole=capture.truncated_at is None)
-    file = {"name": path.name, "size_b": path.stat().st_size, "sha256": _sha256(path)}
-    return {
-        "capture": capture.session,
-        "session": capture.session,
-        "tool": "imported",
-        "version": "",
-        "ready_ns": capture.first_ns,
-        "stopped_ns": capture.last_ns,
-        "stopped_by": "unknown",
-        "received": capture.n_packets,
-        "dropped": None,
-        "log": "",
-        "n_beacons": 0,
-        "first_beacon": None,
-        "last_beacon": None,
-        "files": [file],
-        "clock": [],
-        "source": {"name": source.name, "sha256": _sha256(source)},
-        "truncated_at": capture.truncated_at,
-    }
 
 
 def _inputs(
@@ -348,63 +252,4 @@ def _inputs(
         device = {"device": name, "mac": mac, **known, "category": ""}
         device |= {"ip": ip} if ip else {}
         devices.append({**device, **({"every_packet": True} if every_packet else {})})
-    return {
-        "campaign": campaign,
-        "simulated": False,
-        "form": "imported",
-        "seed": None,
-        "versions": {},
-        "devices": devices,
-        "lab": None,
-        "scenario": None,
-        "profiles": {},
-    }
-
-
-def _write_activities(
-    path: Path,
-    campaign: str,
-    rows: Sequence[ActivityRow],
-    found: Sequence[_Capture],
-) -> None:
-    width = max(4, len(str(len(rows))))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, tuple(COLUMNS), lineterminator="\n")
-        writer.writeheader()
-        for number, row in enumerate(rows, start=1):
-            capture = _capture_of(row, found)
-            session = row.texts["session"] or (capture.session if capture else "")
-            writer.writerow(
-                {
-                    **row.texts,
-                    "campaign": campaign,
-                    "session": session,
-                    "trial": row.texts["trial"] or f"{number:0{width}d}",
-                    "attempt": 1,
-                    "device": row.device,
-                    "activity": row.activity,
-                    "t_ns": row.start_ns,
-                    "t_issue_ns": row.start_ns,
-                    "t_return_ns": row.start_ns,
-                    "t_uncertainty_ns": row.uncertainty_ns,
-                    "delta_ns": row.end_ns - row.start_ns,
-                    "outcome": "unchecked",
-                    "simulated": "false",
-                }
-            )
-
-
-def _write_manifest(folder: Path) -> None:
-    """Write `MANIFEST.sha256` over every other file, as `sha256sum -c` reads it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{_sha256(p)}  {p.relative_to(folder).as_posix()}\n" for p in files]
-    (folder / "MANIFEST.sha256").write_text("".join(lines), encoding="utf-8")
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return inputs_of(campaign, devices)
