@@ -225,7 +225,7 @@ def _alike(
 
 
 def _clusters(sides: _Sides, collar_ns: int) -> Iterator[_Sides]:
-    """Yield stretches that are further apart than the collar, with all partners in one."""
+    """Yield stretches further apart than the collar, with all partners in one."""
     true = [(each.start_ns, 0, i) for i, each in enumerate(sides.happened)]
     found = [(each.start_ns, 1, i) for i, each in enumerate(sides.detected)]
     order = sorted(true + found)
