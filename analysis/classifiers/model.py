@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,22 +11,32 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 Labels = NDArray[np.str_]
 
+UNKNOWN = "unknown"  # the answer when a window is like none that was learnt
+
+
+class Reads(StrEnum):
+    """What of a window a classifier is given."""
+
+    STATISTICS = "statistics"  # (k, f) array of the dense features
+    WINDOW = "window"  # (k, f + v) csr_array: the same, then the sequence block
+
 
 class Estimator(Protocol):
     """The part of scikit-learn's classifiers that is used here.
 
-    x  (k, f) float64, finite;  y  (k,) str, the activity of each window
+    x  (k, f) float64, finite, or csr_array, as `Classifier.reads` says
+    y  (k,) str, the activity of each window
     """
 
     classes_: Labels
 
-    def fit(self, x: Float64, y: Labels) -> object:
+    def fit(self, x: Any, y: Labels) -> object:
         """Learn from windows whose activity is known."""
 
-    def predict(self, x: Float64) -> Labels:
+    def predict(self, x: Any) -> Labels:
         """Return (k,) str: the likeliest activity of each window."""
 
-    def predict_proba(self, x: Float64) -> Float64:
+    def predict_proba(self, x: Any) -> Float64:
         """Return (k, c) float64, columns as `classes_`, each row sums to 1."""
 
 
@@ -36,6 +47,7 @@ class Classifier:
     name      what people ask for, or `short`;  title  what tables show
     settings  what a reader of the table must know of it
     make      seed -> a fresh estimator; the same seed gives the same answers
+    reads     what its estimators are given as x
     """
 
     name: str
@@ -43,3 +55,4 @@ class Classifier:
     make: Callable[[int], Estimator]
     short: str = ""
     settings: str = ""
+    reads: Reads = Reads.STATISTICS

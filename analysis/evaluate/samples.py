@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.classifiers.model import Reads
 from analysis.dataset import (
     ActivityLog,
     Campaign,
@@ -20,6 +22,7 @@ from analysis.dataset import (
 from analysis.features.chunks import features_over
 from analysis.features.matrix import features_of
 from analysis.features.model import Float64, Int64
+from analysis.features.sequence import sequence_of
 from analysis.labelling import Overlap, labelled_as, refuse_outside
 from analysis.packets import (
     Cleaned,
@@ -59,6 +62,7 @@ class Samples:
     n_packets  (k,) int64, packets that the features were computed from
     channel    (k,) str, how it was caused, '' for idle; a label only when asked for
     n_uncovered  label windows that no capture covers; they are not among the k
+    sequence   (k, v) csr_array, see `analysis.features.sequence`; empty where not made
     """
 
     device: str
@@ -71,9 +75,20 @@ class Samples:
     n_packets: Int64
     channel: Strings
     n_uncovered: int = 0
+    sequence: Any = None
 
     def __len__(self) -> int:
         return int(self.activity.size)
+
+    def inputs(self, reads: Reads) -> Any:
+        """Return what a classifier is given: (k, f) array, or (k, f + v) csr_array."""
+        if reads is Reads.STATISTICS:
+            return self.x
+        from scipy.sparse import csr_array, hstack
+
+        if self.sequence is None:
+            raise ValueError("these samples were made without their sequence")
+        return hstack((csr_array(self.x), self.sequence), format="csr")
 
     def sessions(self) -> tuple[str, ...]:
         """Return the names of the sessions in the order of their first trial."""
@@ -160,8 +175,8 @@ def samples_over(
 ) -> Samples:
     """Compute the features of windows, whose packets are looked for on the way."""
     traffic = iter_traffic(folder, windows.device, rules)
-    names, x, n_packets = features_over(traffic, windows)
-    return _samples(windows, by, names, x, n_packets)
+    names, x, n_packets, sequence = features_over(traffic, windows)
+    return _samples(windows, by, names, x, n_packets, sequence)
 
 
 def windows_of(
@@ -221,11 +236,17 @@ def _cut(
 def samples_in(made: Cut, *, by: By = By.ACTIVITY) -> Samples:
     """Compute the features of windows that are already cut."""
     names, x = features_of(made.cleaned.table, made.windows)
-    return _samples(made.windows, by, names, x, made.windows.n_packets)
+    sequence = sequence_of(made.cleaned.table, made.windows)
+    return _samples(made.windows, by, names, x, made.windows.n_packets, sequence)
 
 
 def _samples(
-    windows: Windows, by: By, names: tuple[str, ...], x: Float64, n_packets: Int64
+    windows: Windows,
+    by: By,
+    names: tuple[str, ...],
+    x: Float64,
+    n_packets: Int64,
+    sequence: Any,
 ) -> Samples:
     return Samples(
         device=windows.device,
@@ -238,6 +259,7 @@ def _samples(
         n_packets=n_packets,
         channel=windows.channel,
         n_uncovered=windows.n_uncovered,
+        sequence=sequence,
     )
 
 

@@ -1,6 +1,6 @@
 """Features of packets that come piece by piece, in the memory of the open windows.
 
-names, x, n_packets = features_over(pieces_in_order_of_time, windows)
+names, x, n_packets, sequence = features_over(pieces_in_order_of_time, windows)
 """
 
 from collections.abc import Iterable
@@ -14,24 +14,27 @@ from analysis.features.model import (
     Bool,
     Float64,
     Int64,
-    Packets,
+    Located,
     Spans,
+    UInt8,
     UInt32,
     WindowPackets,
     read_only,
 )
+from analysis.features.sequence import Cells, counted, joined
 from analysis.features.statistics import is_sorted
 
 
 def features_over(
-    chunks: Iterable[Packets], windows: Spans
-) -> tuple[tuple[str, ...], Float64, Int64]:
-    """Compute every family of features for every window, as `features_of` does.
+    chunks: Iterable[Located], windows: Spans
+) -> tuple[tuple[str, ...], Float64, Int64, Any]:
+    """Compute what `features_of` and `sequence_of` do for every window.
 
     chunks   pieces of one packet table, sorted and following each other in time; of
              equal stamps at a seam the order is kept
     windows  in any order, overlapping or not; once all have ended, reading stops
-    returns  f names, (k, f) float64, and (k,) int64 packets per window
+    returns  f names, (k, f) float64, (k,) int64 packets per window, and the (k, v)
+             csr_array of the sequence
 
     Kept are the packets since the start of the earliest window that has not ended.
     Raises ValueError when packets are not in order of time.
@@ -50,7 +53,7 @@ def features_over(
             break
         pending.forget(done.needed_from_ns)
     done.close(pending, None)
-    return feature_names(), done.x, done.n_packets
+    return feature_names(), done.x, done.n_packets, done.sequence()
 
 
 class _Windows:
@@ -70,6 +73,13 @@ class _Windows:
         # the earliest start of each window and all that end after it
         self._earliest_ns = np.minimum.accumulate(self._start_ns[::-1])[::-1]
         self._n_ended = 0
+        self._cells: list[Cells] = []
+
+    def sequence(self) -> Any:
+        """Return (k, v) csr_array, once all windows have ended."""
+        rows = np.empty_like(self._order)
+        rows[self._order] = np.arange(rows.size)
+        return joined(self._cells)[rows]
 
     @property
     def n_open(self) -> int:
@@ -108,6 +118,9 @@ class _Windows:
                 outbound=pending.outbound,
             )
         )
+        self._cells += counted(
+            first, last, pending.length_b, pending.outbound, pending.destination
+        )
         self._n_ended = n_ended
 
 
@@ -120,6 +133,7 @@ class _Pending:
             np.zeros(0, dtype=np.int64),
             np.zeros(0, dtype=np.uint32),
             np.zeros(0, dtype=np.bool_),
+            np.zeros(0, dtype=np.uint8),
         )
         self._rows = slice(0, 0)
 
@@ -138,14 +152,21 @@ class _Pending:
         """(n,) bool."""
         return self._columns[2][self._rows]
 
-    def append(self, chunk: Packets, first: int) -> None:
+    @property
+    def destination(self) -> UInt8:
+        """(n,) uint8."""
+        return self._columns[3][self._rows]
+
+    def append(self, chunk: Located, first: int) -> None:
         """Take the packets of a chunk from row `first` on."""
         self.until_ns = int(chunk.time_ns[-1])
         n = chunk.time_ns.size - first
         if self._rows.stop + n > self._columns[0].size:
             self._make_room(n)
         end = self._rows.stop + n
-        new: list[NDArray[Any]] = [chunk.time_ns, chunk.length_b, chunk.outbound]
+        new: list[NDArray[Any]] = [
+            *(chunk.time_ns, chunk.length_b, chunk.outbound, chunk.destination)
+        ]
         for column, values in zip(self._columns, new, strict=True):
             column[self._rows.stop : end] = values[first:]
         self._rows = slice(self._rows.start, end)

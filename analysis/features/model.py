@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
+UInt8 = NDArray[np.uint8]
 UInt32 = NDArray[np.uint32]
 
 
@@ -49,6 +50,14 @@ class Packets(Protocol):
     @property
     def outbound(self) -> Bool:
         """(n,) bool, True when the device sent it."""
+
+
+class Located(Packets, Protocol):
+    """Packets that tell what kind of place they go to or come from."""
+
+    @property
+    def destination(self) -> UInt8:
+        """(n,) uint8, numbers of `analysis.packets.destination.Destination`."""
 
 
 class Spans(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.packets.destination import destinations
 from analysis.pcap.decode import Error
 from analysis.pcap.tcp import Retransmission
 
@@ -97,6 +98,18 @@ class PacketTable:
 
     def __len__(self) -> int:
         return self.time_ns.size
+
+    @property
+    def destination(self) -> NDArray[np.uint8]:
+        """(n,) uint8, numbers of `Destination`, made anew each time."""
+        return destinations(
+            protocol=self.protocol,
+            outbound=self.outbound,
+            src_port=self.src_port,
+            dst_port=self.dst_port,
+            remote=self.remote,
+            remotes=self.remotes,
+        )
 
     def take(
         self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice

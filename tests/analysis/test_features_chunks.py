@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from analysis.features import chunks as module
 from analysis.features.chunks import features_over
 from analysis.features.matrix import feature_names, features_of
+from analysis.features.sequence import sequence_of
 
 START_NS = 1_780_000_000 * 10**9
 
@@ -22,6 +23,7 @@ def packets(time_ns, seed=0):
         time_ns=np.array(time_ns, dtype=np.int64) + START_NS,
         length_b=rng.integers(60, 1515, n).astype(np.uint32),
         outbound=rng.random(n) < 0.4,
+        destination=rng.integers(0, 8, n).astype(np.uint8),
     )
 
 
@@ -32,6 +34,7 @@ def pieces(table, at):
             time_ns=table.time_ns[a:b],
             length_b=table.length_b[a:b],
             outbound=table.outbound[a:b],
+            destination=table.destination[a:b],
         )
 
 
@@ -63,15 +66,18 @@ def test_any_chunking_gives_every_bit_of_the_whole_table(case, seed):
     table, made = packets(stamps, seed), spans(pairs)
     rows = with_rows(table, made)
     names, want = features_of(table, rows)
-    got_names, x, n_packets = features_over(pieces(table, seams), made)
+    got_names, x, n_packets, sequence = features_over(pieces(table, seams), made)
     assert got_names == names
     assert x.tobytes() == want.tobytes()
     assert n_packets.tolist() == (rows.last - rows.first).tolist()
+    assert (sequence != sequence_of(table, rows)).nnz == 0
 
 
 def test_what_did_not_come_is_as_late_as_the_longest_window_that_ends_last():
     made = spans([(0, 10), (20, 30), (100, 10**9)])
-    _names, x, n_packets = features_over(pieces(packets([1, 15, 31, 200]), [2]), made)
+    _names, x, n_packets, _sequence = features_over(
+        pieces(packets([1, 15, 31, 200]), [2]), made
+    )
     delay = feature_names().index("both_delay_s")
     assert n_packets.tolist() == [1, 0, 1]
     assert x[1, delay] == (10**9 - 100) / 1e9

@@ -48,6 +48,7 @@ def made(n_packets: int, n_windows: int) -> tuple[SimpleNamespace, SimpleNamespa
         time_ns=np.cumsum(rng.exponential(0.04, n_packets) * 1e9).astype(np.int64),
         length_b=size.astype(np.uint32),
         outbound=rng.random(n_packets) < 0.45,
+        destination=rng.integers(0, 8, n_packets).astype(np.uint8),
     )
     each = n_packets // n_windows
     first = np.arange(n_windows) * each
@@ -90,7 +91,7 @@ def live_s(packets: SimpleNamespace, n: int) -> float:
 def over_peak_mib(packets: SimpleNamespace, windows: SimpleNamespace) -> float:
     """Return the most that Python and numpy held beside packets and matrix."""
     tracemalloc.start()
-    _names, x, _n = features_over(pieces(packets), windows)
+    _names, x, _n, _sequence = features_over(pieces(packets), windows)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return (peak - x.nbytes) / 2**20
