@@ -19,6 +19,7 @@ Int64 = NDArray[np.int64]
 Text = NDArray[np.str_]
 
 IDLE_ACTIVITY = "idle"
+UNKNOWN = "unknown"  # what a window is called that is like none that was learnt
 # packets of an activity may still trickle in after its window; idle starts later
 IDLE_MARGIN_NS = 5_000_000_000
 _SCALARS = ("device", "n_uncovered")

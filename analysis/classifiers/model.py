@@ -8,10 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.windows import UNKNOWN
+
+__all__ = ["UNKNOWN", "Classifier", "Estimator", "Float64", "Labels", "Reads"]
+
 Float64 = NDArray[np.float64]
 Labels = NDArray[np.str_]
-
-UNKNOWN = "unknown"  # the answer when a window is like none that was learnt
 
 
 class Reads(StrEnum):
