@@ -86,7 +86,7 @@ def features(
 
     if out.suffix != ".parquet":
         raise ConfigError(f"--out: {out}: must end in .parquet, which is what it holds")
-    options = _options(by, overlap, clean)
+    options = label_options(by, overlap, clean)
     make_current(folder)
     tables = feature_tables(
         folder, devices_of(folder, device or ()), **options, n_idle=idle, seed=seed
@@ -116,7 +116,7 @@ def evaluate(
         split or (),
         seed=seed,
         n_idle=idle,
-        **_options(by, overlap, clean),
+        **label_options(by, overlap, clean),
     )
     devices = devices_of(folder, device or ())
     make_current(folder)
@@ -139,7 +139,8 @@ def evaluate(
     _print_notes(found, plan)
 
 
-def _options(by: str, overlap: str, clean: list[str] | None) -> dict[str, Any]:
+def label_options(by: str, overlap: str, clean: list[str] | None) -> dict[str, Any]:
+    """Return what --by, --overlap and --clean ask for. Raises ConfigError."""
     from analysis.evaluate.samples import By
 
     try:
