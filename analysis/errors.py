@@ -4,6 +4,7 @@ AnalysisError
 ├── RequestError      something is asked for that is not  exit 2
 ├── DatasetError      a campaign folder cannot be read        exit 2
 ├── LabelError        packets cannot be given one label each  exit 1
+├── ModelError        a trained model cannot be read or kept  exit 2
 ├── ClusterError      a cluster cannot do the work            exit 3
 └── ImportDataError   what others made cannot be taken over   exit 2, nothing is kept
 
@@ -37,6 +38,12 @@ class DatasetError(AnalysisError):
 
 class LabelError(AnalysisError):
     """A packet would have no one label."""
+
+
+class ModelError(AnalysisError):
+    """A trained model is damaged, of another version, or not what it claims to be."""
+
+    exit_code = 2
 
 
 class ClusterError(AnalysisError):

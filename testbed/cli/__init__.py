@@ -32,6 +32,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "packets": ("packets",),
     "data": ("label", "import"),
     "learn": ("features", "evaluate"),
+    "train": ("train",),
     "report": ("report",),
 }
 

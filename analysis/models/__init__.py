@@ -1,0 +1,20 @@
+"""Classifiers that were trained on a campaign and kept: one folder holds some devices.
+
+train(folder, devices, plan)  learn each device of a campaign
+save(model, folder)           write model.json, an estimator per device, CARD.md
+load(folder)                  read what `save` wrote; nothing in it is run
+"""
+
+from analysis.models.model import DeviceModel, TrainedModel
+from analysis.models.store import load, save
+from analysis.models.train import TrainPlan, train, train_plan_of
+
+__all__ = [
+    "DeviceModel",
+    "TrainPlan",
+    "TrainedModel",
+    "load",
+    "save",
+    "train",
+    "train_plan_of",
+]

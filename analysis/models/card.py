@@ -1,0 +1,227 @@
+"""The model card: what a model is for, how good it is, and when not to use it.
+
+After Mitchell et al., Model Cards for Model Reporting (2019). It is written from what
+is kept with the model, so that it cannot tell another story than `model.json`.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+
+from analysis.models.model import (
+    DeviceFacts,
+    Origin,
+    SplitFigures,
+    TrainedModel,
+)
+from analysis.windows import IDLE_ACTIVITY
+
+CARD = "CARD.md"
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~&#!$@]|://|(?<![^\W_])_|_(?![^\W_])")
+_BREAKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
+
+
+def card_of(model: TrainedModel, sizes_b: Mapping[str, int]) -> str:
+    """Return the card of a model as Markdown.
+
+    sizes_b  device -> bytes of its estimator on disk
+    """
+    facts = [each.facts for each in model.devices.values()]
+    blocks = [
+        f"# Model card: {escaped(model.origin.campaign)}",
+        _use(model.origin),
+        "## Data",
+        *_data(model.origin, facts, sizes_b),
+        "## How good it is",
+        _SPLITS,
+        *(_device(each) for each in facts),
+        "## When it does not answer",
+        _ABSTAINS,
+        "## Known limits",
+        _limits(model.origin),
+        "## How to make it again",
+        _again(model.origin, facts),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return a text that stands in a line or a table of Markdown as itself."""
+    line = _BREAKS.sub(" ", text).strip()
+    return _SPECIAL.sub(lambda found: f"\\{found.group()}", line)
+
+
+_SPLITS = """\
+Each figure is of the same classifier, trained anew without the sessions that it was
+tested on; none is on rows that it had learnt. S1 leaves out whole sessions in turn, S2
+trains on the earlier sessions and tests on the last. Intervals are of 95 %, over
+sessions, and never narrower than over trials. *Null* is the accuracy of the same
+procedure on labels shuffled in each session, *majority* that of one constant answer.
+The model itself was then trained on all sessions: nothing was held out to score it."""
+
+_ABSTAINS = """\
+The answer for a window is `unknown` when the probability of the likeliest activity is
+below the value *accept from* of the device. It was chosen so that 95 of 100 windows of
+known activities are answered, in sessions that the estimator had not seen. Such an
+answer means that nothing that was learnt fits, not that nothing happened; that is
+`idle`."""
+
+
+def _use(origin: Origin) -> str:
+    where = (
+        "**It was trained on simulated data**: the figures say how well it works in "
+        "the virtual lab, and nothing of real devices."
+        if origin.simulated
+        else "It was trained on captured data."
+    )
+    return (
+        "Names the activity behind a window of one device's packets, of sizes, "
+        "directions and times alone. It is meant for research on the devices below, "
+        "with their consent who use them; not for evidence against anybody, and not "
+        f"for alarms without a human who looks at them.\n\n{where}"
+    )
+
+
+def _data(
+    origin: Origin, facts: Sequence[DeviceFacts], sizes_b: Mapping[str, int]
+) -> Iterable[str]:
+    kind = "simulated" if origin.simulated else "captured"
+    rules = ", ".join(origin.rules) or "none"
+    versions = ", ".join(f"{name} {v}" for name, v in origin.versions.items())
+    yield (
+        f"Campaign {escaped(origin.campaign)}: {kind}, form {escaped(origin.form)}. "
+        f"SHA-256 of its captures and activity log: `{origin.data_digest}`. "
+        f"Classes by {escaped(origin.by)}; overlapping windows: "
+        f"{escaped(origin.overlap)}; packets removed before: {escaped(rules)}; "
+        f"seed {origin.seed}. Made with {escaped(versions)}."
+    )
+    yield _table(
+        ("device", "unit", "firmware", "sessions", "days", "trials", "idle", "bytes"),
+        [
+            (
+                each.device.name,
+                each.device.unit or "-",
+                each.device.firmware or "-",
+                str(len(each.learnt.sessions)),
+                _days(each.learnt.days),
+                str(each.learnt.n_rows - each.learnt.trials.get(IDLE_ACTIVITY, 0)),
+                str(each.learnt.trials.get(IDLE_ACTIVITY, 0)),
+                str(sizes_b[each.device.name]),
+            )
+            for each in facts
+        ],
+    )
+
+
+def _days(days: Sequence[str]) -> str:
+    if len(days) < 2:
+        return "".join(days) or "-"
+    return f"{len(days)}, {days[0]} to {days[-1]}"
+
+
+def _device(facts: DeviceFacts) -> str:
+    rows = [_score_row(each) for each in facts.scores]
+    heads = ("split", "accuracy", "macro-F1", "null", "majority", "trials", "sessions")
+    notes = [
+        f"{each.title} left out: {each.note}." for each in facts.scores if each.note
+    ]
+    notes += [
+        f"{each.title}: each session holds one activity only: what is recognised may "
+        "be the session, and there is no null."
+        for each in facts.scores
+        if each.confounded
+    ]
+    parts = [
+        f"### {escaped(facts.device.name)}",
+        f"{escaped(facts.classifier)} ({escaped(facts.settings)}), accept from "
+        f"{facts.decision.accept_from:.3f}, longest window {facts.longest_s:.1f} s.",
+        _table(heads, rows),
+        *map(escaped, notes),
+        _table(
+            ("activity", "δ in s", "learnt from", *_class_heads(facts.scores)),
+            [_class_row(name, facts) for name in facts.activities],
+        ),
+    ]
+    return "\n\n".join(parts)
+
+
+def _score_row(score: SplitFigures) -> tuple[str, ...]:
+    if score.reason:
+        return (score.title, f"none: {score.reason}", *("-",) * 5)
+    accuracy = f"{score.accuracy:.3f}"
+    if score.interval is not None:
+        low, high = score.interval
+        accuracy += f" ({low:.3f}–{high:.3f})"
+    return (
+        score.title,
+        accuracy,
+        f"{score.f1:.3f}",
+        "-" if score.confounded else f"{score.null:.3f}",
+        f"{score.majority:.3f}",
+        str(score.n_trials),
+        str(score.n_sessions),
+    )
+
+
+def _class_heads(scores: Sequence[SplitFigures]) -> tuple[str, ...]:
+    return tuple(
+        f"{score.split.upper()} {what}"
+        for score in scores
+        for what in ("precision", "recall", "n")
+    )
+
+
+def _class_row(name: str, facts: DeviceFacts) -> tuple[str, ...]:
+    delta_s = facts.delta_s.get(name)
+    row = [name, "-" if delta_s is None else f"{delta_s:.1f}"]
+    row.append(str(facts.learnt.trials.get(name, 0)))
+    for score in facts.scores:
+        found = next((a for a in score.activities if a.activity == name), None)
+        if found is None:
+            row += ["-", "-", "0"]
+        else:
+            row += [f"{found.precision:.3f}", f"{found.recall:.3f}", str(found.support)]
+    return tuple(row)
+
+
+def _limits(origin: Origin) -> str:
+    limits = [
+        "It knows the devices above, by these firmwares and apps, in this home. Of "
+        "another unit, firmware or network nothing is promised; a split by unit says "
+        "more than any figure here.",
+        "Activities that it has not learnt are answered with `unknown` at best; how "
+        "well, `testbed evaluate --split s6` tells where the data allow it.",
+        "Trials were caused by a script, one at a time: what two activities at once "
+        "look like, it has not seen.",
+        "Who pads, delays or tunnels the traffic defeats it.",
+    ]
+    if origin.simulated:
+        limits.insert(
+            0, "All data are simulated: no figure here carries over to a real home."
+        )
+    return "\n".join(f"- {each}" for each in limits)
+
+
+def _again(origin: Origin, facts: Sequence[DeviceFacts]) -> str:
+    words = ["testbed", "train", f"captures/{_BREAKS.sub(' ', origin.campaign)}"]
+    words += ["--out", "MODEL", "--seed", str(origin.seed), "--by", origin.by]
+    for each in facts:
+        words += ["--device", each.device.name]
+    words += ["--classifier", facts[0].classifier if facts else "fusion"]
+    words += ["--overlap", origin.overlap]
+    for rule in origin.rules or ("none",):
+        words += ["--clean", rule]
+    if origin.idle is not None:
+        words += ["--idle", str(origin.idle)]
+    command = shlex.join(words)
+    ticks = max((len(run) for run in re.findall("`+", command)), default=0)
+    fence = "`" * max(3, ticks + 1)
+    return f"{fence}sh\n{command}\n{fence}"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(
+        f"| {' | '.join(cell if cell == '---' else escaped(cell) for cell in line)} |"
+        for line in lines
+    )

@@ -1,0 +1,208 @@
+"""Estimators as bytes and back, without pickle, and without trusting the bytes.
+
+skops writes an estimator as arrays and a tree of type names. Here the names are
+compared with `TRUSTED` before anything is imported or made; skops alone would take any
+estimator of scikit-learn. Decision trees are looked through after that: scikit-learn
+follows the numbers in their nodes wherever these lead.
+"""
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from analysis.classifiers.model import Estimator
+from analysis.errors import ModelError
+
+_PLAIN = (
+    "builtins.bool",
+    "builtins.dict",
+    "builtins.float",
+    "builtins.int",
+    "builtins.list",
+    "builtins.str",
+    "builtins.tuple",
+    "numpy.bool",
+    "numpy.dtype",
+    "numpy.float32",
+    "numpy.float64",
+    "numpy.int64",
+    "numpy.ndarray",
+    "numpy.uint64",
+    "numpy.random._generator.Generator",
+    "scipy.sparse._csr.csr_array",
+)
+_OF_LIBRARIES = (
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+    "sklearn._loss._loss.CyHalfMultinomialLoss",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn.ensemble._forest.ExtraTreesClassifier",
+    "sklearn.ensemble._forest.RandomForestClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
+    ".HistGradientBoostingClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.naive_bayes.GaussianNB",
+    "sklearn.neighbors._classification.KNeighborsClassifier",
+    "sklearn.pipeline.Pipeline",
+    "sklearn.preprocessing._data.StandardScaler",
+    "sklearn.preprocessing._label.LabelEncoder",
+    "sklearn.tree._classes.DecisionTreeClassifier",
+    "sklearn.tree._classes.ExtraTreeClassifier",
+    "sklearn.tree._tree.Tree",
+)
+_OF_OURS = ("analysis.classifiers.nearest.Nearest",)
+TRUSTED = frozenset((*_PLAIN, *_OF_LIBRARIES, *_OF_OURS))
+
+_SCHEMA = "schema.json"
+_MOST_B = 2**30  # unpacked; our own models have some MB, and little can unpack to much
+_LEAF = -1
+# whatever skops, zip and JSON do with bytes that are no model
+_BROKEN = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def to_bytes(estimator: Estimator) -> bytes:
+    """Return an estimator as bytes.
+
+    Raises ModelError, naming the type, when `from_bytes` would not take it.
+    """
+    import skops.io
+
+    data: bytes = skops.io.dumps(
+        estimator, compression=zipfile.ZIP_DEFLATED, compresslevel=6
+    )
+    _refuse_foreign(_schema(data))
+    return data
+
+
+def from_bytes(data: bytes) -> Estimator:
+    """Return the estimator that `to_bytes` wrote, with the same answers to the bit.
+
+    Raises ModelError for anything else, with words to go on after a file's name:
+    bytes that are cut short or changed, and types that are not in `TRUSTED`, of which
+    none is imported.
+    """
+    import skops.io
+
+    try:
+        _refuse_foreign(_schema(data))
+        estimator: Estimator = skops.io.loads(data, trusted=sorted(TRUSTED))
+        _refuse_loose_trees(estimator)
+    except _BROKEN as exc:
+        raise ModelError("is damaged; train the model again") from exc
+    return estimator
+
+
+def types_in(data: bytes) -> frozenset[str]:
+    """Return the full names of all types that an estimator in bytes consists of."""
+    return frozenset(_named_in(_schema(data)))
+
+
+def _schema(data: bytes) -> Any:
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        if sum(part.file_size for part in packed.infolist()) > _MOST_B:
+            raise ModelError(f"would unpack to more than {_MOST_B} bytes")
+        return json.loads(packed.read(_SCHEMA))
+
+
+def _refuse_foreign(schema: Any) -> None:
+    foreign = sorted(set(_named_in(schema)) - TRUSTED)
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise ModelError(
+            f"holds a type that no model of ours has, {foreign[0][:80]!r}{more}; "
+            "nothing of it was loaded"
+        )
+
+
+def _named_in(schema: Any) -> Iterator[str]:
+    """Yield each type that a schema names, wherever it does."""
+    pending = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            if "__module__" in node or "__class__" in node:
+                yield f"{node.get('__module__')}.{node.get('__class__')}"
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+
+
+def _refuse_loose_trees(estimator: object) -> None:
+    """Raise ModelError when a node of a tree leads anywhere but down."""
+    seen: set[int] = set()
+    pending: list[tuple[object, int]] = [(estimator, 0)]
+    while pending:
+        part, width = pending.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        kind = type(part).__name__
+        if kind == "Tree" and not _holds_tree(part, width):
+            raise ModelError("holds a tree that leads nowhere")
+        if kind == "TreePredictor" and not _holds_predictor(part, width):
+            raise ModelError("holds a tree that leads nowhere")
+        pending += [(each, _width_of(part, width)) for each in _parts_of(part)]
+
+
+def _width_of(part: object, width: int) -> int:
+    """Return how many columns an estimator insists on; that of its parts as well."""
+    return int(getattr(part, "n_features_in_", width))
+
+
+def _parts_of(part: object) -> list[object]:
+    if isinstance(part, Mapping):
+        return list(part.values())
+    if isinstance(part, list | tuple):
+        return list(part)
+    if isinstance(part, np.ndarray):
+        return list(part.flat) if part.dtype.hasobject else []
+    return list(getattr(part, "__dict__", {}).values())
+
+
+def _holds_tree(tree: Any, width: int) -> bool:
+    inner = tree.children_left != _LEAF
+    feature = tree.feature
+    return _leads_down(inner, tree.children_left, tree.children_right) and bool(
+        ((feature[inner] >= 0) & (feature[inner] < width)).all()
+    )
+
+
+def _holds_predictor(predictor: Any, width: int) -> bool:
+    nodes = predictor.nodes
+    inner = nodes["is_leaf"] == 0
+    feature = nodes["feature_idx"][inner]
+    return (
+        _leads_down(inner, nodes["left"], nodes["right"])
+        and bool(((feature >= 0) & (feature < width)).all())
+        and not nodes["is_categorical"].any()  # no column of ours is a category
+    )
+
+
+def _leads_down(inner: Any, left: Any, right: Any) -> bool:
+    """Say whether the children of inner nodes are nodes behind them, without a loop."""
+    own = np.flatnonzero(inner)
+    ends = np.stack((left[inner], right[inner])).astype(np.int64)
+    return bool(inner.size and (ends > own).all() and (ends < inner.size).all())

@@ -1,0 +1,206 @@
+"""What a trained model is: per device an estimator, and all that its user must know."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.classifiers.model import UNKNOWN, Estimator, Float64
+from analysis.dataset import Device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityFigures:
+    """How one activity was recognised in trials that were not learnt from."""
+
+    activity: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitFigures:
+    """What the same classifier scored under one split, fresh in every fold.
+
+    reason    why there is no score, '' when there is one; then all else is 0
+    interval  95 % over sessions, None with fewer than two
+    null      accuracy on labels shuffled in each session;  majority  of one answer
+    """
+
+    split: str
+    title: str
+    accuracy: float = 0.0
+    interval: tuple[float, float] | None = None
+    f1: float = 0.0
+    null: float = 0.0
+    confounded: bool = False
+    majority: float = 0.0
+    n_trials: int = 0
+    n_sessions: int = 0
+    digest: str = ""
+    note: str = ""
+    activities: tuple[ActivityFigures, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """The rows that a device was learnt from.
+
+    trials    activity -> trials, idle windows among them;  n_uncovered  trials outside
+              of every capture, which are none of them
+    sessions  in the order of time;  days  dates in UTC that have a trial
+    digest    SHA-256 of the identities of all rows
+    """
+
+    trials: Mapping[str, int]
+    n_uncovered: int
+    sessions: tuple[str, ...]
+    days: tuple[str, ...]
+    digest: str
+
+    @property
+    def n_rows(self) -> int:
+        """Trials and idle windows."""
+        return sum(self.trials.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """An answer for one window.
+
+    label          an activity, `idle`, or `unknown`
+    probability    of the likeliest activity, also when the answer is `unknown`
+    conformal_set  the activities that the window may be
+    """
+
+    label: str
+    probability: float
+    conformal_set: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """When an answer is given at all.
+
+    accept_from  probability of the likeliest activity below which the answer is
+                 `unknown`; learnt from sessions that were not trained on
+    """
+
+    accept_from: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFacts:
+    """All about a trained device but the estimator itself.
+
+    device      whose packets these are: name, mac, ip, every_packet ...
+    activities  classes in the order of the estimator's columns, `idle` among them
+    delta_s     activity -> length of its label windows, the median; not of `idle`
+    longest_s   of the longest window in training, a part of some features
+    reads       what the estimator takes; see `DeviceModel.decide`
+    """
+
+    device: Device
+    classifier: str
+    settings: str
+    reads: str
+    activities: tuple[str, ...]
+    delta_s: Mapping[str, float]
+    longest_s: float
+    learnt: Learnt
+    decision: Acceptance
+    scores: tuple[SplitFigures, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceModel:
+    """A trained device: facts, and the estimator that gives the probabilities."""
+
+    facts: DeviceFacts
+    estimator: Estimator
+
+    @property
+    def device(self) -> Device:
+        """Whose packets this model is for."""
+        return self.facts.device
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        """Classes in the order of the columns of `probabilities`."""
+        return self.facts.activities
+
+    @property
+    def delta_s(self) -> Mapping[str, float]:
+        """Activity -> length of its label windows."""
+        return self.facts.delta_s
+
+    @property
+    def longest_s(self) -> float:
+        """Length of the longest window in training, for `window_features`."""
+        return self.facts.longest_s
+
+    @property
+    def decision(self) -> Acceptance:
+        """When an answer is given at all."""
+        return self.facts.decision
+
+    def probabilities(self, x: Float64, sequence: object = None) -> Float64:
+        """Return (k, c) float64, columns as `activities`, each row sums to 1.
+
+        x         (k, f) float64, features in the order of `TrainedModel.features`
+        sequence  csr_array (k, v), the block `sequence`; needed when `reads` is window
+        """
+        return np.asarray(self.estimator.predict_proba(x), dtype=np.float64)
+
+    def decide(self, x: Float64, sequence: object = None) -> list[Decision]:
+        """Answer for each of k windows; see `probabilities`."""
+        shares = self.probabilities(x, sequence)
+        best = shares.argmax(axis=1)
+        found = []
+        for row, column in zip(shares, best.tolist(), strict=True):
+            accepted = row[column] >= self.decision.accept_from
+            found.append(
+                Decision(
+                    label=self.activities[column] if accepted else UNKNOWN,
+                    probability=float(row[column]),
+                    conformal_set=(self.activities[column],),
+                )
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Which data a model was made of, and how.
+
+    data_digest  SHA-256 over the digests of all captures and of the activity log
+    by           activity, or activity+channel
+    overlap      and rules of cleaning, as the windows were cut
+    features     names of the columns of `x`, in order
+    n_sequence   columns of the block `sequence`
+    versions     name -> version of what it was made with
+    """
+
+    campaign: str
+    simulated: bool
+    form: str
+    data_digest: str
+    seed: int
+    idle: int | None
+    by: str
+    overlap: str
+    rules: tuple[str, ...]
+    features: tuple[str, ...]
+    n_sequence: int
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """What `train` made of a campaign; `devices` by name."""
+
+    origin: Origin
+    devices: Mapping[str, DeviceModel]

@@ -1,0 +1,179 @@
+"""A trained model as a folder: `model.json`, an estimator per device, `CARD.md`.
+
+The folder appears whole or not at all. What is read is compared with what was written:
+format, versions, columns and a SHA-256 of each estimator.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from analysis.errors import ModelError
+from analysis.features.matrix import feature_names
+from analysis.models.card import CARD, card_of
+from analysis.models.estimators import from_bytes, to_bytes
+from analysis.models.model import DeviceFacts, DeviceModel, Origin, TrainedModel
+
+FORMAT = 1  # changes whenever an older reader would misunderstand a newer folder
+HEADER = "model.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_AGAIN = "train the model again"
+_LEARNER = "scikit-learn"  # others cannot be relied on to read its estimators
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One device in `model.json`; its estimator is `<device>.skops` of `size_b`."""
+
+    sha256: str
+    size_b: int
+    facts: DeviceFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    format: int
+    origin: Origin
+    devices: Mapping[str, _Entry]
+
+
+def save(model: TrainedModel, folder: Path) -> int:
+    """Write a model into a new folder and return its size in bytes.
+
+    Raises ModelError when the folder is there already or the estimator is of a type
+    that `load` would refuse, OSError when there is no room.
+    """
+    refuse_present(folder)
+    packed = {name: to_bytes(each.estimator) for name, each in model.devices.items()}
+    header = _Header(
+        format=FORMAT,
+        origin=model.origin,
+        devices={
+            name: _Entry(
+                sha256=hashlib.sha256(data).hexdigest(),
+                size_b=len(data),
+                facts=model.devices[name].facts,
+            )
+            for name, data in packed.items()
+        },
+    )
+    text = json.dumps(asdict(header), indent=1, allow_nan=False) + "\n"
+    sizes_b = {name: len(data) for name, data in packed.items()}
+    files = {
+        **{_file_of(name): data for name, data in packed.items()},
+        CARD: card_of(model, sizes_b).encode(),
+        HEADER: text.encode(),
+    }
+    _write_whole(folder, files)
+    return sum(map(len, files.values()))
+
+
+def refuse_present(folder: Path) -> None:
+    """Raise ModelError when something is there where a model is to be written."""
+    if folder.exists() or folder.is_symlink():
+        raise ModelError(f"{folder}: is there already; remove it, or name another")
+
+
+def load(folder: Path) -> TrainedModel:
+    """Read a model that `save` wrote; it gives the same probabilities to the bit.
+
+    Raises ModelError, in one sentence with the remedy, for anything else: another
+    format, another version of scikit-learn or of the features, a file that is changed,
+    cut short or missing, and types that no model of ours has.
+    """
+    path = folder / HEADER
+    header = _header(path)
+    _refuse_other_versions(path, header.origin)
+    devices = {
+        name: _device(folder, name, entry) for name, entry in header.devices.items()
+    }
+    return TrainedModel(origin=header.origin, devices=devices)
+
+
+def _header(path: Path) -> _Header:
+    from pydantic import TypeAdapter, ValidationError
+
+    data = _read(path, "is this the folder of a model, as `testbed train` writes it?")
+    try:
+        version = json.loads(data)["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise ModelError(f"{path}: is no description of a model; {_AGAIN}") from exc
+    if version != FORMAT:
+        raise ModelError(
+            f"{path}: has format {version!r:.20}, this version reads {FORMAT}; {_AGAIN}"
+        )
+    try:
+        header: _Header = TypeAdapter(_Header).validate_json(data, strict=True)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        reason = f"{place}: {first['msg'].lower()}"
+        raise ModelError(f"{path}: {reason}; {_AGAIN}") from exc
+    return header
+
+
+def _refuse_other_versions(path: Path, origin: Origin) -> None:
+    made, here = origin.versions.get(_LEARNER, ""), metadata.version(_LEARNER)
+    if made.split(".")[:2] != here.split(".")[:2]:
+        raise ModelError(
+            f"{path}: was trained with {_LEARNER} {made:.20}, and {here} is installed, "
+            f"which may read it wrongly; {_AGAIN}, or install {_LEARNER} {made:.20}"
+        )
+    if origin.features != feature_names():
+        raise ModelError(
+            f"{path}: was trained on other features than this version computes; "
+            f"{_AGAIN}"
+        )
+
+
+def _device(folder: Path, name: str, entry: _Entry) -> DeviceModel:
+    if not _NAME.fullmatch(name) or name != entry.facts.device.name:
+        raise ModelError(f"{folder / HEADER}: {name[:80]!r} is no device; {_AGAIN}")
+    path = folder / _file_of(name)
+    data = _read(path, f"{_AGAIN}, or copy the whole folder")
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        fault = "cut short" if len(data) < entry.size_b else "changed"
+        raise ModelError(f"{path}: was {fault} after it was written; {_AGAIN}")
+    try:
+        estimator = from_bytes(data)
+    except ModelError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+    classes = getattr(estimator, "classes_", ())
+    if tuple(str(label) for label in classes) != entry.facts.activities:
+        raise ModelError(f"{path}: has other activities than {HEADER}; {_AGAIN}")
+    return DeviceModel(facts=entry.facts, estimator=estimator)
+
+
+def _read(path: Path, remedy: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        reason = (exc.strerror or "cannot be read").lower()
+        raise ModelError(f"{path}: {reason}; {remedy}") from exc
+
+
+def _file_of(device: str) -> str:
+    return f"{device}.skops"
+
+
+def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files that appears at once, when all of it is on the disk."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        for name, data in files.items():
+            with (part / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
