@@ -30,7 +30,8 @@ from analysis.registry import discover, find
 
 _TABLE_1 = ("random_forest", "nearest", "naive_bayes")  # the columns of the paper
 # people ask for the paper's splits by their common beginning
-_FAMILIES = {"s0": ("s0_folds", "s0_holdout")}
+_FAMILIES = {"s0": ("s0_folds", "s0_holdout"), "all": tuple(SPLITS)}
+_USUAL = ("s0_folds", "s0_holdout", "s1", "s2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +82,10 @@ def all_classifiers() -> Mapping[str, Classifier]:
 def plan_of(
     classifiers: Sequence[str] = (), splits: Sequence[str] = (), **options: Any
 ) -> StudyPlan:
-    """Turn names into a plan; without names, everything there is.
+    """Turn names into a plan; without names, every classifier and S0, S1 and S2.
 
     classifiers  names or short names, and 'payload'
-    splits       names, or 's0' for both random ones
+    splits       names, 's0' for both random ones, or 'all'
     options      the other fields of `StudyPlan`
 
     Raises AnalysisError with the nearest name for one that does not exist.
@@ -97,7 +98,7 @@ def plan_of(
         if name not in known:
             find(all_classifiers(), name, "classifier")
     wanted = [
-        part for name in splits or SPLITS for part in _FAMILIES.get(name, (name,))
+        part for name in splits or _USUAL for part in _FAMILIES.get(name, (name,))
     ]
     for name in wanted:
         find(SPLITS, name, "split")

@@ -4,7 +4,8 @@ samples = samples_of(folder, "arlo_q")
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ from analysis.windows import IDLE_ACTIVITY, Windows, cut
 Strings = NDArray[np.str_]
 
 
+def _unsaid() -> Strings:
+    return np.zeros(0, dtype=np.str_)
+
+
 class By(StrEnum):
     """What makes a class."""
 
@@ -63,6 +68,9 @@ class Samples:
     channel    (k,) str, how it was caused, '' for idle; a label only when asked for
     n_uncovered  label windows that no capture covers; they are not among the k
     sequence   (k, v) csr_array, see `analysis.features.sequence`; empty where not made
+    length_ns  (k,) int64, length of the label window
+    unit, home, network, user  (k,) str, as in the activity log, '' where it is silent
+    day        (k,) str, the date in UTC on which the session began
     """
 
     device: str
@@ -76,6 +84,22 @@ class Samples:
     channel: Strings
     n_uncovered: int = 0
     sequence: Any = None
+    length_ns: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    unit: Strings = field(default_factory=_unsaid)
+    home: Strings = field(default_factory=_unsaid)
+    network: Strings = field(default_factory=_unsaid)
+    user: Strings = field(default_factory=_unsaid)
+    day: Strings = field(default_factory=_unsaid)
+
+    def __post_init__(self) -> None:
+        k = self.activity.size
+        if self.length_ns.size != k:
+            object.__setattr__(self, "length_ns", np.zeros(k, np.int64))
+        for name in ("unit", "home", "network", "user"):
+            if getattr(self, name).size != k:
+                object.__setattr__(self, name, np.full(k, "", dtype=np.str_))
+        if self.day.size != k:
+            object.__setattr__(self, "day", days_of(self.session, self.start_ns))
 
     def __len__(self) -> int:
         return int(self.activity.size)
@@ -260,7 +284,24 @@ def _samples(
         channel=windows.channel,
         n_uncovered=windows.n_uncovered,
         sequence=sequence,
+        length_ns=windows.end_ns - windows.start_ns,
+        unit=windows.unit,
+        home=windows.home,
+        network=windows.network,
+        user=windows.user,
     )
+
+
+def days_of(session: Strings, start_ns: Int64) -> Strings:
+    """Return (k,) str, the date in UTC of the first trial of each row's session."""
+    names, number = np.unique(session, return_inverse=True)
+    first_ns = np.full(names.size, np.iinfo(np.int64).max)
+    np.minimum.at(first_ns, number, start_ns)
+    days = [
+        datetime.fromtimestamp(at_ns // 10**9, UTC).date().isoformat()
+        for at_ns in first_ns.tolist()
+    ]
+    return np.array(days, dtype=np.str_)[number]
 
 
 def labels_of(windows: Windows, by: By) -> Strings:

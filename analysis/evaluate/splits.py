@@ -1,175 +1,97 @@
 """Ways to part trials into training and test, as objects with a name and a hash.
 
 S0 is the paper's (random rows) and called leaky: trials of one session, minutes apart
-on the same connections, are on both sides. S1 keeps sessions whole: the headline while
-campaigns are short. S2 trains on the past and tests on the future.
+on the same connections, are on both sides. S1 keeps sessions whole. S2 trains on the
+past and tests on the future. S3 to S6 are in `held_out`.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from analysis.errors import AnalysisError
-from analysis.evaluate.samples import Samples, Strings
+from analysis.evaluate.folds import (
+    Fold,
+    MayUse,
+    Split,
+    SplitPlan,
+    SplitRefusedError,
+    left_out,
+    none_of,
+    refuse_leaks,
+    seen_under,
+)
+from analysis.evaluate.held_out import HELD_OUT, session_groups
+from analysis.evaluate.samples import Samples
 from analysis.features.model import Int64
+
+__all__ = ["SPLITS", "Fold", "Split", "SplitPlan", "SplitRefusedError", "refuse_leaks"]
 
 _FOLDS = 5
 _TEST_SHARE = 0.25
+_AT_MOST = 0.5  # of the trials, that the last sessions may hold
 
 
-class SplitRefusedError(AnalysisError):
-    """These trials cannot be split in this way; the message says why, for a table."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
-    """Rows to learn from and rows to be tested on, as indices into the samples."""
-
-    train: Int64
-    test: Int64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """One way to part trials, with the folds it gives for one device.
-
-    leaky   True when trials of one session can be on both sides
-    digest  hash of the name and the trial ids of every side of every fold
-    note    what the split had to leave out, or ''
-    """
-
-    name: str
-    title: str
-    description: str
-    leaky: bool
-    folds: tuple[Fold, ...]
-    digest: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitPlan:
-    """How a split is made: `cut` takes the samples, the rows it may use and a seed.
-
-    eligible  samples -> (k,) bool and a sentence about what is left out, or ''
-    """
-
-    name: str
-    title: str
-    description: str
-    leaky: bool
-    eligible: Callable[[Samples], tuple[np.ndarray, str]]
-    cut: Callable[[Samples, Int64, int], tuple[Fold, ...]]
-
-    def split(self, samples: Samples, seed: int) -> Split:
-        """Part the samples; raise SplitRefusedError, with the reason, when impossible.
-
-        The same samples and seed give the same split, whatever the machine.
-        """
-        if not len(samples):
-            raise SplitRefusedError("no trial has a label")
-        if not samples.n_packets.any():
-            raise SplitRefusedError("no label window holds a packet")
-        may_use, note = self.eligible(samples)
-        rows = np.flatnonzero(may_use)
-        if np.unique(samples.activity[rows]).size < 2:
-            raise SplitRefusedError(note or "only one activity: nothing to tell apart")
-        folds = self.cut(samples, rows, seed)
-        for fold in folds:
-            refuse_leaks(samples, fold, by_session=not self.leaky)
-        return Split(
-            name=self.name,
-            title=self.title,
-            description=self.description,
-            leaky=self.leaky,
-            folds=folds,
-            digest=_digest(self.name, samples.trial, folds),
-            note=note,
-        )
-
-
-def refuse_leaks(samples: Samples, fold: Fold, *, by_session: bool) -> None:
-    """Raise SplitRefusedError when the test side is known to the training side.
-
-    Looks for trials, for identical rows (windows without packets aside) and, with
-    `by_session`, for sessions that are on both sides.
-    """
-    train, test = fold.train, fold.test
-    if np.isin(samples.trial[test], samples.trial[train]).any():
-        raise SplitRefusedError("leak: a trial is on both sides of the split")
-    if by_session and np.isin(samples.session[test], samples.session[train]).any():
-        raise SplitRefusedError("leak: a session is on both sides of the split")
-    known = {samples.x[i].tobytes() for i in train if samples.n_packets[i]}
-    copies = sum(samples.x[i].tobytes() in known for i in test if samples.n_packets[i])
-    if copies:
-        raise SplitRefusedError(
-            f"leak: {copies} windows have an identical copy on the other side; "
-            "remove duplicated captures or trials"
-        )
-
-
-def _digest(name: str, trial: Strings, folds: tuple[Fold, ...]) -> str:
-    sides = [[sorted(trial[f.train]), sorted(trial[f.test])] for f in folds]
-    return hashlib.sha256(json.dumps([name, sides]).encode()).hexdigest()[:12]
-
-
-def _repeated(minimum: int) -> Callable[[Samples], tuple[np.ndarray, str]]:
-    def eligible(samples: Samples) -> tuple[np.ndarray, str]:
+def _repeated(minimum: int) -> Callable[[Samples], MayUse]:
+    def eligible(samples: Samples) -> MayUse:
         names, count = np.unique(samples.activity, return_counts=True)
         rare = names[count < minimum]
-        return ~np.isin(samples.activity, rare), _left_out(
+        return ~np.isin(samples.activity, rare), left_out(
             rare, names, f"fewer than {minimum} repeats"
         )
 
     return eligible
 
 
-def _in_two_sessions(samples: Samples) -> tuple[np.ndarray, str]:
+def _in_two_sessions(samples: Samples) -> MayUse:
     if len(samples.sessions()) < 2:
-        return np.zeros(len(samples), dtype=bool), "one session only: no session is new"
-    names = np.unique(samples.activity)
-    seen = [np.unique(samples.session[samples.activity == n]).size for n in names]
-    rare = names[np.array(seen) < 2]
-    return ~np.isin(samples.activity, rare), _left_out(
-        rare, names, "seen in one session only"
+        return none_of(samples, "one session only: no session is new")
+    return seen_under(samples.session, samples, "seen in one session only")
+
+
+def _before_and_after(samples: Samples) -> MayUse:
+    if len(samples.sessions()) < 2:
+        return none_of(samples, "one session only: no later session")
+    late = np.isin(samples.session, late_sessions(samples))
+    names, number = np.unique(samples.activity, return_inverse=True)
+    n_late = np.bincount(number, weights=late, minlength=names.size)
+    n_all = np.bincount(number, minlength=names.size)
+    rare = names[(n_late == 0) | (n_late == n_all)]
+    few = names[(n_late > 0) & (n_late < _TEST_SHARE * n_all)]
+    notes = (
+        left_out(rare, names, "not in both early and late sessions"),
+        left_out(few, names, "less than a quarter late, but kept"),
     )
+    may_use = ~np.isin(samples.activity, rare)
+    return may_use, "; ".join(note for note in notes if note)
 
 
-def _before_and_after(samples: Samples) -> tuple[np.ndarray, str]:
-    if len(samples.sessions()) < 2:
-        return np.zeros(len(samples), dtype=bool), "one session only: no later session"
-    late = _is_late(samples)
-    both = np.intersect1d(samples.activity[late], samples.activity[~late])
-    names = np.unique(samples.activity)
-    rare = np.setdiff1d(names, both)
-    note = _left_out(rare, names, "not in both early and late sessions")
-    return ~np.isin(samples.activity, rare), note
+def late_sessions(samples: Samples) -> tuple[str, ...]:
+    """Return the last sessions, which the chronological split tests.
 
-
-def _left_out(rare: Strings, names: Strings, why: str) -> str:
-    if not rare.size:
-        return ""
-    if rare.size == names.size:
-        return f"{why}: every activity"
-    shown = ", ".join(str(n) for n in rare[:4])
-    more = f" and {rare.size - 4} more" if rare.size > 4 else ""
-    return f"{why}: {shown}{more}"
-
-
-def _is_late(samples: Samples) -> np.ndarray:
-    """Mark the last sessions that together hold at least a quarter of the trials."""
-    held = 0
-    late: list[str] = []
-    for session in reversed(samples.sessions()[1:]):
-        late.append(session)
-        held += int((samples.session == session).sum())
-        if held >= _TEST_SHARE * len(samples):
+    As few as hold at least a quarter of the trials, and of each activity where that is
+    possible: among the ways to part the sessions that leave half of the trials to learn
+    from, the one under which most activities have their quarter and are on both sides.
+    """
+    sessions = samples.sessions()
+    position = {name: i for i, name in enumerate(sessions)}
+    place = np.array([position[str(name)] for name in samples.session])
+    names, number = np.unique(samples.activity, return_inverse=True)
+    held = np.zeros((len(sessions), names.size), dtype=np.int64)
+    np.add.at(held, (place, number), 1)
+    n_late = np.cumsum(held[::-1], axis=0)[::-1]  # row i: in session i or later
+    n_all = n_late[0]
+    best, chosen = (-1, -1, -1.0), len(sessions) - 1
+    for first in range(len(sessions) - 1, 0, -1):
+        both = (n_late[first] > 0) & (n_late[first] < n_all)
+        share = float(n_late[first].sum() / n_all.sum())
+        if share > _AT_MOST and best[0] > 0:
             break
-    return np.isin(samples.session, late)
+        enough = both & (n_late[first] >= _TEST_SHARE * n_all)
+        rank = (int(both.sum()), int(enough.sum()), min(share, _TEST_SHARE))
+        if rank > best:
+            best, chosen = rank, first
+    return sessions[chosen:]
 
 
 def _holdout(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
@@ -197,19 +119,14 @@ def _stratified(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
 
 def _by_session(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
     """Leave one session out, or one of five groups of sessions when there are more."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
     del seed  # nothing here is random
-    session = samples.session[rows]
-    # Stratified, so that an activity of few sessions is not left to one side alone.
-    folds = StratifiedGroupKFold(min(_FOLDS, np.unique(session).size))
-    parts = folds.split(samples.x[rows], samples.activity[rows], session)
-    return tuple(Fold(train=rows[a], test=rows[b]) for a, b in parts)
+    parts = session_groups(samples, rows, _FOLDS)
+    return tuple(Fold(train=outside, test=inside) for outside, inside in parts)
 
 
 def _chronological(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
     del seed  # nothing here is random
-    late = _is_late(samples)[rows]
+    late = np.isin(samples.session[rows], late_sessions(samples))
     start_ns = samples.start_ns[rows]
     if start_ns[~late].max(initial=-(2**62)) > start_ns[late].min(initial=2**62):
         raise SplitRefusedError("sessions overlap in time: none is later than another")
@@ -250,12 +167,13 @@ SPLITS: Mapping[str, SplitPlan] = MappingProxyType(
             SplitPlan(
                 name="s2",
                 title="S2 chronological",
-                description="earlier sessions to learn from, the last ones, with at "
-                "least a quarter of the trials, as test",
+                description="earlier sessions to learn from, the last ones as test, "
+                "with at least a quarter of the trials of each activity where possible",
                 leaky=False,
                 eligible=_before_and_after,
                 cut=_chronological,
             ),
+            *HELD_OUT,
         )
     }
 )

@@ -161,8 +161,9 @@ def _predict(
     samples: Samples, labels: Strings, classifier: Classifier, split: Split, seed: int
 ) -> Strings:
     said = []
+    x = samples.inputs(classifier.reads)
     for fold in split.folds:
         estimator = classifier.make(seed)
-        estimator.fit(samples.x[fold.train], labels[fold.train])
-        said.append(estimator.predict(samples.x[fold.test]))
+        estimator.fit(x[fold.train], labels[fold.train])
+        said.append(estimator.predict(x[fold.test]))
     return np.concatenate(said)

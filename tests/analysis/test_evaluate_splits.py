@@ -21,6 +21,9 @@ def samples(n_sessions=4, repeats=3, n_activities=3, seed=0, **changes):
         "start_ns": np.arange(n, dtype=np.int64) * 10**10,
         "n_packets": np.full(n, 9),
         "channel": np.full(n, "phone"),
+        "network": np.array([("lan", "wan")[i // n_activities % 2] for i in range(n)]),
+        "home": np.array([f"home_{i * n_sessions // n % 2}" for i in range(n)]),
+        "day": np.array([f"2026-11-0{1 + i * n_sessions // n // 2}" for i in range(n)]),
     }
     return Samples(**{**values, **changes})
 
@@ -40,12 +43,90 @@ def test_folds_test_every_trial(name):
     assert sorted(np.concatenate([f.test for f in split.folds])) == list(range(36))
 
 
-@pytest.mark.parametrize("name", ["s1", "s2"])
-@pytest.mark.parametrize("n_sessions", [2, 4, 7, 9])
+@pytest.mark.parametrize("name", ["s1", "s2", "s3", "s4", "s5", "s6"])
+@pytest.mark.parametrize("n_sessions", [3, 4, 7, 9])
 def test_a_session_is_never_on_both_sides(name, n_sessions):
     rows = samples(n_sessions)
     for fold in SPLITS[name].split(rows, 0).folds:
-        assert not set(rows.session[fold.train]) & set(rows.session[fold.test])
+        tested = np.concatenate((fold.test, fold.unknown))
+        assert not set(rows.session[fold.train]) & set(rows.session[tested])
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("s3", "day"), ("s4", "home"), ("s5", "network")]
+)
+def test_what_is_held_out_is_never_learnt_from(name, column):
+    rows = samples(n_sessions=6)
+    split = SPLITS[name].split(rows, 0)
+    of = getattr(rows, column)
+    assert {str(v) for f in split.folds for v in of[f.test]} == set(of)
+    for fold in split.folds:
+        assert not set(of[fold.train]) & set(of[fold.test])
+
+
+def test_many_days_are_held_out_in_ten_groups():
+    rows = samples(n_sessions=24, repeats=1)
+    day = np.array([f"day {s}" for s in rows.session])
+    split = SPLITS["s3"].split(samples(24, 1, day=day), 0)
+    assert len(split.folds) == 10
+    assert sum(f.test.size for f in split.folds) == len(rows)
+
+
+def test_an_activity_over_one_interface_only_is_left_out_and_named():
+    rows = samples()
+    seldom = rows.activity == "activity_1"
+    network = np.where(seldom, "lan", rows.network)
+    split = SPLITS["s5"].split(samples(network=network), 0)
+    assert split.note == "seen over one interface only: activity_1"
+    assert not set(np.flatnonzero(seldom)) & set(split.folds[0].train)
+
+
+def test_unknown_activities_are_in_no_training_and_each_activity_is_unknown_once():
+    rows = samples(n_sessions=10, n_activities=5)
+    split = SPLITS["s6"].split(rows, 0)
+    strange = [set(rows.activity[f.unknown]) for f in split.folds]
+    assert set().union(*strange) == set(rows.activity)
+    for fold, names in zip(split.folds, strange, strict=True):
+        assert len(names) == 1
+        assert not names & set(rows.activity[fold.train])
+        assert not names & set(rows.activity[fold.test])
+
+
+def test_idle_windows_are_never_unknown():
+    activity = np.array(["idle", "a", "b", "c"] * 9)
+    rows = samples(activity=activity, n_activities=3)
+    for seed in range(5):
+        for fold in SPLITS["s6"].split(rows, seed).folds:
+            assert "idle" not in rows.activity[fold.unknown]
+            assert "idle" in rows.activity[fold.train]
+
+
+def test_the_activities_that_are_unknown_depend_on_the_seed():
+    digests = {SPLITS["s6"].split(samples(), seed).digest for seed in range(8)}
+    assert len(digests) > 1
+
+
+def test_the_chronological_split_holds_a_quarter_of_each_activity_where_it_can():
+    rows = samples(n_sessions=8, n_activities=2)
+    activity = rows.activity.copy()
+    last = np.isin(rows.session, ["s6", "s7"])
+    activity[last & (np.arange(len(rows)) % 6 != 0)] = "activity_1"
+    (fold,) = SPLITS["s2"].split(samples(8, n_activities=2, activity=activity), 0).folds
+    for name in np.unique(activity):
+        n_late = (activity[fold.test] == name).sum()
+        assert n_late >= 0.25 * (activity == name).sum()
+    assert fold.test.size <= len(rows) / 2
+
+
+def test_an_activity_without_a_quarter_of_later_trials_is_named_and_kept():
+    rows = samples(n_sessions=10)
+    early = np.isin(rows.session, ["s0", "s1", "s2", "s3", "s4"])
+    activity = np.where(early & (rows.activity == "activity_0"), "old", rows.activity)
+    once = np.flatnonzero(rows.session == "s9")[0]
+    activity[once] = "old"
+    split = SPLITS["s2"].split(samples(10, activity=activity), 0)
+    assert split.note == "less than a quarter late, but kept: old"
+    assert once in split.folds[0].test
 
 
 def test_the_chronological_split_tests_on_later_sessions_with_a_quarter_of_trials():
@@ -86,6 +167,11 @@ def test_only_the_random_splits_are_called_leaky():
         ("s0_holdout", samples(1, repeats=1), "fewer than 2 repeats: every activity"),
         ("s0_holdout", samples(1, 2, 8), "16 trials are too few to test 8 activities"),
         ("s1", samples(n_activities=1), "only one activity"),
+        ("s3", samples(day=np.full(36, "2026-11-01")), "one day only"),
+        ("s4", samples(home=np.full(36, "")), "one unit in one home only"),
+        ("s5", samples(network=np.full(36, "lan")), "one interface only"),
+        ("s6", samples(n_activities=2), "fewer than three activities"),
+        ("s6", samples(n_sessions=1), "one session only"),
     ],
 )
 def test_an_impossible_split_is_refused_in_words(name, rows, reason):
