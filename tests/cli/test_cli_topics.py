@@ -27,7 +27,7 @@ def test_each_topic_has_the_commands_that_it_is_said_to_have():
     [
         ("packets a.pcap --device b", ("packets",)),
         ("--debug features folder", ("learn",)),
-        ("import pcap --help", ("data",)),
+        ("import pcap --help", ("imports",)),
         ("--help packets", tuple(TOPICS)),
         ("pakcets a.pcap", tuple(TOPICS)),
         ("", tuple(TOPICS)),

@@ -1,0 +1,198 @@
+"""`import pcap|traces`: a campaign folder of what others recorded."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbed.cli.data import print_labels
+from testbed.cli.options import OverlapPolicy, overlap_of
+from testbed.cli.packets import DEVICES, Profiles, device_of
+from testbed.errors import ConfigError
+
+CAPTURES = Path("captures")
+
+Captures = Annotated[list[Path], typer.Argument(help="Captures, pcap or pcapng.")]
+Activities = Annotated[
+    Path, typer.Option("--activities", help="CSV of activities; see docs.")
+]
+Devices = Annotated[
+    list[str],
+    typer.Option(
+        "--device",
+        help="MAC, NAME=MAC, NAME=MAC,IP, or the name of a profile; once per device.",
+    ),
+]
+Timezone = Annotated[
+    str | None, typer.Option("--timezone", help="Zone of stamps without an offset.")
+]
+Out = Annotated[Path, typer.Option("--out", help="Where the campaign folder is made.")]
+CampaignName = Annotated[
+    str | None, typer.Option("--campaign", help="Its name; by default that of the CSV.")
+]
+Delta = Annotated[
+    str | None,
+    typer.Option("--delta", help="δ of rows without end and delta, as '8 s'."),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="OURS=THEIRS, when a column is called else."),
+]
+Constants = Annotated[
+    list[str] | None, typer.Option("--constant", help="COLUMN=VALUE for all rows.")
+]
+EveryPacket = Annotated[
+    bool,
+    typer.Option(
+        "--every-packet",
+        help="The captures are of the one device alone: take what others sent too.",
+    ),
+]
+
+
+Tables = Annotated[
+    list[Path], typer.Argument(help="CSVs of packets, or folders of them.")
+]
+Names = Annotated[
+    Path | None,
+    typer.Option("--labels", help="CSV that names each file: activity, session ..."),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--out", help="The campaign folder; by default captures/NAME."),
+]
+SizeOf = Annotated[
+    str, typer.Option("--size-of", help="What a size is of: frame, or ip packet.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    imports = typer.Typer(
+        no_args_is_help=True, help="Make a campaign folder of what others recorded."
+    )
+    imports.command("pcap")(import_pcap)
+    imports.command("traces")(import_traces)
+
+    @imports.callback()
+    def kinds() -> None:
+        """Make a campaign folder of what others recorded."""
+
+    app.add_typer(imports, name="import")
+
+
+def import_pcap(
+    captures: Captures,
+    activities: Activities,
+    device: Devices,
+    timezone: Timezone = None,
+    out: Out = CAPTURES,
+    campaign: CampaignName = None,
+    delta: Delta = None,
+    column: Columns = None,
+    constant: Constants = None,
+    overlap: OverlapPolicy = "refuse",
+    every_packet: EveryPacket = False,
+    devices: Profiles = DEVICES,
+) -> None:
+    """Take over captures and a CSV of activities that others made."""
+    from analysis.importers.activity_table import Recipe
+    from analysis.importers.pcap import import_pcap as take_over
+    from analysis.importers.stamps import load_zone
+
+    try:
+        recipe = Recipe(
+            columns=_pairs(column, "--column"),
+            constants=_pairs(constant, "--constant"),
+            zone=load_zone(timezone),
+            delta_ns=_delta_ns(delta),
+        )
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
+    out.mkdir(parents=True, exist_ok=True)
+    imported = take_over(
+        captures,
+        activities=activities,
+        devices=_ends(device, devices),
+        target=out / (campaign or activities.stem),
+        recipe=recipe,
+        overlap=overlap_of(overlap),
+        every_packet=every_packet,
+    )
+    print_labels(imported.labels)
+    if imported.ignored:
+        print(f"columns not taken: {', '.join(imported.ignored)}")
+    print(f"campaign: {imported.folder}")
+
+
+def import_traces(
+    tables: Tables,
+    labels: Names = None,
+    out: Folder = None,
+    device: Annotated[
+        str, typer.Option("--device", help="Name of the device that all are of.")
+    ] = "device",
+    column: Columns = None,
+    constant: Constants = None,
+    size_of: SizeOf = "frame",
+    sort: Annotated[
+        bool,
+        typer.Option("--sort", help="Put packets that go back in time into order."),
+    ] = False,
+) -> None:
+    """Take over traces: CSVs of time (s), size (b) and direction (+1 or -1)."""
+    from analysis.importers.trace_rows import ETHERNET_B
+    from analysis.importers.trace_table import TraceRecipe
+    from analysis.importers.traces import import_traces as take_over
+
+    if size_of not in ("frame", "ip"):
+        raise ConfigError(f"--size-of: must be frame or ip, got {size_of!r}")
+    recipe = TraceRecipe(
+        columns=_pairs(column, "--column"),
+        constants=_pairs(constant, "--constant"),
+        extra_b=ETHERNET_B if size_of == "ip" else 0,
+        sort=sort,
+    )
+    target = out or CAPTURES / tables[0].stem
+    target.parent.mkdir(parents=True, exist_ok=True)
+    done = take_over(tables, target=target, labels=labels, device=device, recipe=recipe)
+    print_labels(done.labels)
+    if done.unlabelled:
+        some = ", ".join(path.name for path in done.unlabelled[:4])
+        print(f"without a label, left out: {len(done.unlabelled)} files: {some}")
+    print(f"sessions: {done.n_sessions}, packets: {done.n_packets}")
+    print(f"campaign: {done.folder}")
+
+
+def _delta_ns(text: str | None) -> int | None:
+    """Return the duration that `--delta` gives in ns. Raises ConfigError."""
+    from analysis.importers.stamps import parse_duration
+
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as exc:
+        raise ConfigError(f"--delta: {exc}, got {text!r}") from exc
+
+
+def _ends(texts: list[str], profiles: Path) -> dict[str, str]:
+    """Return name -> MAC, or MAC,IP, of each `--device`. Raises ConfigError."""
+    ends: dict[str, str] = {}
+    for text in texts:
+        one = device_of(text, profiles)
+        if one.name in ends:
+            raise ConfigError(f"--device: {one.name!r} is given twice")
+        ends[one.name] = f"{one.mac},{one.ip}" if one.ip else one.mac
+    return ends
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """Return KEY=VALUE texts as a mapping. Raises ConfigError."""
+    pairs: dict[str, str] = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key or not value:
+            raise ConfigError(f"{option}: must be KEY=VALUE, got {text!r}")
+        if key in pairs:
+            raise ConfigError(f"{option}: {key!r} is given twice")
+        pairs[key] = value
+    return pairs
