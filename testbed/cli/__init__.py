@@ -35,6 +35,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "learn": ("features", "evaluate"),
     "train": ("train",),
     "report": ("report",),
+    "inspect": ("inspect",),
 }
 
 _FLAGS = ("--debug",)  # may stand before a command
