@@ -20,7 +20,7 @@ _MOST_B = ETHERNET_B + 65_535
 _DIRECTIONS = {"out": True, "in": False, "1": True, "+1": True, "-1": False}
 _PROTOCOLS = {"": -1, "icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
 _LONGEST_NS = 86_400 * 10**9
-_MOST_S = 4_000_000_000
+_MOST_DIGITS = 10  # seconds since 1970 have ten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +175,7 @@ def _time(text: str) -> int:
         value = Decimal("nan")
     if not value.is_finite():
         raise ValueError("must be a number of seconds")
-    if abs(value) > _MOST_S:
+    if value.adjusted() >= _MOST_DIGITS:
         raise ValueError("is too large for seconds; is it in another unit?")
     return int((value * 10**9).to_integral_value())
 

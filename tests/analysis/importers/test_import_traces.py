@@ -1,0 +1,387 @@
+import filecmp
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.dataset import load_activities, load_campaign
+from analysis.errors import ImportDataError
+from analysis.importers.trace_table import TraceRecipe
+from analysis.importers.traces import import_traces
+from analysis.packets import clean, load_packets
+from analysis.packets.table import Error
+from analysis.windows import cut
+
+HEAD = "activity,session,time,size,direction\n"
+ON = "turn_on,one,0,190,1\nturn_on,one,0.0005700588226318359,1514,out\n"
+OFF = "turn_off,one,0,66,in\nturn_off,one,12.5,54,-1.0\n"
+
+
+@pytest.fixture
+def bring(tmp_path):
+    """Import one CSV of this text, or these files and their labels."""
+
+    def _bring(text=None, files=None, labels=None, target="done", **recipe):
+        folder = tmp_path / "theirs"
+        folder.mkdir(exist_ok=True)
+        for name, content in (files or {"all.csv": text}).items():
+            folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+            mode = {"encoding": "utf-8"} if isinstance(content, str) else {}
+            write = folder.joinpath(name)
+            if mode:
+                write.write_text(content, **mode)
+            else:
+                write.write_bytes(content)
+        named = tmp_path / "labels.csv"
+        if labels is not None:
+            named.write_text(labels)
+        return import_traces(
+            [folder if files else folder / "all.csv"],
+            labels=None if labels is None else named,
+            target=tmp_path / target,
+            device="plug",
+            recipe=TraceRecipe(**recipe),
+        )
+
+    return _bring
+
+
+def packets_of(done):
+    return load_packets(done.folder, "plug")
+
+
+def windows_of(done):
+    return cut(packets_of(done), load_activities(done.folder), "plug", widen=False)
+
+
+def faults_of(bring, *args, **options):
+    with pytest.raises(ImportDataError) as caught:
+        bring(*args, **options)
+    return caught.value.faults
+
+
+def test_a_table_of_two_traces_becomes_a_campaign_of_two_windows(bring):
+    done = bring(HEAD + ON + OFF)
+    campaign = load_campaign(done.folder)
+    assert (campaign.form, campaign.simulated) == ("imported", False)
+    windows = windows_of(done)
+    assert windows.activity.tolist() == ["turn_on", "turn_off"]
+    assert windows.n_packets.tolist() == [2, 2]
+    assert (windows.end_ns - windows.start_ns).tolist() == [570_059 + 1, 12_500_000_001]
+    packets = packets_of(done)
+    assert packets.length_b.tolist() == [190, 1514, 66, 54]
+    assert packets.outbound.tolist() == [True, True, False, False]
+    assert (done.n_sessions, done.n_packets) == (1, 4)
+    assert not (done.folder / ".done.part").exists()
+
+
+def test_sizes_of_ip_packets_have_the_header_of_the_frame_added(bring):
+    done = bring(HEAD + ON, extra_b=14)
+    assert packets_of(done).length_b.tolist() == [204, 1528]
+
+
+def test_no_rule_of_cleaning_takes_a_made_up_frame_away(bring):
+    rows = "".join(
+        f"a,s,{t},{size},{way},{protocol},{remote},443\n"
+        for t, (size, way, protocol, remote) in enumerate(
+            (size, way, protocol, remote)
+            for size in (14, 33, 34, 42, 53, 54, 55, 60, 61, 62, 74, 1514, 65549)
+            for way in (1, -1)
+            for protocol in ("", "tcp", "udp", "icmp", "0", "255")
+            for remote in ("", "203.0.113.9", "2001:db8::9")
+        )
+    )
+    done = bring("activity,session,time,size,direction,protocol,remote,port\n" + rows)
+    packets = packets_of(done)
+    assert len(packets) == 13 * 2 * 6 * 3
+    assert not (packets.error & ~np.uint8(Error.CUT)).any()
+    assert not packets.retransmission.any()
+    rules = ("errors", "retransmissions", "out_of_order", "keep_alives")
+    assert len(clean(packets, rules).table) == len(packets)
+    assert {"203.0.113.9", "2001:db8::9"} <= set(packets.remotes)
+    # over IPv6 there are 20 bytes less of room
+    tcp = packets.protocol[packets.length_b == 60]
+    assert (tcp == 6).sum() == 2 * 2
+
+
+def test_a_made_up_frame_is_what_tshark_reads_too(bring, tshark_fields):
+    table = HEAD.replace("direction", "direction,protocol,remote,port")
+    done = bring(
+        table
+        + "a,s,0,74,1,tcp,203.0.113.9,443\na,s,0.25,54,-1,tcp,203.0.113.9,443\n"
+        + "a,s,1,42,-1,udp,2001:db8::9,53\na,s,2,90,1,,,\n"
+    )
+    raw = next((done.folder / "raw").glob("*.pcapng"))
+    rows = tshark_fields(raw, "frame.len", "ip.proto", "tcp.dstport", "udp.length")
+    assert [row[0] for row in rows] == ["74", "54", "42", "90"]
+    assert [row[1] for row in rows] == ["6", "6", "", "17"]
+    assert (rows[0][2], rows[3][3]) == ("443", "56")
+
+
+def test_traces_of_one_session_are_seconds_apart_and_sessions_a_day(bring):
+    table = HEAD + ON + OFF + ON.replace("one", "two") + OFF.replace("one", "three")
+    windows = windows_of(bring(table))
+    gap_s = (windows.start_ns[1:] - windows.end_ns[:-1]) / 1e9
+    assert gap_s[0] == pytest.approx(4, abs=1e-6)
+    days = windows.start_ns // (86_400 * 10**9)
+    assert (np.diff(days) == [0, 1, 1]).all()
+
+
+def test_no_idle_window_has_room_between_traces(bring):
+    done = bring(HEAD + "".join(ON.replace("one", "one").join(["", OFF]) * 9))
+    log = load_activities(done.folder)
+    rng = np.random.default_rng(0)
+    windows = cut(packets_of(done), log, "plug", n_idle=50, rng=rng, widen=False)
+    assert "idle" not in windows.activity
+
+
+def test_sessions_that_name_the_same_day_share_it(bring):
+    head = HEAD.replace("session", "session,day")
+    rows = "a,{},{},0,60,1\na,{},{},1,60,1\n"
+    parts = (("s1", "mon"), ("s2", "mon"), ("s3", "tue"))
+    done = bring(head + "".join(rows.format(s, d, s, d) for s, d in parts))
+    windows = windows_of(done)
+    days = windows.start_ns // (86_400 * 10**9)
+    assert np.diff(days).tolist() == [0, 1]
+    assert windows.session.tolist() == ["s1", "s2", "s3"]
+
+
+def test_names_come_from_labels_and_files_without_a_name_are_told(bring):
+    packets = "time,size,direction\n5,60,1\n5.5,70,-1\n"
+    done = bring(
+        files={"a/x.csv": packets, "y.csv": packets, "z.csv": packets},
+        labels="file,activity,session,repeat,unit,channel\n"
+        "x.csv,on,s1,1,u1,phone\ny.csv,off,s1,2,u1,\n",
+    )
+    assert [path.name for path in done.unlabelled] == ["z.csv"]
+    log = load_activities(done.folder).frame
+    assert log["activity"].to_list() == ["on", "off"]
+    assert log["parameters"].to_list() == ["repeat=1", "repeat=2"]
+    assert log["channel"].to_list() == ["phone", ""]
+    assert load_campaign(done.folder).devices[0].unit == "u1"
+
+
+def test_a_trace_column_brings_rows_together_that_lie_apart(bring):
+    head = HEAD.replace("activity", "trace,activity")
+    rows = "t1,on,s,0,60,1\nt2,on,s,0,61,1\nt1,on,s,1,62,-1\nt2,on,s,1,63,-1\n"
+    done = bring(head + rows)
+    assert packets_of(done).length_b.tolist() == [60, 62, 61, 63]
+
+
+def test_their_columns_and_constants_are_taken(bring):
+    text = "label, t ,bytes,dir\non,1,60,1\non,2,61,-1\n"
+    names = {"activity": "label", "time": "t", "size": "bytes", "direction": "dir"}
+    done = bring(text, columns=names, constants={"session": "s", "user": "kim"})
+    log = load_activities(done.folder).frame
+    assert log["user"].to_list() == ["kim"]
+
+
+def test_the_same_traces_give_the_same_bytes(bring, tmp_path):
+    first, again = (bring(HEAD + ON + OFF, target=f"{n}/same") for n in ("one", "two"))
+    files = sorted(p.relative_to(first.folder) for p in first.folder.rglob("*"))
+    assert len(files) > 8
+    for name in files:
+        if (first.folder / name).is_dir() or name.name == "packets.json":
+            continue  # packets.json holds when captures were written
+        same = filecmp.cmp(first.folder / name, again.folder / name, shallow=False)
+        assert same or name.name == "MANIFEST.sha256", name
+
+
+def test_all_faults_of_all_files_come_at_once_and_nothing_is_kept(bring, tmp_path):
+    faults = faults_of(
+        bring,
+        files={
+            "back.csv": "time,size,direction\n0,60,1\n2,60,1\n1,60,1\n0.5,60,1\n",
+            "nan.csv": "time,size,direction\nnan,60,1\n1,inf,1\n2,60,sideways\n,,\n",
+            "bare.csv": "time,size\n0,60\n",
+            "none.csv": "time,size,direction\n",
+            "huge.csv": "time,size,direction\n0,70000,1\n1,60.5,1\n2,-3,1\n",
+            "late.csv": "time,size,direction\n0,60,1\n1e999999999,60,1\n90000,60,1\n",
+            "long.csv": "time,size,direction\n0,60,1\n90000,60,1\n",
+            "void.csv": "",
+            "noise.csv": bytes(range(128, 256)),
+        },
+        labels="file,activity,session,channel\n"
+        "back.csv,a,s,\nnan.csv,a,s,\nbare.csv,a,s,\nnone.csv,a,s,\nhuge.csv,a,s,\n"
+        "late.csv,a,s,\nlong.csv,a,s,\nlogn.csv,a,s,\nback.csv,a,s,\n,a,s,\n"
+        "void.csv,,s,\nnoise.csv,idle,s,telepathy\nnoise.csv,a,s,\nvoid.csv,a,s,\n",
+    )
+    told = "\n".join(faults)
+    for sentence in (
+        "back.csv: line 4: time: goes back by 1 s, and so do 1 later rows; one trace",
+        "nan.csv: line 2: time: must be a number of seconds, got 'nan'",
+        "nan.csv: line 3: size: must be a whole number of bytes, got 'inf'",
+        "nan.csv: line 4: direction: must be +1 or out, -1 or in, got 'sideways'",
+        "nan.csv: line 5: time: is empty",
+        "nan.csv: line 5: direction: is empty",
+        "bare.csv: line 1: has no column 'direction'; add it, or name theirs",
+        "none.csv: holds no packet; leave its row out of the labels",
+        "huge.csv: line 2: size: must be a whole number of bytes, got '70000'",
+        "huge.csv: line 3: size: must be a whole number of bytes, got '60.5'",
+        "huge.csv: line 4: size: must be a whole number of bytes, got '-3'",
+        "late.csv: line 3: time: is too large for seconds; is it in another unit?",
+        "long.csv: line 3: time: the trace would last 90000 s, more than a day",
+        "labels.csv: line 9: file: no file that was given is called 'logn.csv'; "
+        "did you mean 'long.csv'?",
+        "labels.csv: line 10: file: 'back.csv' is that of line 2 already",
+        "labels.csv: line 11: file: is empty",
+        "labels.csv: line 12: activity: is empty",
+        "labels.csv: line 13: activity: 'idle' is what windows without",
+        "labels.csv: line 13: channel: must be one of phone, voice, power, api",
+        "void.csv: line 1: has no columns",
+        "noise.csv: is not a CSV file in UTF-8",
+    ):
+        assert sentence in told, sentence
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["labels.csv", "theirs"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("time,size,direction\n0,60,1\n", "has no column 'activity'; add it, name"),
+        (HEAD, "all.csv: holds no packet"),
+        (HEAD + "a,s,0,13,1\n", "no frame has 13 bytes; are these sizes of frames?"),
+        (HEAD + "a,s,1,60,1\na,s,0,60,1\n", "tell traces apart, or give --sort"),
+        (HEAD + "a,,0,60,1\n", "session: is empty"),
+        (HEAD + "unknown,s,0,60,1\n", "'unknown' is what windows without"),
+        (HEAD + "a,s,0\n", "line 2: size: is empty"),
+        (HEAD.replace("size", "time"), "has two columns 'time'; rename one of them"),
+        (HEAD.replace("session", "trace,session") + "a,,s,0,60,1\n", "trace: is empty"),
+        ("a\0b," + HEAD, "holds no packet"),
+    ],
+)
+def test_a_faulty_table_is_refused_in_a_sentence(bring, text, sentence):
+    faults = faults_of(bring, text)
+    assert any(sentence in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("more", "row", "sentence"),
+    [
+        ("protocol", "a,s,0,60,1,quic", "protocol: must be tcp, udp, icmp or the"),
+        ("protocol", "a,s,0,60,1,256", "protocol: must be tcp, udp, icmp or the"),
+        ("port", "a,s,0,60,1,65536", "port: must be between 0 and 65535, got '65536'"),
+        ("remote", "a,s,0,60,1,cloud", "remote: must be an IP address, got 'cloud'"),
+        ("network", "a,s,0,60,1,5g", "network: must be one of lan, wan, got '5g'"),
+    ],
+)
+def test_a_faulty_optional_column_is_refused_too(bring, more, row, sentence):
+    faults = faults_of(bring, HEAD.strip() + f",{more}\n{row}\n")
+    assert any(sentence in fault for fault in faults), faults
+
+
+def test_names_that_contradict_each_other_are_told(bring):
+    head = HEAD.replace("activity", "trace,trial,day,activity")
+    rows = (
+        "t1,x,d,on,s,0,60,1\nt1,x,d,off,s,1,60,1\nt2,x,e,on,s,0,60,1\n"
+        "t3,,e,b,s2,0,60,1\n"
+    )
+    told = "\n".join(faults_of(bring, head + rows))
+    assert "line 3: trace: 't1' is called else in line 2" in told
+    assert "line 4: trial: 'x' is that of" in told
+    assert "line 5: trial: is empty, in others it is not" in told
+    assert "day: session 's' is of day 'd' already" in told
+
+
+def test_a_file_of_faults_tells_the_first_and_how_many_more(bring):
+    rows = "".join(f"a,s,{t},none,1\n" for t in range(500))
+    faults = faults_of(bring, HEAD + rows)
+    assert len(faults) == 21
+    assert faults[-1].endswith("has 480 more faults; mend these first")
+
+
+def test_what_is_not_there_or_has_the_wrong_name_is_told(bring, tmp_path):
+    with pytest.raises(ImportDataError, match="is not there"):
+        import_traces([tmp_path / "gone.csv"], target=tmp_path / "out")
+    (tmp_path / "hollow").mkdir()
+    with pytest.raises(ImportDataError, match="holds no file"):
+        import_traces([tmp_path / "hollow"], target=tmp_path / "out")
+    with pytest.raises(ImportDataError, match="exists; give another"):
+        import_traces([tmp_path], target=tmp_path / "hollow")
+    with pytest.raises(ImportDataError, match="device: must be letters"):
+        import_traces([tmp_path], target=tmp_path / "out", device="../up")
+    with pytest.raises(ImportDataError, match="no column is called 'tiem'"):
+        bring(HEAD + ON, columns={"tiem": "t"})
+    with pytest.raises(ImportDataError, match="can be given to 'size'"):
+        bring(HEAD + ON, constants={"size": "60"})
+
+
+def test_a_session_of_a_hostile_name_stays_inside_the_folder(bring, tmp_path):
+    done = bring(HEAD + ON.replace("one", "../../etc/passwd"))
+    raw = [path.name for path in (done.folder / "raw").glob("*.pcapng")]
+    assert raw == ["etc_passwd-00000.pcapng"]
+    assert load_activities(done.folder).frame["session"][0] == "../../etc/passwd"
+
+
+def test_packets_that_go_back_in_time_are_sorted_when_asked(bring):
+    done = bring(HEAD + "a,s,1,61,1\na,s,0,60,-1\na,s,1,62,-1\n", sort=True)
+    packets = packets_of(done)
+    assert packets.length_b.tolist() == [60, 61, 62]
+    assert packets.outbound.tolist() == [False, True, False]
+
+
+TRACE = st.lists(
+    st.tuples(
+        st.integers(0, 4_000_000_000),  # ns since the packet before
+        st.integers(14, 65_549),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(traces=st.lists(TRACE, min_size=1, max_size=4))
+def test_sizes_directions_and_times_come_back_as_they_were(tmp_path_factory, traces):
+    folder = tmp_path_factory.mktemp("there_and_back")
+    text, truth = "trace," + HEAD, []
+    for number, trace in enumerate(traces):
+        at_ns = 1_543_285_705_811_617_000
+        for gap_ns, size, out in trace:
+            at_ns += gap_ns
+            time = f"{at_ns // 10**9}.{at_ns % 10**9:09d}"
+            session = "s" if number < 2 else "t"
+            text += f"t{number},a,{session},{time},{size},{'out' if out else 'in'}\n"
+        steps = np.cumsum([gap for gap, _size, _out in trace])
+        truth.append((steps - steps[0], [t[1] for t in trace], [t[2] for t in trace]))
+    table = folder / "all.csv"
+    table.write_text(text)
+    done = import_traces([table], target=folder / "done", device="plug")
+    packets, windows = packets_of(done), windows_of(done)
+    assert len(windows) == len(traces)
+    spans = zip(windows.first, windows.last, strict=True)
+    for (first, last), (times, sizes, out) in zip(spans, truth, strict=True):
+        found_ns = packets.time_ns[first:last] - packets.time_ns[first]
+        assert np.abs(found_ns - times).max() <= 1_000
+        assert packets.length_b[first:last].tolist() == sizes
+        assert packets.outbound[first:last].tolist() == out
+
+
+@pytest.mark.skipif(
+    "TESTBED_PUBLIC_DATA" not in os.environ,
+    reason="TESTBED_PUBLIC_DATA is not set: no public traces here",
+)
+def test_traces_of_a_published_set_come_back_as_they_were(tmp_path):
+    source = Path(os.environ["TESTBED_PUBLIC_DATA"]) / "vcfp-alexa" / "trace_csv"
+    names = sorted(path.name for path in source.glob("*_L_1.csv"))[:5]
+    labels = tmp_path / "labels.csv"
+    rows = [f"{name},{name[:-8]},{name}\n" for name in names]
+    labels.write_text("file,activity,session\n" + "".join(rows))
+    done = import_traces(
+        [source / name for name in names],
+        labels=labels,
+        target=tmp_path / "done",
+        device="plug",
+        recipe=TraceRecipe(extra_b=14, sort=True),
+    )
+    packets = packets_of(done)
+    read = [
+        np.loadtxt(source / name, delimiter=",", skiprows=1, ndmin=2) for name in names
+    ]
+    sizes = [row[2] + 14 for rows in read for row in rows]
+    assert packets.length_b.tolist() == sizes
+    assert packets.outbound.tolist() == [r[3] > 0 for rows in read for r in rows]
