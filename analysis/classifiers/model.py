@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from analysis.windows import UNKNOWN
 
-__all__ = ["UNKNOWN", "Classifier", "Estimator", "Float64", "Labels", "Reads"]
+__all__ = [
+    "UNKNOWN",
+    "Classifier",
+    "Estimator",
+    "Float64",
+    "Labels",
+    "Reads",
+    "inputs_of",
+]
 
 Float64 = NDArray[np.float64]
 Labels = NDArray[np.str_]
@@ -21,6 +29,23 @@ class Reads(StrEnum):
 
     STATISTICS = "statistics"  # (k, f) array of the dense features
     WINDOW = "window"  # (k, f + v) csr_array: the same, then the sequence block
+
+
+def inputs_of(x: Float64, sequence: Any, reads: Reads) -> Any:
+    """Return what a classifier is given of k windows.
+
+    x         (k, f) float64;  sequence  (k, v) csr_array, None where it was not made
+    returns   x, or (k, f + v) csr_array
+
+    Raises ValueError when the sequence is needed and not there.
+    """
+    if reads is Reads.STATISTICS:
+        return x
+    from scipy.sparse import csr_array, hstack
+
+    if sequence is None:
+        raise ValueError("these windows were made without their sequence")
+    return hstack((csr_array(x), sequence), format="csr")
 
 
 class Estimator(Protocol):

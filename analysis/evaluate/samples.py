@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.classifiers.model import Reads
+from analysis.classifiers.model import Reads, inputs_of
 from analysis.dataset import (
     ActivityLog,
     Campaign,
@@ -106,13 +106,7 @@ class Samples:
 
     def inputs(self, reads: Reads) -> Any:
         """Return what a classifier is given: (k, f) array, or (k, f + v) csr_array."""
-        if reads is Reads.STATISTICS:
-            return self.x
-        from scipy.sparse import csr_array, hstack
-
-        if self.sequence is None:
-            raise ValueError("these samples were made without their sequence")
-        return hstack((csr_array(self.x), self.sequence), format="csr")
+        return inputs_of(self.x, self.sequence, reads)
 
     def sessions(self) -> tuple[str, ...]:
         """Return the names of the sessions in the order of their first trial."""
