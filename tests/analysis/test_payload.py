@@ -319,7 +319,7 @@ def test_only_the_two_captures_that_were_asked_for_last_are_open(tmp_path, monke
         read.append(path.stem)
         return read_frames(path)
 
-    monkeypatch.setattr("analysis.payload.read_frames", spied)
+    monkeypatch.setattr("analysis.payload.messages.read_frames", spied)
     captures = Captures(paths)
     assert read == []
     asked = "aabbabcaccbb"
@@ -372,7 +372,7 @@ def test_without_raw_captures_payloads_are_refused_in_words(tmp_path):
 
 
 def test_a_device_that_says_too_many_things_is_refused_in_words(tmp_path, monkeypatch):
-    monkeypatch.setattr("analysis.payload._MOST", 3)
+    monkeypatch.setattr("analysis.payload.matcher._MOST", 3)
     folder = campaign(tmp_path / "c", *trials())
     results, (refusal,) = payload_results(folder, ["plug"], ["s1"])
     assert results == ()

@@ -1,0 +1,134 @@
+"""Name windows by the known messages nearest to theirs (Levenshtein distance)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.errors import AnalysisError
+from analysis.windows import IDLE_ACTIVITY, UNKNOWN
+
+Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+Labels = NDArray[np.str_]
+
+_MOST = 2000  # distinct messages; to compare all with all takes some 20 s
+_PERCENT = 99.0
+# Where training messages are all alike their distances are 0; one field may still vary.
+_SMALLEST_RADIUS = 0.05
+_PRIOR = 0.5  # windows added with and without each message (Jeffreys)
+
+
+class TooMuchTextError(AnalysisError):
+    """A device says too many different things for distances between all of them."""
+
+
+def distances(texts: Sequence[str]) -> Float64:
+    """Return (u, u) float64: Levenshtein distances, each over the longer length."""
+    from rapidfuzz.distance import Levenshtein
+    from rapidfuzz.process import cdist
+
+    apart = cdist(
+        texts, texts, scorer=Levenshtein.normalized_distance, dtype=np.float64
+    )
+    return np.asarray(apart, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """All distinct messages of some windows, and how far they are from each other.
+
+    texts    the u messages;  apart  (u, u) float64
+    present  (k, u) bool, whether window i holds message j
+    """
+
+    texts: tuple[str, ...]
+    apart: Float64
+    present: NDArray[np.bool_]
+
+
+def vocabulary(messages: Sequence[Sequence[str]]) -> Vocabulary:
+    """Deduplicate the messages of k windows and measure their distances, once.
+
+    Raises TooMuchTextError for more than 2,000 distinct messages.
+    """
+    texts = tuple(sorted({text for window in messages for text in window}))
+    if len(texts) > _MOST:
+        raise TooMuchTextError(
+            f"{len(texts)} different messages in plain text are too many to compare "
+            f"all with all (more than {_MOST})"
+        )
+    number = {text: i for i, text in enumerate(texts)}
+    present = np.zeros((len(messages), len(texts)), dtype=bool)
+    for i, window in enumerate(messages):
+        present[i, [number[text] for text in window]] = True
+    apart = distances(texts) if texts else np.zeros((0, 0))
+    return Vocabulary(texts=texts, apart=apart, present=present)
+
+
+class PayloadMatcher:
+    """Learns which messages windows of an activity hold; see the package.
+
+    Windows are given as rows of the vocabulary. Distances between texts are not learnt;
+    which messages are known, their activities and the radius are, from training rows.
+
+    radius  the farthest that a message may be from the nearest known one: the 99th
+            percentile of the distances to the same activity in other sessions
+    """
+
+    def __init__(self, known: Vocabulary) -> None:
+        self._all = known
+        self.classes_: Labels = np.zeros(0, dtype=np.str_)
+        self.radius = _SMALLEST_RADIUS
+
+    def fit(self, rows: Int64, activity: Labels, session: Labels) -> "PayloadMatcher":
+        """Learn from windows `rows` with (k,) activities and sessions."""
+        present = self._all.present[rows]
+        self._known = np.flatnonzero(present.any(axis=0))
+        self.classes_ = np.unique(activity)
+        held = np.array([present[activity == a].sum(axis=0) for a in self.classes_])
+        size = np.array([(activity == a).sum() for a in self.classes_])[:, None]
+        share = (held[:, self._known] + _PRIOR) / (size + 2 * _PRIOR)
+        self._there, self._missing = np.log(share), np.log1p(-share)
+        within = self._within(present, activity, session)
+        if within.size:
+            farthest = float(np.percentile(within, _PERCENT))
+            self.radius = max(_SMALLEST_RADIUS, farthest)
+        return self
+
+    def predict(self, rows: Int64) -> Labels:
+        """Return (k,) str: the activity of each window, or UNKNOWN.
+
+        Where `idle` was learnt, a window without a message is idle.
+        """
+        return np.array([self._name(row) for row in rows], dtype=np.str_)
+
+    def _name(self, row: int) -> str:
+        said = np.flatnonzero(self._all.present[row])
+        if not said.size and IDLE_ACTIVITY in self.classes_:
+            return IDLE_ACTIVITY
+        if not said.size or not self._known.size:
+            return UNKNOWN
+        apart = self._all.apart[np.ix_(said, self._known)]
+        nearest = apart.argmin(axis=1)[apart.min(axis=1) <= self.radius]
+        if not nearest.size:
+            return UNKNOWN
+        there = np.zeros(self._known.size, dtype=bool)
+        there[nearest] = True
+        likely = np.where(there, self._there, self._missing).sum(axis=1)
+        return str(self.classes_[likely.argmax()])
+
+    def _within(
+        self, present: NDArray[np.bool_], activity: Labels, session: Labels
+    ) -> Float64:
+        """Return how far messages are from their activity's in other sessions."""
+        found: list[Float64] = []
+        for name in self.classes_:
+            mine = activity == name
+            for day in np.unique(session[mine]):
+                here = present[mine & (session == day)].any(axis=0)
+                elsewhere = present[mine & (session != day)].any(axis=0)
+                if here.any() and elsewhere.any():
+                    found.append(self._all.apart[np.ix_(here, elsewhere)].min(axis=1))
+        return np.concatenate(found) if found else np.zeros(0)
