@@ -1,22 +1,46 @@
 """Score classifiers on the trials of one device, split by split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from analysis.classifiers.model import Classifier
+from analysis.evaluate.calibration import Calibration, calibration_of
+from analysis.evaluate.chance import (
+    Null,
+    null_folds,
+    null_labels,
+    null_of,
+    used_rows,
+)
+from analysis.evaluate.fits import (
+    Answer,
+    Answers,
+    Fit,
+    Progress,
+    done,
+    fold_fits,
+    nobody,
+    plain,
+    pooled,
+)
+from analysis.evaluate.folds import Fold, Split, SplitRefusedError
+from analysis.evaluate.open_set import OpenSet, open_set_of
 from analysis.evaluate.samples import Samples, Strings
 from analysis.evaluate.scores import (
     ActivityScore,
     Interval,
     by_activity,
     confusion,
+    f1_interval,
     session_interval,
-    shuffled_within,
 )
-from analysis.evaluate.splits import SPLITS, Split, SplitRefusedError
+from analysis.evaluate.splits import SPLITS
 from analysis.features.model import Int64
+
+_Part: TypeAlias = tuple[Classifier, Split, tuple[Fold, ...], Strings]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +48,15 @@ class Result:
     """One classifier on one device under one split.
 
     All scores pool the test rows of all folds. `interval` is None with fewer than two
-    sessions. `null_accuracy` is the accuracy of the same classifier, learnt and tested
-    on labels shuffled within sessions; where each session holds one activity only there
-    is nothing to shuffle, and `confounded` says so: what was learnt may be the session.
-    `majority` is the accuracy of always saying the commonest activity. `answered` is
-    the share of test rows that were given an activity at all: the payload matcher may
-    say `unknown`, which counts as wrong. `matrix` is (c, c), rows true, columns
-    predicted, as `activities`, of which an answer like `unknown` is the last.
+    sessions. `null` is the same classifier, learnt and tested on labels shuffled within
+    sessions; where each session holds one activity only there is nothing to shuffle,
+    and `confounded` says so: what was learnt may be the session. `majority` is the
+    accuracy of always saying the commonest activity. `answered` is the share of test
+    rows that were given an activity at all: the payload matcher may say `unknown`,
+    which counts as wrong. `matrix` is (c, c), rows true, columns predicted, as
+    `activities`, of which an answer like `unknown` is the last. `calibration` is None
+    for what answers without probabilities, `open_set` where nothing was left out of
+    training.
     """
 
     device: str
@@ -42,7 +68,8 @@ class Result:
     recall: float
     f1: float
     interval: Interval | None
-    null_accuracy: float
+    f1_interval: Interval | None
+    null: Null
     confounded: bool
     answered: float
     majority: float
@@ -51,6 +78,14 @@ class Result:
     activities: tuple[str, ...]
     scores: tuple[ActivityScore, ...]
     matrix: Int64
+    answers: Answers
+    calibration: Calibration | None = None
+    open_set: OpenSet | None = None
+
+    @property
+    def null_accuracy(self) -> float:
+        """The accuracy on shuffled labels, learnt and tested."""
+        return self.null.accuracy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,29 +103,72 @@ def study(
     splits: Sequence[str],
     *,
     seed: int = 0,
+    jobs: int = 1,
+    progress: Progress = nobody,
 ) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
     """Return a result per classifier and split, and a refusal per impossible split."""
-    results: list[Result] = []
+    made, refusals = parted(samples, splits, seed)
+    results = scored(
+        samples, classifiers, made, seed=seed, jobs=jobs, progress=progress
+    )
+    return results, refusals
+
+
+def parted(
+    samples: Samples, splits: Sequence[str], seed: int
+) -> tuple[tuple[Split, ...], tuple[Refusal, ...]]:
+    """Make splits by name, or refuse them in words."""
+    made: list[Split] = []
     refusals: list[Refusal] = []
     for name in splits:
         try:
-            split = SPLITS[name].split(samples, seed)
+            made.append(SPLITS[name].split(samples, seed))
         except SplitRefusedError as exc:
             refusals.append(Refusal(device=samples.device, split=name, reason=str(exc)))
-            continue
-        results += [score(samples, c, split, seed=seed) for c in classifiers]
-    return tuple(results), tuple(refusals)
+    return tuple(made), tuple(refusals)
+
+
+def scored(
+    samples: Samples,
+    classifiers: Sequence[Classifier],
+    splits: Sequence[Split],
+    *,
+    seed: int,
+    jobs: int = 1,
+    progress: Progress = nobody,
+) -> tuple[Result, ...]:
+    """Learn and test in every fold; the same input and seed give the same results."""
+    parts: list[_Part] = []
+    for split in splits:
+        null = null_labels(samples, split, seed)
+        for each in classifiers:
+            parts.append((each, split, split.folds, samples.activity))
+            parts.append((each, split, null_folds(split, seed), null))
+    fits: list[Fit] = []
+    for classifier, _split, folds, labels in parts:
+        fits += fold_fits(classifier, folds, labels, seed)
+    made = done(samples, fits, jobs=jobs, progress=progress)
+    results = []
+    for true, null_part in zip(parts[::2], parts[1::2], strict=True):
+        answers = _taken(made, true[2])
+        said = _taken(made, null_part[2]).said
+        null_score = null_of(samples, null_part[2], null_part[3], said)
+        results.append(
+            _result(samples, true[0].name, true[1], answers, null_score, seed)
+        )
+    return tuple(results)
+
+
+def _taken(made: Iterator[Answer], folds: Sequence[Fold]) -> Answers:
+    return pooled(folds, [next(made) for _fold in folds])
 
 
 def score(
     samples: Samples, classifier: Classifier, split: Split, *, seed: int
 ) -> Result:
-    """Learn and test in every fold; the same input and seed give the same result."""
-
-    def predict(labels: Strings) -> Strings:
-        return _predict(samples, labels, classifier, split, seed)
-
-    return result_of(samples, classifier.name, split, predict, seed=seed)
+    """Score one classifier under one split."""
+    (result,) = scored(samples, (classifier,), (split,), seed=seed)
+    return result
 
 
 def result_of(
@@ -106,11 +184,18 @@ def result_of(
     predict  labels of all samples -> predictions for the test rows of all folds, fold
              after fold, made from labels of training rows only
     """
-    test = np.concatenate([fold.test for fold in split.folds])
-    truth, session = samples.activity[test], samples.session[test]
-    said = predict(samples.activity)
-    null = _null_labels(samples, split, seed)
-    names = np.unique(samples.activity[_used(split)])
+    labels = null_labels(samples, split, seed)
+    null = null_of(samples, split.folds, labels, predict(labels))
+    answers = plain(split.folds, predict(samples.activity))
+    return _result(samples, name, split, answers, null, seed)
+
+
+def _result(
+    samples: Samples, name: str, split: Split, answers: Answers, null: Null, seed: int
+) -> Result:
+    truth, session = samples.activity[answers.rows], samples.session[answers.rows]
+    said = answers.said
+    names = np.unique(samples.activity[used_rows(split)])
     activities = tuple(str(a) for a in (*names, *np.setdiff1d(said, names)))
     matrix = confusion(truth, said, activities)
     scores = by_activity(matrix, activities)
@@ -126,7 +211,8 @@ def result_of(
         recall=float(np.mean([s.recall for s in tested])),
         f1=float(np.mean([s.f1 for s in tested])),
         interval=session_interval(right, session, seed),
-        null_accuracy=float((predict(null) == null[test]).mean()),
+        f1_interval=f1_interval(truth, said, session, seed),
+        null=null,
         confounded=_one_each(samples, split),
         answered=float(np.isin(said, names).mean()),
         majority=float(np.unique(truth, return_counts=True)[1].max() / truth.size),
@@ -135,35 +221,35 @@ def result_of(
         activities=activities,
         scores=scores,
         matrix=matrix,
+        answers=answers,
+        calibration=_calibration(truth, answers),
+        open_set=_open_set(samples, answers),
     )
 
 
-def _used(split: Split) -> Int64:
-    """Return the rows that the split uses: the same in every fold."""
-    return np.union1d(split.folds[0].train, split.folds[0].test)
+def _calibration(truth: Strings, answers: Answers) -> Calibration | None:
+    if answers.probability is None:
+        return None
+    return calibration_of(truth, answers.probability, answers.classes)
 
 
-def _null_labels(samples: Samples, split: Split, seed: int) -> Strings:
-    used, labels = _used(split), samples.activity.copy()
-    labels[used] = shuffled_within(labels[used], samples.session[used], seed)
-    return labels
+def _open_set(samples: Samples, answers: Answers) -> OpenSet | None:
+    """Score the greatest probability as a sign that a window is known."""
+    known, unknown = answers.probability, answers.unknown_probability
+    if known is None or unknown is None or not answers.unknown.size:
+        return None
+    return open_set_of(
+        known.max(axis=1),
+        samples.activity[answers.rows] == answers.said,
+        samples.session[answers.rows],
+        unknown.max(axis=1),
+        samples.session[answers.unknown],
+    )
 
 
 def _one_each(samples: Samples, split: Split) -> bool:
     """Say whether each session holds one activity only."""
-    used = _used(split)
+    used = used_rows(split)
     session, activity = samples.session[used], samples.activity[used]
     pairs = set(zip(session.tolist(), activity.tolist(), strict=True))
     return len(pairs) == np.unique(session).size
-
-
-def _predict(
-    samples: Samples, labels: Strings, classifier: Classifier, split: Split, seed: int
-) -> Strings:
-    said = []
-    x = samples.inputs(classifier.reads)
-    for fold in split.folds:
-        estimator = classifier.make(seed)
-        estimator.fit(x[fold.train], labels[fold.train])
-        said.append(estimator.predict(x[fold.test]))
-    return np.concatenate(said)
