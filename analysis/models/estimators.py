@@ -19,44 +19,21 @@ from analysis.classifiers.model import Estimator
 from analysis.errors import ModelError
 
 _PLAIN = (
-    "builtins.bool",
     "builtins.dict",
-    "builtins.float",
-    "builtins.int",
     "builtins.list",
     "builtins.str",
     "builtins.tuple",
-    "numpy.bool",
-    "numpy.dtype",
-    "numpy.float32",
     "numpy.float64",
     "numpy.int64",
     "numpy.ndarray",
-    "numpy.uint64",
-    "numpy.random._generator.Generator",
-    "scipy.sparse._csr.csr_array",
 )
 _OF_LIBRARIES = (
-    "sklearn._loss._loss.CyHalfBinomialLoss",
-    "sklearn._loss._loss.CyHalfMultinomialLoss",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.link.MultinomialLogit",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn._loss.loss.HalfMultinomialLoss",
-    "sklearn.ensemble._forest.ExtraTreesClassifier",
     "sklearn.ensemble._forest.RandomForestClassifier",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
-    ".HistGradientBoostingClassifier",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.naive_bayes.GaussianNB",
     "sklearn.neighbors._classification.KNeighborsClassifier",
     "sklearn.pipeline.Pipeline",
     "sklearn.preprocessing._data.StandardScaler",
-    "sklearn.preprocessing._label.LabelEncoder",
     "sklearn.tree._classes.DecisionTreeClassifier",
-    "sklearn.tree._classes.ExtraTreeClassifier",
     "sklearn.tree._tree.Tree",
 )
 _OF_OURS = ("analysis.classifiers.nearest.Nearest",)

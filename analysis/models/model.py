@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from analysis.classifiers.model import UNKNOWN, Estimator, Float64
+from analysis.classifiers.model import UNKNOWN, Estimator, Float64, Reads, inputs_of
 from analysis.dataset import Device
 
 
@@ -106,7 +107,7 @@ class DeviceFacts:
     device: Device
     classifier: str
     settings: str
-    reads: str
+    reads: Reads
     activities: tuple[str, ...]
     delta_s: Mapping[str, float]
     longest_s: float
@@ -147,15 +148,22 @@ class DeviceModel:
         """When an answer is given at all."""
         return self.facts.decision
 
-    def probabilities(self, x: Float64, sequence: object = None) -> Float64:
+    @property
+    def reads_sequence(self) -> bool:
+        """Whether answers need the block `sequence`."""
+        return self.facts.reads is Reads.WINDOW
+
+    def probabilities(self, x: Float64, sequence: Any = None) -> Float64:
         """Return (k, c) float64, columns as `activities`, each row sums to 1.
 
         x         (k, f) float64, features in the order of `TrainedModel.features`
-        sequence  csr_array (k, v), the block `sequence`; needed when `reads` is window
+        sequence  (k, v) csr_array, see `analysis.features.sequence`; may be left out
+                  when `reads_sequence` is False
         """
-        return np.asarray(self.estimator.predict_proba(x), dtype=np.float64)
+        given = inputs_of(x, sequence, self.facts.reads)
+        return np.asarray(self.estimator.predict_proba(given), dtype=np.float64)
 
-    def decide(self, x: Float64, sequence: object = None) -> list[Decision]:
+    def decide(self, x: Float64, sequence: Any = None) -> list[Decision]:
         """Answer for each of k windows; see `probabilities`."""
         shares = self.probabilities(x, sequence)
         best = shares.argmax(axis=1)

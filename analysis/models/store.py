@@ -16,6 +16,7 @@ from pathlib import Path
 
 from analysis.errors import ModelError
 from analysis.features.matrix import feature_names
+from analysis.features.sequence import n_columns
 from analysis.models.card import CARD, card_of
 from analysis.models.estimators import from_bytes, to_bytes
 from analysis.models.model import DeviceFacts, DeviceModel, Origin, TrainedModel
@@ -125,7 +126,7 @@ def _refuse_other_versions(path: Path, origin: Origin) -> None:
             f"{path}: was trained with {_LEARNER} {made:.20}, and {here} is installed, "
             f"which may read it wrongly; {_AGAIN}, or install {_LEARNER} {made:.20}"
         )
-    if origin.features != feature_names():
+    if (origin.features, origin.n_sequence) != (feature_names(), n_columns()):
         raise ModelError(
             f"{path}: was trained on other features than this version computes; "
             f"{_AGAIN}"

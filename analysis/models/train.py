@@ -27,6 +27,7 @@ from analysis.evaluate.samples import (
     windows_of,
 )
 from analysis.features.matrix import longest_of
+from analysis.features.sequence import n_columns
 from analysis.labelling import Overlap
 from analysis.models.figures import figures_of
 from analysis.models.model import (
@@ -109,7 +110,7 @@ def _origin(recorded: Recorded, plan: TrainPlan, names: tuple[str, ...]) -> Orig
         overlap=str(plan.overlap),
         rules=plan.rules,
         features=names,
-        n_sequence=0,
+        n_sequence=n_columns(),
         versions={name: metadata.version(name) for name in MADE_WITH},
     )
 
@@ -132,12 +133,12 @@ def _learn(
             "apart: add idle windows, or leave the device out"
         )
     estimator = plan.classifier.make(plan.seed)
-    estimator.fit(samples.x, samples.activity)
+    estimator.fit(samples.inputs(plan.classifier.reads), samples.activity)
     facts = DeviceFacts(
         device=recorded.campaign.device(device),
         classifier=plan.classifier.name,
         settings=plan.classifier.settings,
-        reads="statistics",
+        reads=plan.classifier.reads,
         activities=tuple(str(name) for name in estimator.classes_),
         delta_s=_delta_s(samples, windows),
         longest_s=longest_of(windows.start_ns, windows.end_ns),
@@ -168,13 +169,12 @@ def _delta_s(samples: Samples, windows: Windows) -> dict[str, float]:
 
 
 def _learnt(samples: Samples) -> Learnt:
-    days = np.unique(samples.start_ns.astype("datetime64[ns]").astype("datetime64[D]"))
     trials = "\n".join(sorted(samples.trial.tolist()))
     return Learnt(
         trials=dict(sorted(Counter(samples.activity.tolist()).items())),
         n_uncovered=samples.n_uncovered,
         sessions=samples.sessions(),
-        days=tuple(str(day) for day in days),
+        days=tuple(str(day) for day in np.unique(samples.day)),
         digest=hashlib.sha256(trials.encode()).hexdigest(),
     )
 
@@ -192,8 +192,9 @@ def _held_out(samples: Samples, plan: TrainPlan) -> Float64:
     folds = GroupKFold(min(_FOLDS, max(2, n_sessions)))
     groups = samples.session if n_sessions > 1 else samples.trial
     found = []
+    x = samples.inputs(plan.classifier.reads)
     for train_rows, test_rows in folds.split(samples.x, samples.activity, groups):
         estimator = plan.classifier.make(plan.seed)
-        estimator.fit(samples.x[train_rows], samples.activity[train_rows])
-        found.append(estimator.predict_proba(samples.x[test_rows]).max(axis=1))
+        estimator.fit(x[train_rows], samples.activity[train_rows])
+        found.append(estimator.predict_proba(x[test_rows]).max(axis=1))
     return np.concatenate(found)[:, None]

@@ -1,0 +1,297 @@
+"""Models come back as they were, or not at all, and in one sentence."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from analysis.classifiers.model import Reads
+from analysis.errors import AnalysisError
+from analysis.evaluate.campaign import all_classifiers
+from analysis.evaluate.samples import samples_of
+from analysis.models import load, save
+from analysis.models.estimators import TRUSTED, from_bytes, to_bytes, types_in
+
+
+@pytest.fixture(scope="module")
+def samples(campaign):
+    return samples_of(campaign, "camera", n_idle=8)
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    size_b = save(model, folder)
+    assert size_b == sum(p.stat().st_size for p in folder.iterdir())
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    """Return a copy that a test may spoil."""
+    return shutil.copytree(saved, tmp_path / "model")
+
+
+def test_a_model_is_its_header_its_card_and_an_estimator_per_device(saved):
+    names = sorted(path.name for path in saved.iterdir())
+    assert names == ["CARD.md", "camera.skops", "model.json", "plug.skops"]
+
+
+def test_what_is_loaded_is_what_was_saved(saved, model, samples):
+    again = load(saved)
+    assert again.origin == model.origin
+    for name, device in model.devices.items():
+        assert again.devices[name].facts == device.facts
+        said = [
+            each.devices[name].probabilities(samples.x, samples.sequence)
+            for each in (model, again)
+        ]
+        assert np.array_equal(*said)
+
+
+def test_another_process_gives_the_same_probabilities_to_the_bit(
+    saved, model, samples, tmp_path
+):
+    np.save(tmp_path / "x.npy", samples.x)
+    script = (
+        "import sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from analysis.models import load\n"
+        "device = load(Path(sys.argv[1])).devices['camera']\n"
+        "said = device.estimator.predict_proba(np.load(sys.argv[2]))\n"
+        "sys.stdout.write(said.tobytes().hex())\n"
+    )
+    words = [sys.executable, "-c", script, str(saved), str(tmp_path / "x.npy")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    here = model.devices["camera"].estimator.predict_proba(samples.x)
+    assert done.stdout == here.tobytes().hex()
+
+
+@pytest.mark.parametrize("name", all_classifiers())
+def test_every_classifier_comes_back_to_the_bit(name, samples):
+    classifier = all_classifiers()[name]
+    x = samples.inputs(classifier.reads)
+    estimator = classifier.make(3)
+    estimator.fit(x, samples.activity)
+    data = to_bytes(estimator)
+    again = from_bytes(data)
+    assert np.array_equal(again.predict_proba(x), estimator.predict_proba(x))
+    assert again.predict_proba(x).any()
+
+
+def test_a_folder_that_is_there_is_not_overwritten(folder, model):
+    before = (folder / "model.json").read_bytes()
+    with pytest.raises(AnalysisError, match="is there already; remove it"):
+        save(model, folder)
+    assert (folder / "model.json").read_bytes() == before
+
+
+def test_nothing_is_left_when_there_is_no_room(model, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(model, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def spoil_header(folder, change):
+    path = folder / "model.json"
+    about = json.loads(path.read_text())
+    change(about)
+    path.write_text(json.dumps(about))
+
+
+def replace_estimator(folder, data, name="camera"):
+    """Put other bytes in place, with a header that agrees, as a forger would."""
+    (folder / f"{name}.skops").write_bytes(data)
+
+    def change(about):
+        about["devices"][name]["sha256"] = hashlib.sha256(data).hexdigest()
+        about["devices"][name]["size_b"] = len(data)
+
+    spoil_header(folder, change)
+
+
+def refused(folder):
+    with pytest.raises(AnalysisError) as caught:
+        load(folder)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert len(sentence) < 400 + 2 * len(str(folder))
+    return sentence
+
+
+def test_a_file_that_was_cut_short_or_changed_is_refused(folder):
+    path = folder / "plug.skops"
+    data = path.read_bytes()
+    path.write_bytes(data[:-9])
+    assert "was cut short after it was written; train the model again" in refused(
+        folder
+    )
+    path.write_bytes(data[:-9] + bytes(9))
+    assert "was changed after it was written" in refused(folder)
+    path.unlink()
+    assert "plug.skops: no such file" in refused(folder)
+
+
+@pytest.mark.parametrize("at", [0, 30, 700, -30, -4])
+def test_damage_that_the_header_agrees_with_is_refused_or_harmless(folder, at):
+    data = bytearray((folder / "camera.skops").read_bytes())
+    data[at] ^= 0xFF
+    replace_estimator(folder, bytes(data))
+    try:
+        load(folder)
+    except AnalysisError as exc:
+        assert "is damaged; train the model again" in str(exc)  # noqa: PT017
+
+
+def forged(data, old, new):
+    """Return a packed estimator with a part of its schema exchanged."""
+    packed = zipfile.ZipFile(io.BytesIO(data))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as target:
+        for name in packed.namelist():
+            part = packed.read(name)
+            if name == "schema.json":
+                assert old in part
+                part = part.replace(old, new)
+            target.writestr(name, part)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [
+        (b"os", b"system"),
+        (b"builtins", b"eval"),
+        (b"sklearn.preprocessing._function_transformer", b"FunctionTransformer"),
+        (b"nowhere.at_all", b"Thing"),
+    ],
+)
+def test_another_type_is_refused_by_its_name_and_never_imported(folder, module, kind):
+    data = (folder / "camera.skops").read_bytes()
+    old = b'"__class__": "GaussianNB",\n          "__module__": "sklearn.naive_bayes"'
+    schema = zipfile.ZipFile(io.BytesIO(data)).read("schema.json")
+    at = schema.index(b'"GaussianNB"')
+    old = schema[schema.rindex(b'"__class__"', 0, at) : schema.index(b",", at + 14)]
+    new = b'"__class__": "%s", "__module__": "%s"' % (kind, module)
+    replace_estimator(folder, forged(data, old, new))
+    sentence = refused(folder)
+    name = f"{module.decode()}.{kind.decode()}"
+    assert f"a type that no model of ours has, {name!r}" in sentence
+    assert "nowhere" not in sys.modules
+
+
+class Plain:
+    """A type that no model of ours consists of."""
+
+    classes_ = ("a", "b")
+
+
+def test_an_estimator_that_could_not_be_loaded_is_not_saved(model, tmp_path):
+    device = dataclasses.replace(model.devices["plug"], estimator=Plain())
+    odd = dataclasses.replace(model, devices={"plug": device})
+    with pytest.raises(AnalysisError, match=r"no model of ours has, .*Plain"):
+        save(odd, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("column", ["left_child", "feature"])
+def test_trees_that_lead_nowhere_are_refused(samples, column):
+    forest = all_classifiers()["random_forest"].make(0).set_params(n_estimators=2)
+    forest.fit(samples.x, samples.activity)
+    assert from_bytes(to_bytes(forest)).predict(samples.x).size
+    tree = forest.estimators_[1].tree_
+    state = tree.__getstate__()
+    state["nodes"][column][0] = 10**6
+    tree.__setstate__(state)
+    with pytest.raises(AnalysisError, match="a tree that leads nowhere"):
+        from_bytes(to_bytes(forest))
+
+
+def test_trees_that_lead_in_a_circle_are_refused(samples):
+    forest = all_classifiers()["random_forest"].make(0).set_params(n_estimators=1)
+    forest.fit(samples.x, samples.activity)
+    tree = forest.estimators_[0].tree_
+    state = tree.__getstate__()
+    state["nodes"]["right_child"][0] = 0
+    tree.__setstate__(state)
+    with pytest.raises(AnalysisError, match="a tree that leads nowhere"):
+        from_bytes(to_bytes(forest))
+
+
+def test_the_trusted_types_are_only_those_that_classifiers_consist_of(samples):
+    used = set()
+    for classifier in all_classifiers().values():
+        for rows in (slice(None), np.isin(samples.activity, ("idle", "stream"))):
+            estimator = classifier.make(0)
+            x = samples.inputs(classifier.reads)
+            estimator.fit(x[rows], samples.activity[rows])
+            used |= types_in(to_bytes(estimator))
+    assert sorted(TRUSTED - used) == []
+
+
+def test_another_format_is_refused(folder):
+    spoil_header(folder, lambda about: about.update(format=2))
+    assert "has format 2, this version reads 1; train the model again" in refused(
+        folder
+    )
+
+
+def test_another_version_of_the_learner_is_refused(folder):
+    def older(about):
+        about["origin"]["versions"]["scikit-learn"] = "1.2.3"
+
+    spoil_header(folder, older)
+    sentence = refused(folder)
+    assert "was trained with scikit-learn 1.2.3, and " in sentence
+    assert "train the model again, or install scikit-learn 1.2.3" in sentence
+
+
+def test_other_features_are_refused(folder):
+    spoil_header(folder, lambda about: about["origin"]["features"].pop())
+    assert "trained on other features than this version computes" in refused(folder)
+
+
+def test_a_header_that_says_something_else_is_refused(folder):
+    def taller(about):
+        about["devices"]["plug"]["facts"]["longest_s"] = "tall"
+
+    spoil_header(folder, taller)
+    assert "devices.plug.facts.longest_s: input should be a" in refused(folder)
+    (folder / "model.json").write_text('{"format": ')
+    assert "is no description of a model" in refused(folder)
+    (folder / "model.json").unlink()
+    assert "is this the folder of a model" in refused(folder)
+
+
+def test_a_device_cannot_lead_out_of_the_folder(folder):
+    def renamed(about):
+        entry = about["devices"].pop("camera")
+        entry["facts"]["device"]["name"] = "../camera"
+        about["devices"]["../camera"] = entry
+
+    spoil_header(folder, renamed)
+    assert "'../camera' is no device" in refused(folder)
+
+
+def test_activities_of_another_estimator_are_refused(folder):
+    def renamed(about):
+        about["devices"]["camera"]["facts"]["activities"][0] = "dance"
+
+    spoil_header(folder, renamed)
+    assert "has other activities than model.json" in refused(folder)
+
+
+def test_what_is_read_is_one_of_the_known_kinds(model):
+    assert {d.facts.reads for d in model.devices.values()} <= set(Reads)
