@@ -38,39 +38,58 @@ class _Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A file that another floor keeps in the folder."""
+
+    sha256: str
+    size_b: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Header:
     format: int
     origin: Origin
     devices: Mapping[str, _Entry]
+    parts: Mapping[str, _Part]
 
 
-def save(model: TrainedModel, folder: Path) -> int:
+def save(
+    model: TrainedModel, folder: Path, *, parts: Mapping[str, bytes] | None = None
+) -> int:
     """Write a model into a new folder and return its size in bytes.
+
+    parts  file name -> bytes that are kept beside it, for `load_parts`
 
     Raises ModelError when the folder is there already or the estimator is of a type
     that `load` would refuse, OSError when there is no room.
     """
     refuse_present(folder)
     packed = {name: to_bytes(each.estimator) for name, each in model.devices.items()}
+    parts = parts or {}
     header = _Header(
         format=FORMAT,
         origin=model.origin,
         devices={
             name: _Entry(
-                sha256=hashlib.sha256(data).hexdigest(),
-                size_b=len(data),
-                facts=model.devices[name].facts,
+                sha256=_digest(data), size_b=len(data), facts=model.devices[name].facts
             )
             for name, data in packed.items()
+        },
+        parts={
+            name: _Part(sha256=_digest(data), size_b=len(data))
+            for name, data in parts.items()
         },
     )
     text = json.dumps(asdict(header), indent=1, allow_nan=False) + "\n"
     sizes_b = {name: len(data) for name, data in packed.items()}
-    files = {
+    own = {
         **{_file_of(name): data for name, data in packed.items()},
         CARD: card_of(model, sizes_b).encode(),
         HEADER: text.encode(),
     }
+    if own.keys() & parts.keys() or not all(map(_NAME.fullmatch, parts)):
+        raise ValueError(f"parts must have file names of their own, got {list(parts)}")
+    files = own | dict(parts)
     _write_whole(folder, files)
     return sum(map(len, files.values()))
 
@@ -95,6 +114,13 @@ def load(folder: Path) -> TrainedModel:
         name: _device(folder, name, entry) for name, entry in header.devices.items()
     }
     return TrainedModel(origin=header.origin, devices=devices)
+
+
+def load_parts(folder: Path) -> Mapping[str, bytes]:
+    """Return what was kept beside a model, unchanged. Raises ModelError."""
+    header = _header(folder / HEADER)
+    _refuse_other_versions(folder / HEADER, header.origin)
+    return {name: _unchanged(folder, name, part) for name, part in header.parts.items()}
 
 
 def _header(path: Path) -> _Header:
@@ -137,10 +163,7 @@ def _device(folder: Path, name: str, entry: _Entry) -> DeviceModel:
     if not _NAME.fullmatch(name) or name != entry.facts.device.name:
         raise ModelError(f"{folder / HEADER}: {name[:80]!r} is no device; {_AGAIN}")
     path = folder / _file_of(name)
-    data = _read(path, f"{_AGAIN}, or copy the whole folder")
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        fault = "cut short" if len(data) < entry.size_b else "changed"
-        raise ModelError(f"{path}: was {fault} after it was written; {_AGAIN}")
+    data = _unchanged(folder, _file_of(name), entry)
     try:
         estimator = from_bytes(data)
     except ModelError as exc:
@@ -149,6 +172,22 @@ def _device(folder: Path, name: str, entry: _Entry) -> DeviceModel:
     if tuple(str(label) for label in classes) != entry.facts.activities:
         raise ModelError(f"{path}: has other activities than {HEADER}; {_AGAIN}")
     return DeviceModel(facts=entry.facts, estimator=estimator)
+
+
+def _unchanged(folder: Path, name: str, entry: _Entry | _Part) -> bytes:
+    """Return the bytes of a file that is what `model.json` says."""
+    path = folder / name
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"{folder / HEADER}: {name[:80]!r} is no file; {_AGAIN}")
+    data = _read(path, f"{_AGAIN}, or copy the whole folder")
+    if _digest(data) != entry.sha256:
+        fault = "cut short" if len(data) < entry.size_b else "changed"
+        raise ModelError(f"{path}: was {fault} after it was written; {_AGAIN}")
+    return data
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _read(path: Path, remedy: str) -> bytes:

@@ -17,7 +17,7 @@ from analysis.classifiers.model import Reads
 from analysis.errors import AnalysisError
 from analysis.evaluate.campaign import all_classifiers
 from analysis.evaluate.samples import samples_of
-from analysis.models import load, save
+from analysis.models import load, load_parts, save
 from analysis.models.estimators import TRUSTED, from_bytes, to_bytes, types_in
 
 
@@ -291,6 +291,23 @@ def test_activities_of_another_estimator_are_refused(folder):
 
     spoil_header(folder, renamed)
     assert "has other activities than model.json" in refused(folder)
+
+
+def test_parts_of_others_are_kept_and_watched_over(model, tmp_path):
+    parts = {"stream.json": b"{}", "stream-plug.skops": b"123"}
+    folder = tmp_path / "model"
+    save(model, folder, parts=parts)
+    assert load_parts(folder) == parts
+    assert load(folder).origin == model.origin
+    (folder / "stream.json").write_bytes(b"[]")
+    with pytest.raises(AnalysisError, match="was changed after it was written"):
+        load_parts(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "../stream.json"])
+def test_parts_have_names_of_their_own(model, tmp_path, name):
+    with pytest.raises(ValueError, match="file names of their own"):
+        save(model, tmp_path / "model", parts={name: b""})
 
 
 def test_what_is_read_is_one_of_the_known_kinds(model):
