@@ -71,6 +71,7 @@ class Samples:
     length_ns  (k,) int64, length of the label window
     unit, home, network, user  (k,) str, as in the activity log, '' where it is silent
     day        (k,) str, the date in UTC on which the session began
+    recording  (k,) str, the campaign that a row is of, where there are several
     """
 
     device: str
@@ -90,12 +91,13 @@ class Samples:
     network: Strings = field(default_factory=_unsaid)
     user: Strings = field(default_factory=_unsaid)
     day: Strings = field(default_factory=_unsaid)
+    recording: Strings = field(default_factory=_unsaid)
 
     def __post_init__(self) -> None:
         k = self.activity.size
         if self.length_ns.size != k:
             object.__setattr__(self, "length_ns", np.zeros(k, np.int64))
-        for name in ("unit", "home", "network", "user"):
+        for name in ("unit", "home", "network", "user", "recording"):
             if getattr(self, name).size != k:
                 object.__setattr__(self, name, np.full(k, "", dtype=np.str_))
         if self.day.size != k:

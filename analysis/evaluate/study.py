@@ -56,7 +56,7 @@ class Result:
     which counts as wrong. `matrix` is (c, c), rows true, columns predicted, as
     `activities`, of which an answer like `unknown` is the last. `calibration` is None
     for what answers without probabilities, `open_set` where nothing was left out of
-    training.
+    training. `truth` and `session` are (n,) those of the rows of `answers`.
     """
 
     device: str
@@ -79,6 +79,8 @@ class Result:
     scores: tuple[ActivityScore, ...]
     matrix: Int64
     answers: Answers
+    truth: Strings
+    session: Strings
     calibration: Calibration | None = None
     open_set: OpenSet | None = None
 
@@ -222,6 +224,8 @@ def _result(
         scores=scores,
         matrix=matrix,
         answers=answers,
+        truth=truth,
+        session=session,
         calibration=_calibration(truth, answers),
         open_set=_open_set(samples, answers),
     )
