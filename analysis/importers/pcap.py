@@ -9,7 +9,7 @@ labelled captures, packet tables, manifest. Outcomes are `unchecked`.
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
@@ -22,7 +22,6 @@ from analysis.dataset import Device
 from analysis.errors import ImportDataError
 from analysis.importers.activity_table import (
     ActivityRow,
-    ActivityTable,
     Recipe,
     find_overlaps,
     load_activity_table,
@@ -58,6 +57,14 @@ class Imported:
     ignored: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRows:
+    """Activities in order of time, and the faults that were found."""
+
+    rows: tuple[ActivityRow, ...]
+    faults: tuple[str, ...] = ()
+
+
 def import_pcap(
     captures: Sequence[Path],
     *,
@@ -81,23 +88,56 @@ def import_pcap(
     nothing: raises ImportDataError with every fault found, CaptureError for a damaged
     capture.
     """
+    ignored: tuple[str, ...] = ()
+
+    def rows_of(found: Sequence[Capture]) -> FoundRows:
+        nonlocal ignored
+        table = load_activity_table(activities, tuple(devices), recipe or Recipe())
+        ignored = table.ignored
+        zone = recipe.zone if recipe is not None else None
+        faults = [*table.faults, *_outside(activities, table.rows, found, zone)]
+        faults += _twice(activities, table.rows)
+        if overlap is Overlap.REFUSE:
+            faults += find_overlaps(activities, table.rows)
+        return FoundRows(rows=table.rows, faults=tuple(faults))
+
+    report = take_over(
+        captures,
+        rows_of=rows_of,
+        devices=devices,
+        target=target,
+        overlap=overlap,
+        every_packet=every_packet,
+    )
+    return Imported(folder=target, labels=report, ignored=ignored)
+
+
+def take_over(
+    captures: Sequence[Path],
+    *,
+    rows_of: Callable[[Sequence[Capture]], FoundRows],
+    devices: Mapping[str, str],
+    target: Path,
+    overlap: Overlap = Overlap.REFUSE,
+    every_packet: bool = False,
+) -> LabelReport:
+    """Make a campaign folder of captures and the activities that `rows_of` finds.
+
+    rows_of  captures in order of time, those without a packet left out -> activities
+
+    The rest is as for `import_pcap`.
+    """
     ends = {name: _end_of(text) for name, text in devices.items()}
-    if faults := _faulty_request(target, ends, every_packet):
-        raise ImportDataError(tuple(faults))
+    if faulty := _faulty_request(target, ends, every_packet):
+        raise ImportDataError(tuple(faulty))
     seen = SeenEnds()
     found = _read(captures, seen)
-    table = load_activity_table(activities, tuple(devices), recipe or Recipe())
-    zone = recipe.zone if recipe is not None else None
-    faults = [*table.faults, *_outside(activities, table.rows, found, zone)]
-    faults += _twice(activities, table.rows)
-    faults += _unseen(ends, seen)
-    if overlap is Overlap.REFUSE:
-        faults += find_overlaps(activities, table.rows)
+    table = rows_of(found)
+    faults = (*table.faults, *_unseen(ends, seen))
     if faults:
-        raise ImportDataError(tuple(faults))
-    inputs = _inputs(target.name, table, ends, every_packet)
-    report = make_folder(target, inputs, found, table.rows, overlap)
-    return Imported(folder=target, labels=report, ignored=table.ignored)
+        raise ImportDataError(faults)
+    inputs = _inputs(target.name, table.rows, ends, every_packet)
+    return make_folder(target, inputs, found, table.rows, overlap)
 
 
 def _end_of(text: str) -> tuple[str, str]:
@@ -237,14 +277,14 @@ def _unseen(ends: Mapping[str, tuple[str, str]], seen: SeenEnds) -> list[str]:
 
 def _inputs(
     campaign: str,
-    table: ActivityTable,
+    rows: Sequence[ActivityRow],
     ends: Mapping[str, tuple[str, str]],
     every_packet: bool,
 ) -> dict[str, Any]:
     """Return what `campaign.yaml` holds."""
     devices = []
     for name, (mac, ip) in ends.items():
-        texts = [row.texts for row in table.rows if row.device == name]
+        texts = [row.texts for row in rows if row.device == name]
         known = {
             key: next((t[key] for t in texts if t[key]), "")
             for key in ("unit", "firmware", "app_version")

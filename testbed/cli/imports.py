@@ -1,7 +1,8 @@
-"""`import pcap|traces`: a campaign folder of what others recorded."""
+"""`import pcap|traces|moniotr|pingpong`: campaigns of what others recorded."""
 
+from datetime import UTC
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from testbed.cli.data import print_labels
 from testbed.cli.options import OverlapPolicy, overlap_of
 from testbed.cli.packets import DEVICES, Profiles, device_of
 from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.importers.moniotr import ImportedLayout
 
 CAPTURES = Path("captures")
 
@@ -64,6 +68,10 @@ Folder = Annotated[
 SizeOf = Annotated[
     str, typer.Option("--size-of", help="What a size is of: frame, or ip packet.")
 ]
+Dataset = Annotated[Path, typer.Argument(help="Holds a folder per device.")]
+OneDevice = Annotated[
+    str, typer.Option("--device", help="NAME=MAC; NAME is that of its folder.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -73,6 +81,8 @@ def register(app: typer.Typer) -> None:
     )
     imports.command("pcap")(import_pcap)
     imports.command("traces")(import_traces)
+    imports.command("moniotr")(import_moniotr)
+    imports.command("pingpong")(import_pingpong)
 
     @imports.callback()
     def kinds() -> None:
@@ -161,6 +171,96 @@ def import_traces(
         some = ", ".join(path.name for path in done.unlabelled[:4])
         print(f"without a label, left out: {len(done.unlabelled)} files: {some}")
     print(f"sessions: {done.n_sessions}, packets: {done.n_packets}")
+    print(f"campaign: {done.folder}")
+
+
+def import_moniotr(
+    folder: Dataset,
+    device: OneDevice,
+    out: Folder = None,
+    macs: Annotated[
+        Path | None,
+        typer.Option("--macs", help="List of MAC and name, so that NAME is enough."),
+    ] = None,
+    overlap: OverlapPolicy = "refuse",
+) -> None:
+    """Take over a device of Mon(IoT)r: DEVICE/ACTIVITY/START.LENGTHs.pcap."""
+    from analysis.importers.moniotr import import_moniotr as take_over
+    from analysis.importers.moniotr import load_macs
+
+    name, mac = _named_mac(device, load_macs(macs) if macs else {})
+    done = take_over(
+        folder,
+        device=name,
+        mac=mac,
+        target=_target(out, name),
+        overlap=overlap_of(overlap),
+    )
+    _print_layout(done)
+
+
+def import_pingpong(
+    folder: Dataset,
+    device: OneDevice,
+    out: Folder = None,
+    timezone: Annotated[
+        str, typer.Option("--timezone", help="Zone of the times; theirs by default.")
+    ] = "America/Los_Angeles",
+    events: Annotated[
+        str, typer.Option("--events", help="What the triggers were, in turn.")
+    ] = "on,off",
+    delta: Annotated[
+        str, typer.Option("--delta", help="δ from a trigger; theirs by default.")
+    ] = "15 s",
+    within: Annotated[
+        str, typer.Option("--within", help="Only captures below a folder of this name.")
+    ] = "",
+    overlap: OverlapPolicy = "refuse",
+) -> None:
+    """Take over a device of PingPong: captures beside DEVICE/.../*.timestamps."""
+    from analysis.importers.pingpong import import_pingpong as take_over
+    from analysis.importers.stamps import load_zone
+
+    try:
+        zone = load_zone(timezone)
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
+    name, mac = _named_mac(device, {})
+    done = take_over(
+        folder,
+        device=name,
+        mac=mac,
+        target=_target(out, name),
+        zone=zone or UTC,
+        events=[event.strip() for event in events.split(",")],
+        delta_ns=_delta_ns(delta) or 0,
+        within=within,
+        overlap=overlap_of(overlap),
+    )
+    _print_layout(done)
+
+
+def _target(out: Path | None, name: str) -> Path:
+    """Return the campaign folder to make; the folder that it lies in exists then."""
+    target = out or CAPTURES / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def _named_mac(text: str, known: dict[str, str]) -> tuple[str, str]:
+    """Return name and MAC of NAME=MAC, or of a known name. Raises ConfigError."""
+    name, equals, mac = text.partition("=")
+    if not equals and name not in known:
+        some = f"; the list has {', '.join(sorted(known)[:8])}" if known else ""
+        raise ConfigError(f"--device: must be NAME=MAC, got {text!r}{some}")
+    return name, mac if equals else known[name]
+
+
+def _print_layout(done: "ImportedLayout") -> None:
+    print_labels(done.labels)
+    if done.left_out:
+        some = ", ".join(path.name for path in done.left_out[:4])
+        print(f"left out, of another device or empty: {len(done.left_out)}: {some}")
     print(f"campaign: {done.folder}")
 
 

@@ -1,0 +1,76 @@
+import pytest
+from typer.testing import CliRunner
+
+from analysis.pcap.writer import open_capture
+from testbed.cli import build
+from testbed.errors import ConfigError
+
+MAC = "02:00:00:00:00:11"
+
+
+@pytest.fixture
+def run():
+    def _run(*words):
+        words = [str(word) for word in words]
+        return CliRunner().invoke(build(["imports"]), ["import", *words])
+
+    return _run
+
+
+def capture(path, at_s):
+    path.parent.mkdir(parents=True)
+    with open_capture(path) as file:
+        for at in at_s:
+            frame = bytes.fromhex(MAC.replace(":", "") + "0200000000ff88b5") + bytes(46)
+            file.packet(at * 10**9, frame)
+
+
+def test_traces_are_taken_over_and_what_was_left_out_is_told(run, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name in ("a", "b"):
+        theirs.joinpath(f"{name}.csv").write_text("t,len,dir\n0,46,1\n1,52,-1\n")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,activity\na.csv,on\n")
+    words = ["traces", theirs, "--labels", labels, "--out", tmp_path / "out" / "plug"]
+    for pair in ("time=t", "size=len", "direction=dir"):
+        words += ["--column", pair]
+    words += ["--constant", "session=one", "--size-of", "ip", "--device", "plug"]
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert "plug: 1 windows, 2 of 2 packets labelled" in done.output
+    assert "without a label, left out: 1 files: b.csv" in done.output
+    assert "sessions: 1, packets: 2" in done.output
+    assert (tmp_path / "out" / "plug" / "campaign.yaml").is_file()
+
+
+def test_a_size_is_of_a_frame_or_of_an_ip_packet(run, tmp_path):
+    done = run("traces", tmp_path, "--size-of", "payload")
+    assert isinstance(done.exception, ConfigError)
+    assert "--size-of: must be frame or ip" in str(done.exception)
+
+
+def test_a_device_of_moniotr_is_found_in_the_list_of_macs(run, tmp_path):
+    capture(tmp_path / "us/plug/power/2019-04-25_19:28:58.1s.pcap", (9, 10))
+    macs = tmp_path / "devices_us.txt"
+    macs.write_text("2:0:0:0:0:11 plug\n")
+    words = ["moniotr", tmp_path / "us", "--out", tmp_path / "done", "--macs", macs]
+    done = run(*words, "--device", "plug")
+    assert done.exit_code == 0, done.output
+    assert "plug: 1 windows, 2 of 2 packets labelled" in done.output
+    other = run(*words, "--device", "lamp")
+    assert "must be NAME=MAC, got 'lamp'; the list has plug" in str(other.exception)
+
+
+def test_a_device_of_pingpong_is_taken_over_in_the_zone_that_is_given(run, tmp_path):
+    capture(tmp_path / "standalone/plug/wlan1/plug.pcap", (946_684_800, 946_684_810))
+    stamps = tmp_path / "standalone/plug/timestamps/plug-jan-1-2000.timestamps"
+    stamps.parent.mkdir()
+    stamps.write_text("12:00:05 AM\n")
+    words = ["pingpong", tmp_path / "standalone", "--out", tmp_path / "done"]
+    words += ["--device", f"plug={MAC}", "--delta", "6 s"]
+    done = run(*words, "--timezone", "UTC")
+    assert done.exit_code == 0, done.output
+    assert "plug: 1 windows, 1 of 2 packets labelled" in done.output
+    other = run(*words, "--timezone", "Mars/Olympus")
+    assert "no time zone is called 'Mars/Olympus'" in str(other.exception)
