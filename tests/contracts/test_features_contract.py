@@ -1,12 +1,17 @@
 """Promises that every family of features keeps; a new one is found by itself."""
 
 from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import analysis.features
+from analysis.features.matrix import features_of
 from analysis.features.model import WindowPackets
+from analysis.features.sequence import BLOCKS, sequence_of
+from analysis.packets import PacketTable
 from analysis.registry import discover
 
 FAMILIES = discover(analysis.features, "FEATURES")
@@ -83,6 +88,78 @@ def test_input_is_left_as_it_was(family):
     family.compute(packets)
     for name in ("start_ns", "first", "last", "time_ns", "length_b", "outbound"):
         assert np.array_equal(getattr(packets, name), getattr(same, name))
+
+
+def table(addresses, ports, shift_ns=0, seed=3):
+    """Return 200 packets with four hosts; what the hosts say is the same each time."""
+    rng = np.random.default_rng(seed)
+    n = 200
+    outbound, remote = rng.random(n) < 0.4, rng.integers(-1, 4, n).astype(np.int32)
+    service = np.array([443, 53, 1900, 9999, 0])[remote]
+    own = np.array([*ports, 0])[remote]
+    zeros = {
+        name: np.zeros(n, kind)
+        for name, kind in (
+            *(("ethertype", np.uint16), ("payload_b", np.uint32)),
+            *(("tcp_flags", np.uint8), ("seq", np.uint32), ("ack", np.uint32)),
+            *(("flow", np.int32), ("retransmission", np.uint8)),
+            *(("error", np.uint8), ("capture", np.int32), ("frame", np.int64)),
+        )
+    }
+    return PacketTable(
+        device="lamp",
+        time_ns=np.sort(rng.integers(0, 60 * 10**9, n)) + START_NS + shift_ns,
+        length_b=rng.integers(60, 1515, n).astype(np.uint32),
+        outbound=outbound,
+        protocol=np.array([6, 17, 17, 6, 0], np.uint8)[remote],
+        remote=remote,
+        src_port=np.where(outbound, own, service).astype(np.uint16),
+        dst_port=np.where(outbound, service, own).astype(np.uint16),
+        remotes=addresses,
+        **zeros,
+    )
+
+
+def of_table(packets):
+    """Return all dense features and the sequence of three windows of it."""
+    start_ns = packets.time_ns[[0, 40, 90]]
+    end_ns = start_ns + 15 * 10**9
+    first, last = np.searchsorted(packets.time_ns, (start_ns, end_ns))
+    made = SimpleNamespace(start_ns=start_ns, end_ns=end_ns, first=first, last=last)
+    return features_of(packets, made)[1], sequence_of(packets, made)
+
+
+HERE = ("203.0.113.9", "10.0.0.1", "239.255.255.250", "10.0.0.7")
+THERE = ("8.8.4.4", "192.168.7.254", "ff02::c", "fe80::12")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        table(THERE, (50_001, 50_002, 50_003, 50_004)),
+        table(HERE, (60_999, 32_768, 49_152, 1_024)),
+        table(HERE, (50_001, 50_002, 50_003, 50_004), shift_ns=DAY_NS * 40 + 7),
+    ],
+    ids=["addresses", "ephemeral ports", "date"],
+)
+def test_neither_features_nor_sequence_change_with(other):
+    x, sequence = of_table(table(HERE, (50_001, 50_002, 50_003, 50_004)))
+    y, same = of_table(other)
+    assert sequence.nnz > 100
+    assert y == pytest.approx(x)
+    assert (same != sequence).nnz == 0
+
+
+def test_a_service_port_is_no_address_and_may_be_seen():
+    _x, sequence = of_table(table(HERE, (50_001, 50_002, 50_003, 50_004)))
+    moved = table(("203.0.113.9", *HERE[1:3], "198.51.100.1"), (50_001,) * 4)
+    assert (of_table(moved)[1] != sequence).nnz
+
+
+def test_blocks_of_the_sequence_follow_each_other_without_a_gap():
+    edges = [(block.start, block.stop) for block in BLOCKS.values()]
+    assert edges[0][0] == 0
+    assert all(a[1] == b[0] for a, b in pairwise(edges))
 
 
 def test_a_name_is_given_to_one_feature_only():
