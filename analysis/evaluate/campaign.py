@@ -1,19 +1,25 @@
 """Score everything that can be scored on a campaign, device by device."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.dataset import load_campaign
+from analysis.evaluate.device_study import (
+    DeviceStudy,
+    StudyPlan,
+    Told,
+    nobody_told,
+    packets_of,
+    study_device,
+)
+from analysis.evaluate.folds import Split, SplitRefusedError
 from analysis.evaluate.payloads import NAME as PAYLOAD
 from analysis.evaluate.payloads import open_captures, payloads_in, plain_devices
+from analysis.evaluate.records import record_of
 from analysis.evaluate.samples import (
-    By,
     Recorded,
     cut_of,
     open_recorded,
@@ -21,55 +27,29 @@ from analysis.evaluate.samples import (
     samples_of,
 )
 from analysis.evaluate.splits import SPLITS
-from analysis.evaluate.study import Refusal, Result, study
-from analysis.labelling import Overlap
-from analysis.packets import removed_in
-from analysis.packets.cleaning import DEFAULT_RULES
+from analysis.evaluate.study import Refusal, Result, parted
+from analysis.evaluate.transfer import NAME as TRANSFER
+from analysis.evaluate.transfer import joined, transfer
 from analysis.payload import Captures
 from analysis.registry import discover, find
+
+__all__ = [
+    "DeviceStudy",
+    "StudyPlan",
+    "all_classifiers",
+    "devices_of",
+    "plan_of",
+    "record_of",
+    "studies",
+    "studies_between",
+]
 
 _TABLE_1 = ("random_forest", "nearest", "naive_bayes")  # the columns of the paper
 # people ask for the paper's splits by their common beginning
 _FAMILIES = {"s0": ("s0_folds", "s0_holdout"), "all": tuple(SPLITS)}
 _USUAL = ("s0_folds", "s0_holdout", "s1", "s2")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyPlan:
-    """What to score. Names are checked by `plan_of`.
-
-    with_payload  whether payloads of devices in plain text are matched
-    rules         of cleaning, by name; see `analysis.packets.cleaning`
-    """
-
-    classifiers: tuple[Classifier, ...]
-    with_payload: bool
-    splits: tuple[str, ...]
-    seed: int = 0
-    by: By = By.ACTIVITY
-    overlap: Overlap = Overlap.REFUSE
-    n_idle: int = 0
-    rules: tuple[str, ...] = DEFAULT_RULES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceStudy:
-    """All scores of one device.
-
-    n_windows  label windows;  n_empty  those of them without a packet
-    n_uncovered  label windows that no capture covers; they are not among n_windows
-    n_packets  before cleaning;  removed  rule -> packets that it removed, of which
-               some may be those of another rule as well
-    """
-
-    device: str
-    results: tuple[Result, ...]
-    refusals: tuple[Refusal, ...]
-    n_windows: int
-    n_empty: int
-    n_uncovered: int
-    n_packets: int
-    removed: Mapping[str, int]
+# who says which activities can be told apart
+_GROUPERS = ("random_forest", "fusion")
 
 
 def all_classifiers() -> Mapping[str, Classifier]:
@@ -107,6 +87,7 @@ def plan_of(
         classifiers=tuple(c for c in chosen if c is not None),
         with_payload=PAYLOAD in asked,
         splits=tuple(dict.fromkeys(wanted)),
+        groupers=tuple(all_classifiers()[n] for n in _GROUPERS if n in known),
         **options,
     )
 
@@ -120,7 +101,7 @@ def devices_of(folder: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def studies(
-    folder: Path, devices: Sequence[str], plan: StudyPlan
+    folder: Path, devices: Sequence[str], plan: StudyPlan, told: Told = nobody_told
 ) -> Iterator[DeviceStudy]:
     """Score device after device; packet tables that are missing are made first.
 
@@ -128,66 +109,79 @@ def studies(
     DatasetError when the folder cannot be read, LabelError when windows overlap.
     """
     recorded = open_recorded(folder)
-    campaign = recorded.campaign
-    plain = plain_devices(campaign, devices) if plan.with_payload else ()
+    plain = plain_devices(recorded.campaign, devices) if plan.with_payload else ()
     captures = open_captures(folder) if plain else ""
     for device in devices:
-        yield _study(recorded, device, plan, captures if device in plain else None)
+        yield _study(
+            recorded, device, plan, captures if device in plain else None, told
+        )
 
 
-def _study(
-    recorded: Recorded, device: str, plan: StudyPlan, captures: Captures | str | None
-) -> DeviceStudy:
-    cutting: dict[str, Any] = {
+def studies_between(
+    train: Path,
+    test: Path,
+    devices: Sequence[str],
+    plan: StudyPlan,
+    told: Told = nobody_told,
+) -> Iterator[DeviceStudy]:
+    """Learn devices from one campaign and test them on another.
+
+    devices  names that both campaigns have; the splits of the plan play no part, nor
+             does the payload matcher
+    """
+    both = open_recorded(train), open_recorded(test)
+    names = both[0].campaign.name, both[1].campaign.name
+    for device in devices:
+        parts = [
+            samples_of(each, device, by=plan.by, **_cutting(plan)) for each in both
+        ]
+        samples = joined(parts[0], parts[1], names)
+        splits: tuple[Split, ...] = ()
+        refusals: tuple[Refusal, ...] = ()
+        try:
+            splits = (transfer(samples, names),)
+        except SplitRefusedError as exc:
+            refusals = (Refusal(device=device, split=TRANSFER, reason=str(exc)),)
+        yield study_device(
+            samples,
+            (splits, refusals),
+            plan,
+            packets_of([each.index for each in both], device, plan.rules),
+            told=told,
+        )
+
+
+def _cutting(plan: StudyPlan) -> dict[str, Any]:
+    return {
         "overlap": plan.overlap,
         "n_idle": plan.n_idle,
         "seed": plan.seed,
         "rules": plan.rules,
     }
-    made = cut_of(recorded, device, **cutting) if captures is not None else None
+
+
+def _study(
+    recorded: Recorded,
+    device: str,
+    plan: StudyPlan,
+    captures: Captures | str | None,
+    told: Told,
+) -> DeviceStudy:
+    whole = captures is not None or plan.curves
+    made = cut_of(recorded, device, **_cutting(plan)) if whole else None
     if made is None:
-        samples = samples_of(recorded, device, by=plan.by, **cutting)
+        samples = samples_of(recorded, device, by=plan.by, **_cutting(plan))
     else:
         samples = samples_in(made, by=plan.by)
-    results, refusals = study(samples, plan.classifiers, plan.splits, seed=plan.seed)
+    extra: tuple[tuple[Result, ...], tuple[Refusal, ...]] = (), ()
     if captures is not None and made is not None:
-        more, refused = payloads_in(captures, made, samples, plan.splits, plan.seed)
-        results += more
-        refusals += tuple(r for r in refused if r not in refusals)
-    return DeviceStudy(
-        device=samples.device,
-        results=results,
-        refusals=refusals,
-        n_windows=len(samples),
-        n_empty=int((samples.n_packets == 0).sum()),
-        n_uncovered=samples.n_uncovered,
-        n_packets=recorded.index.n_packets(device),
-        removed=removed_in(recorded.index, device, plan.rules),
+        extra = payloads_in(captures, made, samples, plan.splits, plan.seed)
+    return study_device(
+        samples,
+        parted(samples, plan.splits, plan.seed),
+        plan,
+        packets_of([recorded.index], device, plan.rules),
+        extra=extra,
+        made=made,
+        told=told,
     )
-
-
-def record_of(result: Result) -> dict[str, Any]:
-    """Return a result as values that JSON knows, for machines."""
-    interval = result.interval
-    return {
-        "device": result.device,
-        "classifier": result.classifier,
-        "split": result.split.name,
-        "leaky": result.split.leaky,
-        "split_digest": result.split.digest,
-        "split_note": result.split.note,
-        "seed": result.seed,
-        "accuracy": result.accuracy,
-        "interval": None if interval is None else [interval.low, interval.high],
-        "precision": result.precision,
-        "recall": result.recall,
-        "f1": result.f1,
-        "null_accuracy": result.null_accuracy,
-        "confounded": result.confounded,
-        "answered": result.answered,
-        "majority": result.majority,
-        "n_trials": result.n_trials,
-        "n_sessions": result.n_sessions,
-        "activities": list(result.activities),
-        "confusion": np.asarray(result.matrix).tolist(),
-    }

@@ -97,7 +97,7 @@ def matched_by_chance(truth: Strings, said: Strings, stratum: Int64) -> Interval
         variance += one[1]
     n = truth.size
     z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
-    reach = (z * np.sqrt(variance) + 0.5) / n
+    reach = float(z * np.sqrt(variance) + 0.5) / n
     trials = wilson(mean / n, n, LEVEL)
     return Interval(
         low=max(0.0, min(mean / n - reach, trials.low)),

@@ -73,6 +73,52 @@ def compare(one: Result, other: Result, seed: int = 0) -> Comparison:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """How much better a leaky split looks than an honest one, on the same trials."""
+
+    device: str
+    classifier: str
+    leaky: str
+    honest: str
+    difference: float
+    interval: Interval | None
+    n_trials: int
+
+
+def gap(leaky: Result, honest: Result, seed: int = 0) -> Gap:
+    """Return the difference over the trials that both splits test."""
+    rows, one, other = np.intersect1d(
+        leaky.answers.rows, honest.answers.rows, return_indices=True
+    )
+    more = (leaky.truth == leaky.answers.said)[one].astype(np.float64)
+    more -= (honest.truth == honest.answers.said)[other]
+    group = np.unique(honest.session[other], return_inverse=True)[1]
+    interval = None
+    if rows.size and group.max() > 0:
+        sums = session_draws(np.column_stack((more, np.ones(rows.size))), group, seed)
+        interval = _central(sums[:, 0] / sums[:, 1])
+    return Gap(
+        device=leaky.device,
+        classifier=leaky.classifier,
+        leaky=leaky.split.name,
+        honest=honest.split.name,
+        difference=float(more.mean()) if rows.size else 0.0,
+        interval=interval,
+        n_trials=int(rows.size),
+    )
+
+
+def gaps(results: Sequence[Result], seed: int = 0) -> tuple[Gap, ...]:
+    """Return the gap of S0 (five folds) and S1, per device and classifier."""
+    by_place = {(r.device, r.classifier, r.split.name): r for r in results}
+    return tuple(
+        gap(result, by_place[(device, classifier, "s1")], seed)
+        for (device, classifier, split), result in by_place.items()
+        if split == "s0_folds" and (device, classifier, "s1") in by_place
+    )
+
+
 def _central(drawn: np.ndarray) -> Interval:
     low, high = np.quantile(drawn, [_TAIL, 1 - _TAIL], method="nearest")
     return Interval(low=float(low), high=float(high))

@@ -64,14 +64,17 @@ def by_activity(
     )
 
 
-def session_interval(right: Int64, session: Strings, seed: int) -> Interval | None:
+def session_interval(
+    right: Int64 | Float64, session: Strings, seed: int
+) -> Interval | None:
     """Return the interval of an accuracy; None for fewer than two sessions.
 
     It reaches as far as a bootstrap over whole sessions does, and never less far than
     Wilson's interval over trials: a bootstrap over two sessions, or over trials that
     were all right, would claim to be certain.
 
-    right  (n,) 1 where the prediction was right, else 0;  session  (n,) str
+    right  (n,) 1 where the prediction was right, else 0, or how often it was
+    session  (n,) str
     """
     names, group = np.unique(session, return_inverse=True)
     if names.size < 2:

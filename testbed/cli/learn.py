@@ -1,10 +1,12 @@
 """`features`, `evaluate`: from a campaign to feature tables and accuracies."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,21 +19,15 @@ from testbed.cli.options import (
     rules_of,
 )
 from testbed.cli.packets import make_current
+from testbed.cli.score_tables import print_scores
 from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from analysis.evaluate.campaign import DeviceStudy, StudyPlan
-    from analysis.evaluate.study import Result
+    from analysis.dataset import Campaign
+    from analysis.evaluate.device_study import DeviceStudy, StudyPlan, Told
 
-T = TypeVar("T")
-
-# tables are never cut to a narrow terminal: a number that is not shown cannot be read
-_WIDTH = 200
-_CONFOUNDED = (
-    "each session holds one activity only: what is recognised may be the session, and "
-    "there is no null"
-)
+_LEFT_OUT = "{}: left out, it is in one of the campaigns only"
 
 DeviceNames = Annotated[
     list[str] | None,
@@ -51,15 +47,52 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is ra
 
 SplitNames = Annotated[
     list[str] | None,
-    typer.Option("--split", help="s0, s1 or s2; may be repeated; by default all."),
+    typer.Option(
+        "--split",
+        help="s0 (random, leaky), s1 (by session), s2 (chronological), s3 (by day), s4 "
+        "(by unit or home), s5 (by interface), s6 (open set) or all; may be repeated; "
+        "by default s0, s1 and s2.",
+    ),
 ]
 ClassifierNames = Annotated[
     list[str] | None,
     typer.Option(
         "--classifier",
-        help="rf, knn, nb or payload; may be repeated; by default all. Payload is for "
-        "devices whose profile says plaintext, and for imported ones.",
+        help="rf, knn, nb, another classifier's name or payload; may be repeated; by "
+        "default all. Payload is for devices whose profile says plaintext, and for "
+        "imported ones.",
     ),
+]
+OtherCampaign = Annotated[
+    Path | None,
+    typer.Option(
+        "--test",
+        help="Learn from FOLDER and be tested on this campaign; activities that are "
+        "not in both are left out.",
+    ),
+]
+Groups = Annotated[
+    bool,
+    typer.Option(
+        "--groups",
+        help="Score as well by groups of activities that can be told apart at all, "
+        "learnt from training rows only.",
+    ),
+]
+Curves = Annotated[
+    bool,
+    typer.Option(
+        "--curves",
+        help="Accuracy as well by the sessions learnt from, and by how much of each "
+        "window is seen.",
+    ),
+]
+Canaries = Annotated[
+    bool, typer.Option("--canaries/--no-canaries", help="Measure known leaks.")
+]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", min=0, help="Processes side by side; 0 for one per core."),
 ]
 
 
@@ -97,6 +130,7 @@ def features(
 
 def evaluate(
     folder: CampaignFolder,
+    test: OtherCampaign = None,
     device: DeviceNames = None,
     split: SplitNames = None,
     classifier: ClassifierNames = None,
@@ -105,38 +139,76 @@ def evaluate(
     overlap: OverlapPolicy = "refuse",
     clean: CleaningRules = None,
     idle: Idle = 0,
+    groups: Groups = False,
+    curves: Curves = False,
+    canaries: Canaries = True,
+    jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Score classifiers on a campaign, as Table 1 of the paper, split by split."""
-    from analysis.dataset import load_campaign
-    from analysis.evaluate.campaign import devices_of, plan_of, studies
+    from analysis.evaluate.campaign import plan_of
 
     plan = plan_of(
         classifier or (),
         split or (),
         seed=seed,
         n_idle=idle,
+        groups=groups,
+        curves=curves,
+        canaries=canaries,
+        jobs=jobs or os.cpu_count() or 1,
         **label_options(by, overlap, clean),
     )
-    devices = devices_of(folder, device or ())
-    make_current(folder)
-    found = list(_tracked(studies(folder, devices, plan), len(devices)))
-    campaign = load_campaign(folder)
-    about = {
-        "campaign": campaign.name,
-        "simulated": campaign.simulated,
-        "form": campaign.form,
-        "seed": seed,
-        "by": by,
-    }
+    if test is not None and split:
+        raise ConfigError("--test: the campaigns are the split; leave out --split")
+    found, about = _studied(folder, test, device or (), plan)
+    about |= {"seed": seed, "by": by}
     if as_json:
         print(json.dumps(about | _for_machines(found, plan), indent=2))
         return
-    kind = "simulated" if campaign.simulated else "captured"
-    print(f"campaign {campaign.name}: {kind}, {campaign.form}; seed {seed}")
-    for name in plan.splits:
-        _print_split(name, found, plan)
-    _print_notes(found, plan)
+    kind = "simulated" if about["simulated"] else "captured"
+    print(f"campaign {about['campaign']}: {kind}, {about['form']}; seed {seed}")
+    if "test" in about:
+        other = about["test"]
+        kind = "simulated" if other["simulated"] else "captured"
+        print(f"tested on {other['campaign']}: {kind}, {other['form']}")
+    for line in about.get("left_out", ()):
+        print(line)
+    print_scores(found, plan)
+
+
+def _studied(
+    folder: Path, test: Path | None, device: "Sequence[str]", plan: "StudyPlan"
+) -> "tuple[list[DeviceStudy], dict[str, Any]]":
+    """Score one campaign, or learn from it and be tested on another."""
+    from analysis.dataset import load_campaign
+    from analysis.evaluate.campaign import devices_of, studies, studies_between
+
+    devices = devices_of(folder, device)
+    make_current(folder)
+    about = _about(load_campaign(folder))
+    if test is None:
+        with _bar() as told:
+            return list(studies(folder, devices, plan, told)), about
+    other = load_campaign(test)
+    known = {each.name for each in other.devices}
+    both = devices_of(test, device) if device else [d for d in devices if d in known]
+    alone = [d for d in devices if d not in known]
+    alone += [d for d in devices_of(test, device) if d not in devices]
+    if not both:
+        raise ConfigError(f"--test: {test}: has no device that {folder} has")
+    make_current(test)
+    about |= {"test": _about(other), "left_out": [_LEFT_OUT.format(d) for d in alone]}
+    with _bar() as told:
+        return list(studies_between(folder, test, both, plan, told)), about
+
+
+def _about(campaign: "Campaign") -> dict[str, Any]:
+    return {
+        "campaign": campaign.name,
+        "simulated": campaign.simulated,
+        "form": campaign.form,
+    }
 
 
 def label_options(by: str, overlap: str, clean: list[str] | None) -> dict[str, Any]:
@@ -151,149 +223,31 @@ def label_options(by: str, overlap: str, clean: list[str] | None) -> dict[str, A
     return {"by": label, "overlap": overlap_of(overlap), "rules": rules_of(clean)}
 
 
-def _tracked(steps: Iterator[T], total: int) -> Iterator[T]:
-    """Show a bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return steps
-    from rich.console import Console
-    from rich.progress import track
+def _bar() -> "AbstractContextManager[Told]":
+    """Return who is told how far it is: a bar on a terminal, nobody elsewhere."""
+    from analysis.evaluate.device_study import nobody_told
 
-    console = Console(stderr=True)
-    return iter(
-        track(steps, "scoring devices", total=total, console=console, transient=True)
-    )
+    return _drawn() if sys.stderr.isatty() else nullcontext(nobody_told)
+
+
+@contextmanager
+def _drawn() -> "Iterator[Told]":
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=None)
+
+        def told(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        yield told
 
 
 def _for_machines(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str, Any]:
-    from analysis.evaluate.campaign import record_of
+    from analysis.evaluate.records import records_of
 
     return {
         "settings": {c.name: c.settings for c in plan.classifiers},
         "cleaning": list(plan.rules),
-        "results": [record_of(r) for study in found for r in study.results],
-        "refusals": [
-            {"device": r.device, "split": r.split, "reason": r.reason}
-            for study in found
-            for r in study.refusals
-        ],
-        "devices": [
-            {
-                "device": s.device,
-                "windows": s.n_windows,
-                "empty_windows": s.n_empty,
-                "uncovered_windows": s.n_uncovered,
-                "packets": s.n_packets,
-                "removed": dict(s.removed),
-            }
-            for s in found
-        ],
-    }
-
-
-def _titles(plan: "StudyPlan") -> dict[str, str]:
-    from analysis.evaluate.payloads import NAME, TITLE
-
-    titles = {c.name: c.title for c in plan.classifiers}
-    return titles | ({NAME: TITLE} if plan.with_payload else {})
-
-
-def _print_split(name: str, found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
-    """Print one table: a row per device, a column per classifier, as in the paper."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from analysis.evaluate.splits import SPLITS
-
-    split = SPLITS[name]
-    print(f"\n{split.title}{' (LEAKY)' if split.leaky else ''}: {split.description}")
-    titles = _titles(plan)
-    table = Table(box=None, pad_edge=False, header_style=None)
-    for title in ("device", *titles.values(), "null", "majority", "trials", "sessions"):
-        table.add_column(title, no_wrap=True, justify="left")
-    asides = []
-    for study in found:
-        scored = {r.classifier: r for r in study.results if r.split.name == name}
-        if scored:
-            table.add_row(*_row(study.device, scored, list(titles)))
-            asides += [f"{study.device}: {each}" for each in _asides(scored)]
-        asides += [
-            f"{study.device}: refused: {r.reason}"
-            for r in study.refusals
-            if r.split == name
-        ]
-    if table.row_count:
-        Console(width=_WIDTH, highlight=False).print(table)
-    for line in asides:
-        print(line)
-
-
-def _asides(scored: "dict[str, Result]") -> Iterator[str]:
-    """Say what the numbers of a row do not."""
-    for note in sorted({r.split.note for r in scored.values() if r.split.note}):
-        yield f"left out: {note}"
-    if any(r.confounded for r in scored.values()):
-        yield _CONFOUNDED
-    for result in scored.values():
-        if result.answered < 1:
-            n_answered = round(result.answered * result.n_trials)
-            n_right = round(result.accuracy * result.n_trials)
-            yield (
-                f"{result.classifier} answers {n_answered} of {result.n_trials} "
-                f"windows, {n_right} of them right; the others have no known message"
-            )
-
-
-def _row(device: str, scored: "dict[str, Result]", names: list[str]) -> list[str]:
-    one = next(iter(scored.values()))
-    null = max(result.null_accuracy for result in scored.values())
-    return [
-        device,
-        *(_cell(scored.get(name)) for name in names),
-        "-" if one.confounded else f"{null:.3f}",
-        f"{one.majority:.3f}",
-        str(one.n_trials),
-        str(one.n_sessions),
-    ]
-
-
-def _cell(result: "Result | None") -> str:
-    if result is None:
-        return "-"
-    if result.interval is None:
-        return f"{result.accuracy:.3f}"
-    low, high = result.interval.low, result.interval.high
-    return f"{result.accuracy:.3f} {low:.2f}–{high:.2f}"
-
-
-def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
-    print("\naccuracy over the test windows of all folds; 95 % interval over sessions,")
-    print("never narrower than over trials (none for a single session)")
-    print(
-        "null      the best of the classifiers when labels are shuffled in each session"
-    )
-    print("majority  always naming the commonest activity")
-    for each in plan.classifiers:
-        print(f"{each.title}: {each.settings}")
-    if plan.with_payload:
-        print("Payload: devices in plain text only; no known message counts as wrong")
-    for study in found:
-        if study.n_empty:
-            print(
-                f"{study.device}: {study.n_empty} of {study.n_windows} windows hold no "
-                "packet"
-            )
-        if study.n_uncovered:
-            print(
-                f"{study.device}: {study.n_uncovered} windows outside every capture "
-                "left out"
-            )
-    print(f"cleaning: {_cleaning(found, plan.rules)}")
-
-
-def _cleaning(found: "Sequence[DeviceStudy]", rules: Sequence[str]) -> str:
-    """Say what each rule removed; one packet may be among those of several."""
-    packets = sum(study.n_packets for study in found)
-    if not rules:
-        return f"no rule, all {packets} packets kept"
-    counts = (f"{sum(s.removed[name] for s in found)} {name}" for name in rules)
-    return f"{', '.join(counts)} removed of {packets} packets"
+    } | records_of(found)

@@ -108,6 +108,7 @@ def test_shuffled_labels_score_at_chance_where_true_ones_score_high(name):
     for result in results:
         assert result.accuracy > 0.85
         assert result.null_accuracy < 0.50
+        assert result.null.by_chance
     assert results[1].null_accuracy < 0.37
 
 
@@ -144,6 +145,7 @@ def test_the_null_is_scored_against_the_labels_that_it_was_learnt_on():
     test = np.concatenate([fold.test for fold in split.folds])
     result = result_of(rows, "oracle", split, lambda labels: labels[test], seed=0)
     assert (result.accuracy, result.null_accuracy) == (1.0, 1.0)
+    assert not result.null.by_chance
 
 
 def test_same_seed_same_result():
