@@ -7,10 +7,12 @@ often hold these messages and miss the others (Bernoulli naive Bayes over presen
 
 texts_of, messages_of       what is said in windows, as it was sent and masked
 vocabulary, PayloadMatcher  learn from some windows, name others
+heard                       all messages of captures, each once
 GramClassifier              byte 3-grams and logistic regression, to compare with
 """
 
 from analysis.payload.grams import GramClassifier
+from analysis.payload.heard import Heard, heard
 from analysis.payload.matcher import (
     PayloadMatcher,
     TooMuchTextError,
@@ -25,19 +27,22 @@ from analysis.payload.messages import (
     messages_of,
     texts_of,
 )
-from analysis.payload.text import decode_kasa, masked, plain_text
+from analysis.payload.text import decode_kasa, kasa_messages, masked, plain_text
 from analysis.windows import UNKNOWN
 
 __all__ = [
     "UNKNOWN",
     "Captures",
     "GramClassifier",
+    "Heard",
     "Messages",
     "PayloadMatcher",
     "TooMuchTextError",
     "Vocabulary",
     "decode_kasa",
     "distances",
+    "heard",
+    "kasa_messages",
     "masked",
     "masked_all",
     "messages_of",

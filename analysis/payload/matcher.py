@@ -17,7 +17,10 @@ _MOST = 2000  # distinct messages; to compare all with all takes some 20 s
 _PERCENT = 99.0
 # Where training messages are all alike their distances are 0; one field may still vary.
 _SMALLEST_RADIUS = 0.05
-_PRIOR = 0.5  # windows added with and without each message (Jeffreys)
+# Each activity gets so many windows more in which messages are as common as in all
+# windows. With a fixed share (Jeffreys) an activity that was seen once would seem to
+# hold each of all messages half of the time.
+_PRIOR = 1.0
 
 
 class TooMuchTextError(AnalysisError):
@@ -86,10 +89,15 @@ class PayloadMatcher:
         """Learn from windows `rows` with (k,) activities and sessions."""
         present = self._all.present[rows]
         self._known = np.flatnonzero(present.any(axis=0))
+        # messages that always come together, as a burst of NOTIFY, are one sign
+        signs, self._sign = np.unique(
+            present[:, self._known], axis=1, return_inverse=True
+        )
         self.classes_ = np.unique(activity)
-        held = np.array([present[activity == a].sum(axis=0) for a in self.classes_])
+        held = np.array([signs[activity == a].sum(axis=0) for a in self.classes_])
         size = np.array([(activity == a).sum() for a in self.classes_])[:, None]
-        share = (held[:, self._known] + _PRIOR) / (size + 2 * _PRIOR)
+        common = (signs.sum(axis=0) + 0.5) / (rows.size + 1)
+        share = (held + _PRIOR * common) / (size + _PRIOR)
         self._there, self._missing = np.log(share), np.log1p(-share)
         within = self._within(present, activity, session)
         if within.size:
@@ -114,8 +122,8 @@ class PayloadMatcher:
         nearest = apart.argmin(axis=1)[apart.min(axis=1) <= self.radius]
         if not nearest.size:
             return UNKNOWN
-        there = np.zeros(self._known.size, dtype=bool)
-        there[nearest] = True
+        there = np.zeros(self._there.shape[1], dtype=bool)
+        there[self._sign[nearest]] = True
         likely = np.where(there, self._there, self._missing).sum(axis=1)
         return str(self.classes_[likely.argmax()])
 

@@ -47,15 +47,21 @@ def decode_kasa(payload: bytes, *, framed: bool) -> bytes:
 
     framed  each message has its length in four bytes before it, as over TCP
     """
-    if not framed:
-        return _autokey(payload)
-    out = bytearray()
+    return b"".join(kasa_messages(payload)) if framed else _autokey(payload)
+
+
+def kasa_messages(stream: bytes) -> list[bytes]:
+    """Return the messages, decoded, that one side of a TCP connection sent.
+
+    The last is as long as there is of it.
+    """
+    found = []
     at = 0
-    while at + 4 < len(payload):
-        size_b = int.from_bytes(payload[at : at + 4], "big")
-        out += _autokey(payload[at + 4 : at + 4 + size_b])
+    while at + 4 < len(stream):
+        size_b = int.from_bytes(stream[at : at + 4], "big")
+        found.append(_autokey(stream[at + 4 : at + 4 + size_b]))
         at += 4 + size_b
-    return bytes(out)
+    return found
 
 
 def _enclosed(text: str) -> str:

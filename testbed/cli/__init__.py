@@ -36,6 +36,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "train": ("train",),
     "report": ("report",),
     "inspect": ("inspect",),
+    "messages": ("messages",),
 }
 
 _FLAGS = ("--debug",)  # may stand before a command

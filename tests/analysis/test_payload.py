@@ -446,3 +446,18 @@ def test_a_real_plug_is_understood_in_another_capture(tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     (result,), _ = payload_results(tmp_path / "plug", ["plug"])
     assert (result.n_trials, result.accuracy) == (4, 1.0)
+
+
+def test_messages_that_always_come_together_are_one_sign():
+    burst = ("notify a #", "notify bb #", "notify ccc #", "notify dddd #")
+    windows = [(ON,), (ON,), (ON,), (OFF,), (OFF, *burst), (ON, *burst)]
+    activity = ["on", "on", "on", "off", "off", "on"]
+    learnt = matcher(windows, activity, list("aabbab"), [0, 1, 2, 3, 4])
+    assert list(learnt.predict(np.array([5]))) == ["on"]
+
+
+def test_an_activity_that_was_seen_once_is_found_among_many_messages():
+    windows = [(ON,), *((f"{OFF}{'x' * n}",) for n in range(20)), (ON + " ",)]
+    activity = ["on", *["off"] * 20, "on"]
+    learnt = matcher(windows, activity, ["a"] * 22, list(range(21)))
+    assert list(learnt.predict(np.array([21]))) == ["on"]

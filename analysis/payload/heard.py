@@ -1,0 +1,196 @@
+"""All messages in plain text of some captures, each once.
+
+for message in heard([Path("wlan2.4.pcap"), Path("wlan5.0.pcap")]):
+    print(message.time_ns, message.source, message.target, message.text)
+"""
+
+import ipaddress
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from analysis.dataset import Device
+from analysis.packets.select import Selector, beacon_rows
+from analysis.payload.copies import Segment, each_once
+from analysis.payload.messages import KASA_PORT
+from analysis.payload.text import decode_kasa, kasa_messages, plain_text
+from analysis.pcap.decode import TCP, UDP, Decoded, decode_batch
+from analysis.pcap.stream import Batch, open_capture_stream
+
+_LOOKED_AT_B = 128
+# 37 in 100 of random bytes are printable; of 128 of them, hardly ever half
+_TEXT_SHARE = 0.5
+_BINARY = bytes(set(range(256)) - set(b"\t\r\n") - set(range(0x20, 0x7F)))
+_HALF = 1 << 31
+_UDP_HEAD_B, _IP_HEAD_B = 8, 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One message that one side sent to another.
+
+    time_ns         of its first packet, where that was seen first
+    source, target  address and port
+    protocol        'tcp' or 'udp'
+    outbound        whether the device sent it; None where no device was asked for
+    text            decoded, nothing masked
+    captures        names of the captures in which it is, sorted
+    copies          packets that carried it or a part of it, in all captures
+    """
+
+    time_ns: int
+    source: str
+    target: str
+    protocol: str
+    outbound: bool | None
+    text: str
+    captures: tuple[str, ...]
+    copies: int
+
+
+def heard(
+    captures: Sequence[Path], *, device: Device | None = None
+) -> tuple[Heard, ...]:
+    """Return what is said in plain text in captures, in order of time.
+
+    Packets that were captured twice or sent again count once. What encrypted flows hold
+    is not kept, so that memory grows with the text alone.
+
+    device  only what it says or is told; None everybody
+
+    Raises CaptureError when a capture cannot be read or is damaged.
+    """
+    selector = None if device is None else Selector(device)
+    segments = (s for path in captures for s in _segments(path, selector))
+    turns = [said for turn in _turns(each_once(segments)) for said in _said(turn)]
+    return tuple(sorted(turns, key=lambda each: each.time_ns))
+
+
+def _segments(path: Path, selector: Selector | None) -> Iterator[Segment]:
+    """Yield the segments of a capture that may hold text."""
+    with open_capture_stream(path) as stream:
+        for batch in stream:
+            decoded = decode_batch(batch)
+            speaks = np.isin(decoded.protocol, (TCP, UDP)) & (decoded.payload_b > 0)
+            sent: dict[int, bool] = {}
+            if selector is not None:
+                mine = selector.of(decoded, beacon_rows(batch, decoded))
+                sent = dict(
+                    zip(mine.rows.tolist(), mine.outbound.tolist(), strict=True)
+                )
+            for row in np.flatnonzero(speaks).tolist():
+                if selector is not None and row not in sent:
+                    continue
+                segment = _segment(batch, decoded, row)
+                if segment is not None:
+                    segment.outbound = sent.get(row)
+                    segment.captures.add(path.name)
+                    yield segment
+
+
+def _segment(batch: Batch, decoded: Decoded, row: int) -> Segment | None:
+    start = int(batch.start[row])
+    at = start + int(decoded.payload_at[row])
+    end = min(at + int(decoded.payload_b[row]), start + int(batch.captured_b[row]))
+    payload = batch.data[at:end].tobytes()
+    ports = int(decoded.src_port[row]), int(decoded.dst_port[row])
+    if not payload or not (KASA_PORT in ports or _may_be_text(payload)):
+        return None
+    tcp = int(decoded.protocol[row]) == TCP
+    source = (_address(decoded.src[row].tolist()), ports[0])
+    target = (_address(decoded.dst[row].tolist()), ports[1])
+    return Segment(
+        flow=(tcp, *sorted((source, target))),
+        source=source,
+        target=target,
+        seq=int(decoded.seq[row]) if tcp else None,
+        number=0 if tcp else _number(batch.data[start:at].tobytes()),
+        time_ns=int(batch.time_ns[row]),
+        outbound=None,
+        payload=payload,
+    )
+
+
+def _may_be_text(payload: bytes) -> bool:
+    begin = payload[:_LOOKED_AT_B]
+    return len(begin.translate(None, _BINARY)) >= _TEXT_SHARE * len(begin)
+
+
+def _number(head: bytes) -> int:
+    """Return the number of an IPv4 packet from the bytes before the UDP payload."""
+    at = len(head) - _UDP_HEAD_B - _IP_HEAD_B
+    if at < 0 or head[at] != 0x45:  # IPv6, or a header with options
+        return 0
+    return int.from_bytes(head[at + 4 : at + 6], "big")
+
+
+def _address(halves: list[int]) -> str:
+    high, low = halves
+    if not high and low >> 32 == 0xFFFF:
+        return str(ipaddress.IPv4Address(low & 0xFFFFFFFF))
+    return f"[{ipaddress.IPv6Address(high << 64 | low)}]"
+
+
+def _turns(segments: Iterator[Segment]) -> Iterator[list[Segment]]:
+    """Yield the segments that one side sends before the other answers."""
+    speaking: dict[Hashable, list[Segment]] = {}
+    for segment in segments:
+        if segment.seq is None:
+            yield [segment]
+            continue
+        turn = speaking.get(segment.flow)
+        if turn is not None and turn[0].source == segment.source:
+            turn.append(segment)
+            continue
+        if turn is not None:
+            yield from _whole(turn)
+        speaking[segment.flow] = [segment]
+    for turn in speaking.values():
+        yield from _whole(turn)
+
+
+def _whole(turn: list[Segment]) -> Iterator[list[Segment]]:
+    """Put the segments of a turn into order, without overlaps; part it at holes."""
+    first = turn[0].seq or 0
+
+    def place(segment: Segment) -> int:
+        return ((segment.seq or 0) - first + _HALF) % (1 << 32) - _HALF
+
+    whole: list[Segment] = []
+    end = 0
+    for segment in sorted(turn, key=place):
+        at = place(segment)
+        if whole and at > end:
+            yield whole
+            whole = []
+        if whole and at < end:
+            segment.payload = segment.payload[end - at :]
+            at = end
+        whole.append(segment)
+        end = at + len(segment.payload)
+    yield whole
+
+
+def _said(turn: list[Segment]) -> Iterator[Heard]:
+    first = turn[0]
+    payload = b"".join(segment.payload for segment in turn)
+    if KASA_PORT not in (first.source[1], first.target[1]):
+        datas = [payload]
+    elif first.seq is None:
+        datas = [decode_kasa(payload, framed=False)]
+    else:
+        datas = kasa_messages(payload)
+    for data in datas:
+        if text := plain_text(data):
+            yield Heard(
+                time_ns=min(segment.time_ns for segment in turn),
+                source=":".join(map(str, first.source)),
+                target=":".join(map(str, first.target)),
+                protocol="udp" if first.seq is None else "tcp",
+                outbound=first.outbound,
+                text=text,
+                captures=tuple(sorted(set().union(*(s.captures for s in turn)))),
+                copies=sum(segment.copies for segment in turn),
+            )

@@ -1,0 +1,175 @@
+"""Messages in plain text of whole captures: each once, whole, and none invented."""
+
+import json
+import os
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from analysis.dataset import Device
+from analysis.payload import heard, kasa_messages
+from analysis.pcap.writer import open_capture
+from testbed.cli import build
+from testbed.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+PLUG, PHONE = "50:c7:bf:00:00:19", "02:00:00:00:00:20"
+START_NS = 1_780_000_000 * 10**9
+ON = '{"system":{"set_relay_state":{"state":1}}}'
+OFF = '{"system":{"set_relay_state":{"state":0}}}'
+
+
+def kasa(text, *, framed=True):
+    key, out = 171, bytearray()
+    for byte in text.encode():
+        key ^= byte
+        out.append(key)
+    return (struct.pack(">I", len(out)) if framed else b"") + bytes(out)
+
+
+def frame(payload, *, to_plug=True, seq=None, port=9999, number=7):
+    """Make a frame between phone and plug: TCP with a sequence number, else UDP."""
+    ends = [
+        (PHONE, bytes([10, 77, 0, 20]), 40000),
+        (PLUG, bytes([10, 77, 0, 19]), port),
+    ]
+    source, target = ends if to_plug else reversed(ends)
+    above = struct.pack(">HH", source[2], target[2])
+    if seq is None:
+        above += struct.pack(">HH", 8 + len(payload), 0)
+    else:
+        above += struct.pack(">IIBBHHH", seq % 2**32, 1, 5 << 4, 24, 64, 0, 0)
+    above += payload
+    protocol = 17 if seq is None else 6
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(above), number, 0, 64, protocol, 0)
+    macs = bytes.fromhex((target[0] + source[0]).replace(":", ""))
+    return macs + b"\x08\x00" + ip + source[1] + target[1] + above
+
+
+@pytest.fixture
+def said(tmp_path):
+    """Write captures of (seconds, frame), one list each; return what is heard."""
+
+    def listen(*captures, device=None):
+        paths = []
+        for number, packets in enumerate(captures):
+            paths.append(tmp_path / f"if{number}.pcapng")
+            with open_capture(paths[-1]) as file:
+                for at_s, data in packets:
+                    file.packet(START_NS + round(at_s * 1e9), data)
+        return heard(paths, device=device)
+
+    return listen
+
+
+def test_a_packet_on_two_interfaces_and_sent_again_is_one_message(said):
+    packet = frame(kasa(ON), seq=100)
+    (message,) = said([(1, packet), (1.3, packet)], [(1.0001, packet)])
+    assert (message.text, message.protocol) == (ON, "tcp")
+    assert (message.captures, message.copies) == (("if0.pcapng", "if1.pcapng"), 3)
+    assert message.time_ns == START_NS + 10**9
+    assert (message.source, message.target) == ("10.77.0.20:40000", "10.77.0.19:9999")
+    assert message.outbound is None
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_datagrams_that_are_alike_are_counted_as_often_as_they_were_sent(said, number):
+    def datagram(k):
+        return frame(kasa(ON, framed=False), number=number and number + k)
+
+    one = [(1 + 0.1 * k, datagram(k)) for k in range(3)]
+    # the other interface is slower than they follow each other
+    two = [(at_s + 0.25, data) for at_s, data in one]
+    found = said(one, two)
+    assert [message.copies for message in found] == [2, 2, 2]
+    assert {message.text for message in found} == {ON}
+
+
+def test_a_message_is_put_together_from_segments_in_any_order(said):
+    data = kasa(ON)
+    parts = [
+        (1.0, frame(data[20:], seq=2**32 - 10 + 20)),
+        (1.1, frame(data[:15], seq=2**32 - 10)),
+        (1.2, frame(data[:20], seq=2**32 - 10)),  # sent again, longer
+    ]
+    (message,) = said(parts)
+    assert (message.text, message.copies) == (ON, 3)
+
+
+def test_what_is_missing_is_not_glued_over(said):
+    parts = [(1, b"GET /first HTTP/1.1\r\n"), (100, b"Host: second host\r\n")]
+    found = said([(1, frame(text, seq=seq, port=80)) for seq, text in parts])
+    assert [m.text for m in found] == [text.decode() for _seq, text in parts]
+
+
+def test_messages_that_follow_without_an_answer_are_still_two(said):
+    found = said([(1, frame(kasa(ON) + kasa(OFF), seq=5))])
+    assert [message.text for message in found] == [ON, OFF]
+    assert kasa_messages(kasa(ON) + kasa(OFF)[:9]) == [ON.encode(), OFF[:5].encode()]
+
+
+def test_random_bytes_say_nothing(said):
+    rng = np.random.default_rng(3)
+    packets = [
+        (k, frame(rng.bytes(300), seq=1000 * k, port=(443, 9999)[k % 2]))
+        for k in range(200)
+    ]
+    assert said(packets) == ()
+
+
+def test_of_one_device_only_its_messages_with_their_direction(said):
+    packets = [
+        (1, frame(kasa(ON), seq=1)),
+        (1.1, frame(kasa('{"err_code":0}'), to_plug=False, seq=1)),
+    ]
+    found = said(packets, device=Device(name="plug", mac=PLUG))
+    assert [message.outbound for message in found] == [False, True]
+    assert said(packets, device=Device(name="other", mac="50:c7:bf:00:00:01")) == ()
+
+
+def run(*words):
+    return CliRunner().invoke(build(["messages"]), ["messages", *words])
+
+
+def test_a_campaign_is_heard_device_by_device():
+    example = ROOT / "captures" / "example"
+    rows = json.loads(run(str(example), "--json").stdout)
+    assert {row["device"] for row in rows} == {"koogeek_plug", "tplink_hs110"}
+    shown = run(str(example), "--device", "tplink_hs110").output
+    commands = [line for line in shown.splitlines() if '"set_relay_state":{"st' in line]
+    with (example / "activities.csv").open() as file:
+        switched = [
+            line for line in file if ",tplink_hs110," in line and ",turn_" in line
+        ]
+    assert len(commands) == len(switched)
+    assert all(" tplink_hs110 < 10.77.0.20:" in line for line in commands)
+
+
+def test_a_folder_among_captures_is_refused(tmp_path):
+    done = run(str(tmp_path), str(tmp_path))
+    assert isinstance(done.exception, ConfigError)
+
+
+@pytest.mark.parametrize("folder", ["no-firewall", "base-firewall"])
+def test_a_real_plug_is_heard_as_tshark_dissects_it(folder):
+    public = os.environ.get("TESTBED_PUBLIC_DATA")
+    if public is None:
+        pytest.skip("TESTBED_PUBLIC_DATA is not set: no public captures here")
+    plug = Path(public) / "openwrt-scenarios" / "tplink-plug" / folder
+    names = ("wlan2.4.pcap", "wlan5.0.pcap")
+    words = ["-T", "fields", "-E", "occurrence=f", "-e", "tplink_smarthome.msg"]
+    words += ["-e", "ip.src", "-e", "tcp.seq_raw", "-Y", "tcp.len>0 && tcp.port==9999"]
+    want = set()
+    for name in names:
+        command = ["tshark", "-n", "-r", str(plug / name), *words]
+        done = subprocess.run(command, capture_output=True, check=True, text=True)
+        want |= {tuple(line.split("\t")) for line in done.stdout.splitlines()}
+    found = heard([plug / name for name in names])
+    got = [m.text for m in found if "set_relay_state" in m.text]
+    wanted = [text for text, _source, _seq in want if "set_relay_state" in text]
+    assert sorted(got) == sorted(wanted)
+    assert len(got) == 4
