@@ -1,0 +1,96 @@
+"""Events of devices in captures, or in the bytes of a pipe, as they come.
+
+for event in classify_captures(paths, model): ...
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.pcap.walk import Batch
+from analysis.streaming.arrivals import Arrivals, Sorter
+from analysis.streaming.detector import Detector, Event
+from analysis.streaming.model import StreamDevice
+
+_END_NS = 3_600_000_000_000  # after the last packet nothing more is waited for
+
+
+class Watch:
+    """Detectors of all devices over one stream of packets."""
+
+    def __init__(self, learnt: Mapping[str, StreamDevice]) -> None:
+        self._sorter = Sorter([each.device for each in learnt.values()])
+        self._detectors = {name: Detector(each) for name, each in learnt.items()}
+
+    @property
+    def n_packets(self) -> int:
+        """Packets that came so far, whosever."""
+        return self._sorter.n_packets
+
+    @property
+    def n_kept(self) -> int:
+        """Packets that are remembered."""
+        return sum(each.n_kept for each in self._detectors.values())
+
+    def take(self, batch: Batch) -> list[Event]:
+        """Take packets; return what can be told after them, in the order of telling."""
+        if not len(batch):
+            return []
+        return self._advance(self._sorter.take(batch), batch.time_ns)
+
+    def finish(self) -> list[Event]:
+        """Return what is left when no packet follows."""
+        end_ns = self._sorter.now_ns
+        events = self._at(end_ns + _END_NS)
+        return [replace(each, told_ns=max(end_ns, each.told_ns)) for each in events]
+
+    def pass_time(self, now_ns: int) -> list[Event]:
+        """Return what can be told when no packet came until `now_ns`."""
+        return self._at(now_ns)
+
+    def _advance(
+        self, arrivals: Mapping[str, Arrivals], stamps_ns: NDArray[np.int64]
+    ) -> list[Event]:
+        for name, packets in arrivals.items():
+            self._detectors[name].take(packets)
+        ordered = np.maximum.accumulate(stamps_ns)
+        told = []
+        for event in self._at(self._sorter.now_ns):
+            # the first packet at which it could have been told
+            at = min(int(np.searchsorted(ordered, event.told_ns)), ordered.size - 1)
+            told.append(replace(event, told_ns=int(ordered[at])))
+        return told
+
+    def _at(self, now_ns: int) -> list[Event]:
+        events = [e for each in self._detectors.values() for e in each.advance(now_ns)]
+        return sorted(events, key=lambda event: event.told_ns)
+
+
+def classify(
+    batches: Iterable[Batch], learnt: Mapping[str, StreamDevice]
+) -> Iterator[Event]:
+    """Yield the events in packets, each as soon as it can be told."""
+    watch = Watch(learnt)
+    for batch in batches:
+        yield from watch.take(batch)
+    yield from watch.finish()
+
+
+def classify_captures(
+    captures: Sequence[Path], learnt: Mapping[str, StreamDevice]
+) -> Iterator[Event]:
+    """Yield the events in captures that follow each other in time.
+
+    Raises CaptureError, after the events before, where a capture is damaged.
+    """
+    from analysis.pcap.stream import open_capture_stream
+
+    def batches() -> Iterator[Batch]:
+        for path in captures:
+            with open_capture_stream(path) as stream:
+                yield from stream
+
+    yield from classify(batches(), learnt)

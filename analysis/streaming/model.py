@@ -1,0 +1,114 @@
+"""What is learnt of a device for streaming, and what it answers.
+
+A window that opens is looked at when the shortest activity would be over, again when
+the next longer one would be, and so on: so that each can be told when it ends. At each
+of these stages an estimator says how likely each activity, and nothing, begins there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.classifiers.model import UNKNOWN, Estimator, Float64, Reads
+from analysis.dataset import Device
+from analysis.streaming.background import Background
+from analysis.streaming.windows import Seen
+from analysis.windows import IDLE_ACTIVITY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When an activity shows.
+
+    length_ns  length of its label windows
+    lag_ns     median time from the label's instant to its opening: a device that boots
+               is silent first
+    """
+
+    length_ns: int
+    lag_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a stage says of one window.
+
+    activity     the likeliest activity, or `unknown`
+    event        probability that something begins here
+    probability  of the likeliest activity
+    choices      the activities that it may be
+    """
+
+    activity: str
+    event: float
+    probability: float
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """An estimator for windows of one length.
+
+    length_ns    how long after an opening
+    reads        what the estimator takes
+    event_from   probability that something begins, from which it is told; set so that
+                 idle stretches of other sessions stay quiet
+    known_from   share of the likeliest activity below which it is `unknown`
+    choice_from  probability from which an activity is among the choices (conformal)
+    """
+
+    length_ns: int
+    estimator: Estimator
+    reads: Reads
+    event_from: float
+    known_from: float
+    choice_from: float
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        """Classes in the order of the estimator's columns, idle among them."""
+        return tuple(str(name) for name in self.estimator.classes_)
+
+    def answers(self, seen: Seen) -> list[Answer]:
+        """Return what is said of each window."""
+        shares = np.asarray(self.estimator.predict_proba(inputs(seen, self.reads)))
+        return [self._answer(row) for row in shares]
+
+    def _answer(self, row: Float64) -> Answer:
+        names = self.activities
+        acts = [(float(p), a) for p, a in zip(row, names, strict=True) if is_act(a)]
+        event = sum(p for p, _ in acts)
+        best, name = max(acts)
+        is_known = best >= self.known_from * max(event, 1e-12)
+        choices = tuple(a for p, a in acts if p >= self.choice_from or a == name)
+        return Answer(
+            activity=name if is_known else UNKNOWN,
+            event=event,
+            probability=best,
+            choices=choices,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamDevice:
+    """All that is learnt of one device; `stages` by length."""
+
+    device: Device
+    background: Background
+    timings: Mapping[str, Timing]
+    stages: tuple[Stage, ...]
+
+
+def inputs(seen: Seen, reads: Reads) -> object:
+    """Return what an estimator is given."""
+    if reads is Reads.STATISTICS:
+        return seen.x
+    from scipy.sparse import csr_array, hstack
+
+    return hstack((csr_array(seen.x), seen.sequence), format="csr")
+
+
+def is_act(name: str) -> bool:
+    """Say whether a class is an activity."""
+    return name != IDLE_ACTIVITY
