@@ -1,38 +1,55 @@
 """Nearest neighbours on scaled window statistics, the paper's second classifier."""
 
+from typing import Any, Self
+
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from analysis.classifiers.model import Classifier, Estimator, Float64, Labels
 
 _NEIGHBOURS = 5  # scikit-learn's default; the paper names no other
 
 
-class Nearest:
+class Nearest(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types there
     """kNN behind a scaler that has seen the training rows only.
 
     With fewer training rows than neighbours, all of them are asked.
     """
 
-    classes_: Labels
+    def __init__(self, n_neighbors: int = _NEIGHBOURS) -> None:
+        self.n_neighbors = n_neighbors
 
-    def fit(self, x: Float64, y: Labels) -> "Nearest":
+    def fit(self, x: Any, y: Any) -> Self:
         """Learn scale and rows."""
         from sklearn.neighbors import KNeighborsClassifier
-        from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
+        from sklearn.utils.multiclass import check_classification_targets
+        from sklearn.utils.validation import validate_data
 
-        neighbours = KNeighborsClassifier(min(_NEIGHBOURS, len(x)), n_jobs=1)
-        self._pipeline = make_pipeline(StandardScaler(), neighbours).fit(x, y)
-        self.classes_ = self._pipeline.classes_
+        x, y = validate_data(self, x, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.scaler_ = StandardScaler().fit(x)
+        neighbours = KNeighborsClassifier(min(self.n_neighbors, len(x)), n_jobs=1)
+        self.neighbours_ = neighbours.fit(self.scaler_.transform(x), y)
+        self.classes_: Labels = self.neighbours_.classes_
         return self
 
-    def predict(self, x: Float64) -> Labels:
+    def predict(self, x: Any) -> Labels:
         """Return the activity that most of the nearest windows have."""
-        return np.asarray(self._pipeline.predict(x))
+        scaled = self._scaled(x)
+        return np.asarray(self.neighbours_.predict(scaled))
 
-    def predict_proba(self, x: Float64) -> Float64:
+    def predict_proba(self, x: Any) -> Float64:
         """Return the share of each activity among the nearest windows."""
-        return np.asarray(self._pipeline.predict_proba(x))
+        scaled = self._scaled(x)
+        return np.asarray(self.neighbours_.predict_proba(scaled))
+
+    def _scaled(self, x: Any) -> Float64:
+        from sklearn.utils.validation import check_is_fitted, validate_data
+
+        check_is_fitted(self)
+        x = validate_data(self, x, reset=False, dtype=np.float64)
+        return np.asarray(self.scaler_.transform(x))
 
 
 def _make(seed: int) -> Estimator:

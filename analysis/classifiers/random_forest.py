@@ -10,7 +10,9 @@ _TREES = 100
 def _make(seed: int) -> Estimator:
     from sklearn.ensemble import RandomForestClassifier
 
-    forest: Estimator = RandomForestClassifier(_TREES, random_state=seed, n_jobs=1)
+    forest: Estimator = RandomForestClassifier(
+        n_estimators=_TREES, random_state=seed, n_jobs=1
+    )
     return forest
 
 

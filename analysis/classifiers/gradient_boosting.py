@@ -1,0 +1,32 @@
+"""Boosted trees on binned window statistics: the second opinion, of another kind.
+
+No early stopping: it would hold out rows at random, across sessions.
+"""
+
+from analysis.classifiers.model import Classifier, Estimator
+
+_ROUNDS = 100  # scikit-learn's default
+_LEAF = 5  # rows; the default of 20 learns nothing from few repeats of an activity
+
+
+def _make(seed: int) -> Estimator:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    boosted: Estimator = HistGradientBoostingClassifier(
+        max_iter=_ROUNDS,
+        min_samples_leaf=_LEAF,
+        early_stopping=False,
+        random_state=seed,
+    )
+    return boosted
+
+
+CLASSIFIERS = (
+    Classifier(
+        name="gradient_boosting",
+        title="Gradient boosting",
+        make=_make,
+        short="hgb",
+        settings=f"{_ROUNDS} rounds",
+    ),
+)
