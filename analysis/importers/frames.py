@@ -3,15 +3,16 @@
 A frame holds an Ethernet header and, as far as its length has room, an IP header and
 one of TCP, UDP or the protocol that is named. A packet whose protocol is not known
 becomes a datagram (UDP), since that invents neither an order of bytes nor flags. One
-too short for any IP packet has the EtherType for local experiments. Checksums add up
-where the whole packet is there; elsewhere nobody can look at them.
+too short for any IP packet, or said to be none, has the EtherType for local
+experiments. Checksums add up where the whole packet is there; elsewhere nobody can look
+at them.
 """
 
 import ipaddress
 import struct
 from collections import defaultdict
 
-from analysis.importers.trace_rows import ETHERNET_B, Packets
+from analysis.importers.trace_rows import ETHERNET_B, NOT_IP, UNKNOWN, Packets
 
 DEVICE_PORT = 49_152
 # of documentation (RFC 5737, RFC 3849): nobody's
@@ -55,9 +56,9 @@ class FrameMaker:
         near = ipaddress.ip_address(_NEAR[far.version])
         room_b = length_b - ETHERNET_B - _IP_HEADS_B[far.version]
         macs = (_FAR_MAC, self._device) if outbound else (self._device, _FAR_MAC)
-        if room_b < 0:
+        if room_b < 0 or protocol == NOT_IP:
             return b"".join((*macs, _EXPERIMENT.to_bytes(2)))
-        wanted = _UDP if protocol < 0 else protocol
+        wanted = _UDP if protocol == UNKNOWN else protocol
         kind = wanted if room_b >= _HEADS_B.get(wanted, 0) else _NO_ROOM
         ends = (near.packed, far.packed) if outbound else (far.packed, near.packed)
         ports = (DEVICE_PORT, port) if outbound else (port, DEVICE_PORT)

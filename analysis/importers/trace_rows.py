@@ -18,7 +18,8 @@ MORE = ("protocol", "remote", "port")
 ETHERNET_B = 14
 _MOST_B = ETHERNET_B + 65_535
 _DIRECTIONS = {"out": True, "in": False, "1": True, "+1": True, "-1": False}
-_PROTOCOLS = {"": -1, "icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
+UNKNOWN, NOT_IP = -1, -2
+_PROTOCOLS = {"": UNKNOWN, "none": NOT_IP, "icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
 _LONGEST_NS = 86_400 * 10**9
 _MOST_DIGITS = 10  # seconds since 1970 have ten
 
@@ -43,7 +44,7 @@ class Packets:
     time_ns    int64, from the first packet, not decreasing
     length_b   int64, of the frame on the wire
     outbound   bool, the device sent it
-    protocol   int16, number of the IP protocol, -1 where it is not known
+    protocol   int16, number of the IP protocol, or `UNKNOWN`, or `NOT_IP`
     port       int32, of the remote, 0 where it is not known
     remote     address of the other end, '' where it is not known
     """
@@ -198,9 +199,11 @@ def _direction(text: str) -> bool:
 
 def _protocol(text: str) -> int:
     known = _PROTOCOLS.get(text.lower())
-    value = _whole(text) if known is None else known
-    if value is None or not -1 <= value <= 255:
-        raise ValueError("must be tcp, udp, icmp or the number of an IP protocol")
+    if known is not None:
+        return known
+    value = _whole(text)
+    if value is None or not 0 <= value <= 255:
+        raise ValueError("must be tcp, udp, icmp, none or the number of a protocol")
     return value
 
 

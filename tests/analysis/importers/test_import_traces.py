@@ -90,7 +90,7 @@ def test_no_rule_of_cleaning_takes_a_made_up_frame_away(bring):
             (size, way, protocol, remote)
             for size in (14, 33, 34, 42, 53, 54, 55, 60, 61, 62, 74, 1514, 65549)
             for way in (1, -1)
-            for protocol in ("", "tcp", "udp", "icmp", "0", "255")
+            for protocol in ("", "tcp", "udp", "icmp", "none", "255")
             for remote in ("", "203.0.113.9", "2001:db8::9")
         )
     )
@@ -102,6 +102,7 @@ def test_no_rule_of_cleaning_takes_a_made_up_frame_away(bring):
     rules = ("errors", "retransmissions", "out_of_order", "keep_alives")
     assert len(clean(packets, rules).table) == len(packets)
     assert {"203.0.113.9", "2001:db8::9"} <= set(packets.remotes)
+    assert (packets.protocol == 0).sum() >= 13 * 2 * 3
     # over IPv6 there are 20 bytes less of room
     tcp = packets.protocol[packets.length_b == 60]
     assert (tcp == 6).sum() == 2 * 2
@@ -261,8 +262,8 @@ def test_a_faulty_table_is_refused_in_a_sentence(bring, text, sentence):
 @pytest.mark.parametrize(
     ("more", "row", "sentence"),
     [
-        ("protocol", "a,s,0,60,1,quic", "protocol: must be tcp, udp, icmp or the"),
-        ("protocol", "a,s,0,60,1,256", "protocol: must be tcp, udp, icmp or the"),
+        ("protocol", "a,s,0,60,1,quic", "protocol: must be tcp, udp, icmp, none"),
+        ("protocol", "a,s,0,60,1,256", "protocol: must be tcp, udp, icmp, none"),
         ("port", "a,s,0,60,1,65536", "port: must be between 0 and 65535, got '65536'"),
         ("remote", "a,s,0,60,1,cloud", "remote: must be an IP address, got 'cloud'"),
         ("network", "a,s,0,60,1,5g", "network: must be one of lan, wan, got '5g'"),

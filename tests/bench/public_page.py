@@ -1,0 +1,126 @@
+"""Scores on public data as Markdown: every figure with its split, n and interval."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tests.bench.table1_page import markdown
+
+Record = Mapping[str, Any]
+
+TITLES = {
+    "random_forest": "RF",
+    "nearest": "kNN",
+    "naive_bayes": "NB",
+    "gradient_boosting": "HGB",
+    "extra_trees": "extra trees (mark)",
+}
+
+
+def table(facts: Record) -> list[str]:
+    """Return the tables of a set."""
+    lines = [f"### {facts['set']} ({facts['source']}), seed {facts['seed']}", ""]
+    if facts["over_devices"]:
+        for task in facts["over_devices"]:
+            lines += [*_over_devices(task), ""]
+        lines += [*_per_device(facts), ""]
+    else:
+        for task in facts["devices"][0]["tasks"]:
+            lines += [*_task(task), ""]
+    return lines
+
+
+def _task(task: Record) -> Iterator[str]:
+    if "refused" in task:
+        yield f"**{task['task']}**: refused: {task['refused']}."
+        return
+    first = task["results"][0]
+    leaky = "leaky" if first["leaky"] else "not leaky"
+    yield (
+        f"**{task['task']}** ({leaky}; {first['n_trials']} tested traces, "
+        f"{first['n_sessions']} sessions, {len(first['activities'])} classes)"
+    )
+    yield ""
+    heads = ["classifier", "accuracy [95 %]", "macro-F1", "shuffled labels", "s"]
+    rows = [
+        [
+            _title(each["classifier"]),
+            f"{each['accuracy']:.3f} {_range(each['interval'])}",
+            f"{each['f1']:.3f}",
+            f"{each['null_accuracy']:.3f}",
+            f"{each['took_s']:.0f}",
+        ]
+        for each in task["results"]
+    ]
+    yield from markdown(heads, rows)
+    if task["paired"]:
+        yield ""
+        yield _told(task["paired"])
+
+
+def _told(pair: Record) -> str:
+    return (
+        f"{_title(pair['ours'])} − {_title(pair['best_of_paper'])}, the best of RF, "
+        f"kNN and NB: {100 * pair['difference']:+.1f} points "
+        f"{_range(pair['difference_interval'], 100, '+.1f')}; errors "
+        f"{100 * pair['error_reduction']:.0f} % fewer "
+        f"{_range(pair['error_reduction_interval'], 100, '.0f')} (bootstrap over "
+        f"{pair['n_groups']} sessions)."
+    )
+
+
+def _over_devices(task: Record) -> Iterator[str]:
+    yield f"**{task['task']}**: mean over {task['n_devices']} devices (not leaky)"
+    yield ""
+    rows = [
+        [_title(name), f"{each['mean']:.3f} {_range(each['interval'])}"]
+        for name, each in task["accuracy"].items()
+    ]
+    yield from markdown(["classifier", "accuracy [95 % over devices]"], rows)
+    for mark, above in task["above"].items():
+        yield ""
+        yield (
+            f"{_title(task['ours'])} − {_title(mark)}: "
+            f"{100 * above['difference']:+.1f} points "
+            f"{_range(above['difference_interval'], 100, '+.1f')} (bootstrap over "
+            f"{above['n_devices']} devices)."
+        )
+
+
+def _per_device(facts: Record) -> Iterator[str]:
+    names = list(facts["over_devices"][0]["accuracy"])
+    heads = ["device", "task", "classes", "tested", *(_title(n) for n in names)]
+    rows = []
+    for device in facts["devices"]:
+        for task in device["tasks"]:
+            if "refused" in task:
+                refused = [device["device"], task["task"], task["refused"], ""]
+                rows.append([*refused, *("" for _ in names)])
+                continue
+            by_name = {each["classifier"]: each for each in task["results"]}
+            first = task["results"][0]
+            rows.append(
+                [
+                    *(device["device"], task["task"]),
+                    *(str(len(first["activities"])), str(first["n_trials"])),
+                    *(f"{by_name[n]['accuracy']:.3f}" for n in names),
+                ]
+            )
+    yield from markdown(heads, rows)
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name)
+
+
+def _range(
+    interval: Sequence[float] | None, scale: float = 1, form: str = ".3f"
+) -> str:
+    if interval is None:
+        return "[–]"
+    low, high = (format(scale * edge, form) for edge in interval)
+    return f"[{low}, {high}]"
+
+
+def page(sets: Sequence[Record]) -> str:
+    """Return the page of all sets that were scored."""
+    return "\n".join(line for facts in sets for line in table(facts))
