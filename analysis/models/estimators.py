@@ -8,15 +8,18 @@ follows the numbers in their nodes wherever these lead.
 
 import io
 import json
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from analysis.classifiers.model import Estimator
+from analysis.classifiers.model import Estimator, Reads, inputs_of
 from analysis.errors import ModelError
+from analysis.features.matrix import feature_names
+from analysis.features.sequence import n_columns
 
 _PLAIN = (
     "builtins.dict",
@@ -26,13 +29,27 @@ _PLAIN = (
     "numpy.float64",
     "numpy.int64",
     "numpy.ndarray",
+    "numpy.random._generator.Generator",
+    "numpy.uint64",
 )
 _OF_LIBRARIES = (
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+    "sklearn._loss._loss.CyHalfMultinomialLoss",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
     "sklearn.ensemble._forest.RandomForestClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
+    ".HistGradientBoostingClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.naive_bayes.GaussianNB",
     "sklearn.neighbors._classification.KNeighborsClassifier",
     "sklearn.pipeline.Pipeline",
     "sklearn.preprocessing._data.StandardScaler",
+    "sklearn.preprocessing._label.LabelEncoder",
     "sklearn.tree._classes.DecisionTreeClassifier",
     "sklearn.tree._tree.Tree",
 )
@@ -49,12 +66,14 @@ _BROKEN = (
     EOFError,
     ImportError,
     LookupError,
+    MemoryError,
     NotImplementedError,
     OSError,
     RecursionError,
     RuntimeError,
     TypeError,
     ValueError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -74,8 +93,10 @@ def to_bytes(estimator: Estimator) -> bytes:
     return data
 
 
-def from_bytes(data: bytes) -> Estimator:
+def from_bytes(data: bytes, reads: Reads = Reads.STATISTICS) -> Estimator:
     """Return the estimator that `to_bytes` wrote, with the same answers to the bit.
+
+    reads  what it takes; one window of nothing is shown to it
 
     Raises ModelError for anything else, with words to go on after a file's name:
     bytes that are cut short or changed, and types that are not in `TRUSTED`, of which
@@ -86,10 +107,23 @@ def from_bytes(data: bytes) -> Estimator:
     try:
         _refuse_foreign(_schema(data))
         estimator: Estimator = skops.io.loads(data, trusted=sorted(TRUSTED))
-        _refuse_loose_trees(estimator)
+        _refuse_loose_numbers(estimator)
+        _refuse_mute(estimator, reads)
     except _BROKEN as exc:
         raise ModelError("is damaged; train the model again") from exc
     return estimator
+
+
+def _refuse_mute(estimator: Estimator, reads: Reads) -> None:
+    """Raise an error of some kind when an estimator cannot answer for a window."""
+    from scipy.sparse import csr_array
+
+    nothing = np.zeros((1, len(feature_names())))
+    given = inputs_of(nothing, csr_array((1, n_columns())), reads)
+    with np.errstate(all="ignore"):
+        share = np.asarray(estimator.predict_proba(given))
+    if share.shape != (1, len(estimator.classes_)) or not np.isfinite(share).all():
+        raise ModelError("holds an estimator that does not answer; train it again")
 
 
 def types_in(data: bytes) -> frozenset[str]:
@@ -127,8 +161,8 @@ def _named_in(schema: Any) -> Iterator[str]:
             pending.extend(node)
 
 
-def _refuse_loose_trees(estimator: object) -> None:
-    """Raise ModelError when a node of a tree leads anywhere but down."""
+def _refuse_loose_numbers(estimator: object) -> None:
+    """Raise ModelError when a number leads out of the estimator, or in a circle."""
     seen: set[int] = set()
     pending: list[tuple[object, int]] = [(estimator, 0)]
     while pending:
@@ -136,11 +170,9 @@ def _refuse_loose_trees(estimator: object) -> None:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        kind = type(part).__name__
-        if kind == "Tree" and not _holds_tree(part, width):
-            raise ModelError("holds a tree that leads nowhere")
-        if kind == "TreePredictor" and not _holds_predictor(part, width):
-            raise ModelError("holds a tree that leads nowhere")
+        check = _CHECKS.get(type(part).__name__)
+        if check is not None and not check(part, width):
+            raise ModelError("holds a number that leads nowhere; train the model again")
         pending += [(each, _width_of(part, width)) for each in _parts_of(part)]
 
 
@@ -178,8 +210,21 @@ def _holds_predictor(predictor: Any, width: int) -> bool:
     )
 
 
+def _holds_neighbours(neighbours: Any, width: int) -> bool:
+    del width  # scikit-learn looks at it
+    labels = neighbours._y
+    return bool(((labels >= 0) & (labels < len(neighbours.classes_))).all())
+
+
 def _leads_down(inner: Any, left: Any, right: Any) -> bool:
     """Say whether the children of inner nodes are nodes behind them, without a loop."""
     own = np.flatnonzero(inner)
     ends = np.stack((left[inner], right[inner])).astype(np.int64)
     return bool(inner.size and (ends > own).all() and (ends < inner.size).all())
+
+
+_CHECKS: Mapping[str, Callable[[Any, int], bool]] = {
+    "Tree": _holds_tree,
+    "TreePredictor": _holds_predictor,
+    "KNeighborsClassifier": _holds_neighbours,
+}

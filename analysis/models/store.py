@@ -165,11 +165,10 @@ def _device(folder: Path, name: str, entry: _Entry) -> DeviceModel:
     path = folder / _file_of(name)
     data = _unchanged(folder, _file_of(name), entry)
     try:
-        estimator = from_bytes(data)
+        estimator = from_bytes(data, entry.facts.reads)
     except ModelError as exc:
         raise ModelError(f"{path}: {exc}") from exc
-    classes = getattr(estimator, "classes_", ())
-    if tuple(str(label) for label in classes) != entry.facts.activities:
+    if tuple(str(label) for label in estimator.classes_) != entry.facts.activities:
         raise ModelError(f"{path}: has other activities than {HEADER}; {_AGAIN}")
     return DeviceModel(facts=entry.facts, estimator=estimator)
 
