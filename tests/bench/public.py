@@ -35,7 +35,6 @@ from tests.bench.public_scores import (
     mean_over_devices,
     over_devices,
     score,
-    task_record,
 )
 from tests.bench.public_sets import SETS, campaign_of, medium_of
 
@@ -177,12 +176,12 @@ def measured(name: str, data: Path, wanted: Sequence[str], seed: int) -> Record:
         for task in TASKS[name]:
             begun = time.perf_counter()
             try:
-                results, took_s = score(samples, task, chosen, seed)
+                figures = score(samples, task, chosen, seed, OUT / "public" / "answers")
             except SplitRefusedError as exc:
                 found["tasks"].append({"task": task.name, "refused": str(exc)})
                 say(f"{device}: {task.name}: {exc}")
                 continue
-            found["tasks"].append(task_record(samples, task, results, took_s, seed))
+            found["tasks"].append(figures)
             say(f"{device}: {task.name} in {time.perf_counter() - begun:.1f} s")
         devices.append(found)
     return {

@@ -33,19 +33,20 @@ def _task(task: Record) -> Iterator[str]:
     if "refused" in task:
         yield f"**{task['task']}**: refused: {task['refused']}."
         return
-    first = task["results"][0]
-    leaky = "leaky" if first["leaky"] else "not leaky"
+    leaky = "leaky" if task["leaky"] else "not leaky"
     yield (
-        f"**{task['task']}** ({leaky}; {first['n_trials']} tested traces, "
-        f"{first['n_sessions']} sessions, {len(first['activities'])} classes)"
+        f"**{task['task']}** ({leaky}; {task['n_trials']} tested traces, "
+        f"{task['n_sessions']} sessions, {task['n_classes']} classes)"
     )
     yield ""
-    heads = ["classifier", "accuracy [95 %]", "macro-F1", "shuffled labels", "s"]
+    shuffled = f"labels shuffled {task['null']}"
+    heads = ["classifier", "accuracy [95 %]", "macro-F1", "ECE", shuffled, "s"]
     rows = [
         [
             _title(each["classifier"]),
             f"{each['accuracy']:.3f} {_range(each['interval'])}",
             f"{each['f1']:.3f}",
+            f"{each['ece']:.3f}",
             f"{each['null_accuracy']:.3f}",
             f"{each['took_s']:.0f}",
         ]
@@ -97,11 +98,10 @@ def _per_device(facts: Record) -> Iterator[str]:
                 rows.append([*refused, *("" for _ in names)])
                 continue
             by_name = {each["classifier"]: each for each in task["results"]}
-            first = task["results"][0]
             rows.append(
                 [
                     *(device["device"], task["task"]),
-                    *(str(len(first["activities"])), str(first["n_trials"])),
+                    *(str(task["n_classes"]), str(task["n_trials"])),
                     *(f"{by_name[n]['accuracy']:.3f}" for n in names),
                 ]
             )

@@ -1,27 +1,36 @@
 """Score public campaigns: the project's own evaluation, and differences with intervals.
 
-A task is a way to part the trials of a campaign. Results are those of
-`analysis.evaluate.study`; here they are paired, and put together over devices.
+A task is a way to part the trials of a campaign. Fits, splits, intervals and nulls are
+those of `analysis.evaluate`; here answers are kept, since asking again takes minutes,
+compared pair by pair, and put together over devices.
 """
 
+import hashlib
+import inspect
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn
 
-from analysis.classifiers.model import Classifier, Estimator
-from analysis.evaluate.campaign import all_classifiers, record_of
-from analysis.evaluate.folds import Fold, SplitPlan, SplitRefusedError
+from analysis.classifiers.model import Classifier, Estimator, Reads
+from analysis.evaluate.calibration import calibration_of
+from analysis.evaluate.campaign import all_classifiers
+from analysis.evaluate.chance import null_labels, used_rows
+from analysis.evaluate.fits import done, fold_fits, pooled
+from analysis.evaluate.folds import Fold, Split, SplitPlan, SplitRefusedError
 from analysis.evaluate.samples import Samples
-from analysis.evaluate.study import Result, scored
+from analysis.evaluate.scores import macro_f1, session_interval
 from analysis.features.model import Int64
 
 PAPER = ("random_forest", "nearest", "naive_bayes")
 OURS = ("fusion", "extra_trees")  # the first that there is
 _DRAWS = 5000
+_NULL_ROWS = 100
 _TAILS = (0.025, 0.975)
 Record = dict[str, Any]
 
@@ -102,27 +111,156 @@ def across(
 
 
 def score(
-    samples: Samples, task: Task, chosen: Sequence[Classifier], seed: int
-) -> tuple[tuple[Result, ...], dict[str, float]]:
-    """Return a result per classifier, and the seconds of each, its null included.
+    samples: Samples, task: Task, chosen: Sequence[Classifier], seed: int, kept: Path
+) -> Record:
+    """Return one task on one device: every figure, and ours beside the paper's best.
+
+    kept  folder of answers that were given already
 
     Raises SplitRefusedError when the trials cannot be parted so.
     """
     asked = task.label(samples)
     split = task.plan.split(asked, seed)
-    results, took_s = [], {}
+    # where a session is one activity, nothing can be shuffled within it
+    confounded = one_activity_each(asked, split)
+    null = null_labels(asked, split, seed)
+    if confounded:
+        used = used_rows(split)
+        null = asked.activity.copy()
+        null[used] = np.random.default_rng(seed).permutation(null[used])
+    few = _few(split.folds)
+    results, rights = [], {}
     for each in chosen:
-        begun = time.perf_counter()
-        results += scored(asked, (each,), (split,), seed=seed)
-        took_s[each.name] = round(time.perf_counter() - begun, 2)
-    return tuple(results), took_s
+        true = answers(asked, each, split.folds, asked.activity, seed, kept)
+        shuffled = answers(asked, each, few, null, seed, kept)
+        results.append(_figures(asked, each, true, shuffled, null, seed))
+        rights[each.name] = asked.activity[true.rows] == true.said
+    rows = np.concatenate([fold.test for fold in split.folds])
+    return {
+        "task": task.name,
+        "split": split.name,
+        "split_digest": split.digest,
+        "leaky": split.leaky,
+        "null": "over all rows" if confounded else "within sessions",
+        "n_trials": int(rows.size),
+        "n_sessions": int(np.unique(asked.session[rows]).size),
+        "n_classes": int(np.unique(asked.activity[used_rows(split)]).size),
+        "results": results,
+        "paired": _beside(rights, results, asked.session[rows], seed),
+    }
 
 
-def rights(samples: Samples, result: Result) -> tuple[Any, Any]:
-    """Return of each tested row whether it was right, and its session."""
-    rows = result.answers.rows
-    right = samples.activity[rows] == result.answers.said
-    return right, samples.session[rows]
+def one_activity_each(samples: Samples, split: Split) -> bool:
+    """Say whether each session of a split holds one activity only."""
+    rows = used_rows(split)
+    pairs = zip(samples.session[rows], samples.activity[rows], strict=True)
+    return len(set(pairs)) == np.unique(samples.session[rows]).size
+
+
+def _few(folds: Sequence[Fold]) -> tuple[Fold, ...]:
+    """Return as many folds as a null needs."""
+    tested = np.cumsum([0, *(fold.test.size for fold in folds)])
+    return tuple(f for f, n in zip(folds, tested, strict=False) if n < _NULL_ROWS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Answers to the test rows of some folds; seconds that learning and asking took."""
+
+    rows: Int64
+    said: Any
+    probability: Any
+    classes: tuple[str, ...]
+    took_s: float
+
+
+def answers(
+    samples: Samples,
+    classifier: Classifier,
+    folds: Sequence[Fold],
+    labels: Any,
+    seed: int,
+    kept: Path,
+) -> Kept:
+    """Learn and answer in every fold, or read what was answered to the same before."""
+    path = kept / f"{_key(samples, classifier, folds, labels, seed)}.npz"
+    if path.exists():
+        with np.load(path) as held:
+            return Kept(
+                rows=held["rows"],
+                said=held["said"],
+                probability=held["probability"],
+                classes=tuple(held["classes"].tolist()),
+                took_s=float(held["took_s"]),
+            )
+    begun = time.perf_counter()
+    fits = fold_fits(classifier, folds, labels, seed)
+    made = pooled(folds, list(done(samples, fits)))
+    found = Kept(
+        rows=made.rows,
+        said=made.said,
+        probability=made.probability,
+        classes=made.classes,
+        took_s=time.perf_counter() - begun,
+    )
+    kept.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **{name: getattr(found, name) for name in Kept.__slots__})
+    return found
+
+
+def _key(
+    samples: Samples,
+    classifier: Classifier,
+    folds: Sequence[Fold],
+    labels: Any,
+    seed: int,
+) -> str:
+    """Return a digest of all that an answer depends on."""
+    module = Path(inspect.getfile(classifier.make))
+    code = [module]
+    parts = [samples.x.tobytes(), repr(labels.tolist()).encode()]
+    if classifier.reads is not Reads.STATISTICS:
+        code = sorted(module.parent.glob("*.py"))
+        block = samples.inputs(classifier.reads)
+        parts += [block.data.tobytes(), block.indices.tobytes()]
+    parts += [part.tobytes() for fold in folds for part in (fold.train, fold.test)]
+    parts += [path.read_bytes() for path in code]
+    parts.append(f"{sklearn.__version__} {classifier} {seed}".encode())
+    return hashlib.sha256(b"|".join(parts)).hexdigest()[:24]
+
+
+def _figures(
+    samples: Samples, each: Classifier, true: Kept, null: Kept, labels: Any, seed: int
+) -> Record:
+    truth, session = samples.activity[true.rows], samples.session[true.rows]
+    right = truth == true.said
+    interval = session_interval(right.astype(np.int64), session, seed)
+    known = calibration_of(truth, true.probability, true.classes)
+    return {
+        "classifier": each.name,
+        "accuracy": float(right.mean()),
+        "interval": [interval.low, interval.high] if interval else None,
+        "f1": macro_f1(truth, true.said),
+        "ece": known.ece,
+        "log_loss": known.log_loss,
+        "null_accuracy": float((labels[null.rows] == null.said).mean()),
+        "n_null": int(null.rows.size),
+        "took_s": round(true.took_s, 2),
+    }
+
+
+def _beside(
+    rights: Mapping[str, Any], results: Sequence[Record], session: Any, seed: int
+) -> Record | None:
+    """Return ours beside the best of RF, kNN and NB on the same rows."""
+    accuracy = {each["classifier"]: each["accuracy"] for each in results}
+    ours = next((name for name in OURS if name in accuracy), None)
+    marks = [name for name in PAPER if name in accuracy]
+    if ours is None or not marks:
+        return None
+    best = max(marks, key=lambda name: accuracy[name])
+    found = paired(rights[ours], rights[best], session, seed)
+    return {"ours": ours, "best_of_paper": best, **found}
 
 
 def paired(right: Any, other: Any, group: Any, seed: int) -> Record:
@@ -178,33 +316,3 @@ def _interval(draws: Any) -> list[float] | None:
     """Return the 95 % interval of draws; None when none of them has a value."""
     known = draws[np.isfinite(draws)]
     return [float(q) for q in np.quantile(known, _TAILS)] if known.size else None
-
-
-def task_record(
-    samples: Samples,
-    task: Task,
-    results: Sequence[Result],
-    took_s: Mapping[str, float],
-    seed: int,
-) -> Record:
-    """Return one task on one device: every result, and ours beside the paper's best."""
-    asked = task.label(samples)
-    records = []
-    for each in results:
-        kept = record_of(each)
-        records.append({k: v for k, v in kept.items() if k != "confusion"})
-        records[-1]["took_s"] = took_s[each.classifier]
-    found: Record = {"task": task.name, "results": records, "paired": None}
-    by_name = {each.classifier: each for each in results}
-    ours = next((name for name in OURS if name in by_name), None)
-    marks = [by_name[name] for name in PAPER if name in by_name]
-    if ours is not None and marks:
-        best = max(marks, key=lambda each: each.accuracy)
-        right, session = rights(asked, by_name[ours])
-        other, _same = rights(asked, best)
-        found["paired"] = {
-            "ours": ours,
-            "best_of_paper": best.classifier,
-            **paired(right, other, session, seed),
-        }
-    return found
