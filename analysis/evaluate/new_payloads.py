@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.evaluate.folds import Fold, MayUse, SplitPlan, SplitRefusedError, digest
 from analysis.evaluate.samples import Samples, Strings
@@ -60,12 +61,15 @@ class NewResult:
     n_distinct  windows left of them without duplicates; for `raw_messages` test windows
                 in which a new message is left
     tested      activity -> its windows that were tested
+    session     (n,) str, of each of them;  right  (n,) bool, by the matcher, to pool
     """
 
     new: New
     n_windows: int
     n_distinct: int
     tested: Mapping[str, int]
+    session: Strings
+    right: NDArray[np.bool_]
     matcher: Result
     grams: Result
 
@@ -188,13 +192,16 @@ def _scored(
         title=_TITLES[new],
         digest=digest(str(new), samples.trial, split.folds),
     )
-    rows = np.concatenate([fold.test for fold in split.folds])
+    matcher = result_of(samples, MATCHER, split, by_matcher, seed=seed)
+    rows = matcher.answers.rows
     return NewResult(
         new=new,
         n_windows=n_windows,
         n_distinct=n_distinct,
         tested=dict(Counter(samples.activity[rows].tolist())),
-        matcher=result_of(samples, MATCHER, split, by_matcher, seed=seed),
+        session=samples.session[rows],
+        right=samples.activity[rows] == matcher.answers.said,
+        matcher=matcher,
         grams=result_of(samples, GRAMS, split, by_grams, seed=seed),
     )
 
