@@ -40,6 +40,7 @@ _OF_LIBRARIES = (
     "sklearn._loss.link.MultinomialLogit",
     "sklearn._loss.loss.HalfBinomialLoss",
     "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn.ensemble._forest.ExtraTreesClassifier",
     "sklearn.ensemble._forest.RandomForestClassifier",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
@@ -51,6 +52,7 @@ _OF_LIBRARIES = (
     "sklearn.preprocessing._data.StandardScaler",
     "sklearn.preprocessing._label.LabelEncoder",
     "sklearn.tree._classes.DecisionTreeClassifier",
+    "sklearn.tree._classes.ExtraTreeClassifier",
     "sklearn.tree._tree.Tree",
 )
 _OF_OURS = ("analysis.classifiers.nearest.Nearest",)
@@ -93,10 +95,8 @@ def to_bytes(estimator: Estimator) -> bytes:
     return data
 
 
-def from_bytes(data: bytes, reads: Reads = Reads.STATISTICS) -> Estimator:
+def from_bytes(data: bytes) -> Estimator:
     """Return the estimator that `to_bytes` wrote, with the same answers to the bit.
-
-    reads  what it takes; one window of nothing is shown to it
 
     Raises ModelError for anything else, with words to go on after a file's name:
     bytes that are cut short or changed, and types that are not in `TRUSTED`, of which
@@ -108,16 +108,19 @@ def from_bytes(data: bytes, reads: Reads = Reads.STATISTICS) -> Estimator:
         _refuse_foreign(_schema(data))
         estimator: Estimator = skops.io.loads(data, trusted=sorted(TRUSTED))
         _refuse_loose_numbers(estimator)
-        _refuse_mute(estimator, reads)
+        _refuse_mute(estimator)
     except _BROKEN as exc:
         raise ModelError("is damaged; train the model again") from exc
     return estimator
 
 
-def _refuse_mute(estimator: Estimator, reads: Reads) -> None:
+def _refuse_mute(estimator: Any) -> None:
     """Raise an error of some kind when an estimator cannot answer for a window."""
     from scipy.sparse import csr_array
 
+    reads = Reads.STATISTICS
+    if estimator.n_features_in_ != len(feature_names()):
+        reads = Reads.WINDOW
     nothing = np.zeros((1, len(feature_names())))
     given = inputs_of(nothing, csr_array((1, n_columns())), reads)
     with np.errstate(all="ignore"):

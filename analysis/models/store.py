@@ -165,7 +165,7 @@ def _device(folder: Path, name: str, entry: _Entry) -> DeviceModel:
     path = folder / _file_of(name)
     data = _unchanged(folder, _file_of(name), entry)
     try:
-        estimator = from_bytes(data, entry.facts.reads)
+        estimator = from_bytes(data)
     except ModelError as exc:
         raise ModelError(f"{path}: {exc}") from exc
     if tuple(str(label) for label in estimator.classes_) != entry.facts.activities:
