@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tests.bench.public_words import ABOUT, HEAD, NAMES
 from tests.bench.table1_page import markdown
 
 Record = Mapping[str, Any]
@@ -123,4 +124,21 @@ def _range(
 
 def page(sets: Sequence[Record]) -> str:
     """Return the page of all sets that were scored."""
-    return "\n".join(line for facts in sets for line in table(facts))
+    lines = [HEAD]
+    for facts in sets:
+        lines += [f"## {NAMES[facts['set']]}", "", ABOUT[facts["set"]]]
+        lines += [f"- {name}: {what}." for name, what in facts["tasks"].items()]
+        lines += ["", f"`{facts['command']}`", ""]
+        lines += table(facts)[2:]
+    lines += ["## What was compared", "", *_settings(sets), ""]
+    text = "\n".join(lines).replace("\n\n\n", "\n\n")
+    return text.rstrip() + "\n"
+
+
+def _settings(sets: Sequence[Record]) -> Iterator[str]:
+    known: dict[str, str] = {}
+    for facts in sets:
+        known |= facts["settings"]
+    yield from markdown(
+        ["classifier", "settings"], [[_title(n), text] for n, text in known.items()]
+    )
