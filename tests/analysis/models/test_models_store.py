@@ -12,8 +12,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesClassifier
 
-from analysis.classifiers.model import Reads
+from analysis.classifiers.model import Classifier, Reads
 from analysis.errors import AnalysisError
 from analysis.evaluate.campaign import all_classifiers
 from analysis.evaluate.samples import samples_of
@@ -75,11 +76,19 @@ def test_another_process_gives_the_same_probabilities_to_the_bit(
     assert done.stdout == here.tobytes().hex()
 
 
+# what `analysis.streaming` may keep beside a model
+TREES = Classifier(
+    name="extra_trees",
+    title="",
+    make=lambda seed: ExtraTreesClassifier(20, random_state=seed),
+)
+
+
 @pytest.fixture(scope="module")
 def kept(samples):
     """Return each classifier with some activities, and with two: fitted, and bytes."""
     found = []
-    for classifier in all_classifiers().values():
+    for classifier in (*all_classifiers().values(), TREES):
         for rows in (
             slice(None, None, 3),
             np.isin(samples.activity, ("idle", "stream")),
