@@ -32,6 +32,15 @@ IdleWindows = Annotated[
     ),
 ]
 
+Streaming = Annotated[
+    bool,
+    typer.Option(
+        "--streaming",
+        help="Learn as well how activities begin in traffic without labels, for "
+        "`classify`; needs the captures.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this topic."""
@@ -48,6 +57,7 @@ def train(
     overlap: OverlapPolicy = "refuse",
     clean: CleaningRules = None,
     seed: Seed = 0,
+    streaming: Streaming = False,
 ) -> None:
     """Train a model on a campaign and keep it, with a card that says how good it is."""
     load_kernels()
@@ -63,11 +73,25 @@ def train(
     make_current(folder)
     with _told(devices) as on_device:
         model = learn(folder, devices, plan, on_device=on_device)
-    size_b = save(model, out)
+    parts = _learn_streaming(folder, devices, seed) if streaming else {}
+    size_b = save(model, out, parts=parts)
     for name, made in model.devices.items():
         print(f"{name}: {_scores(made)}")
     kind = "simulated" if model.origin.simulated else "captured"
     print(f"{out}: {len(model.devices)} devices, {size_b} bytes, {kind}; see CARD.md")
+
+
+def _learn_streaming(
+    folder: Path, devices: Sequence[str], seed: int
+) -> dict[str, bytes]:
+    """Return what `classify` needs, as files of the model."""
+    from analysis.streaming.fit import StreamPlan
+    from analysis.streaming.learn import learn
+    from analysis.streaming.store import to_parts
+
+    with _told(devices) as on_device:
+        learnt = learn(folder, devices, StreamPlan(seed=seed), on_device=on_device)
+    return to_parts(learnt)
 
 
 def _scores(made: "DeviceModel") -> str:
