@@ -24,6 +24,13 @@ class Watch:
     def __init__(self, learnt: Mapping[str, StreamDevice]) -> None:
         self._sorter = Sorter([each.device for each in learnt.values()])
         self._detectors = {name: Detector(each) for name, each in learnt.items()}
+        self._now_ns = 0
+        self._seen: set[str] = set()
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Devices of which no packet came."""
+        return tuple(name for name in self._detectors if name not in self._seen)
 
     @property
     def n_packets(self) -> int:
@@ -35,34 +42,47 @@ class Watch:
         """Packets that are remembered."""
         return sum(each.n_kept for each in self._detectors.values())
 
+    @property
+    def now_ns(self) -> int:
+        """Highest stamp so far."""
+        return self._now_ns
+
+    def sort(self, batch: Batch) -> Mapping[str, Arrivals]:
+        """Sort packets for `advance`; another thread may do so."""
+        return self._sorter.take(batch)
+
     def take(self, batch: Batch) -> list[Event]:
         """Take packets; return what can be told after them, in the order of telling."""
-        if not len(batch):
-            return []
-        return self._advance(self._sorter.take(batch), batch.time_ns)
+        return self.advance(self.sort(batch), batch.time_ns)
 
-    def finish(self) -> list[Event]:
-        """Return what is left when no packet follows."""
-        end_ns = self._sorter.now_ns
-        events = self._at(end_ns + _END_NS)
-        return [replace(each, told_ns=max(end_ns, each.told_ns)) for each in events]
-
-    def pass_time(self, now_ns: int) -> list[Event]:
-        """Return what can be told when no packet came until `now_ns`."""
-        return self._at(now_ns)
-
-    def _advance(
+    def advance(
         self, arrivals: Mapping[str, Arrivals], stamps_ns: NDArray[np.int64]
     ) -> list[Event]:
+        """Take sorted packets; return what can be told after them.
+
+        stamps_ns  (n,) int64, of all packets among which they were
+        """
+        if not stamps_ns.size:
+            return []
         for name, packets in arrivals.items():
             self._detectors[name].take(packets)
-        ordered = np.maximum.accumulate(stamps_ns)
+            self._seen.add(name)
+        ordered = np.maximum.accumulate(np.maximum(stamps_ns, self._now_ns))
+        self._now_ns = int(ordered[-1])
         told = []
-        for event in self._at(self._sorter.now_ns):
+        for event in self._at(self._now_ns):
             # the first packet at which it could have been told
             at = min(int(np.searchsorted(ordered, event.told_ns)), ordered.size - 1)
             told.append(replace(event, told_ns=int(ordered[at])))
         return told
+
+    def finish(self) -> list[Event]:
+        """Return what is left when no packet follows."""
+        return self._at(self._now_ns + _END_NS)
+
+    def pass_time(self, now_ns: int) -> list[Event]:
+        """Return what can be told when no packet came until `now_ns`."""
+        return self._at(now_ns)
 
     def _at(self, now_ns: int) -> list[Event]:
         events = [e for each in self._detectors.values() for e in each.advance(now_ns)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.streaming.arrivals import Arrivals
 from analysis.streaming.front import Front
-from analysis.streaming.model import Answer, StreamDevice
+from analysis.streaming.model import TOGETHER_NS, Answer, StreamDevice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,25 +88,25 @@ class Detector:
             stage = self._learnt.stages[each.stage]
             if each.answer.event < stage.event_from:
                 continue
-            length_ns = self._length_ns(each.answer.activity)
-            if length_ns > stage.length_ns and each.stage + 1 < len(
-                self._learnt.stages
-            ):
+            shown_ns = self._shown_ns(each.answer.activity)
+            is_last = each.stage + 1 == len(self._learnt.stages)
+            if shown_ns > stage.length_ns + TOGETHER_NS and not is_last:
                 continue  # it is not over yet
-            self._busy_until_ns = each.opened_ns + min(length_ns, stage.length_ns)
-            found.append(self._event(each, length_ns))
+            self._busy_until_ns = each.opened_ns + shown_ns
+            found.append(self._event(each))
         return found
 
-    def _length_ns(self, activity: str) -> int:
+    def _shown_ns(self, activity: str) -> int:
         timing = self._learnt.timings.get(activity)
         if timing is not None:
-            return timing.length_ns
+            return timing.shown_ns
         return self._learnt.stages[-1].length_ns  # of what is unknown
 
-    def _event(self, each: _Candidate, length_ns: int) -> Event:
+    def _event(self, each: _Candidate) -> Event:
         timing = self._learnt.timings.get(each.answer.activity)
         lag_ns = self._usual_lag_ns if timing is None else timing.lag_ns
         start_ns = each.opened_ns - lag_ns
+        length_ns = self._shown_ns(each.answer.activity) + lag_ns
         return Event(
             start_ns=start_ns,
             end_ns=start_ns + length_ns,

@@ -17,6 +17,7 @@ from analysis.streaming.arrivals import Arrivals, Sorter
 from analysis.streaming.background import Background, learn_background
 from analysis.streaming.bursts import Burst, Bursts
 from analysis.streaming.front import Due, Front
+from analysis.streaming.openings import Openings
 
 Int64 = NDArray[np.int64]
 Text = NDArray[np.str_]
@@ -142,6 +143,14 @@ def background_of(bursts: Sequence[Burst], acts: Acts, quiet: Quiet) -> Backgrou
         idle_s=quiet.total_s,
         acted_s=len(acts) * (_OPENING_NS + _BEFORE_NS) / _NS,
     )
+
+
+def openings_of(bursts: Sequence[Burst], background: Background) -> Int64:
+    """Return where windows open, (k,) int64, of all bursts of a device."""
+    openings = Openings(background)
+    openings.take(bursts)
+    last_ns = max((burst.last_ns for burst in bursts), default=0)
+    return np.array(openings.until(last_ns + 60 * _NS), dtype=np.int64)
 
 
 def windows_of(

@@ -12,9 +12,13 @@ import numpy as np
 
 from analysis.classifiers.model import UNKNOWN, Estimator, Float64, Reads
 from analysis.dataset import Device
+from analysis.evaluate.groups import Groups
 from analysis.streaming.background import Background
 from analysis.streaming.windows import Seen
 from analysis.windows import IDLE_ACTIVITY
+
+# activities that are over within so long of each other are looked at together
+TOGETHER_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,11 @@ class Timing:
     length_ns: int
     lag_ns: int
 
+    @property
+    def shown_ns(self) -> int:
+        """Time from its opening until it is over."""
+        return self.length_ns - self.lag_ns
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -36,7 +45,7 @@ class Answer:
 
     activity     the likeliest activity, or `unknown`
     event        probability that something begins here
-    probability  of the likeliest activity
+    probability  of the likeliest activity, with those that cannot be told from it
     choices      the activities that it may be
     """
 
@@ -52,15 +61,17 @@ class Stage:
 
     length_ns    how long after an opening
     reads        what the estimator takes
+    groups       activities that cannot be told apart are in one group
     event_from   probability that something begins, from which it is told; set so that
                  idle stretches of other sessions stay quiet
-    known_from   share of the likeliest activity below which it is `unknown`
+    known_from   share of the likeliest group below which it is `unknown`
     choice_from  probability from which an activity is among the choices (conformal)
     """
 
     length_ns: int
     estimator: Estimator
     reads: Reads
+    groups: Groups
     event_from: float
     known_from: float
     choice_from: float
@@ -76,27 +87,32 @@ class Stage:
         return [self._answer(row) for row in shares]
 
     def _answer(self, row: Float64) -> Answer:
-        names = self.activities
-        acts = [(float(p), a) for p, a in zip(row, names, strict=True) if is_act(a)]
-        event = sum(p for p, _ in acts)
-        best, name = max(acts)
-        is_known = best >= self.known_from * max(event, 1e-12)
-        choices = tuple(a for p, a in acts if p >= self.choice_from or a == name)
+        share = dict(zip(self.activities, row.tolist(), strict=True))
+        event = sum(p for name, p in share.items() if is_act(name))
+        sums = {group: sum(share[name] for name in group) for group in self.groups}
+        group = max(sums, key=lambda each: sums[each])
+        name = max(group, key=lambda each: share[each])
+        is_known = sums[group] >= self.known_from * event
         return Answer(
             activity=name if is_known else UNKNOWN,
             event=event,
-            probability=best,
-            choices=choices,
+            probability=sums[group],
+            choices=tuple(
+                each
+                for each, p in share.items()
+                if is_act(each) and (p >= self.choice_from or each == name)
+            ),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamDevice:
-    """All that is learnt of one device; `stages` by length."""
+    """All that is learnt of one device; `stages` by length, `groups` at the last."""
 
     device: Device
     background: Background
     timings: Mapping[str, Timing]
+    groups: Groups
     stages: tuple[Stage, ...]
 
 

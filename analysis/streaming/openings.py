@@ -1,7 +1,8 @@
 """Openings: where an activity of a device may begin.
 
-A burst that is over, or long, and that the background does not explain opens one. What
-follows it within a moment (a name is asked for, then a connection made) belongs to it.
+A burst that is over, or long, says something, and that the background does not explain
+opens one. What follows it within a moment (a name is asked for, then a connection made)
+belongs to it.
 """
 
 from collections import deque
@@ -33,7 +34,7 @@ class Openings:
         found = []
         while self._waiting and self._is_told(self._waiting[0], now_ns):
             burst = self._waiting.popleft()
-            if self._background.explains(burst):
+            if not burst.shape or self._background.explains(burst):
                 continue
             start_ns = burst.start_ns
             if self._latest_ns is None or start_ns - self._latest_ns > _TOGETHER_NS:

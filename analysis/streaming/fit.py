@@ -1,0 +1,206 @@
+"""Fit one stage: an estimator, and from which probability on it is believed.
+
+How sure an answer must be is set with sessions that were not trained on: so high that
+their idle stretches stay quiet.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.classifiers.model import Classifier, Estimator, Float64, Reads
+from analysis.evaluate.groups import Groups, merged
+from analysis.evaluate.open_set import auroc
+from analysis.streaming.model import Stage, inputs, is_act
+from analysis.streaming.windows import Seen
+from analysis.windows import IDLE_ACTIVITY
+
+Int64 = NDArray[np.int64]
+Text = NDArray[np.str_]
+Bool = NDArray[np.bool_]
+
+_N_TREES = 150
+_FOLDS = 4
+_FALSE_PER_DAY = 0.5  # of one device
+_LEAST_EVENT, _MOST_EVENT = 0.5, 0.98
+_KNOWN_SHARE = 0.99
+_COVERAGE = 0.9
+_TOLD_APART = 0.6  # as in `analysis.evaluate.groups`
+_SPLIT_AT = "n_statistics"  # of estimators that treat the sequence block otherwise
+
+
+def _trees(seed: int) -> Estimator:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    trees: Estimator = ExtraTreesClassifier(_N_TREES, random_state=seed, n_jobs=1)
+    return trees
+
+
+TREES = Classifier(
+    name="extra_trees",
+    title="Extra trees",
+    make=_trees,
+    settings=f"{_N_TREES} trees",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPlan:
+    """How to learn."""
+
+    classifier: Classifier = TREES
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Windows of one length with their labels.
+
+    start_ns  (k,) int64;  seen  k rows
+    label     (k,) text, idle where no activity begins;  session  (k,) text
+    is_kept   (k,) bool, False for what has no clear label
+    is_quiet  (k,) bool, far from all that was done
+    """
+
+    start_ns: Int64
+    seen: Seen
+    label: Text
+    session: Text
+    is_kept: Bool
+    is_quiet: Bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A stage, and the groups of activities that cannot be told apart at it."""
+
+    stage: Stage
+    groups: Groups
+
+
+def fitted_stage(rows: Rows, length_ns: int, plan: StreamPlan, days: float) -> Fitted:
+    """Fit the estimator for windows of one length.
+
+    days  how long nothing was done in the campaign
+    """
+    held_out = _held_out(rows, plan)
+    groups = _groups(rows, held_out)
+    event = held_out.event
+    event_from = _quiet_from(event[rows.is_quiet], days)
+    acted = (rows.label != IDLE_ACTIVITY) & rows.is_kept
+    best = held_out.of_groups(groups).max(axis=1)
+    known = (best / np.maximum(event, 1e-12))[acted & (event >= event_from)]
+    stage = Stage(
+        length_ns=length_ns,
+        estimator=_fit(rows, rows.is_kept, plan),
+        reads=plan.classifier.reads,
+        groups=groups,
+        event_from=event_from,
+        known_from=float(np.quantile(known, 1 - _KNOWN_SHARE)) if known.size else 0.0,
+        choice_from=_choice_from(held_out.of_label(rows.label)[acted]),
+    )
+    return Fitted(stage=stage, groups=groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HeldOut:
+    """Probabilities of each row, by estimators without its session.
+
+    shares  (k, c) float64, columns as `names`
+    """
+
+    shares: Float64
+    names: list[str]
+
+    @property
+    def event(self) -> Float64:
+        """(k,) probability that some activity begins."""
+        acts = [i for i, name in enumerate(self.names) if is_act(name)]
+        found: Float64 = self.shares[:, acts].sum(axis=1)
+        return found
+
+    def of_groups(self, groups: Groups) -> Float64:
+        """Return (k, g) float64: the sum of each group."""
+        at = {name: i for i, name in enumerate(self.names)}
+        return np.column_stack(
+            [self.shares[:, [at[n] for n in group]].sum(axis=1) for group in groups]
+        )
+
+    def of_label(self, labels: Text) -> Float64:
+        """Return (k,) the probability of each row's own label."""
+        columns = [self.names.index(str(label)) for label in labels]
+        found: Float64 = self.shares[np.arange(labels.size), columns]
+        return found
+
+
+def _groups(rows: Rows, held_out: _HeldOut) -> Groups:
+    """Return the groups of activities that other sessions are not told apart in."""
+    names = np.array([name for name in held_out.names if is_act(name)], dtype=np.str_)
+    told = set()
+    for one, other in combinations(names.tolist(), 2):
+        columns = [held_out.names.index(name) for name in (one, other)]
+        p = held_out.shares[:, columns]
+        total = p.sum(axis=1)
+        share = np.divide(p[:, 0], total, out=np.full(total.size, 0.5), where=total > 0)
+        high, low = (rows.is_kept & (rows.label == name) for name in (one, other))
+        if not high.any() or not low.any():
+            continue
+        session = rows.session
+        _area, interval = auroc(share[high], session[high], share[low], session[low])
+        if interval.low >= _TOLD_APART:
+            told.add((one, other))
+    return merged(names, told)
+
+
+def _quiet_from(event: Float64, days: float) -> float:
+    """Return from which probability so few idle windows are told as is wanted."""
+    allowed = int(_FALSE_PER_DAY * days)
+    worst = np.sort(event)[::-1]
+    level = float(worst[allowed]) + 1e-6 if worst.size > allowed else 0.0
+    return min(max(level, _LEAST_EVENT), _MOST_EVENT)
+
+
+def _choice_from(right: Float64) -> float:
+    """Return the conformal level (LAC) for the share of sets that hold the truth."""
+    if not right.size:
+        return 0.0
+    rank = min(1.0, _COVERAGE * (right.size + 1) / right.size)
+    return float(1 - np.quantile(1 - right, rank, method="higher"))
+
+
+def _held_out(rows: Rows, plan: StreamPlan) -> _HeldOut:
+    from sklearn.model_selection import GroupKFold
+
+    names = sorted({*rows.label.tolist()})
+    shares = np.zeros((rows.label.size, len(names)))
+    groups: NDArray[Any] = rows.session
+    n_groups = np.unique(groups).size
+    if n_groups < 2:  # then stretches of the one session stand for others
+        groups, n_groups = np.arange(rows.label.size) * 8 // rows.label.size, 8
+    folds = GroupKFold(min(_FOLDS, n_groups))
+    for train, test in folds.split(rows.label, rows.label, groups):
+        kept = np.zeros(rows.label.size, dtype=np.bool_)
+        kept[train] = True
+        estimator = _fit(rows, kept & rows.is_kept, plan)
+        asked = _taken(rows.seen, test, plan.classifier.reads)
+        columns = [names.index(str(name)) for name in estimator.classes_]
+        shares[test[:, None], columns] = np.asarray(estimator.predict_proba(asked))
+    return _HeldOut(shares=shares, names=names)
+
+
+def _fit(rows: Rows, kept: Bool, plan: StreamPlan) -> Estimator:
+    estimator = plan.classifier.make(plan.seed)
+    parameters: dict[str, Any] = getattr(estimator, "get_params", dict)()
+    if _SPLIT_AT in parameters:  # ours have the first moments among the statistics
+        width = rows.seen.x.shape[1]
+        estimator.set_params(**{_SPLIT_AT: width})  # type: ignore[attr-defined]
+    x = _taken(rows.seen, np.flatnonzero(kept), plan.classifier.reads)
+    estimator.fit(x, rows.label[kept])
+    return estimator
+
+
+def _taken(seen: Seen, at: Int64, reads: Reads) -> Any:
+    return inputs(Seen(x=seen.x[at], sequence=seen.sequence[at]), reads)
