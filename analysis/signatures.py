@@ -27,10 +27,14 @@ Int64 = NDArray[np.int64]
 Labels = NDArray[np.str_]
 
 _EPS_B = 10.0  # reach of DBSCAN; as in the paper
-_MARGIN_B = 10  # a range with any width is so much wider; one without is exact
+# A range is so much wider than what was seen; one length alone is exact when it was
+# seen in that many windows: then the next has another in 3 of 20 cases at most.
+_MARGIN_B = 10
+_EXACT_AFTER = 20
 _OFTEN = 0.8  # share of an activity's windows that hold a pair of its signature
 _RARELY = 0.5  # of that share; activities that hold it more often share the pair
 _MOST_PAIRS = 4
+_TOGETHER = 0.95  # share of the windows with the first pair that hold all others too
 _SPAN_MARGIN = 1.1  # windows may be so much longer than the longest in training
 _SPAN_LEAST_S = 0.1
 _FEWEST = 3  # windows of an activity to learn a signature from
@@ -97,14 +101,18 @@ class PairRange:
 class Signature:
     """What marks an activity: all of its pairs within `span_s` seconds.
 
-    pairs  the clearest first; empty when nothing marks the activity
+    pairs      the clearest first; empty when nothing marks the activity
+    n_windows  windows that it was learnt from
     """
 
     activity: str
     pairs: tuple[PairRange, ...]
     span_s: float
+    n_windows: int
 
     def __str__(self) -> str:
+        if self.n_windows < _FEWEST:
+            return f"{self.activity}: too few windows ({self.n_windows})"
         if not self.pairs:
             return f"{self.activity}: no packet lengths mark it"
         told = "; ".join(
@@ -237,11 +245,40 @@ def _signature(name: str, held: dict[str, list[Pairs]]) -> Signature:
     candidates = [
         p for p in measured if p.support >= _OFTEN and IDLE_ACTIVITY not in p.also
     ]
-    candidates.sort(
-        key=lambda p: (len(p.also), p.elsewhere - p.support, p.first, p.second)
+    candidates.sort(key=_preferred)
+    chosen = _chosen(candidates, held[name])
+    return Signature(
+        activity=name,
+        pairs=chosen,
+        span_s=_span_s(chosen, held[name]),
+        n_windows=len(held[name]),
     )
-    chosen = tuple(candidates[:_MOST_PAIRS])
-    return Signature(activity=name, pairs=chosen, span_s=_span_s(chosen, held[name]))
+
+
+def _preferred(pair: PairRange) -> tuple[float, ...]:
+    """Return what sorts pairs: the clearest first, then those with an answer."""
+    margin = pair.elsewhere - pair.support
+    return len(pair.also), margin, pair.second == (0, 0), -pair.first[0], pair.second[0]
+
+
+def _chosen(
+    candidates: Sequence[PairRange], mine: Sequence[Pairs]
+) -> tuple[PairRange, ...]:
+    """Choose pairs, the best first, that come together and share no packet."""
+    chosen: list[PairRange] = []
+    whole = np.ones(len(mine), dtype=bool)
+    for pair in candidates[: 4 * _MOST_PAIRS]:
+        ends = {each for other in chosen for each in (other.first, other.second)}
+        if pair.first in ends or (pair.second != (0, 0) and pair.second in ends):
+            continue
+        there = np.array([pair.holds(window).any() for window in mine])
+        if chosen and (whole & there).sum() < _TOGETHER * whole.sum():
+            continue
+        chosen.append(pair)
+        whole &= there
+        if len(chosen) == _MOST_PAIRS:
+            break
+    return tuple(chosen)
 
 
 def _measured(pair: PairRange, name: str, held: dict[str, list[Pairs]]) -> PairRange:
@@ -280,13 +317,19 @@ def _clusters(
         for number in range(label.max() + 1):
             inside = lengths[label == number]
             low, high = inside.min(axis=0).tolist(), inside.max(axis=0).tolist()
-            found.append((_widened(low[0], high[0]), _widened(low[1], high[1])))
+            exact = len(windows) >= _EXACT_AFTER
+            found.append(
+                (_widened(low[0], high[0], exact), _widened(low[1], high[1], exact))
+            )
     return found
 
 
-def _widened(low: int, high: int) -> tuple[int, int]:
-    """Return a range with a margin where lengths vary; it never changes its sign."""
-    if low == high:
+def _widened(low: int, high: int, exact: bool) -> tuple[int, int]:
+    """Return a range with its margin; it never changes its sign.
+
+    exact  whether one length alone is taken to be the only one
+    """
+    if low == high == 0 or (exact and low == high):
         return low, high
     if low > 0:
         return max(1, low - _MARGIN_B), high + _MARGIN_B

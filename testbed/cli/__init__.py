@@ -39,6 +39,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "report": ("report",),
     "inspect": ("inspect",),
     "messages": ("messages",),
+    "signatures": ("signatures",),
 }
 
 _FLAGS = ("--debug",)  # may stand before a command

@@ -72,8 +72,8 @@ def windows(rng, *, n=12):
 
 
 def test_what_only_one_activity_holds_is_its_signature():
-    made, activity = windows(np.random.default_rng(1))
-    learnt = SignatureMatcher(made).fit(np.arange(12), activity)
+    made, activity = windows(np.random.default_rng(1), n=60)
+    learnt = SignatureMatcher(made).fit(np.arange(60), activity)
     assert set(learnt.signatures) == {"on", "off"}
     (pair,) = learnt.signatures["on"].pairs
     assert (pair.first, pair.second) == ((490, 490), (-1027, -1027))
@@ -81,7 +81,7 @@ def test_what_only_one_activity_holds_is_its_signature():
     assert "> 490 B, then < 1027 B (in 100% of its windows" in str(
         learnt.signatures["on"]
     )
-    assert learnt.predict(np.arange(12)).tolist() == activity.tolist()
+    assert learnt.predict(np.arange(60)).tolist() == activity.tolist()
 
 
 def test_lengths_that_vary_become_a_range_with_a_margin():
@@ -91,7 +91,24 @@ def test_lengths_that_vary_become_a_range_with_a_margin():
     activity = np.array(["on"] * 6 + ["off"] * 6)
     learnt = SignatureMatcher(made).fit(np.arange(12), activity)
     (pair,) = learnt.signatures["on"].pairs
-    assert (pair.first, pair.second) == ((190, 225), (-64, -64))
+    assert (pair.first, pair.second) == ((190, 225), (-74, -54))
+
+
+def test_few_windows_do_not_prove_a_length_exact():
+    made = [pairs((300, -64)) for _ in range(19)]
+    learnt = SignatureMatcher(made).fit(np.arange(19), np.array(["on"] * 19))
+    assert learnt.signatures["on"].pairs[0].first == (290, 310)
+    made.append(pairs((300, -64)))
+    learnt = SignatureMatcher(made).fit(np.arange(20), np.array(["on"] * 20))
+    assert learnt.signatures["on"].pairs[0].first == (300, 300)
+
+
+def test_pairs_of_a_signature_come_together_and_share_no_packet():
+    always = [(300, -64), (-64, 500), (700, -128)]
+    made = [pairs(*always, *([(900, -96)] if i % 5 else [])) for i in range(20)]
+    learnt = SignatureMatcher(made).fit(np.arange(20), np.array(["on"] * 20))
+    lengths = [pair.first[0] for pair in learnt.signatures["on"].pairs]
+    assert sorted(lengths) == [300, 700]  # the answer of the first is no pair again
 
 
 def test_activities_that_look_alike_are_said_to():
@@ -121,6 +138,7 @@ def test_two_windows_are_too_few_for_a_signature():
     made = [pairs((300, -64)) for _ in range(2)]
     learnt = SignatureMatcher(made).fit(np.arange(2), np.array(["on"] * 2))
     assert learnt.signatures["on"].pairs == ()
+    assert str(learnt.signatures["on"]) == "on: too few windows (2)"
 
 
 def test_nothing_is_learnt_from_test_windows():
@@ -136,7 +154,7 @@ def two_pairs(span_s):
         PairRange(first=(n, n), second=(-n, -n), support=1.0, elsewhere=0.0)
         for n in (10, 20)
     ]
-    return Signature(activity="on", pairs=tuple(ranges), span_s=span_s)
+    return Signature(activity="on", pairs=tuple(ranges), span_s=span_s, n_windows=9)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +179,6 @@ def test_an_event_is_where_all_pairs_come_within_the_span_and_told_once(
 
 
 def test_the_span_is_that_of_training_with_a_margin():
-    made = [pairs((10, -10), (20, -20), step_s=2.0) for _ in range(4)]
+    made = [pairs((100, -100), (200, -200), step_s=2.0) for _ in range(4)]
     learnt = SignatureMatcher(made).fit(np.arange(4), np.array(["on"] * 4))
     assert learnt.signatures["on"].span_s == pytest.approx(2.2)
