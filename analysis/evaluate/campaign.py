@@ -1,8 +1,11 @@
 """Score everything that can be scored on a campaign, device by device."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
@@ -151,6 +154,37 @@ def studies_between(
         )
 
 
+def alike(recorded: Recorded, device: str, window_s: float) -> Recorded:
+    """Return a campaign in which all windows of a device are equally long.
+
+    window_s  δ of every attempt; 0 for the longest that the device has
+    """
+    frame = recorded.log.frame
+    mine = (pl.col("device") == device) & pl.col("delta_ns").is_not_null()
+    delta_ns = round(window_s * 1e9) or frame.filter(mine)["delta_ns"].max()
+    if delta_ns is None:
+        return recorded
+    column = pl.when(mine).then(pl.lit(delta_ns)).otherwise(pl.col("delta_ns"))
+    log = replace(
+        recorded.log,
+        frame=frame.with_columns(
+            column.cast(frame["delta_ns"].dtype).alias("delta_ns")
+        ),
+    )
+    return replace(recorded, log=log)
+
+
+def _alike(
+    both: tuple[Recorded, Recorded], device: str, window_s: float
+) -> tuple[Recorded, Recorded]:
+    """Return two campaigns in which all windows of a device are equally long."""
+    if not window_s:
+        deltas = [each.log.of_device(device).frame["delta_ns"].max() for each in both]
+        window_s = max((d for d in deltas if isinstance(d, int)), default=0) / 1e9
+    one, other = (alike(each, device, window_s) for each in both)
+    return one, other
+
+
 def _cutting(plan: StudyPlan) -> dict[str, Any]:
     return {
         "overlap": plan.overlap,
@@ -167,6 +201,8 @@ def _study(
     captures: Captures | str | None,
     told: Told,
 ) -> DeviceStudy:
+    if plan.window_s is not None:
+        recorded = alike(recorded, device, plan.window_s)
     whole = captures is not None or plan.curves
     made = cut_of(recorded, device, **_cutting(plan)) if whole else None
     if made is None:

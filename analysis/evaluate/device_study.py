@@ -41,6 +41,8 @@ class StudyPlan:
     canaries, groups, curves  whether these are made; see the modules of these names
     groupers      classifiers that say which activities can be told apart
     jobs          processes that fit side by side
+    window_s      δ for all windows of a device alike, 0 for its longest, None for
+                  each activity's own
     """
 
     classifiers: tuple[Classifier, ...]
@@ -56,6 +58,7 @@ class StudyPlan:
     curves: bool = False
     groupers: tuple[Classifier, ...] = ()
     jobs: int = 1
+    window_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,26 +95,27 @@ def done(
     jobs: int = 1,
     progress: Progress = nobody,
 ) -> Iterator[Answer]:
-    """Do fits and yield their answers in order.
+    """Do fits and return their answers, in order.
 
     jobs  processes; one when the work is not worth more
     """
     inputs = {reads: samples.inputs(reads) for reads in _reads(fits)}
-    total = len(fits)
+    made: list[Answer] = []
     if jobs < 2 or sum(fit.train.size for fit in fits) < _WORTH_IT:
-        for number, fit in enumerate(fits, 1):
-            yield answer(fit, inputs)
-            progress(number, total)
-        return
+        for fit in fits:
+            made.append(answer(fit, inputs))
+            progress(len(made), len(fits))
+        return iter(made)
     # not forked: polars and numba hold threads of their own
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_take, initargs=(inputs,)
     )
     with pool:
-        for number, made in enumerate(pool.map(_answer_there, fits), 1):
-            yield made
-            progress(number, total)
+        for each in pool.map(_answer_there, fits):
+            made.append(each)
+            progress(len(made), len(fits))
+    return iter(made)
 
 
 def _reads(fits: Sequence[Fit]) -> list[Reads]:

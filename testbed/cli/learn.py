@@ -71,6 +71,15 @@ OtherCampaign = Annotated[
         "not in both are left out.",
     ),
 ]
+Window = Annotated[
+    str,
+    typer.Option(
+        "--window",
+        help="One length for all windows of a device: a duration as '20 s', or longest "
+        "for the longest δ it has; by default each activity's own, which gives part of "
+        "the answer away.",
+    ),
+]
 Groups = Annotated[
     bool,
     typer.Option(
@@ -139,6 +148,7 @@ def evaluate(
     overlap: OverlapPolicy = "refuse",
     clean: CleaningRules = None,
     idle: Idle = 0,
+    window: Window = "",
     groups: Groups = False,
     curves: Curves = False,
     canaries: Canaries = True,
@@ -156,6 +166,7 @@ def evaluate(
         groups=groups,
         curves=curves,
         canaries=canaries,
+        window_s=_window_of(window),
         jobs=jobs or os.cpu_count() or 1,
         **label_options(by, overlap, clean),
     )
@@ -177,6 +188,20 @@ def evaluate(
     print_scores(found, plan)
 
 
+def _window_of(text: str) -> float | None:
+    """Return the length that --window names in seconds, 0 for the longest."""
+    if not text:
+        return None
+    if text == "longest":
+        return 0.0
+    from analysis.importers.stamps import parse_duration
+
+    try:
+        return parse_duration(text) / 1e9
+    except ValueError as exc:
+        raise ConfigError(f"--window: {exc} or longest, got {text!r}") from exc
+
+
 def _studied(
     folder: Path, test: Path | None, device: "Sequence[str]", plan: "StudyPlan"
 ) -> "tuple[list[DeviceStudy], dict[str, Any]]":
@@ -188,7 +213,7 @@ def _studied(
     make_current(folder)
     about = _about(load_campaign(folder))
     if test is None:
-        with _bar() as told:
+        with shown_progress() as told:
             return list(studies(folder, devices, plan, told)), about
     other = load_campaign(test)
     known = {each.name for each in other.devices}
@@ -199,7 +224,7 @@ def _studied(
         raise ConfigError(f"--test: {test}: has no device that {folder} has")
     make_current(test)
     about |= {"test": _about(other), "left_out": [_LEFT_OUT.format(d) for d in alone]}
-    with _bar() as told:
+    with shown_progress() as told:
         return list(studies_between(folder, test, both, plan, told)), about
 
 
@@ -223,7 +248,7 @@ def label_options(by: str, overlap: str, clean: list[str] | None) -> dict[str, A
     return {"by": label, "overlap": overlap_of(overlap), "rules": rules_of(clean)}
 
 
-def _bar() -> "AbstractContextManager[Told]":
+def shown_progress() -> "AbstractContextManager[Told]":
     """Return who is told how far it is: a bar on a terminal, nobody elsewhere."""
     from analysis.evaluate.device_study import nobody_told
 

@@ -177,7 +177,7 @@ def _print_side_by_side(
 def _signed(value: float, interval: "Interval | None") -> str:
     if interval is None:
         return f"{value:+.3f}"
-    return f"{value:+.3f} {interval.low:+.2f}–{interval.high:+.2f}"
+    return f"{value:+.3f} [{interval.low:+.2f}, {interval.high:+.2f}]"
 
 
 def _print_open_set(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> None:
@@ -301,7 +301,7 @@ def _better_row(each: "Comparison", titles: Mapping[str, str]) -> list[str]:
         fewer = f"{100 * each.fewer:+.0f} %"
         if each.fewer_interval is not None:
             low, high = each.fewer_interval.low, each.fewer_interval.high
-            fewer += f" {100 * low:+.0f}–{100 * high:+.0f} %"
+            fewer += f" [{100 * low:+.0f}, {100 * high:+.0f}]"
     return [
         each.device,
         each.split,

@@ -1,0 +1,305 @@
+"""Calibration, open set, comparisons, groups, curves: each against what is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, f1_score, log_loss, roc_auc_score
+
+import analysis.classifiers
+from analysis.classifiers.model import Classifier
+from analysis.evaluate.calibration import calibration_of
+from analysis.evaluate.compare import compare, gap
+from analysis.evaluate.curves import learning_curve
+from analysis.evaluate.groups import group_score, identifiable_groups, merged
+from analysis.evaluate.open_set import auroc, open_set_of
+from analysis.evaluate.samples import Samples
+from analysis.evaluate.scores import f1_interval, macro_f1, session_interval
+from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.study import score, scored
+from analysis.evaluate.transfer import joined, transfer
+from analysis.registry import discover
+
+CLASSIFIERS = discover(analysis.classifiers, "CLASSIFIERS")
+BAYES, NEAREST = CLASSIFIERS["naive_bayes"], CLASSIFIERS["nearest"]
+
+
+def trials(apart=4.0, n_sessions=8, repeats=6, n_kinds=4, seed=0):
+    """Make rows of which the first activities differ, by `apart`, and two do not."""
+    rng = np.random.default_rng(seed)
+    n = n_sessions * repeats * n_kinds
+    kind = np.arange(n) % n_kinds
+    x = rng.normal(size=(n, n_kinds + 2))
+    x[:, :n_kinds] += apart * np.eye(n_kinds)[np.minimum(kind, n_kinds - 2)]
+    return Samples(
+        device="bulb",
+        names=tuple(f"f{i}" for i in range(n_kinds + 2)),
+        x=x,
+        activity=np.array([f"activity_{k}" for k in kind]),
+        session=np.array([f"s{i * n_sessions // n}" for i in range(n)]),
+        trial=np.array([f"{i:04d}" for i in range(n)]),
+        start_ns=np.arange(n, dtype=np.int64) * 40 * 10**9,
+        n_packets=np.full(n, 9),
+        channel=np.full(n, "phone"),
+    )
+
+
+def drawn(n=300, seed=2):
+    rng = np.random.default_rng(seed)
+    names = ("a", "b", "c")
+    probability = rng.dirichlet([1, 1, 1], n)
+    truth = np.array([rng.choice(names, p=p) for p in probability])
+    return truth, probability, names
+
+
+def test_calibration_is_that_of_scikit_learn():
+    truth, probability, names = drawn()
+    found = calibration_of(truth, probability, names)
+    assert found.log_loss == pytest.approx(log_loss(truth, probability, labels=names))
+    wanted = brier_score_loss(truth, probability, labels=names, scale_by_half=False)
+    assert found.brier == pytest.approx(wanted)
+
+
+def test_true_probabilities_have_a_small_calibration_error_and_bold_ones_a_large_one():
+    truth, probability, names = drawn(3000)
+    assert calibration_of(truth, probability, names).ece < 0.03
+    bold = np.eye(3)[probability.argmax(axis=1)]
+    found = calibration_of(truth, bold, names)
+    right = (np.array(names)[probability.argmax(axis=1)] == truth).mean()
+    assert found.ece == pytest.approx(1 - right)
+    assert sum(point.n for point in found.points) == 3000
+
+
+def test_bins_of_the_reliability_diagram_hold_equally_many():
+    truth, probability, names = drawn(95)
+    points = calibration_of(truth, probability, names).points
+    assert {point.n for point in points} == {9, 10}
+    confidence = [point.confidence for point in points]
+    assert confidence == sorted(confidence)
+
+
+def test_what_is_true_but_not_among_the_classes_had_no_probability():
+    found = calibration_of(np.array(["z"]), np.array([[0.5, 0.5]]), ("a", "b"))
+    assert found.brier == pytest.approx(1.5)
+    assert found.log_loss > 20
+
+
+def test_the_area_under_the_curve_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    high, low = rng.integers(0, 9, 80) + 2.0, rng.integers(0, 9, 50) * 1.0
+    sessions = np.repeat(["a", "b"], [80, 50])
+    area, interval = auroc(high, sessions[:80], low, sessions[80:])
+    truth = np.repeat([1, 0], [80, 50])
+    assert area == pytest.approx(roc_auc_score(truth, np.concatenate((high, low))))
+    assert interval.low < area < interval.high
+
+
+def test_the_interval_of_the_area_is_wider_when_sessions_differ():
+    rng = np.random.default_rng(1)
+    session = np.repeat([f"s{i}" for i in range(8)], 100)
+    shift = np.repeat(rng.normal(0, 2, 8), 100)
+    high, low = rng.normal(1, 1, 800), rng.normal(0, 1, 800)
+    _, alike = auroc(high, session, low, session)
+    _, unlike = auroc(high + shift, session, low, session)
+    assert unlike.high - unlike.low > 3 * (alike.high - alike.low)
+
+
+def test_an_open_set_that_is_told_apart_and_one_that_is_not():
+    rng = np.random.default_rng(4)
+    known, right = rng.uniform(0.6, 1, 200), np.ones(200, dtype=bool)
+    session = np.repeat(["a", "b"], 100)
+    apart = open_set_of(known, right, session, known * 0.5, session)
+    assert (apart.auroc, apart.accepted) == (1.0, 0.0)
+    assert apart.oscr == pytest.approx(1.0)
+    same = open_set_of(known, right, session, known, session)
+    assert same.auroc == pytest.approx(0.5)
+    assert same.accepted == pytest.approx(0.95, abs=0.01)
+    assert same.oscr == pytest.approx(0.5, abs=0.01)
+    assert open_set_of(known, right, session, known[:0], session[:0]) is None
+
+
+def test_wrong_names_lower_the_open_set_classification_rate():
+    rng = np.random.default_rng(4)
+    known, session = rng.uniform(0.6, 1, 200), np.repeat(["a", "b"], 100)
+    right = np.arange(200) % 2 == 0
+    found = open_set_of(known, right, session, known * 0.5, session)
+    assert found.oscr == pytest.approx(0.5)
+    assert found.auroc == 1.0
+
+
+def test_the_open_set_split_scores_activities_that_were_never_learnt():
+    rows = trials(apart=9.0, n_kinds=6)
+    result = score(rows, NEAREST, SPLITS["s6"].split(rows, 0), seed=0)
+    assert result.open_set.n_unknown > 0
+    assert result.n_trials == result.open_set.n_known
+    assert "unknown" not in result.activities
+    assert score(rows, NEAREST, SPLITS["s1"].split(rows, 0), seed=0).open_set is None
+
+
+def test_macro_f1_is_that_of_scikit_learn_and_lies_in_its_interval():
+    rng = np.random.default_rng(1)
+    truth, said = rng.choice(["a", "b", "c"], (2, 200))
+    said = np.where(rng.random(200) < 0.5, truth, said)
+    session = np.repeat([f"s{i}" for i in range(10)], 20)
+    value = macro_f1(truth, said)
+    assert value == pytest.approx(f1_score(truth, said, average="macro"))
+    interval = f1_interval(truth, said, session, 0)
+    assert interval.low < value < interval.high
+    accuracy = session_interval((truth == said).astype(int), session, 0)
+    assert interval.high - interval.low == pytest.approx(
+        accuracy.high - accuracy.low, abs=0.03
+    )
+
+
+def results_of(rows, names, split):
+    made = SPLITS[split].split(rows, 0)
+    return scored(rows, [CLASSIFIERS[name] for name in names], [made], seed=0)
+
+
+def test_a_classifier_that_errs_less_is_better_by_the_errors_it_does_not_make():
+    one, other = results_of(trials(1.5), ("naive_bayes", "nearest"), "s1")
+    said = one.truth.copy()
+    wrong = np.flatnonzero(other.answers.said != other.truth)
+    said[wrong[::2]] = "activity_9"
+    better = replace(one, answers=replace(one.answers, said=said))
+    found = compare(better, other)
+    n = one.n_trials
+    assert found.difference == pytest.approx((wrong.size - wrong[::2].size) / n)
+    assert found.fewer == pytest.approx(1 - wrong[::2].size / wrong.size)
+    assert 0 < found.interval.low <= found.difference <= found.interval.high
+    assert found.fewer_interval.low > 0.3
+
+
+def test_equal_answers_differ_by_nothing():
+    one, other = results_of(trials(1.5), ("nearest", "nearest"), "s1")
+    found = compare(one, other)
+    assert (found.difference, found.fewer) == (0.0, 0.0)
+    assert (found.interval.low, found.interval.high) == (0.0, 0.0)
+
+
+def test_the_gap_counts_trials_that_both_splits_test():
+    rows = trials(1.5)
+    (leaky,) = results_of(rows, ["nearest"], "s0_folds")
+    (honest,) = results_of(rows, ["nearest"], "s1")
+    found = gap(leaky, honest)
+    assert found.n_trials == len(rows)
+    assert found.difference == pytest.approx(leaky.accuracy - honest.accuracy)
+
+
+def test_names_are_merged_through_those_they_cannot_be_told_from():
+    told = {("a", "c"), ("a", "d"), ("b", "d"), ("c", "d")}
+    names = np.array(["a", "b", "c", "d"])
+    assert merged(names, told) == (("a", "b", "c"), ("d",))
+
+
+def test_activities_that_look_alike_are_one_group_and_others_are_not():
+    rows = trials(repeats=10)
+    split = SPLITS["s2"].split(rows, 0)
+    groups = identifiable_groups(rows, split, [BAYES], seed=0)
+    alike = ("activity_2", "activity_3")
+    assert groups == ((("activity_0",), ("activity_1",), alike),)
+    result = score(rows, BAYES, split, seed=0)
+    found = group_score(result, groups, 0)
+    assert result.accuracy < 0.9
+    assert found.accuracy > 0.97
+    assert found.majority == pytest.approx(0.5, abs=0.05)
+    assert not found.single
+
+
+def test_groups_learn_nothing_from_test_rows():
+    rows = trials(repeats=10)
+    split = SPLITS["s2"].split(rows, 0)
+    (fold,) = split.folds
+    x, activity = rows.x.copy(), rows.activity.copy()
+    x[fold.test] = 0
+    activity[fold.test] = "activity_0"
+    other = replace(rows, x=x, activity=activity)
+    once = identifiable_groups(rows, split, [BAYES], seed=0)
+    assert identifiable_groups(other, split, [BAYES], seed=0) == once
+
+
+def test_noise_is_one_group_where_nothing_is_told_apart():
+    rows = trials(apart=0.0, repeats=10)
+    split = SPLITS["s1"].split(rows, 0)
+    groups = identifiable_groups(rows, split, [BAYES], seed=0)
+    found = group_score(score(rows, BAYES, split, seed=0), groups, 0)
+    assert found.single
+    assert found.majority > 0.9
+
+
+def test_more_sessions_to_learn_from_are_better():
+    rows = trials(apart=2.0, n_sessions=16)
+    split = SPLITS["s2"].split(rows, 0)
+    points = learning_curve(rows, [NEAREST], split, seed=0)
+    assert [point.value for point in points] == [1, 2, 4, 8, 12]
+    assert points[-1].accuracy > points[0].accuracy + 0.03
+    whole = score(rows, NEAREST, split, seed=0)
+    assert points[-1].accuracy == whole.accuracy
+    assert points[-1].n_trials == split.folds[0].train.size
+    assert {point.of for point in points} == {"sessions"}
+
+
+def test_one_session_to_learn_from_gives_no_curve():
+    rows = trials(n_sessions=2)
+    split = SPLITS["s2"].split(rows, 0)
+    assert learning_curve(rows, [NEAREST], split, seed=0) == ()
+
+
+def test_another_campaign_is_tested_whole_and_never_learnt_from():
+    ours, theirs = trials(seed=0), trials(seed=1, n_sessions=2)
+    activity = theirs.activity.copy()
+    activity[activity == "activity_0"] = "only_there"
+    both = joined(ours, replace(theirs, activity=activity), ("one", "two"))
+    split = transfer(both, ("one", "two"))
+    (fold,) = split.folds
+    assert set(both.recording[fold.train]) == {"one (1)"}
+    assert set(both.recording[fold.test]) == {"two (2)"}
+    assert split.note == "not in both campaigns: activity_0, only_there"
+    assert fold.test.size == 3 * len(theirs) // 4
+    result = score(both, NEAREST, split, seed=0)
+    assert result.n_sessions == 2
+    assert "activity_0" not in result.activities
+
+
+def test_several_processes_give_the_same_answers(monkeypatch):
+    monkeypatch.setattr("analysis.evaluate.fits._WORTH_IT", 0)
+    rows = trials(1.0)
+    split = SPLITS["s1"].split(rows, 0)
+    told = []
+    one = scored(rows, [BAYES], [split], seed=0)
+    two = scored(
+        rows,
+        [BAYES],
+        [split],
+        seed=0,
+        jobs=2,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert np.array_equal(one[0].answers.probability, two[0].answers.probability)
+    assert one[0].null == two[0].null
+    assert told[-1] == (10, 10)
+
+
+def test_a_leaking_classifier_is_caught_by_its_null():
+    rows = trials(apart=0.0)
+
+    class Thief:
+        """Looks its answers up where no estimator may look."""
+
+        def fit(self, x, y):
+            self.classes_ = np.unique(rows.activity)
+            return self
+
+        def predict_proba(self, x):
+            place = {row.tobytes(): i for i, row in enumerate(rows.x)}
+            found = [labels[place[row.tobytes()]] for row in x]
+            return (np.array(found)[:, None] == self.classes_).astype(float)
+
+    split = SPLITS["s1"].split(rows, 0)
+    from analysis.evaluate.chance import null_labels
+
+    labels = null_labels(rows, split, 0)
+    thief = Classifier(name="thief", title="Thief", make=lambda seed: Thief())
+    result = score(rows, thief, split, seed=0)
+    assert result.null_accuracy == 1.0
+    assert not result.null.by_chance
