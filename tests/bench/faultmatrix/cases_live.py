@@ -120,11 +120,17 @@ LIVE = (
     ),
     _case(
         "ssh hangs while fetching",
-        *("ssh_hang", FETCHING, 30.0, PAUSED, "suspended router"),
+        *("ssh_hang", FETCHING, 60.0, PAUSED, "suspended router"),
     ),
     _case(
         "ssh hangs while labelling",
-        *("ssh_hang", LABELLING, 10.0, "nobody needs it any more", "untouched"),
+        *(
+            "ssh_hang",
+            LABELLING,
+            10.0,
+            "nobody needs it any more",
+            "untouched or suspended router",
+        ),
     ),
     _case(
         "router restarts",
