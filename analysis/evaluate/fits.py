@@ -4,8 +4,9 @@ The work is a list of independent fits, so that several processes may share it; 
 does which changes nothing.
 """
 
+import inspect
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,14 @@ class Answer:
 
     classes: Strings
     probability: Float64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What fits have in common: x as each kind of classifier reads it, and sessions."""
+
+    inputs: Mapping[Reads, Any]
+    session: Strings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +108,20 @@ def done(
 
     jobs  processes; one when the work is not worth more
     """
-    inputs = {reads: samples.inputs(reads) for reads in _reads(fits)}
+    given = Given(
+        inputs={reads: samples.inputs(reads) for reads in _reads(fits)},
+        session=samples.session,
+    )
     made: list[Answer] = []
     if jobs < 2 or sum(fit.train.size for fit in fits) < _WORTH_IT:
         for fit in fits:
-            made.append(answer(fit, inputs))
+            made.append(answer(fit, given))
             progress(len(made), len(fits))
         return iter(made)
     # not forked: polars and numba hold threads of their own
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_take, initargs=(inputs,)
+        jobs, mp_context=context, initializer=_take, initargs=(given,)
     )
     with pool:
         for each in pool.map(_answer_there, fits):
@@ -122,22 +134,29 @@ def _reads(fits: Sequence[Fit]) -> list[Reads]:
     return sorted({fit.classifier.reads for fit in fits})
 
 
-_inputs: dict[Reads, Any] = {}  # of a process of the pool, given once
+_given: list[Given] = []  # of a process of the pool, given once
 
 
-def _take(inputs: dict[Reads, Any]) -> None:
-    _inputs.update(inputs)
+def _take(given: Given) -> None:
+    _given[:] = [given]
 
 
 def _answer_there(fit: Fit) -> Answer:
-    return answer(fit, _inputs)
+    return answer(fit, _given[0])
 
 
-def answer(fit: Fit, inputs: dict[Reads, Any]) -> Answer:
-    """Learn and answer; the same fit gives the same answer."""
-    x = inputs[fit.classifier.reads]
-    estimator = fit.classifier.make(fit.seed)
-    estimator.fit(x[fit.train], fit.labels[fit.train])
+def answer(fit: Fit, given: Given) -> Answer:
+    """Learn and answer; the same fit gives the same answer.
+
+    An estimator that holds rows out by itself, to be calibrated on, is told of which
+    sessions they are.
+    """
+    x = given.inputs[fit.classifier.reads]
+    estimator: Any = fit.classifier.make(fit.seed)
+    about = {}
+    if "groups" in inspect.signature(estimator.fit).parameters:
+        about["groups"] = given.session[fit.train]
+    estimator.fit(x[fit.train], fit.labels[fit.train], **about)
     return Answer(
         classes=np.asarray(estimator.classes_).astype(np.str_),
         probability=np.asarray(estimator.predict_proba(x[fit.asked])),

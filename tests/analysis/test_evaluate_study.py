@@ -228,7 +228,7 @@ def test_noise_is_one_group_where_nothing_is_told_apart():
 
 
 def test_more_sessions_to_learn_from_are_better():
-    rows = trials(apart=2.0, n_sessions=16)
+    rows = trials(apart=3.0, n_sessions=16, repeats=1)
     split = SPLITS["s2"].split(rows, 0)
     points = learning_curve(rows, [NEAREST], split, seed=0)
     assert [point.value for point in points] == [1, 2, 4, 8, 12]
@@ -278,6 +278,23 @@ def test_several_processes_give_the_same_answers(monkeypatch):
     assert np.array_equal(one[0].answers.probability, two[0].answers.probability)
     assert one[0].null == two[0].null
     assert told[-1] == (10, 10)
+
+
+def test_an_estimator_that_holds_rows_out_is_told_of_which_sessions_they_are():
+    rows = trials()
+    seen = []
+
+    class Careful(type(BAYES.make(0))):
+        def fit(self, x, y, groups=None):
+            seen.append(set(groups))
+            return super().fit(x, y)
+
+    plan = Classifier(
+        name="careful", title="", make=lambda seed: Careful(BAYES.make(seed).steps)
+    )
+    split = SPLITS["s2"].split(rows, 0)
+    score(rows, plan, split, seed=0)
+    assert seen[0] == set(rows.session[split.folds[0].train])
 
 
 def test_a_leaking_classifier_is_caught_by_its_null():
