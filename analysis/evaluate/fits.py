@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.classifiers.model import Classifier, Reads
+from analysis.classifiers.model import Classifier, Estimator, Reads
 from analysis.evaluate.folds import Fold
 from analysis.evaluate.samples import Samples, Strings
 from analysis.features.model import Float64, Int64
@@ -145,18 +145,28 @@ def _answer_there(fit: Fit) -> Answer:
     return answer(fit, _given[0])
 
 
-def answer(fit: Fit, given: Given) -> Answer:
-    """Learn and answer; the same fit gives the same answer.
+def learnt(
+    classifier: Classifier, x: Any, labels: Strings, session: Strings, seed: int
+) -> Estimator:
+    """Return a fresh estimator that has learnt rows.
 
-    An estimator that holds rows out by itself, to be calibrated on, is told of which
-    sessions they are.
+    One that holds rows out by itself, to be calibrated on, is told of which sessions
+    they are.
     """
-    x = given.inputs[fit.classifier.reads]
-    estimator: Any = fit.classifier.make(fit.seed)
+    estimator: Any = classifier.make(seed)
     about = {}
     if "groups" in inspect.signature(estimator.fit).parameters:
-        about["groups"] = given.session[fit.train]
-    estimator.fit(x[fit.train], fit.labels[fit.train], **about)
+        about["groups"] = session
+    estimator.fit(x, labels, **about)
+    made: Estimator = estimator
+    return made
+
+
+def answer(fit: Fit, given: Given) -> Answer:
+    """Learn and answer; the same fit gives the same answer."""
+    x = given.inputs[fit.classifier.reads]
+    labels, session = fit.labels[fit.train], given.session[fit.train]
+    estimator = learnt(fit.classifier, x[fit.train], labels, session, fit.seed)
     return Answer(
         classes=np.asarray(estimator.classes_).astype(np.str_),
         probability=np.asarray(estimator.predict_proba(x[fit.asked])),
