@@ -20,6 +20,15 @@ from analysis.report.tables import Table
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY = "#CC79A7", "#56B4E9"
 INK, MUTED, LINE, STEEL = "#1d2733", "#5b6875", "#d5dbe1", "#8797a8"
+# one colour and mark per classifier
+LOOK = (
+    (BLUE, "o"),
+    (ORANGE, "s"),
+    (GREEN, "^"),
+    (PURPLE, "D"),
+    (SKY, "v"),
+    (RED, "P"),
+)
 # Okabe and Ito, then Tol's muted scheme for devices with many activities
 ACTIVITY_COLOURS = (
     BLUE,

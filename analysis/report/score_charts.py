@@ -9,14 +9,9 @@ from analysis.evaluate.study import Result
 from analysis.features.model import Int64
 from analysis.report import words
 from analysis.report.drawing import (
-    BLUE,
-    GREEN,
     INK,
+    LOOK,
     MUTED,
-    ORANGE,
-    PURPLE,
-    RED,
-    SKY,
     Picture,
     as_svg,
     bare,
@@ -24,15 +19,6 @@ from analysis.report.drawing import (
     new_figure,
 )
 from analysis.report.tables import Table
-
-_LOOK = (
-    (BLUE, "o"),
-    (ORANGE, "s"),
-    (GREEN, "^"),
-    (PURPLE, "D"),
-    (SKY, "v"),
-    (RED, "P"),
-)
 
 
 def draw_precision_recall(
@@ -81,7 +67,7 @@ def _draw_panel(
         axes.axhspan(row - 0.36, row + 0.36, color="#f5f7f9", linewidth=0, zorder=0)
     for i, classifier in enumerate(classifiers):
         mine = [r for r in results if r.classifier == classifier]
-        colour, marker = _LOOK[i % len(_LOOK)]
+        colour, marker = LOOK[i % len(LOOK)]
         axes.scatter(
             [float(getattr(r, what)) for r in mine],
             [place[r.device] + _apart(i, len(classifiers)) for r in mine],

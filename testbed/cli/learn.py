@@ -166,7 +166,7 @@ def evaluate(
         groups=groups,
         curves=curves,
         canaries=canaries,
-        window_s=_window_of(window),
+        window_s=window_of(window),
         jobs=jobs or os.cpu_count() or 1,
         **label_options(by, overlap, clean),
     )
@@ -188,7 +188,7 @@ def evaluate(
     print_scores(found, plan)
 
 
-def _window_of(text: str) -> float | None:
+def window_of(text: str) -> float | None:
     """Return the length that --window names in seconds, 0 for the longest."""
     if not text:
         return None

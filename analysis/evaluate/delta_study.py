@@ -1,0 +1,102 @@
+"""Everything about δ of one device of a campaign."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from analysis.classifiers.model import Classifier
+from analysis.evaluate.delta import DeltaEstimate
+from analysis.evaluate.delta_rules import profile_s, shared
+from analysis.evaluate.delta_scores import (
+    DeltaScore,
+    room_for,
+    score_rules,
+    score_seconds,
+)
+from analysis.evaluate.deltas import GAP_SHARE, listen
+from analysis.evaluate.device_study import Told, nobody_told
+from analysis.evaluate.folds import SplitRefusedError
+from analysis.evaluate.samples import Recorded
+from analysis.packets import clean, load_packets
+from analysis.packets.cleaning import DEFAULT_RULES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaPlan:
+    """What to find out of δ.
+
+    classifiers  whose accuracy is scored by δ; without any, nothing is
+    n_idle       windows without an activity among those that are scored
+    gap_share    see `analysis.evaluate.deltas.listen`
+    """
+
+    classifiers: tuple[Classifier, ...] = ()
+    split: str = "s1"
+    n_idle: int = 0
+    seed: int = 0
+    gap_share: float = GAP_SHARE
+    rules: tuple[str, ...] = DEFAULT_RULES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaStudy:
+    """δ of one device.
+
+    given_s    activity -> δ as the log has it, seconds
+    estimates  activity -> δ learnt from all its trials, for people to read; none where
+               nothing is heard
+    n_runs     activity -> trials that could be followed for long enough to learn from
+    groups     activities that share δ under the rule `group`
+    scores     accuracy by rule and by seconds, δ learnt inside each fold; empty where
+               `refused` says why, or nothing was asked for
+    n_cut      trials that are not scored, because the next act came too soon
+    """
+
+    device: str
+    given_s: Mapping[str, float]
+    estimates: Mapping[str, DeltaEstimate]
+    n_runs: Mapping[str, int]
+    groups: Sequence[tuple[str, ...]]
+    scores: tuple[DeltaScore, ...] = ()
+    n_cut: int = 0
+    refused: str = ""
+
+
+def delta_study(
+    recorded: Recorded, device: str, plan: DeltaPlan, told: Told = nobody_told
+) -> DeltaStudy:
+    """Learn δ of a device and score what comes of it."""
+    name = recorded.campaign.device(device).name
+    cleaned = clean(load_packets(recorded.folder, name), plan.rules)
+    heard = listen(cleaned.table, recorded.log, gap_share=plan.gap_share)
+    given_s = profile_s(heard)
+    estimates = heard.estimates(seed=plan.seed)
+    found = DeltaStudy(
+        device=name,
+        given_s=given_s,
+        estimates=estimates,
+        n_runs={name: len(runs) for name, runs in heard.runs.items()},
+        groups=shared(estimates, given_s),
+    )
+    if not plan.classifiers:
+        return found
+    room = room_for(cleaned, recorded.log, heard, n_idle=plan.n_idle, seed=plan.seed)
+    scores: tuple[DeltaScore, ...] = ()
+    refused = ""
+    try:
+        scores = score_rules(
+            room,
+            plan.classifiers,
+            plan.split,
+            seed=plan.seed,
+            progress=partial(told, f"{name}: δ by rule"),
+        ) + score_seconds(
+            room,
+            plan.classifiers,
+            plan.split,
+            seed=plan.seed,
+            progress=partial(told, f"{name}: δ in seconds"),
+        )
+    except SplitRefusedError as exc:
+        refused = str(exc)
+    return replace(found, scores=scores, n_cut=room.n_cut, refused=refused)

@@ -1,0 +1,218 @@
+"""`delta`: how long devices answer, and what accuracy depends on it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from testbed.cli.learn import DeviceNames, Idle, Seed, shown_progress
+from testbed.cli.options import AsJson, CampaignFolder, CleaningRules, rules_of
+from testbed.cli.packets import make_current
+from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.classifiers.model import Classifier
+    from analysis.evaluate.delta import DeltaEstimate
+    from analysis.evaluate.delta_scores import DeltaScore
+    from analysis.evaluate.delta_study import DeltaPlan, DeltaStudy
+
+_WIDTH = 160
+_SPLITS = ("s0_folds", "s0_holdout", "s1", "s2", "s3", "s4", "s5")
+
+Scored = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classifier",
+        help="Score this one by δ: by rule, δ learnt inside each fold, and by seconds; "
+        "may be repeated.",
+    ),
+]
+SplitName = Annotated[str, typer.Option("--split", help="s1, s2 or another to s5.")]
+GapShare = Annotated[
+    float,
+    typer.Option(
+        "--gap-share",
+        min=0.05,
+        max=1.0,
+        help="δ is at most so much of the shortest time to the device's next act.",
+    ),
+]
+PictureFile = Annotated[
+    Path | None,
+    typer.Option("--picture", help="Draw accuracy against δ into this SVG file."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(delta)
+
+
+def delta(
+    folder: CampaignFolder,
+    device: DeviceNames = None,
+    classifier: Scored = None,
+    split: SplitName = "s1",
+    idle: Idle = 0,
+    gap_share: GapShare = 0.8,
+    clean: CleaningRules = None,
+    seed: Seed = 0,
+    picture: PictureFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn how long each activity's answer is, and compare with the profile's δ."""
+    from analysis.dataset import load_campaign
+    from analysis.evaluate.campaign import devices_of, plan_of
+    from analysis.evaluate.delta_study import DeltaPlan, delta_study
+    from analysis.evaluate.samples import open_recorded
+
+    _check(split, picture, classifier)
+    classifiers = plan_of(classifier).classifiers if classifier else ()
+    plan = DeltaPlan(
+        classifiers=classifiers,
+        split=split,
+        n_idle=idle,
+        seed=seed,
+        gap_share=gap_share,
+        rules=rules_of(clean),
+    )
+    devices = devices_of(folder, device or ())
+    make_current(folder)
+    recorded = open_recorded(folder)
+    with shown_progress() as told:
+        found = [delta_study(recorded, name, plan, told) for name in devices]
+    if picture is not None:
+        _draw(found, classifiers, split, picture)
+    campaign = load_campaign(folder)
+    if as_json:
+        about = {"campaign": campaign.name, "simulated": campaign.simulated}
+        print(json.dumps(about | _for_machines(found, plan), indent=2))
+        return
+    kind = "simulated" if campaign.simulated else "captured"
+    print(f"campaign {campaign.name}: {kind}, {campaign.form}; seed {seed}")
+    _print_estimates(found)
+    _print_scores(found)
+
+
+def _check(split: str, picture: Path | None, classifier: list[str] | None) -> None:
+    if split not in _SPLITS:
+        raise ConfigError(
+            f"--split: must be one of {', '.join(_SPLITS)}, got {split!r}"
+        )
+    if picture is not None and not classifier:
+        raise ConfigError("--picture: name a --classifier to draw")
+    if picture is not None and picture.suffix != ".svg":
+        raise ConfigError(f"--picture: {picture}: must end in .svg, which it will be")
+
+
+def _draw(
+    found: "Sequence[DeltaStudy]",
+    classifiers: "Sequence[Classifier]",
+    split: str,
+    path: Path,
+) -> None:
+    from analysis.evaluate.splits import SPLITS
+    from analysis.report.delta_chart import draw_delta
+
+    scores = [score for study in found for score in study.scores]
+    if not scores:
+        raise ConfigError("--picture: nothing could be scored; see the reasons")
+    titles = {each.name: each.title for each in classifiers}
+    drawn = draw_delta(scores, titles, path.stem, SPLITS[split].title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(drawn.svg, encoding="utf-8")
+
+
+def _for_machines(found: "Sequence[DeltaStudy]", plan: "DeltaPlan") -> dict[str, Any]:
+    return {
+        "seed": plan.seed,
+        "split": plan.split,
+        "gap_share": plan.gap_share,
+        "devices": [asdict(study) for study in found],
+    }
+
+
+def _print_estimates(found: "Sequence[DeltaStudy]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from analysis.evaluate.delta_rules import DeltaRule, deltas_by
+
+    table = Table(box=None, pad_edge=False, header_style=None)
+    heads = ("device", "activity", "profile s", "δ s", "95 %", "shared s")
+    for title in (*heads, "trials", "sessions", "note"):
+        table.add_column(title, no_wrap=True, justify="left")
+    for study in found:
+        by_group = deltas_by(DeltaRule.GROUP, study.estimates, study.given_s)
+        for name, given_s in sorted(study.given_s.items()):
+            estimate = study.estimates.get(name)
+            if estimate is None:
+                cells: tuple[str, ...] = (*("-",) * 5, _why(study, name))
+            else:
+                cells = _cells(estimate, by_group[name])
+            table.add_row(study.device, name, f"{given_s:g}", *cells)
+    Console(width=_WIDTH, highlight=False).print(table)
+
+
+def _why(study: "DeltaStudy", activity: str) -> str:
+    from analysis.evaluate.delta import MIN_RUNS
+
+    if study.n_runs.get(activity, 0) < MIN_RUNS:
+        return f"fewer than {MIN_RUNS} trials to learn from"
+    return "no answer is heard"
+
+
+def _cells(estimate: "DeltaEstimate", shared_s: float) -> tuple[str, ...]:
+    return (
+        f"{estimate.delta_s:.1f}",
+        f"{estimate.low_s:.1f}–{estimate.high_s:.1f}",
+        f"{shared_s:.1f}",
+        str(estimate.n_trials),
+        str(estimate.n_sessions),
+        "cut short by the next act" if estimate.capped else "",
+    )
+
+
+def _print_scores(found: "Sequence[DeltaStudy]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    for study in found:
+        if study.refused:
+            print(f"{study.device}: refused: {study.refused}")
+    scores = [score for study in found for score in study.scores]
+    if not scores:
+        return
+    print("\naccuracy by δ; learnt inside each fold where a rule learns it")
+    table = Table(box=None, pad_edge=False, header_style=None)
+    heads = ("device", "classifier", "rule", "mean δ s", "accuracy", "macro F1")
+    for title in (*heads, "length only", "windows", "idle", "sessions"):
+        table.add_column(title, no_wrap=True, justify="left")
+    for score in scores:
+        table.add_row(*_score_cells(score))
+    Console(width=_WIDTH, highlight=False).print(table)
+    print("length only: the accuracy of knowing nothing but how long a window is")
+    for study in found:
+        if study.n_cut:
+            print(f"{study.device}: {study.n_cut} trials left out, cut by the next act")
+
+
+def _score_cells(score: "DeltaScore") -> tuple[str, ...]:
+    between = ""
+    if score.interval is not None:
+        between = f" {score.interval.low:.2f}–{score.interval.high:.2f}"
+    return (
+        score.device,
+        score.classifier,
+        score.rule,
+        f"{score.seconds:.1f}",
+        f"{score.accuracy:.3f}{between}",
+        f"{score.f1:.3f}",
+        f"{score.length_only:.3f}",
+        str(score.n_trials),
+        str(score.n_idle),
+        str(score.n_sessions),
+    )
