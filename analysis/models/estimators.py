@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.classifiers.model import Estimator, Reads, inputs_of
+from analysis.classifiers.model import Estimator
 from analysis.errors import ModelError
-from analysis.features.matrix import feature_names
 from analysis.features.sequence import n_columns
 
 _PLAIN = (
@@ -118,11 +117,11 @@ def _refuse_mute(estimator: Any) -> None:
     """Raise an error of some kind when an estimator cannot answer for a window."""
     from scipy.sparse import csr_array
 
-    reads = Reads.STATISTICS
-    if estimator.n_features_in_ != len(feature_names()):
-        reads = Reads.WINDOW
-    nothing = np.zeros((1, len(feature_names())))
-    given = inputs_of(nothing, csr_array((1, n_columns())), reads)
+    # what sees the sequence block is too wide for an array; streaming has widths of its
+    # own between
+    width = int(estimator.n_features_in_)
+    is_wide = width > n_columns()
+    given = csr_array((1, width)) if is_wide else np.zeros((1, width))
     with np.errstate(all="ignore"):
         share = np.asarray(estimator.predict_proba(given))
     if share.shape != (1, len(estimator.classes_)) or not np.isfinite(share).all():
