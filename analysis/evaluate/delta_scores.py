@@ -20,7 +20,7 @@ from analysis.evaluate.delta_rules import (
     profile_s,
 )
 from analysis.evaluate.deltas import Heard
-from analysis.evaluate.fits import Progress, answer, fold_fits, nobody, pooled
+from analysis.evaluate.fits import Answer, Progress, done, fold_fits, nobody, pooled
 from analysis.evaluate.folds import Fold
 from analysis.evaluate.samples import Samples, Strings, samples_in
 from analysis.evaluate.scores import Interval, macro_f1, session_interval
@@ -155,11 +155,10 @@ def _scores(
     by_length = np.concatenate([_by_length(fold, view) for fold, view in pairs])
     scores = []
     for classifier in classifiers:
-        answers = []
+        answers: list[Answer] = []
         for fold, view in pairs:
-            (fit,) = fold_fits(classifier, (fold,), view.activity, seed)
-            inputs = {classifier.reads: view.inputs(classifier.reads)}
-            answers.append(answer(fit, inputs))
+            fits = fold_fits(classifier, (fold,), view.activity, seed)
+            answers += done(view, fits)
         said = pooled(folds, answers).said
         right = (said == truth).astype(np.int64)
         scores.append(
