@@ -35,8 +35,7 @@ _OFTEN = 0.8  # share of an activity's windows that hold a pair of its signature
 _RARELY = 0.5  # of that share; activities that hold it more often share the pair
 _MOST_PAIRS = 4
 _TOGETHER = 0.95  # share of the windows with the first pair that hold all others too
-_SPAN_MARGIN = 1.1  # windows may be so much longer than the longest in training
-_SPAN_LEAST_S = 0.1
+_SPAN_MARGIN_S = 1.0  # longer than the longest in training: answers may be slow
 _FEWEST = 3  # windows of an activity to learn a signature from
 
 
@@ -338,12 +337,12 @@ def _widened(low: int, high: int, exact: bool) -> tuple[int, int]:
 
 def _span_s(pairs: Sequence[PairRange], windows: Sequence[Pairs]) -> float:
     """Return how long all pairs take at most in training, with a margin."""
-    spans = []
+    spans = [0.0]
     for window in windows:
         held = [window.time_ns[pair.holds(window)] for pair in pairs]
         if held and all(times.size for times in held):
             spans.append(_shortest_ns(held) / 1e9)
-    return max([_SPAN_LEAST_S, *(_SPAN_MARGIN * each for each in spans)])
+    return max(spans) + _SPAN_MARGIN_S
 
 
 def _shortest_ns(held: Sequence[Int64]) -> int:

@@ -181,4 +181,4 @@ def test_an_event_is_where_all_pairs_come_within_the_span_and_told_once(
 def test_the_span_is_that_of_training_with_a_margin():
     made = [pairs((100, -100), (200, -200), step_s=2.0) for _ in range(4)]
     learnt = SignatureMatcher(made).fit(np.arange(4), np.array(["on"] * 4))
-    assert learnt.signatures["on"].span_s == pytest.approx(2.2)
+    assert learnt.signatures["on"].span_s == pytest.approx(3.0)

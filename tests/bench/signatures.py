@@ -1,6 +1,6 @@
 """Packet-length signatures: on plugs and a bulb of the lab, and on PingPong's captures.
 
-    python -m tests.bench.signatures [--public FOLDER] [--seed 71 ...] [--out FOLDER]
+    python -m tests.bench.signatures [--public FOLDER] [--seed 81 ...] [--out FOLDER]
 
 The lab's part is simulated: campaigns as of `tests.bench.payloads`, by session, with
 idle windows. An *event* counts as found when any signature of the device is in its
@@ -32,7 +32,7 @@ from analysis.windows import IDLE_ACTIVITY
 from tests.bench.payloads import DEVICES, recorded
 
 N_IDLE = 80
-SEEDS = (71, 72, 73)
+SEEDS = (81, 82, 83)
 EVENTS = {
     "LOCAL_ON": ("TP_LINK_LOCAL_ON", "TP_LINK_LOCAL_ON_SUBSET"),
     "LOCAL_OFF": ("TP_LINK_LOCAL_OFF",),
