@@ -76,6 +76,7 @@ class Detector:
                     answer=answer,
                 )
                 for opened_ns, answer in zip(due.start_ns, answers, strict=True)
+                if answer is not None
             ]
         candidates.sort(key=lambda each: (each.due_ns, each.opened_ns))
         return list(self._chosen(candidates))
@@ -86,8 +87,6 @@ class Detector:
             if each.opened_ns < self._busy_until_ns:
                 continue
             stage = self._learnt.stages[each.stage]
-            if each.answer.event < stage.event_from:
-                continue
             shown_ns = self._shown_ns(each.answer.activity)
             is_last = each.stage + 1 == len(self._learnt.stages)
             if shown_ns > stage.length_ns + TOGETHER_NS and not is_last:

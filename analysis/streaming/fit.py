@@ -29,7 +29,6 @@ _LEAST_EVENT, _MOST_EVENT = 0.5, 0.98
 _KNOWN_SHARE = 0.99
 _COVERAGE = 0.9
 _TOLD_APART = 0.6  # as in `analysis.evaluate.groups`
-_SPLIT_AT = "n_statistics"  # of estimators that treat the sequence block otherwise
 
 
 def _trees(seed: int) -> Estimator:
@@ -49,7 +48,10 @@ TREES = Classifier(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPlan:
-    """How to learn."""
+    """How to learn.
+
+    classifier  what names an activity; that there is one is told by trees
+    """
 
     classifier: Classifier = TREES
     seed: int = 0
@@ -82,32 +84,32 @@ class Fitted:
 
 
 def fitted_stage(rows: Rows, length_ns: int, plan: StreamPlan, days: float) -> Fitted:
-    """Fit the estimator for windows of one length.
+    """Fit the estimators for windows of one length.
 
     days  how long nothing was done in the campaign
     """
-    held_out = _held_out(rows, plan)
-    groups = _groups(rows, held_out)
-    event = held_out.event
-    event_from = _quiet_from(event[rows.is_quiet], days)
-    acted = (rows.label != IDLE_ACTIVITY) & rows.is_kept
-    best = held_out.of_groups(groups).max(axis=1)
-    known = (best / np.maximum(event, 1e-12))[acted & (event >= event_from)]
+    kept = np.flatnonzero(rows.is_kept)
+    acted = np.flatnonzero(rows.is_kept & (rows.label != IDLE_ACTIVITY))
+    watching = _held_out(rows, kept, np.arange(rows.label.size), TREES, plan.seed)
+    naming = _held_out(rows, acted, acted, plan.classifier, plan.seed)
+    groups = _groups(rows, acted, naming)
+    best = naming.of_groups(groups).max(axis=1)
     stage = Stage(
         length_ns=length_ns,
-        estimator=_fit(rows, rows.is_kept, plan),
+        watcher=_fit(rows, kept, TREES, plan.seed),
+        namer=_fit(rows, acted, plan.classifier, plan.seed),
         reads=plan.classifier.reads,
         groups=groups,
-        event_from=event_from,
-        known_from=float(np.quantile(known, 1 - _KNOWN_SHARE)) if known.size else 0.0,
-        choice_from=_choice_from(held_out.of_label(rows.label)[acted]),
+        event_from=_quiet_from(watching.event[rows.is_quiet], days),
+        known_from=float(np.quantile(best, 1 - _KNOWN_SHARE)),
+        choice_from=_choice_from(naming.of_label(rows.label[acted])),
     )
     return Fitted(stage=stage, groups=groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HeldOut:
-    """Probabilities of each row, by estimators without its session.
+    """Probabilities of rows, by estimators without their session.
 
     shares  (k, c) float64, columns as `names`
     """
@@ -136,23 +138,19 @@ class _HeldOut:
         return found
 
 
-def _groups(rows: Rows, held_out: _HeldOut) -> Groups:
+def _groups(rows: Rows, acted: Int64, naming: _HeldOut) -> Groups:
     """Return the groups of activities that other sessions are not told apart in."""
-    names = np.array([name for name in held_out.names if is_act(name)], dtype=np.str_)
+    label, session = rows.label[acted], rows.session[acted]
     told = set()
-    for one, other in combinations(names.tolist(), 2):
-        columns = [held_out.names.index(name) for name in (one, other)]
-        p = held_out.shares[:, columns]
+    for one, other in combinations(naming.names, 2):
+        p = naming.shares[:, [naming.names.index(name) for name in (one, other)]]
         total = p.sum(axis=1)
         share = np.divide(p[:, 0], total, out=np.full(total.size, 0.5), where=total > 0)
-        high, low = (rows.is_kept & (rows.label == name) for name in (one, other))
-        if not high.any() or not low.any():
-            continue
-        session = rows.session
+        high, low = label == one, label == other
         _area, interval = auroc(share[high], session[high], share[low], session[low])
         if interval.low >= _TOLD_APART:
             told.add((one, other))
-    return merged(names, told)
+    return merged(np.array(naming.names, dtype=np.str_), told)
 
 
 def _quiet_from(event: Float64, days: float) -> float:
@@ -171,34 +169,44 @@ def _choice_from(right: Float64) -> float:
     return float(1 - np.quantile(1 - right, rank, method="higher"))
 
 
-def _held_out(rows: Rows, plan: StreamPlan) -> _HeldOut:
+def _held_out(
+    rows: Rows, learnt: Int64, asked: Int64, classifier: Classifier, seed: int
+) -> _HeldOut:
+    """Ask about some rows; each is asked of an estimator without its session.
+
+    learnt  rows that may be learnt from
+    """
     from sklearn.model_selection import GroupKFold
 
-    names = sorted({*rows.label.tolist()})
+    names = sorted({*rows.label[learnt].tolist()})
     shares = np.zeros((rows.label.size, len(names)))
     groups: NDArray[Any] = rows.session
-    n_groups = np.unique(groups).size
-    if n_groups < 2:  # then stretches of the one session stand for others
-        groups, n_groups = np.arange(rows.label.size) * 8 // rows.label.size, 8
-    folds = GroupKFold(min(_FOLDS, n_groups))
-    for train, test in folds.split(rows.label, rows.label, groups):
-        kept = np.zeros(rows.label.size, dtype=np.bool_)
-        kept[train] = True
-        estimator = _fit(rows, kept & rows.is_kept, plan)
-        asked = _taken(rows.seen, test, plan.classifier.reads)
+    if np.unique(groups[learnt]).size < 2:
+        # then stretches of the one session stand for others
+        groups = np.arange(rows.label.size) * 2 * _FOLDS // rows.label.size
+    folds = GroupKFold(min(_FOLDS, np.unique(groups[learnt]).size))
+    for _train, test in folds.split(learnt, groups=groups[learnt]):
+        held = np.isin(groups, np.unique(groups[learnt[test]]))
+        estimator = _fit(rows, learnt[~held[learnt]], classifier, seed)
+        now = asked[held[asked]]
         columns = [names.index(str(name)) for name in estimator.classes_]
-        shares[test[:, None], columns] = np.asarray(estimator.predict_proba(asked))
-    return _HeldOut(shares=shares, names=names)
+        if now.size:
+            found = estimator.predict_proba(_taken(rows.seen, now, classifier.reads))
+            shares[now[:, None], columns] = np.asarray(found)
+    return _HeldOut(shares=shares[asked], names=names)
 
 
-def _fit(rows: Rows, kept: Bool, plan: StreamPlan) -> Estimator:
-    estimator = plan.classifier.make(plan.seed)
+def _fit(rows: Rows, learnt: Int64, classifier: Classifier, seed: int) -> Estimator:
+    estimator = classifier.make(seed)
     parameters: dict[str, Any] = getattr(estimator, "get_params", dict)()
-    if _SPLIT_AT in parameters:  # ours have the first moments among the statistics
-        width = rows.seen.x.shape[1]
-        estimator.set_params(**{_SPLIT_AT: width})  # type: ignore[attr-defined]
-    x = _taken(rows.seen, np.flatnonzero(kept), plan.classifier.reads)
-    estimator.fit(x, rows.label[kept])
+    wanted = {
+        "n_statistics": rows.seen.x.shape[1],  # with those of the first moments
+        "calibrated": False,  # thresholds are set here, on sessions held out
+    }
+    fitting = {name: wanted[name] for name in wanted if name in parameters}
+    if fitting:
+        estimator.set_params(**fitting)  # type: ignore[attr-defined]
+    estimator.fit(_taken(rows.seen, learnt, classifier.reads), rows.label[learnt])
     return estimator
 
 

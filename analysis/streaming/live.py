@@ -82,7 +82,8 @@ class AtHand(io.RawIOBase):
         while len(data) < wanted and (more := self._more(wanted - len(data))):
             data += more
         self._is_packed = data.startswith(_PACKED)
-        return data
+        self._rest = data[wanted:]
+        return data[:wanted]
 
 
 @dataclass(frozen=True, slots=True)

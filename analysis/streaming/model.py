@@ -57,10 +57,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """An estimator for windows of one length.
+    """Estimators for windows of one length.
 
     length_ns    how long after an opening
-    reads        what the estimator takes
+    watcher      tells activities from idle windows, by the features alone
+    namer        tells activities from each other;  reads  what it takes
     groups       activities that cannot be told apart are in one group
     event_from   probability that something begins, from which it is told; set so that
                  idle stretches of other sessions stay quiet
@@ -69,38 +70,43 @@ class Stage:
     """
 
     length_ns: int
-    estimator: Estimator
+    watcher: Estimator
+    namer: Estimator
     reads: Reads
     groups: Groups
     event_from: float
     known_from: float
     choice_from: float
 
-    @property
-    def activities(self) -> tuple[str, ...]:
-        """Classes in the order of the estimator's columns, idle among them."""
-        return tuple(str(name) for name in self.estimator.classes_)
+    def answers(self, seen: Seen) -> list[Answer | None]:
+        """Return what is said of each window, None where nothing begins."""
+        acts = [i for i, name in enumerate(self.watcher.classes_) if is_act(str(name))]
+        watched = np.asarray(self.watcher.predict_proba(seen.x))
+        event = watched[:, acts].sum(axis=1)
+        rows = np.flatnonzero(event >= self.event_from)
+        found: list[Answer | None] = [None] * event.size
+        if rows.size:
+            some = Seen(x=seen.x[rows], sequence=seen.sequence[rows])
+            shares = np.asarray(self.namer.predict_proba(inputs(some, self.reads)))
+            for row, share in zip(rows.tolist(), shares, strict=True):
+                found[row] = self._answer(share, float(event[row]))
+        return found
 
-    def answers(self, seen: Seen) -> list[Answer]:
-        """Return what is said of each window."""
-        shares = np.asarray(self.estimator.predict_proba(inputs(seen, self.reads)))
-        return [self._answer(row) for row in shares]
-
-    def _answer(self, row: Float64) -> Answer:
-        share = dict(zip(self.activities, row.tolist(), strict=True))
-        event = sum(p for name, p in share.items() if is_act(name))
+    def _answer(self, row: Float64, event: float) -> Answer:
+        names = map(str, self.namer.classes_)
+        share = dict(zip(names, row.tolist(), strict=True))
         sums = {group: sum(share[name] for name in group) for group in self.groups}
         group = max(sums, key=lambda each: sums[each])
         name = max(group, key=lambda each: share[each])
-        is_known = sums[group] >= self.known_from * event
+        is_known = sums[group] >= self.known_from
         return Answer(
             activity=name if is_known else UNKNOWN,
             event=event,
-            probability=sums[group],
+            probability=event * sums[group],
             choices=tuple(
                 each
                 for each, p in share.items()
-                if is_act(each) and (p >= self.choice_from or each == name)
+                if p >= self.choice_from or each == name
             ),
         )
 

@@ -27,7 +27,8 @@ def to_parts(learnt: Mapping[str, StreamDevice]) -> dict[str, bytes]:
     files, devices = {}, []
     for name, each in learnt.items():
         for number, stage in enumerate(each.stages):
-            files[_file_of(name, number)] = to_bytes(stage.estimator)
+            files[_file_of(name, number, "watcher")] = to_bytes(stage.watcher)
+            files[_file_of(name, number, "namer")] = to_bytes(stage.namer)
         devices.append(_record(each))
     about = {
         "format": FORMAT,
@@ -90,16 +91,19 @@ def _device(record: Mapping[str, Any], parts: Mapping[str, bytes]) -> StreamDevi
         },
         groups=tuple(map(tuple, record["groups"])),
         stages=tuple(
-            _stage(each, _part(parts, _file_of(device.name, number)))
+            _stage(each, parts, device.name, number)
             for number, each in enumerate(record["stages"])
         ),
     )
 
 
-def _stage(record: Mapping[str, Any], data: bytes) -> Stage:
+def _stage(
+    record: Mapping[str, Any], parts: Mapping[str, bytes], device: str, number: int
+) -> Stage:
     return Stage(
         length_ns=record["length_ns"],
-        estimator=from_bytes(data),
+        watcher=from_bytes(_part(parts, _file_of(device, number, "watcher"))),
+        namer=from_bytes(_part(parts, _file_of(device, number, "namer"))),
         reads=Reads(record["reads"]),
         groups=tuple(map(tuple, record["groups"])),
         event_from=record["event_from"],
@@ -114,5 +118,5 @@ def _part(parts: Mapping[str, bytes], name: str) -> bytes:
     return parts[name]
 
 
-def _file_of(device: str, stage: int) -> str:
-    return f"{device}.stream{stage}.skops"
+def _file_of(device: str, stage: int, what: str) -> str:
+    return f"{device}.stream{stage}.{what}.skops"

@@ -1,0 +1,139 @@
+"""From a campaign to events in a capture of another day."""
+
+import dataclasses
+import itertools
+import threading
+
+import pytest
+
+from analysis.errors import ModelError
+from analysis.evaluate.events import Happening, score_events
+from analysis.pcap.stream import open_capture_stream
+from analysis.streaming.classify import Watch, classify_captures
+from analysis.streaming.live import live_events
+from analysis.streaming.store import PART, of_parts, to_parts
+
+S = 10**9
+
+
+@pytest.fixture(scope="module")
+def events(learnt, other_day):
+    return list(classify_captures([other_day[0]], learnt))
+
+
+def scored(events, acts):
+    happened = [
+        Happening(device="plug", activity=name, start_ns=at, end_ns=at + 8 * S)
+        for at, name in acts
+    ]
+    detected = [
+        Happening(
+            device=e.device,
+            activity=e.activity,
+            start_ns=e.start_ns,
+            end_ns=e.end_ns,
+            told_ns=e.told_ns,
+        )
+        for e in events
+    ]
+    return score_events(happened, detected)
+
+
+def test_each_activity_of_another_day_is_one_event_and_nothing_else_is(
+    events, other_day
+):
+    found = scored(events, other_day[1])
+    assert found.f1 == 1.0
+    assert found.onset_error_s(0.95) < 0.2
+
+
+def test_an_event_is_told_by_the_packet_after_its_end(events, other_day):
+    with open_capture_stream(other_day[0]) as stream:
+        stamps = [int(t) for batch in stream for t in batch.time_ns]
+    for event in events:
+        following = next(t for t in stamps if t >= event.end_ns - S)
+        assert event.told_ns <= max(following, event.end_ns + S)
+
+
+def test_what_is_told_does_not_depend_on_how_packets_come_together(
+    learnt, other_day, events
+):
+    watch, found = Watch(learnt), []
+    with open_capture_stream(other_day[0]) as stream:
+        for batch in stream:
+            bounds = [*range(0, len(batch), 37), len(batch)]
+            for first, last in itertools.pairwise(bounds):
+                part = {
+                    name: getattr(batch, name)[first:last]
+                    for name in ("start", "captured_b", "length_b", "time_ns", "link")
+                }
+                found += watch.take(dataclasses.replace(batch, **part))
+                assert watch.n_kept < 2_000
+    found += watch.finish()
+    assert found == events
+
+
+def test_what_is_kept_gives_the_same_events(learnt, other_day, events):
+    again = of_parts(to_parts(learnt))
+    assert list(classify_captures([other_day[0]], again)) == events
+
+
+def test_a_model_without_streaming_or_with_a_part_missing_is_refused(learnt):
+    with pytest.raises(ModelError, match="--streaming"):
+        of_parts({})
+    parts = to_parts(learnt)
+    with pytest.raises(ModelError, match="another version"):
+        of_parts(parts | {PART: parts[PART].replace(b'"format": 1', b'"format": 9')})
+    with pytest.raises(ModelError, match="not among the files"):
+        of_parts({PART: parts[PART]})
+    with pytest.raises(ModelError, match="cannot be understood"):
+        of_parts({PART: b'{"format": 1'})
+
+
+class Here:
+    """A clock that goes as far as each look at it; stamps are of now."""
+
+    def __init__(self, now_ns):
+        self._now_ns, self._passed_s = now_ns, 0.0
+
+    def now_ns(self):
+        return self._now_ns
+
+    def monotonic_s(self):
+        self._passed_s += 1.0
+        return self._passed_s
+
+
+def test_a_pipe_is_answered_without_another_packet_and_the_same_as_a_file(
+    learnt, other_day, events, monkeypatch
+):
+    monkeypatch.setattr("analysis.streaming.live._TICK_S", 0.001)
+    data, first = other_day[0].read_bytes(), events[0]
+    with open_capture_stream(other_day[0]) as stream:
+        batch = next(iter(stream))
+        row = int((batch.time_ns < first.end_ns - S).sum())
+        cut = int(batch.block[row])
+    waits, is_told, told = iter([data[:cut]]), threading.Event(), []
+
+    def read(_most_b):
+        piece = next(waits, b"")
+        if not piece:
+            is_told.wait(60)  # the pipe stays open, and nothing comes
+        return piece
+
+    clock = Here(first.end_ns)
+    for event in live_events(read, Watch(learnt), clock):
+        told.append(event)
+        is_told.set()
+    assert [e.activity for e in told] == [first.activity]
+    assert abs(told[0].start_ns - first.start_ns) < S
+
+
+def test_pieces_of_any_size_are_the_capture(learnt, other_day, events):
+    data = other_day[0].read_bytes()
+    pieces = iter([data[at : at + 5_003] for at in range(0, len(data), 5_003)])
+    clock = Here(0)  # the capture is of the past: no time passes between packets
+    found = live_events(lambda most_b: next(pieces, b""), Watch(learnt), clock)
+    assert [(e.start_ns, e.activity) for e in found] == [
+        (e.start_ns, e.activity) for e in events
+    ]

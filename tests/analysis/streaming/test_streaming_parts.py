@@ -1,0 +1,159 @@
+"""Arrivals, bursts, background, openings and windows, each by itself."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from analysis.features.matrix import features_of
+from analysis.packets.destination import Destination
+from analysis.streaming.arrivals import Arrivals, Sorter
+from analysis.streaming.background import Background, learn_background
+from analysis.streaming.bursts import SHAPE, Burst, Bursts
+from analysis.streaming.openings import Openings
+from analysis.streaming.windows import EARLY_NS, Recent
+
+S = 10**9
+CLOUD = int(Destination.CLOUD_UDP)
+
+
+def arrivals(*packets):
+    """Make packets of (seconds, signed length, flow); a payload but for length 60."""
+    time_s, signed, flow = (list(each) for each in zip(*packets, strict=True))
+    length = np.abs(np.array(signed)).astype(np.uint32)
+    return Arrivals(
+        time_ns=np.array([round(t * S) for t in time_s], dtype=np.int64),
+        length_b=length,
+        outbound=np.array(signed) > 0,
+        destination=np.full(length.size, CLOUD, dtype=np.uint8),
+        payload_b=np.where(length == 60, 0, length).astype(np.uint32),
+        flow=np.array(flow, dtype=np.int64),
+    )
+
+
+def burst(at_s, *shape):
+    return Burst(
+        destination=CLOUD,
+        start_ns=round(at_s * S),
+        last_ns=round((at_s + 0.1) * S),
+        shape=list(shape),
+    )
+
+
+def test_a_pause_in_a_conversation_ends_its_burst_and_others_do_not_matter():
+    made = Bursts().take(arrivals((0, 90, 1), (0.9, -80, 1), (1.5, 70, 2), (2, 90, 1)))
+    assert [b.start_ns for b in made] == [0, round(1.5 * S), 2 * S]
+    assert [b.shape for b in made] == [[90, -80], [70], [90]]
+
+
+def test_a_burst_goes_on_in_the_next_batch():
+    bursts = Bursts()
+    (first,) = bursts.take(arrivals((0, 90, 1)))
+    assert bursts.take(arrivals((0.5, -80, 1))) == []
+    assert first.shape == [90, -80]
+    assert first.last_ns == S // 2
+    assert len(bursts.take(arrivals((1.6, 90, 1)))) == 1
+
+
+def test_a_shape_is_of_packets_that_say_something_and_stops_growing():
+    (made,) = Bursts().take(arrivals((0, 60, 1), *((0.1, 90, 1) for _ in range(99))))
+    assert made.shape == [90] * (SHAPE + 1)
+    assert made.is_long
+
+
+def test_what_comes_again_and_again_is_explained_and_what_opens_activities_is_not():
+    rng = np.random.default_rng(5)
+    beats = [burst(20 * k, 90 + int(rng.integers(6)), -80) for k in range(200)]
+    rare = [burst(900, 300, -200), burst(2900, 300, -200)]
+    known = learn_background([*beats, *rare], [], idle_s=4000, acted_s=40)
+    assert known.explains(burst(0, 93, -81))
+    for other in ((93,), (93, 81), (140, -80), (300, -200), (90, -80) * 5):
+        assert not known.explains(burst(0, *other)), other
+    assert known.heartbeats[0].period_s == pytest.approx(20)
+    same = learn_background(beats, beats[:40], idle_s=4000, acted_s=40)
+    assert not same.explains(burst(0, 93, -81))
+
+
+def test_openings_are_unexplained_and_what_follows_within_a_moment_belongs_to_them():
+    known = learn_background(
+        [burst(20 * k, 90, -80) for k in range(200)], [], idle_s=4000, acted_s=40
+    )
+    openings = Openings(known)
+    openings.take([burst(1, 90, -80), burst(2), burst(3, 500), burst(3.3, 700)])
+    openings.take([burst(9, 500)])
+    assert openings.until(4 * S) == []  # it may go on
+    assert openings.until(5 * S) == [3 * S]
+    assert openings.until(60 * S) == [9 * S]
+
+
+def test_a_long_burst_opens_at_once_and_a_slow_one_after_three_seconds():
+    openings = Openings(Background())
+    slow = burst(20, 500)
+    openings.take([burst(10, *[500] * 9), slow])
+    assert openings.until(10 * S + 1) == [10 * S]
+    slow.last_ns = round(22.5 * S)
+    assert openings.until(23 * S) == []
+    assert openings.until(23 * S + S // 10) == [20 * S]
+
+
+def test_windows_over_pieces_are_those_over_the_whole():
+    rng = np.random.default_rng(4)
+    times = np.sort(rng.uniform(0, 100, 400))
+    packets = [(t, int(rng.integers(61, 1500)), 1) for t in times]
+    whole, recent, starts = arrivals(*packets), Recent(), np.array((60 * S, 80 * S))
+    for first in range(0, 400, 7):
+        recent.append(arrivals(*packets[first : first + 7]))
+        recent.forget(min(60 * S, int(packets[first][0] * S)))
+    seen = recent.look(starts, 10 * S)
+    for column, length_ns in ((0, 10 * S), (1, EARLY_NS[0])):
+        ends = starts + length_ns
+        windows = SimpleNamespace(
+            start_ns=starts,
+            end_ns=ends,
+            first=np.searchsorted(whole.time_ns, starts),
+            last=np.searchsorted(whole.time_ns, ends),
+        )
+        names, x = features_of(whole, windows)
+        here = slice(column * len(names), (column + 1) * len(names))
+        assert np.array_equal(seen.x[:, here], x)
+    assert len(recent) < 200
+
+
+def decoded(n, **columns):
+    from analysis.pcap.decode import Decoded
+
+    made = Decoded.zeros(n)
+    for name, values in columns.items():
+        getattr(made, name)[:] = values
+    return made
+
+
+def test_what_is_sent_again_is_dropped_and_stamps_do_not_run_back():
+    from analysis.dataset import Device
+
+    n = 4
+    ends = np.array([[0, 0xFFFF_0A00_000C], [0, 0xFFFF_CB00_7109]], dtype=np.uint64)
+    packets = decoded(
+        n,
+        src_mac=0x12,
+        dst_mac=0x01,
+        ethertype=0x0800,
+        src=ends[0],
+        dst=ends[1],
+        protocol=6,
+        src_port=40_000,
+        dst_port=443,
+        payload_b=100,
+        tcp_flags=16,
+        window=500,
+        seq=[1000, 1100, 1000, 1200],
+        ack=1,
+    )
+    sorter = Sorter([Device(name="plug", mac="00:00:00:00:00:12")])
+    stamps = np.array([5, 6, 4, 7], dtype=np.int64) * S
+    lengths = np.full(n, 166, dtype=np.int64)
+    none = np.zeros(0, dtype=np.int64)
+    found = sorter.sort(stamps, lengths, packets, none)["plug"]
+    assert found.time_ns.tolist() == [5 * S, 6 * S, 7 * S]
+    assert set(found.destination.tolist()) == {int(Destination.CLOUD_TLS)}
+    assert found.outbound.all()
