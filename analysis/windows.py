@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analysis.dataset import ActivityLog
+from analysis.errors import LabelError
 from analysis.labelling import LabelWindows, Overlap, label_windows, spans
 from analysis.packets import PacketTable
 
@@ -100,9 +101,16 @@ def cut(
     n_idle   how many idle windows to draw; fewer come back when there is no room
     rng      draws the idle windows; needed when n_idle > 0
 
-    Raises LabelError when windows overlap and `overlap` is REFUSE.
+    Raises LabelError when windows overlap and `overlap` is REFUSE, and when idle
+    windows are to be drawn beside an activity of that very name.
     """
     labelled = label_windows(log, device, overlap=overlap, widen=widen)
+    if n_idle > 0 and (labelled.log.frame["activity"] == IDLE_ACTIVITY).any():
+        raise LabelError(
+            f"{device}: the log has an activity {IDLE_ACTIVITY!r} of its own, which "
+            "drawn idle windows would join; leave out --idle, or rename it in "
+            f"{log.path.name}"
+        )
     if table.covered_ns:
         labelled = labelled.covered_by(table.covered_ns)
     windows = _of_rows(table, labelled)

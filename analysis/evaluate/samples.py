@@ -309,8 +309,11 @@ def labels_of(windows: Windows, by: By) -> Strings:
 
 
 def _identities(windows: Windows) -> Strings:
-    """Return a name per window that no other has, idle windows by their start."""
-    idle = windows.activity == IDLE_ACTIVITY
+    """Return a name per window that no other has, drawn windows by their start.
+
+    An activity of the log may be called idle as well; it has a trial.
+    """
+    idle = (windows.activity == IDLE_ACTIVITY) & (windows.trial == "")
     names = [
         f"idle-{start}" if none else str(trial)
         for none, trial, start in zip(

@@ -69,7 +69,7 @@ class Watch:
     n_copies                 benign hours left out because the detector has seen them
     detector                 None when there is too little to learn from
     train_alarms             (n,) bool, alarms on training hours by a detector that has
-                             not seen the day
+                             not seen the day; n is 0 where there is one day only
     """
 
     device: str
@@ -170,12 +170,16 @@ def _early(benign: Hours) -> tuple[Hours, Hours]:
 
 
 def _day_by_day(train: Hours, seed: int) -> Bools:
-    """Judge the hours of each day by a detector that learnt from the other days."""
-    alarms = np.zeros(len(train), dtype=bool)
+    """Judge the hours of each day by a detector that learnt from the other days.
+
+    Nothing is judged where there are no other days.
+    """
     day, points = train.hour // _DAY_HOURS, train.points()
+    if np.unique(day).size < 2:
+        return np.zeros(0, dtype=bool)
+    alarms = np.zeros(len(train), dtype=bool)
     for each in np.unique(day):
         out = day == each
-        if (~out).any():
-            detector = KMeansPaper(seed).fit(points[~out])
-            alarms[out] = detector.score(points[out]) > 1
+        detector = KMeansPaper(seed).fit(points[~out])
+        alarms[out] = detector.score(points[out]) > 1
     return alarms

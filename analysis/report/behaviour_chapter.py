@@ -132,7 +132,7 @@ def _record(watch: Watch) -> tuple[Cell, ...]:
         watch.activity,
         len(watch.train),
         int(watch.train.count.sum()),
-        int(watch.train_alarms.sum()) if learnt else None,
+        int(watch.train_alarms.sum()) if watch.train_alarms.size else None,
         len(watch.fresh),
         int(watch.alarms(watch.fresh).sum()) if learnt else None,
         watch.n_copies,
@@ -152,7 +152,7 @@ def _row(watch: Watch) -> tuple[Item, ...]:
         return (*head, Item(text="too few hours to learn from", span=3))
     return (
         *head,
-        _of(int(watch.train_alarms.sum()), len(watch.train)),
+        _of(int(watch.train_alarms.sum()), watch.train_alarms.size),
         _of(int(watch.alarms(watch.fresh).sum()), len(watch.fresh)),
         _of(int(watch.alarms(watch.malicious).sum()), len(watch.malicious)),
     )

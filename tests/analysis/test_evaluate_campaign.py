@@ -14,8 +14,14 @@ from typer.testing import CliRunner
 
 from analysis.dataset import COLUMNS
 from analysis.errors import AnalysisError, DatasetError, LabelError
-from analysis.evaluate.campaign import devices_of, plan_of, record_of, studies
-from analysis.evaluate.samples import By, samples_of
+from analysis.evaluate.campaign import (
+    alike,
+    devices_of,
+    plan_of,
+    record_of,
+    studies,
+)
+from analysis.evaluate.samples import By, open_recorded, samples_of
 from analysis.evaluate.table import feature_tables, write_features
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
@@ -128,6 +134,82 @@ def test_idle_windows_have_a_class_and_an_identity_of_their_own(folder):
     assert len(set(samples.trial)) == 80
     again = samples_of(folder, "camera", n_idle=20, seed=1)
     assert np.array_equal(samples.start_ns, again.start_ns)
+
+
+def test_an_activity_called_idle_is_its_own_and_no_windows_are_drawn_beside_it(
+    tmp_path,
+):
+    made = make(tmp_path / "week", 2, 5)
+    path = made / "activities.csv"
+    path.write_text(path.read_text().replace(",settings,", ",idle,"))
+    samples = samples_of(made, "camera")
+    assert (samples.activity == "idle").sum() == 10
+    assert not [name for name in samples.trial if name.startswith("idle")]
+    with pytest.raises(LabelError, match="camera: the log has an activity 'idle' of"):
+        samples_of(made, "camera", n_idle=3)
+
+
+def test_all_windows_are_alike_where_that_is_asked(tmp_path):
+    made = make(tmp_path / "week", 2, 5)
+    path = made / "activities.csv"
+    text = path.read_text()
+    path.write_text(text.replace(",8000000000,", ",12000000000,", 3))
+    opened = open_recorded(made)
+    assert set(samples_of(opened, "camera").length_ns) == {8 * S, 12 * S}
+    for window_s, length_s in ((0.0, 12), (5.0, 5)):
+        same = samples_of(alike(opened, "camera", window_s), "camera")
+        assert set(same.length_ns) == {length_s * S}
+    shown = command(
+        "evaluate", made, "--classifier", "nb", "--split", "s1", "--window", "5 s"
+    )
+    assert shown.exit_code == 0
+
+
+def test_groups_and_curves_are_printed_and_in_the_json(folder, monkeypatch):
+    monkeypatch.setattr("analysis.evaluate.campaign._GROUPERS", ("naive_bayes",))
+    asked = ("evaluate", folder, "--classifier", "nb", "--device", "camera", "--split")
+    shown = command(*asked, "s2", "--groups", "--curves")
+    assert shown.exit_code == 0
+    for head in ("By groups that can be told apart", "Accuracy by the first packets"):
+        assert head in shown.output
+    found = json.loads(command(*asked, "s2", "--groups", "--curves", "--json").output)
+    curves = {point["of"] for point in found["curves"]}
+    assert curves == {"sessions", "packets", "share"}
+    whole = [p for p in found["curves"] if (p["of"], p["value"]) == ("share", 1.0)]
+    assert whole[0]["accuracy"] == found["results"][0]["accuracy"]
+    assert found["groups"][0]["groups"] == [[["settings"], ["snapshot"], ["stream"]]]
+
+
+def test_the_open_set_and_every_other_split_can_be_asked_for(folder):
+    asked = ("evaluate", folder, "--classifier", "nb", "--device", "camera")
+    shown = command(*asked, "--split", "all")
+    assert "Activities that were never learnt" in shown.output
+    assert "camera: refused: one unit in one home only" in shown.output
+    found = json.loads(command(*asked, "--split", "all", "--json").output)
+    assert {r["split"] for r in found["results"]} >= {"s3", "s5", "s6"}
+    (opened,) = (r for r in found["results"] if r["split"] == "s6")
+    assert 0 <= opened["open_set"]["auroc"] <= 1
+    assert found["gaps"][0]["leaky"] == "s0_folds"
+    assert {c["name"] for c in found["canaries"]} >= {"clock", "length_only"}
+
+
+def test_learnt_from_one_campaign_and_tested_on_another(folder, tmp_path):
+    other = make(tmp_path / "june", 2, 4, devices=("camera",))
+    path = other / "activities.csv"
+    path.write_text(path.read_text().replace(",settings,", ",only_here,"))
+    asked = ("evaluate", folder, "--test", other, "--classifier", "nb")
+    found = json.loads(command(*asked, "--json").output)
+    assert found["test"]["campaign"] == "week"
+    by_device = {r["device"]: r for r in found["results"]}
+    assert by_device["camera"]["split"] == "transfer"
+    assert by_device["camera"]["n_trials"] == 16
+    assert by_device["camera"]["accuracy"] == 1.0
+    assert "only_here, settings" in by_device["camera"]["split_note"]
+    reasons = {r["device"]: r["reason"] for r in found["refusals"]}
+    assert reasons == {"speaker": "no trial has a label in one of the campaigns"}
+    shown = command(*asked)
+    assert "learnt from campaign week, tested on campaign week" in shown.output
+    assert command(*asked, "--split", "s1").exception.exit_code == 2
 
 
 def test_a_folder_without_packet_tables_gets_them(tmp_path):

@@ -82,6 +82,17 @@ def test_a_day_out_of_the_ordinary_alarms_when_it_is_left_out(make):
     assert not watch.alarms(watch.train).any()
 
 
+def test_one_day_cannot_be_left_out_and_no_alarm_is_claimed(make):
+    hours = [("owner", 0, hour, 0) for hour in range(6, 22)]
+    only = make.diary("only", hours, [OWNER])
+    (watch,) = watch_all([diary(only)], seed=0)
+    assert watch.detector is not None
+    assert watch.train_alarms.size == 0
+    alone = make.diary("first", HABIT, [OWNER])
+    (watch,) = watch_all([diary(alone)], seed=0)
+    assert watch.train_alarms.size == len(watch.train)
+
+
 def test_too_few_hours_teach_nothing_and_the_table_says_so(make, quiet, tmp_path):
     folder = make.diary("short", HABIT[:2], [OWNER])
     page = write_report([], tmp_path / "out", [folder], say=quiet)
