@@ -17,6 +17,7 @@ from analysis.models.model import (
 from analysis.windows import IDLE_ACTIVITY
 
 CARD = "CARD.md"
+_BY_CLASS = ("s1", "s2")
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&#!$@]|://|(?<![^\W_])_|_(?![^\W_])")
 _BREAKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 
@@ -37,6 +38,7 @@ def card_of(model: TrainedModel, sizes_b: Mapping[str, int]) -> str:
         *(_device(each) for each in facts),
         "## When it does not answer",
         _ABSTAINS,
+        _answers(facts),
         "## Known limits",
         _limits(model.origin),
         "## How to make it again",
@@ -54,17 +56,21 @@ def escaped(text: str) -> str:
 _SPLITS = """\
 Each figure is of the same classifier, trained anew without the sessions that it was
 tested on; none is on rows that it had learnt. S1 leaves out whole sessions in turn, S2
-trains on the earlier sessions and tests on the last. Intervals are of 95 %, over
+trains on the earlier sessions and tests on the last, S6 leaves out sessions and a
+quarter of the activities, and scores the others. Intervals are of 95 %, over
 sessions, and never narrower than over trials. *Null* is the accuracy of the same
 procedure on labels shuffled in each session, *majority* that of one constant answer.
 The model itself was then trained on all sessions: nothing was held out to score it."""
 
 _ABSTAINS = """\
 The answer for a window is `unknown` when the probability of the likeliest activity is
-below the value *accept from* of the device. It was chosen so that 95 of 100 windows of
-known activities are answered, in sessions that the estimator had not seen. Such an
-answer means that nothing that was learnt fits, not that nothing happened; that is
-`idle`."""
+below *accept from*, which is set so that 95 of 100 windows of known activities are
+answered. `idle` is an answer like any other: nothing happened. The set of an answer
+holds the likeliest activity and all others from *choose from* on, so that 95 of 100
+sets hold the truth. Both are learnt from the answers of S1, to sessions that the
+estimator had not seen; the table is of sessions that the thresholds had not seen
+either. *Strange* is the chance that a window of an activity that was never learnt has a
+smaller probability than one of an activity that was (S6)."""
 
 
 def _use(origin: Origin) -> str:
@@ -121,7 +127,7 @@ def _days(days: Sequence[str]) -> str:
 
 def _device(facts: DeviceFacts) -> str:
     rows = [_score_row(each) for each in facts.scores]
-    heads = ("split", "accuracy", "macro-F1", "null", "majority", "trials", "sessions")
+    heads = ("split", "accuracy", "macro-F1", "ECE", "null", "majority", "trials")
     notes = [
         f"{each.title} left out: {each.note}." for each in facts.scores if each.note
     ]
@@ -133,9 +139,9 @@ def _device(facts: DeviceFacts) -> str:
     ]
     parts = [
         f"### {escaped(facts.device.name)}",
-        f"{escaped(facts.classifier)} ({escaped(facts.settings)}), accept from "
-        f"{facts.decision.accept_from:.3f}, longest window {facts.longest_s:.1f} s.",
-        _table(heads, rows),
+        f"{escaped(facts.classifier)} ({escaped(facts.settings)}), longest window "
+        f"{facts.longest_s:.1f} s.",
+        _table((*heads, "sessions"), rows),
         *map(escaped, notes),
         _table(
             ("activity", "δ in s", "learnt from", *_class_heads(facts.scores)),
@@ -147,15 +153,12 @@ def _device(facts: DeviceFacts) -> str:
 
 def _score_row(score: SplitFigures) -> tuple[str, ...]:
     if score.reason:
-        return (score.title, f"none: {score.reason}", *("-",) * 5)
-    accuracy = f"{score.accuracy:.3f}"
-    if score.interval is not None:
-        low, high = score.interval
-        accuracy += f" ({low:.3f}–{high:.3f})"
+        return (score.title, f"none: {score.reason}", *("-",) * 6)
     return (
         score.title,
-        accuracy,
-        f"{score.f1:.3f}",
+        _between(score.accuracy, score.interval),
+        _between(score.f1, score.f1_interval),
+        "-" if score.ece is None else f"{score.ece:.3f}",
         "-" if score.confounded else f"{score.null:.3f}",
         f"{score.majority:.3f}",
         str(score.n_trials),
@@ -163,10 +166,53 @@ def _score_row(score: SplitFigures) -> tuple[str, ...]:
     )
 
 
+def _between(value: float, interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return f"{value:.3f}"
+    return f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
+
+
+def _answers(facts: Sequence[DeviceFacts]) -> str:
+    """Return the table of thresholds, and how they fared."""
+    heads = (
+        *("device", "accept from", "choose from", "learnt from", "answered"),
+        *("of them right", "sets true", "set size", "strange"),
+    )
+    return _table(heads, [_answers_row(each) for each in facts])
+
+
+def _answers_row(facts: DeviceFacts) -> tuple[str, ...]:
+    limits, found = facts.decision, facts.tried
+    learnt = f"{limits.n_rows} windows, {limits.n_sessions} sessions"
+    fared: tuple[str, ...] = ("-",) * 4
+    if found is not None:
+        shares = (found.answered, found.right, found.covered)
+        fared = (*(f"{each:.3f}" for each in shares), f"{found.set_size:.2f}")
+    return (
+        facts.device.name,
+        f"{limits.accept_from:.3f}",
+        f"{limits.choose_from:.3f}",
+        learnt if limits.n_rows else "nothing: it always answers",
+        *fared,
+        _strange(facts.scores),
+    )
+
+
+def _strange(scores: Sequence[SplitFigures]) -> str:
+    found = next((each for each in scores if each.auroc is not None), None)
+    if found is None or found.auroc is None:
+        return "-"
+    return _between(found.auroc, found.auroc_interval)
+
+
+def _told_by_class(scores: Sequence[SplitFigures]) -> list[SplitFigures]:
+    return [score for score in scores if score.split in _BY_CLASS]
+
+
 def _class_heads(scores: Sequence[SplitFigures]) -> tuple[str, ...]:
     return tuple(
         f"{score.split.upper()} {what}"
-        for score in scores
+        for score in _told_by_class(scores)
         for what in ("precision", "recall", "n")
     )
 
@@ -175,7 +221,7 @@ def _class_row(name: str, facts: DeviceFacts) -> tuple[str, ...]:
     delta_s = facts.delta_s.get(name)
     row = [name, "-" if delta_s is None else f"{delta_s:.1f}"]
     row.append(str(facts.learnt.trials.get(name, 0)))
-    for score in facts.scores:
+    for score in _told_by_class(facts.scores):
         found = next((a for a in score.activities if a.activity == name), None)
         if found is None:
             row += ["-", "-", "0"]
@@ -189,8 +235,9 @@ def _limits(origin: Origin) -> str:
         "It knows the devices above, by these firmwares and apps, in this home. Of "
         "another unit, firmware or network nothing is promised; a split by unit says "
         "more than any figure here.",
-        "Activities that it has not learnt are answered with `unknown` at best; how "
-        "well, `testbed evaluate --split s6` tells where the data allow it.",
+        _of_length(origin),
+        "An activity that it has not learnt is answered with `unknown` at best, and "
+        "with the name of another at worst: see *strange*.",
         "Trials were caused by a script, one at a time: what two activities at once "
         "look like, it has not seen.",
         "Who pads, delays or tunnels the traffic defeats it.",
@@ -202,6 +249,16 @@ def _limits(origin: Origin) -> str:
     return "\n".join(f"- {each}" for each in limits)
 
 
+def _of_length(origin: Origin) -> str:
+    if origin.window_s is not None:
+        return "All windows of a device are alike: it expects windows of that length."
+    return (
+        "Windows have the length of their activity (δ in the tables), and their length "
+        "shows in some features: windows of another length are strange to it. "
+        "`--window` trains on windows of one length."
+    )
+
+
 def _again(origin: Origin, facts: Sequence[DeviceFacts]) -> str:
     words = ["testbed", "train", f"captures/{_BREAKS.sub(' ', origin.campaign)}"]
     words += ["--out", "MODEL", "--seed", str(origin.seed), "--by", origin.by]
@@ -211,6 +268,11 @@ def _again(origin: Origin, facts: Sequence[DeviceFacts]) -> str:
     words += ["--overlap", origin.overlap]
     for rule in origin.rules or ("none",):
         words += ["--clean", rule]
+    if origin.window_s is not None:
+        words += [
+            "--window",
+            f"{origin.window_s!r} s" if origin.window_s else "longest",
+        ]
     if origin.idle is not None:
         words += ["--idle", str(origin.idle)]
     command = shlex.join(words)

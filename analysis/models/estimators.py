@@ -54,12 +54,16 @@ _OF_LIBRARIES = (
     "sklearn.tree._classes.ExtraTreeClassifier",
     "sklearn.tree._tree.Tree",
 )
-_OF_OURS = ("analysis.classifiers.nearest.Nearest",)
+_OF_OURS = (
+    "analysis.classifiers.fusion.Fusion",
+    "analysis.classifiers.nearest.Nearest",
+)
 TRUSTED = frozenset((*_PLAIN, *_OF_LIBRARIES, *_OF_OURS))
 
 _SCHEMA = "schema.json"
 _MOST_B = 2**30  # unpacked; our own models have some MB, and little can unpack to much
 _LEAF = -1
+_WIDEST = 2**62
 # whatever skops, zip and JSON do with bytes that are no model
 _BROKEN = (
     ArithmeticError,
@@ -165,22 +169,19 @@ def _named_in(schema: Any) -> Iterator[str]:
 
 def _refuse_loose_numbers(estimator: object) -> None:
     """Raise ModelError when a number leads out of the estimator, or in a circle."""
-    seen: set[int] = set()
-    pending: list[tuple[object, int]] = [(estimator, 0)]
+    seen: set[tuple[int, int]] = set()
+    pending: list[tuple[object, int]] = [(estimator, _WIDEST)]
     while pending:
         part, width = pending.pop()
-        if id(part) in seen:
+        # a part of an estimator is given no more columns than the whole
+        width = min(width, int(getattr(part, "n_features_in_", width)))
+        if (id(part), width) in seen:
             continue
-        seen.add(id(part))
+        seen.add((id(part), width))
         check = _CHECKS.get(type(part).__name__)
         if check is not None and not check(part, width):
             raise ModelError("holds a number that leads nowhere; train the model again")
-        pending += [(each, _width_of(part, width)) for each in _parts_of(part)]
-
-
-def _width_of(part: object, width: int) -> int:
-    """Return how many columns an estimator insists on; that of its parts as well."""
-    return int(getattr(part, "n_features_in_", width))
+        pending += [(each, width) for each in _parts_of(part)]
 
 
 def _parts_of(part: object) -> list[object]:
@@ -212,6 +213,13 @@ def _holds_predictor(predictor: Any, width: int) -> bool:
     )
 
 
+def _holds_fusion(fusion: Any, width: int) -> bool:
+    """Say whether the trees look at no more columns than they are given."""
+    n = width if fusion.n_statistics is None else fusion.n_statistics
+    given = n + fusion.lengths_.size + fusion.bins_.size
+    return bool(0 <= n <= width and fusion.forest_.n_features_in_ <= given)
+
+
 def _holds_neighbours(neighbours: Any, width: int) -> bool:
     del width  # scikit-learn looks at it
     labels = neighbours._y
@@ -228,5 +236,6 @@ def _leads_down(inner: Any, left: Any, right: Any) -> bool:
 _CHECKS: Mapping[str, Callable[[Any, int], bool]] = {
     "Tree": _holds_tree,
     "TreePredictor": _holds_predictor,
+    "Fusion": _holds_fusion,
     "KNeighborsClassifier": _holds_neighbours,
 }

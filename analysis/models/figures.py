@@ -1,40 +1,64 @@
 """How well a device is recognised in sessions that were not learnt from."""
 
+from collections.abc import Mapping
+
 from analysis.classifiers.model import Classifier
+from analysis.evaluate.fits import Progress, nobody
 from analysis.evaluate.samples import Samples
+from analysis.evaluate.scores import Interval
 from analysis.evaluate.splits import SPLITS
-from analysis.evaluate.study import Result, study
+from analysis.evaluate.study import Refusal, Result, study
 from analysis.models.model import ActivityFigures, SplitFigures
 
-HONEST = ("s1", "s2")  # no session on both sides
+# no session on both sides: by session, chronologically, and without some activities
+HONEST = ("s1", "s2", "s6")
+
+
+def scored(
+    samples: Samples,
+    classifier: Classifier,
+    seed: int,
+    progress: Progress = nobody,
+) -> tuple[Mapping[str, Result], Mapping[str, Refusal]]:
+    """Score a classifier on what it has not learnt: split -> result, or why not."""
+    results, refusals = study(
+        samples, (classifier,), HONEST, seed=seed, progress=progress
+    )
+    return (
+        {result.split.name: result for result in results},
+        {refusal.split: refusal for refusal in refusals},
+    )
 
 
 def figures_of(
-    samples: Samples, classifier: Classifier, seed: int
+    results: Mapping[str, Result], refusals: Mapping[str, Refusal]
 ) -> tuple[SplitFigures, ...]:
-    """Score a classifier by session and chronologically; say why where it cannot be."""
-    results, refusals = study(samples, (classifier,), HONEST, seed=seed)
-    by_split = {result.split.name: _figures(result) for result in results}
-    for refusal in refusals:
-        by_split[refusal.split] = SplitFigures(
-            split=refusal.split,
-            title=SPLITS[refusal.split].title,
-            reason=refusal.reason,
+    """Return what is kept of the scores, and a reason where there is none."""
+    return tuple(
+        _figures(results[name])
+        if name in results
+        else SplitFigures(
+            split=name, title=SPLITS[name].title, reason=refusals[name].reason
         )
-    return tuple(by_split[name] for name in HONEST)
+        for name in HONEST
+    )
 
 
 def _figures(result: Result) -> SplitFigures:
-    interval = result.interval
+    calibration, open_set = result.calibration, result.open_set
     return SplitFigures(
         split=result.split.name,
         title=result.split.title,
         accuracy=result.accuracy,
-        interval=None if interval is None else (interval.low, interval.high),
+        interval=_pair(result.interval),
         f1=result.f1,
-        null=result.null_accuracy,
+        f1_interval=_pair(result.f1_interval),
+        null=result.null.accuracy,
         confounded=result.confounded,
         majority=result.majority,
+        ece=None if calibration is None else calibration.ece,
+        auroc=None if open_set is None else open_set.auroc,
+        auroc_interval=None if open_set is None else _pair(open_set.interval),
         n_trials=result.n_trials,
         n_sessions=result.n_sessions,
         digest=result.split.digest,
@@ -50,3 +74,7 @@ def _figures(result: Result) -> SplitFigures:
             for each in result.scores
         ),
     )
+
+
+def _pair(interval: Interval | None) -> tuple[float, float] | None:
+    return None if interval is None else (interval.low, interval.high)

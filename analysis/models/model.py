@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.classifiers.model import UNKNOWN, Estimator, Float64, Reads, inputs_of
+from analysis.classifiers.model import Estimator, Float64, Reads, inputs_of
 from analysis.dataset import Device
+from analysis.models.acceptance import Acceptance, Decision, Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,11 @@ class SplitFigures:
     """What the same classifier scored under one split, fresh in every fold.
 
     reason    why there is no score, '' when there is one; then all else is 0
-    interval  95 % over sessions, None with fewer than two
+    interval  95 % over sessions, None with fewer than two; f1 is the activities' mean
     null      accuracy on labels shuffled in each session;  majority  of one answer
+    ece       error of the probabilities as they are, None without any
+    auroc     chance that a window of a known activity has a greater probability than
+              one of an activity that was left out of training; None when none was
     """
 
     split: str
@@ -35,9 +39,13 @@ class SplitFigures:
     accuracy: float = 0.0
     interval: tuple[float, float] | None = None
     f1: float = 0.0
+    f1_interval: tuple[float, float] | None = None
     null: float = 0.0
     confounded: bool = False
     majority: float = 0.0
+    ece: float | None = None
+    auroc: float | None = None
+    auroc_interval: tuple[float, float] | None = None
     n_trials: int = 0
     n_sessions: int = 0
     digest: str = ""
@@ -69,31 +77,6 @@ class Learnt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """An answer for one window.
-
-    label          an activity, `idle`, or `unknown`
-    probability    of the likeliest activity, also when the answer is `unknown`
-    conformal_set  the activities that the window may be
-    """
-
-    label: str
-    probability: float
-    conformal_set: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acceptance:
-    """When an answer is given at all.
-
-    accept_from  probability of the likeliest activity below which the answer is
-                 `unknown`; learnt from sessions that were not trained on
-    """
-
-    accept_from: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     """All about a trained device but the estimator itself.
 
@@ -102,6 +85,7 @@ class DeviceFacts:
     delta_s     activity -> length of its label windows, the median; not of `idle`
     longest_s   of the longest window in training, a part of some features
     reads       what the estimator takes; see `DeviceModel.decide`
+    decision    when it answers;  tried  how that fares in sessions of its own
     """
 
     device: Device
@@ -113,6 +97,7 @@ class DeviceFacts:
     longest_s: float
     learnt: Learnt
     decision: Acceptance
+    tried: Tried | None
     scores: tuple[SplitFigures, ...]
 
 
@@ -166,18 +151,7 @@ class DeviceModel:
     def decide(self, x: Float64, sequence: Any = None) -> list[Decision]:
         """Answer for each of k windows; see `probabilities`."""
         shares = self.probabilities(x, sequence)
-        best = shares.argmax(axis=1)
-        found = []
-        for row, column in zip(shares, best.tolist(), strict=True):
-            accepted = row[column] >= self.decision.accept_from
-            found.append(
-                Decision(
-                    label=self.activities[column] if accepted else UNKNOWN,
-                    probability=float(row[column]),
-                    conformal_set=(self.activities[column],),
-                )
-            )
-        return found
+        return self.decision.decide(shares, self.activities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +161,7 @@ class Origin:
     data_digest  SHA-256 over the digests of all captures and of the activity log
     by           activity, or activity+channel
     overlap      and rules of cleaning, as the windows were cut
+    window_s     one length for all windows of a device, 0 for its longest, or None
     features     names of the columns of `x`, in order
     n_sequence   columns of the block `sequence`
     versions     name -> version of what it was made with
@@ -201,6 +176,7 @@ class Origin:
     by: str
     overlap: str
     rules: tuple[str, ...]
+    window_s: float | None
     features: tuple[str, ...]
     n_sequence: int
     versions: Mapping[str, str]

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from analysis.classifiers.model import Reads
 from analysis.errors import ModelError
 from analysis.features.matrix import feature_names
 from analysis.features.sequence import n_columns
@@ -170,6 +171,11 @@ def _device(folder: Path, name: str, entry: _Entry) -> DeviceModel:
         raise ModelError(f"{path}: {exc}") from exc
     if tuple(str(label) for label in estimator.classes_) != entry.facts.activities:
         raise ModelError(f"{path}: has other activities than {HEADER}; {_AGAIN}")
+    width = len(feature_names())
+    if entry.facts.reads is Reads.WINDOW:
+        width += n_columns()
+    if getattr(estimator, "n_features_in_", 0) != width:
+        raise ModelError(f"{path}: has other columns than {HEADER}; {_AGAIN}")
     return DeviceModel(facts=entry.facts, estimator=estimator)
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.classifiers.model import Classifier, Float64
+from analysis.classifiers.model import Classifier
 from analysis.errors import DatasetError
-from analysis.evaluate.campaign import plan_of
+from analysis.evaluate.campaign import alike, plan_of
+from analysis.evaluate.fits import Progress, learnt, nobody
 from analysis.evaluate.samples import (
     By,
     Recorded,
@@ -29,9 +30,9 @@ from analysis.evaluate.samples import (
 from analysis.features.matrix import longest_of
 from analysis.features.sequence import n_columns
 from analysis.labelling import Overlap
-from analysis.models.figures import figures_of
+from analysis.models.acceptance import acceptance_of, tried
+from analysis.models.figures import figures_of, scored
 from analysis.models.model import (
-    Acceptance,
     DeviceFacts,
     DeviceModel,
     Learnt,
@@ -43,8 +44,6 @@ from analysis.windows import IDLE_ACTIVITY, Windows
 
 DEFAULT_CLASSIFIER = "random_forest"
 MADE_WITH = ("smarthome-testbed", "scikit-learn", "scipy", "numpy", "skops")
-_KNOWN_SHARE = 0.95  # of windows of known activities that are to be answered
-_FOLDS = 5
 _S = 1e9
 
 
@@ -52,7 +51,9 @@ _S = 1e9
 class TrainPlan:
     """How to train. Names are checked by `train_plan_of`.
 
-    n_idle  idle windows per device; None: as many as its commonest activity has trials
+    n_idle    idle windows; None: as many as the commonest activity has trials
+    window_s  one length for all windows of a device, 0 for its longest; None for each
+              activity's own
     """
 
     classifier: Classifier
@@ -61,6 +62,7 @@ class TrainPlan:
     overlap: Overlap = Overlap.REFUSE
     n_idle: int | None = None
     rules: tuple[str, ...] = DEFAULT_RULES
+    window_s: float | None = None
 
 
 def train_plan_of(classifier: str = DEFAULT_CLASSIFIER, **options: object) -> TrainPlan:
@@ -80,10 +82,12 @@ def train(
     plan: TrainPlan,
     *,
     on_device: Callable[[str], None] = lambda name: None,
+    progress: Progress = nobody,
 ) -> TrainedModel:
     """Learn devices of a campaign; the same folder, plan and seed give the same model.
 
     on_device  told the name of each device before it is learnt
+    progress   told (done, total) after each fit of a device, the last one aside
 
     Raises DatasetError when the folder cannot be read or a device has fewer than two
     activities to tell apart, LabelError when windows overlap.
@@ -93,7 +97,7 @@ def train(
     names: tuple[str, ...] = ()
     for device in dict.fromkeys(devices):
         on_device(device)
-        made[device], names = _learn(recorded, device, plan)
+        made[device], names = _learn(recorded, device, plan, progress)
     return TrainedModel(origin=_origin(recorded, plan, names), devices=made)
 
 
@@ -109,6 +113,7 @@ def _origin(recorded: Recorded, plan: TrainPlan, names: tuple[str, ...]) -> Orig
         by=str(plan.by),
         overlap=str(plan.overlap),
         rules=plan.rules,
+        window_s=plan.window_s,
         features=names,
         n_sequence=n_columns(),
         versions={name: metadata.version(name) for name in MADE_WITH},
@@ -122,8 +127,10 @@ def _data_digest(recorded: Recorded) -> str:
 
 
 def _learn(
-    recorded: Recorded, device: str, plan: TrainPlan
+    recorded: Recorded, device: str, plan: TrainPlan, progress: Progress
 ) -> tuple[DeviceModel, tuple[str, ...]]:
+    if plan.window_s is not None:
+        recorded = alike(recorded, device, plan.window_s)
     windows = _windows(recorded, device, plan)
     samples = samples_over(recorded.folder, windows, by=plan.by, rules=plan.rules)
     if np.unique(samples.activity).size < 2:
@@ -132,8 +139,9 @@ def _learn(
             f"{np.unique(samples.activity).size} activities; two are needed to tell "
             "apart: add idle windows, or leave the device out"
         )
-    estimator = plan.classifier.make(plan.seed)
-    estimator.fit(samples.inputs(plan.classifier.reads), samples.activity)
+    results, refusals = scored(samples, plan.classifier, plan.seed, progress)
+    x = samples.inputs(plan.classifier.reads)
+    estimator = learnt(plan.classifier, x, samples.activity, samples.session, plan.seed)
     facts = DeviceFacts(
         device=recorded.campaign.device(device),
         classifier=plan.classifier.name,
@@ -143,8 +151,9 @@ def _learn(
         delta_s=_delta_s(samples, windows),
         longest_s=longest_of(windows.start_ns, windows.end_ns),
         learnt=_learnt(samples),
-        decision=_acceptance(samples, plan),
-        scores=figures_of(samples, plan.classifier, plan.seed),
+        decision=acceptance_of(results.get("s1")),
+        tried=tried(results.get("s1")),
+        scores=figures_of(results, refusals),
     )
     return DeviceModel(facts=facts, estimator=estimator), samples.names
 
@@ -177,24 +186,3 @@ def _learnt(samples: Samples) -> Learnt:
         days=tuple(str(day) for day in np.unique(samples.day)),
         digest=hashlib.sha256(trials.encode()).hexdigest(),
     )
-
-
-def _acceptance(samples: Samples, plan: TrainPlan) -> Acceptance:
-    best = _held_out(samples, plan).max(axis=1)
-    return Acceptance(accept_from=float(np.quantile(best, 1 - _KNOWN_SHARE)))
-
-
-def _held_out(samples: Samples, plan: TrainPlan) -> Float64:
-    """Return the probabilities of each row, of an estimator without its session."""
-    from sklearn.model_selection import GroupKFold
-
-    n_sessions = len(samples.sessions())
-    folds = GroupKFold(min(_FOLDS, max(2, n_sessions)))
-    groups = samples.session if n_sessions > 1 else samples.trial
-    found = []
-    x = samples.inputs(plan.classifier.reads)
-    for train_rows, test_rows in folds.split(samples.x, samples.activity, groups):
-        estimator = plan.classifier.make(plan.seed)
-        estimator.fit(x[train_rows], samples.activity[train_rows])
-        found.append(estimator.predict_proba(x[test_rows]).max(axis=1))
-    return np.concatenate(found)[:, None]

@@ -1,19 +1,28 @@
 """`train`: from a campaign to a model that is kept, with its card."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.learn import DeviceNames, Label, Seed, label_options
+from testbed.cli.learn import (
+    DeviceNames,
+    Label,
+    Seed,
+    Window,
+    label_options,
+    window_of,
+)
 from testbed.cli.options import CampaignFolder, CleaningRules, OverlapPolicy
 from testbed.cli.packets import make_current
 from testbed.cli.starting import load_kernels
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from analysis.models import DeviceModel
 
 ModelFolder = Annotated[
@@ -57,6 +66,7 @@ def train(
     overlap: OverlapPolicy = "refuse",
     clean: CleaningRules = None,
     seed: Seed = 0,
+    window: Window = "",
     streaming: Streaming = False,
 ) -> None:
     """Train a model on a campaign and keep it, with a card that says how good it is."""
@@ -67,12 +77,15 @@ def train(
     from analysis.models.store import refuse_present
 
     options = label_options(by, overlap, clean)
+    options["window_s"] = window_of(window)
     plan = train_plan_of(classifier, seed=seed, n_idle=idle, **options)
     refuse_present(out)
     devices = devices_of(folder, device or ())
     make_current(folder)
-    with _told(devices) as on_device:
-        model = learn(folder, devices, plan, on_device=on_device)
+    with _told(devices) as bar:
+        model = learn(
+            folder, devices, plan, on_device=bar.on_device, progress=bar.on_fit
+        )
     parts = _learn_streaming(folder, devices, seed) if streaming else {}
     size_b = save(model, out, parts=parts)
     for name, made in model.devices.items():
@@ -89,8 +102,9 @@ def _learn_streaming(
     from analysis.streaming.learn import learn
     from analysis.streaming.store import to_parts
 
-    with _told(devices) as on_device:
-        learnt = learn(folder, devices, StreamPlan(seed=seed), on_device=on_device)
+    with _told(devices) as bar:
+        plan = StreamPlan(seed=seed)
+        learnt = learn(folder, devices, plan, on_device=bar.on_device)
     return to_parts(learnt)
 
 
@@ -108,21 +122,43 @@ def _scores(made: "DeviceModel") -> str:
     return f"{n_rows} windows of {n_sessions} sessions; accuracy {', '.join(said)}"
 
 
+class _Silent:
+    """Nothing is shown."""
+
+    def on_device(self, name: str) -> None:
+        """Hear that a device is begun."""
+
+    def on_fit(self, done: int, total: int) -> None:
+        """Hear how many of the fits of a device are done."""
+
+
+class _Bar(_Silent):
+    """A bar over all devices, fit by fit."""
+
+    def __init__(self, progress: "Progress", total: int) -> None:
+        self._progress = progress
+        self._bar = progress.add_task("training", total=total)
+        self._begun = 0
+
+    def on_device(self, name: str) -> None:
+        """Show which device is learnt."""
+        shown = f"training {name}"
+        self._progress.update(self._bar, completed=self._begun, description=shown)
+        self._begun += 1
+
+    def on_fit(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        self._progress.update(self._bar, completed=self._begun - 1 + done / total)
+
+
 @contextmanager
-def _told(devices: Sequence[str]) -> Iterator[Callable[[str], None]]:
+def _told(devices: Sequence[str]) -> Iterator[_Silent]:
     """Show a bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda name: None
+        yield _Silent()
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("training", total=len(devices))
-        begun: list[str] = []
-
-        def on_device(name: str) -> None:
-            progress.update(bar, completed=len(begun), description=f"training {name}")
-            begun.append(name)
-
-        yield on_device
+        yield _Bar(progress, len(devices))

@@ -60,7 +60,7 @@ def test_captured_data_are_not_called_simulated(model):
 
 
 def test_the_figures_on_the_card_are_those_of_the_held_out_sessions(card, model):
-    s1, s2 = model.devices["camera"].facts.scores
+    s1, s2, _s6 = model.devices["camera"].facts.scores
     rows = cells(card, "split")
     assert rows[0][0] == "S1 by session"
     assert rows[0][1].startswith(f"{s1.accuracy:.3f} ({s1.interval[0]:.3f}")
@@ -82,6 +82,14 @@ def test_a_split_without_a_score_says_why(model):
     assert cells(card, "split")[0][1] == "none: no session is new"
 
 
+def test_the_card_says_how_thresholds_fared_that_were_learnt_elsewhere(card, model):
+    facts = model.devices["plug"].facts
+    _camera, plug = cells(card, "device | accept from")
+    assert plug[:2] == ["plug", f"{facts.decision.accept_from:.3f}"]
+    assert plug[3] == "56 windows, 4 sessions"
+    assert plug[4:6] == [f"{facts.tried.answered:.3f}", f"{facts.tried.right:.3f}"]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_name_is_shown_as_itself_whatever_is_in_it(text, model):
     line = f"Campaign {escaped(text)}: x"
@@ -91,5 +99,5 @@ def test_a_name_is_shown_as_itself_whatever_is_in_it(text, model):
     origin = dataclasses.replace(model.origin, campaign=text)
     tokens = MARKDOWN.parse(card_of(dataclasses.replace(model, origin=origin), SIZES_B))
     assert not [t for t in tokens if t.type == "html_block"]
-    assert len([t for t in tokens if t.type == "table_open"]) == 5
+    assert len([t for t in tokens if t.type == "table_open"]) == 6
     assert len([t for t in tokens if t.type == "heading_open"]) == 8

@@ -23,7 +23,7 @@ def project(campaign, tmp_path, monkeypatch):
 
 
 def test_the_command_on_the_card_makes_the_same_model_again(project):
-    words = "--classifier nb --idle 6 --seed 3 --clean none --device plug"
+    words = "--classifier nb --idle 6 --seed 3 --clean none --device plug --window 7s"
     done = command("train", "captures/week", "--out", "a", *words.split())
     assert (done.exit_code, done.exception) == (0, None)
     card = (project / "a" / "CARD.md").read_text()
@@ -35,6 +35,7 @@ def test_the_command_on_the_card_makes_the_same_model_again(project):
     assert again.origin == made.origin
     assert again.devices["plug"].facts == made.devices["plug"].facts
     assert (made.origin.seed, made.origin.rules, made.origin.idle) == (3, (), 6)
+    assert made.devices["plug"].longest_s == 7.0
 
 
 def test_it_tells_scores_of_held_out_sessions_and_the_size_on_disk(project):

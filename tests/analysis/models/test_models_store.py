@@ -299,6 +299,14 @@ def test_a_device_cannot_lead_out_of_the_folder(folder):
     assert "'../camera' is no device" in refused(folder)
 
 
+def test_an_estimator_that_reads_something_else_is_refused(folder):
+    def widened(about):
+        about["devices"]["camera"]["facts"]["reads"] = "window"
+
+    spoil_header(folder, widened)
+    assert "has other columns than model.json" in refused(folder)
+
+
 def test_activities_of_another_estimator_are_refused(folder):
     def renamed(about):
         about["devices"]["camera"]["facts"]["activities"][0] = "dance"

@@ -53,24 +53,36 @@ def test_another_log_is_other_data(make_campaign, tmp_path, plan):
 
 
 def test_figures_are_of_sessions_that_were_left_out(model):
-    s1, s2 = model.devices["camera"].facts.scores
-    assert (s1.split, s2.split) == ("s1", "s2")
+    s1, s2, s6 = model.devices["camera"].facts.scores
+    assert (s1.split, s2.split, s6.split) == ("s1", "s2", "s6")
     assert s1.accuracy > 0.9
     assert s1.interval[0] < s1.accuracy
     assert s1.null < 0.5
     assert s1.n_sessions == 4
     assert [a.activity for a in s1.activities] == list(NAMES)
     assert s2.n_trials < s1.n_trials
+    assert s6.auroc is not None
+
+
+def test_windows_of_one_length_do_not_tell_their_activity_by_it(campaign):
+    made = train(campaign, ("plug",), train_plan_of("nb", n_idle=8, window_s=6.0))
+    assert set(made.devices["plug"].delta_s.values()) == {6.0}
+    assert made.devices["plug"].longest_s == 6.0
 
 
 def test_with_one_session_there_is_a_reason_instead_of_a_figure(
     make_campaign, tmp_path, plan
 ):
     folder = make_campaign(tmp_path / "week", sessions=1)
-    s1, s2 = train(folder, ("plug",), plan).devices["plug"].facts.scores
-    assert (s1.accuracy, s2.accuracy) == (0, 0)
-    assert "one session only" in s1.reason
-    assert "one session only" in s2.reason
+    made = train(folder, ("plug",), plan).devices["plug"]
+    for score in made.facts.scores:
+        assert score.accuracy == 0
+        assert "one session only" in score.reason
+    assert made.facts.tried is None
+    nothing = np.full((1, len(made.activities)), 1 / len(made.activities))
+    (said,) = made.decision.decide(nothing, made.activities)
+    assert said.label in made.activities
+    assert sorted(said.conformal_set) == sorted(made.activities)
 
 
 def test_it_answers_for_windows_like_those_that_it_learnt(campaign, model):
