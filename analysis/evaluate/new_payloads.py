@@ -15,7 +15,7 @@ masked_sets   of windows that say the same but for masked fields, only the first
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -88,7 +88,7 @@ def new_payload_study(
     results, refusals = [], []
     for new in New:
         try:
-            results.append(_STUDIES[new](samples, texts, seed))
+            results.append(_scored(_TASKS[new](samples, texts, seed), seed))
         except SplitRefusedError as exc:
             refusals.append(
                 Refusal(device=samples.device, split=str(new), reason=str(exc))
@@ -104,105 +104,136 @@ def first_of_each(keys: Sequence[Hashable]) -> Int64:
     return np.array(sorted(seen.values()), dtype=np.int64)
 
 
-def _raw_sets(samples: Samples, texts: Messages, seed: int) -> NewResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What to score: folds of windows and what these say.
+
+    tests  row -> what it says as a test window, where that is less than it said
+    """
+
+    new: New
+    samples: Samples
+    texts: Messages
+    split: Split
+    n_windows: int
+    n_distinct: int
+    tests: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+
+def _raw_sets(samples: Samples, texts: Messages, seed: int) -> _Task:
     rows = first_of_each([frozenset(window) for window in texts])
-    kept, said = _taken(samples, rows), tuple(texts[i] for i in rows.tolist())
-    split = SPLITS["s1"].split(kept, seed)
-    return _scored(New.RAW_SETS, kept, said, split, len(texts), rows.size, seed)
+    kept = _taken(samples, rows)
+    return _Task(
+        new=New.RAW_SETS,
+        samples=kept,
+        texts=tuple(texts[i] for i in rows.tolist()),
+        split=SPLITS["s1"].split(kept, seed),
+        n_windows=len(texts),
+        n_distinct=rows.size,
+    )
 
 
-def _masked_sets(samples: Samples, texts: Messages, seed: int) -> NewResult:
-    masked = masked_all(texts)
-    rows = first_of_each([frozenset(window) for window in masked])
-    kept, said = _taken(samples, rows), tuple(texts[i] for i in rows.tolist())
-    split = _EACH_ONCE.split(kept, seed)
-    return _scored(New.MASKED_SETS, kept, said, split, len(texts), rows.size, seed)
+def _masked_sets(samples: Samples, texts: Messages, seed: int) -> _Task:
+    rows = first_of_each([frozenset(window) for window in masked_all(texts)])
+    kept = _taken(samples, rows)
+    return _Task(
+        new=New.MASKED_SETS,
+        samples=kept,
+        texts=tuple(texts[i] for i in rows.tolist()),
+        split=_EACH_ONCE.split(kept, seed),
+        n_windows=len(texts),
+        n_distinct=rows.size,
+    )
 
 
-def _raw_messages(samples: Samples, texts: Messages, seed: int) -> NewResult:
+def _raw_messages(samples: Samples, texts: Messages, seed: int) -> _Task:
     split = SPLITS["s1"].split(samples, seed)
-    said = list(texts)
+    tests: dict[int, Sequence[str]] = {}  # of S1, a row is tested in one fold only
     folds = []
     for fold in split.folds:
         known = {text for row in fold.train.tolist() for text in texts[row]}
-        for row in fold.test.tolist():  # of S1, a row is tested in one fold only
-            said[row] = tuple(text for text in texts[row] if text not in known)
-        left = np.array([row for row in fold.test.tolist() if said[row]], np.int64)
-        if left.size:
-            folds.append(Fold(train=fold.train, test=left))
+        left = []
+        for row in fold.test.tolist():
+            if new := [text for text in texts[row] if text not in known]:
+                tests[row] = new
+                left.append(row)
+        if left:
+            folds.append(Fold(train=fold.train, test=np.array(left, np.int64)))
     if not folds:
         raise SplitRefusedError("no test window holds a message that nobody sent")
-    split = replace(split, folds=tuple(folds))
-    n_left = sum(fold.test.size for fold in folds)
-    tests = {row: said[row] for fold in folds for row in fold.test.tolist()}
-    new = New.RAW_MESSAGES
-    return _scored(new, samples, texts, split, len(texts), n_left, seed, tests)
+    return _Task(
+        new=New.RAW_MESSAGES,
+        samples=samples,
+        texts=texts,
+        split=replace(split, folds=tuple(folds)),
+        n_windows=len(texts),
+        n_distinct=len(tests),
+        tests=tests,
+    )
 
 
-_STUDIES = {
+_TASKS = {
     New.RAW_SETS: _raw_sets,
     New.RAW_MESSAGES: _raw_messages,
     New.MASKED_SETS: _masked_sets,
 }
 
 
-def _scored(
-    new: New,
-    samples: Samples,
-    texts: Messages,
-    split: Split,
-    n_windows: int,
-    n_distinct: int,
-    seed: int,
-    tests: Mapping[int, Sequence[str]] | None = None,
-) -> NewResult:
-    """Score both ways.
+class _Ways:
+    """Both ways to name the test windows of a task.
 
-    tests  what test windows say where that is less than they said; they stand after
-           all windows, so that training still has the whole
+    What test windows say, where it is less than they said, stands after all windows:
+    training still has the whole.
     """
-    tests = tests or {}
-    place = {row: len(texts) + i for i, row in enumerate(tests)}
-    messages = masked_all((*texts, *tests.values()))
-    known, grams = vocabulary(messages), GramClassifier(messages)
 
-    def tested(fold: Fold) -> Int64:
-        return np.array([place.get(row, row) for row in fold.test.tolist()], np.int64)
+    def __init__(self, task: _Task) -> None:
+        self._task = task
+        self._place = {row: len(task.texts) + i for i, row in enumerate(task.tests)}
+        messages = masked_all((*task.texts, *task.tests.values()))
+        self._known, self._grams = vocabulary(messages), GramClassifier(messages)
 
-    def by_matcher(labels: Strings) -> Strings:
+    def by_matcher(self, labels: Strings) -> Strings:
+        """Return what the matcher says, fold after fold."""
+        session = self._task.samples.session
         said = []
-        for fold in split.folds:
-            learnt = PayloadMatcher(known).fit(
-                fold.train, labels[fold.train], samples.session[fold.train]
-            )
-            said.append(learnt.predict(tested(fold)))
+        for fold in self._task.split.folds:
+            learnt = PayloadMatcher(self._known)
+            learnt.fit(fold.train, labels[fold.train], session[fold.train])
+            said.append(learnt.predict(self._tested(fold)))
         return np.concatenate(said)
 
-    def by_grams(labels: Strings) -> Strings:
-        return np.concatenate(
-            [
-                grams.fit(fold.train, labels[fold.train]).predict(tested(fold))
-                for fold in split.folds
-            ]
-        )
+    def by_grams(self, labels: Strings) -> Strings:
+        """Return what 3-grams say, fold after fold."""
+        said = []
+        for fold in self._task.split.folds:
+            learnt = self._grams.fit(fold.train, labels[fold.train])
+            said.append(learnt.predict(self._tested(fold)))
+        return np.concatenate(said)
 
+    def _tested(self, fold: Fold) -> Int64:
+        places = [self._place.get(row, row) for row in fold.test.tolist()]
+        return np.array(places, dtype=np.int64)
+
+
+def _scored(task: _Task, seed: int) -> NewResult:
+    samples, ways, name = task.samples, _Ways(task), str(task.new)
     split = replace(
-        split,
-        name=str(new),
-        title=_TITLES[new],
-        digest=digest(str(new), samples.trial, split.folds),
+        task.split,
+        name=name,
+        title=_TITLES[task.new],
+        digest=digest(name, samples.trial, task.split.folds),
     )
-    matcher = result_of(samples, MATCHER, split, by_matcher, seed=seed)
+    matcher = result_of(samples, MATCHER, split, ways.by_matcher, seed=seed)
     rows = matcher.answers.rows
     return NewResult(
-        new=new,
-        n_windows=n_windows,
-        n_distinct=n_distinct,
+        new=task.new,
+        n_windows=task.n_windows,
+        n_distinct=task.n_distinct,
         tested=dict(Counter(samples.activity[rows].tolist())),
         session=samples.session[rows],
         right=samples.activity[rows] == matcher.answers.said,
         matcher=matcher,
-        grams=result_of(samples, GRAMS, split, by_grams, seed=seed),
+        grams=result_of(samples, GRAMS, split, ways.by_grams, seed=seed),
     )
 
 

@@ -4,14 +4,14 @@ A *message* is what one side sends in a flow before the other answers, decoded t
 `>` stands before what the device sent, `<` before what it received.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.packets import PacketTable
-from analysis.payload.text import decode_kasa, masked, plain_text
+from analysis.payload.text import decode_kasa, kasa_messages, masked, plain_text
 from analysis.pcap.decode import TCP, UDP, decode_frames
 from analysis.pcap.reader import Frames, read_frames
 from analysis.windows import Windows
@@ -97,11 +97,13 @@ def _window(
         if kasa and protocol == UDP:
             payload, kasa = decode_kasa(payload, framed=False), False
         turns.append((outbound, kasa, bytearray(payload)))
-    said = (_said(*turn) for turn in turns)
-    return tuple(dict.fromkeys(text for text in said if text))
+    said = (text for turn in turns for text in _said(*turn))
+    return tuple(dict.fromkeys(said))
 
 
-def _said(outbound: bool, kasa: bool, payload: bytearray) -> str:
+def _said(outbound: bool, kasa: bool, payload: bytearray) -> Iterator[str]:
+    """Yield the messages of a turn; Kasa's by their lengths: an answer may be lost."""
     data = bytes(payload)
-    text = plain_text(decode_kasa(data, framed=True) if kasa else data)
-    return f"{'>' if outbound else '<'}{text}" if text else ""
+    for each in kasa_messages(data) if kasa else [data]:
+        if text := plain_text(each):
+            yield f"{'>' if outbound else '<'}{text}"

@@ -461,3 +461,12 @@ def test_an_activity_that_was_seen_once_is_found_among_many_messages():
     activity = ["on", *["off"] * 20, "on"]
     learnt = matcher(windows, activity, ["a"] * 22, list(range(21)))
     assert list(learnt.predict(np.array([21]))) == ["on"]
+
+
+def test_commands_whose_answer_was_lost_are_two_messages(tmp_path):
+    packets = [
+        (1.0, frame(encode_kasa(ON), outbound=False)),
+        (1.1, frame(encode_kasa(OFF), outbound=False, seq=1 + len(encode_kasa(ON)))),
+    ]
+    said = said_in(campaign(tmp_path / "c", packets, [(0, "turn_on", "s")]))
+    assert said == ((f"<{ON}", f"<{OFF}"),)
