@@ -19,7 +19,7 @@ from testbed.cli.options import (
     rules_of,
 )
 from testbed.cli.packets import make_current
-from testbed.cli.score_tables import print_scores
+from testbed.cli.score_tables import print_origin, print_scores
 from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
 
@@ -176,16 +176,9 @@ def evaluate(
     about |= {"seed": seed, "by": by}
     if as_json:
         print(json.dumps(about | _for_machines(found, plan), indent=2))
-        return
-    kind = "simulated" if about["simulated"] else "captured"
-    print(f"campaign {about['campaign']}: {kind}, {about['form']}; seed {seed}")
-    if "test" in about:
-        other = about["test"]
-        kind = "simulated" if other["simulated"] else "captured"
-        print(f"tested on {other['campaign']}: {kind}, {other['form']}")
-    for line in about.get("left_out", ()):
-        print(line)
-    print_scores(found, plan)
+    else:
+        print_origin(about)
+        print_scores(found, plan)
 
 
 def window_of(text: str) -> float | None:

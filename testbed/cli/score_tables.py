@@ -1,7 +1,7 @@
 """Scores as tables for people: one per split, Table 1 side by side, and the rest."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.evaluate.compare import Comparison
@@ -19,6 +19,20 @@ _CONFOUNDED = (
 )
 _TABLE_1 = ("s0_folds", "s0_holdout", "s1", "s2")
 _OF_PAPER = ("random_forest", "nearest", "naive_bayes")
+
+
+def print_origin(about: Mapping[str, Any]) -> None:
+    """Print which campaign, or which two, the scores are of."""
+    print(f"campaign {_origin(about)}; seed {about['seed']}")
+    if "test" in about:
+        print(f"tested on {_origin(about['test'])}")
+    for line in about.get("left_out", ()):
+        print(line)
+
+
+def _origin(about: Mapping[str, Any]) -> str:
+    kind = "simulated" if about["simulated"] else "captured"
+    return f"{about['campaign']}: {kind}, {about['form']}"
 
 
 def print_scores(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
