@@ -21,7 +21,8 @@ class Event:
     start_ns, end_ns  from its instant to its end, ns UTC on the capture's clock
     activity          its name, or `unknown`;  probability  of the likeliest one
     choices           the activities that it may be (conformal set)
-    told_ns           capture's clock when it was told
+    due_ns            capture's clock when all that it is told from was over
+    told_ns           stamp of the packet at which it was told; without one, `due_ns`
     """
 
     start_ns: int
@@ -30,6 +31,7 @@ class Event:
     activity: str
     probability: float
     choices: tuple[str, ...]
+    due_ns: int
     told_ns: int
 
 
@@ -113,5 +115,6 @@ class Detector:
             activity=each.answer.activity,
             probability=each.answer.probability,
             choices=each.answer.choices,
+            due_ns=each.due_ns,
             told_ns=each.due_ns,
         )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.classifiers.model import Classifier, Estimator, Float64, Reads
+from analysis.evaluate.campaign import all_classifiers
 from analysis.evaluate.groups import Groups, merged
 from analysis.evaluate.open_set import auroc
 from analysis.streaming.model import Stage, inputs, is_act
@@ -44,6 +45,11 @@ TREES = Classifier(
     make=_trees,
     settings=f"{_N_TREES} trees",
 )
+
+
+def best_namer() -> Classifier:
+    """Return the classifier that tells activities from each other best."""
+    return all_classifiers().get("fusion", TREES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
