@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from analysis.classifiers import tokens
+from analysis.classifiers.folds import dealt
 from analysis.classifiers.linear import fit_linear, softmax
 from analysis.classifiers.model import Classifier, Estimator, Float64, Labels, Reads
 from analysis.classifiers.temperature import fit_temperature, tempered
@@ -79,7 +80,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         self._learn(x, code, seed)
         self.temperature_ = 1.0
         if self.calibrated and self.classes_.size > 1:
-            folds = _dealt(code, groups, np.random.default_rng(seed))
+            folds = dealt(code, groups, _FOLDS, seed)
             self.temperature_ = self._found_temperature(x, code, folds, seed)
         return self
 
@@ -183,23 +184,6 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         if not shares:
             return 1.0
         return fit_temperature(np.concatenate(shares), np.concatenate(truth))
-
-
-def _dealt(code: Int64, groups: Any, rng: np.random.Generator) -> Int64:
-    """Return the fold of each row: classes, or groups, are dealt out evenly."""
-    folds = np.empty(code.size, dtype=np.int64)
-    if groups is None:
-        order = rng.permutation(code.size)
-        order = order[np.argsort(code[order], kind="stable")]
-        folds[order] = np.arange(code.size) % _FOLDS
-        return folds
-    _names, group = np.unique(np.asarray(groups), return_inverse=True)
-    sizes = np.bincount(group)
-    held = np.zeros(_FOLDS)
-    for each in rng.permutation(sizes.size):
-        folds[group == each] = held.argmin()
-        held[held.argmin()] += sizes[each]
-    return folds
 
 
 def _make(seed: int) -> Estimator:

@@ -1,0 +1,190 @@
+"""Answers, sets and `unknown`: coverage as stated, sessions apart, as after JSON."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array, vstack
+
+from analysis.classifiers.calibration import Held, fit_rule, held_out
+from analysis.classifiers.decision import Rule
+from analysis.classifiers.model import UNKNOWN, Classifier
+from analysis.classifiers.novelty import Novelty
+from analysis.classifiers.temperature import fit_temperature, tempered
+from analysis.features.sequence import n_columns
+
+NAMES = ("idle", "turn_off", "turn_on")
+
+
+def windows(n, seed, sharpness=1.0):
+    """Return probabilities and activities drawn from these, and then sharpened."""
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet((0.5, 0.5, 0.5), n)
+    truth = (shares.cumsum(axis=1) < rng.random(n)[:, None]).sum(axis=1)
+    return tempered(shares, 1 / sharpness), np.minimum(truth, 2)
+
+
+def held(n, seed, n_sessions=50, **options):
+    shares, truth = windows(n, seed, **options)
+    session = np.array([f"s{i % n_sessions}" for i in range(n)])
+    return Held(
+        classes=NAMES, shares=shares, truth=np.array(NAMES)[truth], session=session
+    )
+
+
+@pytest.mark.parametrize("true", [0.4, 1.0, 3.0])
+def test_the_temperature_that_was_applied_is_found_again(true):
+    shares, truth = windows(4000, seed=1, sharpness=true)
+    assert fit_temperature(shares, truth) == pytest.approx(true, rel=0.15)
+
+
+def test_few_rows_do_not_make_an_extreme_temperature():
+    sure = np.array([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]])
+    assert 0.3 < fit_temperature(sure, np.array([0, 1, 0])) < 1
+    assert 1 < fit_temperature(sure, np.array([1, 0, 1])) < 3
+    assert fit_temperature(sure[:0], np.zeros(0, int)) == 1
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
+def test_sets_hold_the_truth_as_often_as_stated(coverage):
+    inside = []
+    for seed in range(12):
+        rule = fit_rule(held(300, seed), coverage=coverage)
+        shares, truth = windows(1000, seed=100 + seed)
+        sets = rule.sets(shares)
+        inside += [NAMES[t] in s for t, s in zip(truth.tolist(), sets, strict=True)]
+    assert np.mean(inside) == pytest.approx(coverage, abs=0.015)
+
+
+def test_with_sessions_enough_the_sets_of_each_class_cover_as_stated():
+    """One class is never said to be likely: a common limit would leave it out."""
+
+    def shy(shares):
+        made = shares * (1.0, 1.0, 0.15)
+        return made / made.sum(axis=1, keepdims=True)
+
+    of_one = {True: [], False: []}
+    for seed in range(12):
+        few, many = held(600, seed, n_sessions=12), held(600, seed, n_sessions=300)
+        shares, truth = windows(1000, seed=100 + seed)
+        for own, given in ((False, few), (True, many)):
+            values = {n: getattr(given, n) for n in ("classes", "truth", "session")}
+            rule = fit_rule(
+                Held(shares=shy(given.shares), **values), coverage=0.9, temperature=1.0
+            )
+            sets = np.array(rule.sets(shy(shares)), dtype=object)[truth == 2]
+            of_one[own] += ["turn_on" in each for each in sets]
+    assert np.mean(of_one[True]) == pytest.approx(0.9, abs=0.02)
+    assert np.mean(of_one[False]) < 0.86
+
+
+def test_nearly_all_known_windows_are_answered():
+    answered = []
+    for seed in range(12):
+        rule = fit_rule(held(300, seed), known=0.9)
+        said = rule.decide(windows(1000, seed=100 + seed)[0])
+        answered += [each.label != UNKNOWN or not each.conformal_set for each in said]
+    assert np.mean(answered) == pytest.approx(0.9, abs=0.02)
+
+
+def test_a_session_of_many_windows_weighs_as_much_as_another():
+    shares = np.array([[0.9, 0.1]] * 5 + [[0.6, 0.4]] * 500)
+    sessions = np.array([f"s{i}" for i in range(5)] + ["long"] * 500)
+    truth = np.array(["a"] * 505)
+    given = Held(classes=("a", "b"), shares=shares, truth=truth, session=sessions)
+    rule = fit_rule(given, coverage=0.5, temperature=1.0)
+    assert rule.set_limits[0] == pytest.approx(0.1)
+
+
+def test_what_is_like_nothing_is_unknown_and_its_set_is_empty():
+    sure = np.tile([0.97, 0.02, 0.01], (100, 1))
+    session = np.array([f"s{i % 10}" for i in range(100)])
+    truth = np.array([NAMES[0]] * 100)
+    rule = fit_rule(
+        Held(classes=NAMES, shares=sure, truth=truth, session=session), temperature=1.0
+    )
+    known, torn = rule.decide(np.array([[0.98, 0.01, 0.01], [0.4, 0.3, 0.3]]))
+    assert (known.label, known.conformal_set) == ("idle", ("idle",))
+    assert (torn.label, torn.conformal_set) == (UNKNOWN, ())
+    assert torn.probability == pytest.approx(0.4)
+
+
+def test_without_calibration_nothing_is_refused_and_nothing_left_out():
+    nothing = Held(
+        classes=NAMES,
+        shares=np.zeros((0, 3)),
+        truth=np.zeros(0, str),
+        session=np.zeros(0, str),
+    )
+    (said,) = fit_rule(nothing).decide(np.array([[0.2, 0.5, 0.3]]))
+    assert said.label == "turn_off"
+    assert said.conformal_set == ("turn_off", "turn_on", "idle")
+
+
+def test_rows_of_activities_that_were_not_learnt_calibrate_nothing():
+    given = held(60, 3)
+    foreign = given.truth.copy()
+    foreign[:20] = "dance"
+    values = {n: getattr(given, n)[20:] for n in ("shares", "truth", "session")}
+    rest = Held(classes=NAMES, **values)
+    more = Held(
+        classes=NAMES, shares=given.shares, truth=foreign, session=given.session
+    )
+    assert fit_rule(more).record() == fit_rule(rest).record()
+
+
+def test_a_rule_answers_the_same_after_a_way_through_json():
+    rule = fit_rule(held(700, 5))
+    again = Rule.of_record(json.loads(json.dumps(rule.record())))
+    shares, _truth = windows(50, seed=6)
+    assert again.decide(shares) == rule.decide(shares)
+
+
+def tokens(*columns):
+    column = np.array(columns, dtype=np.int64)
+    cells = np.ones(column.size), (np.zeros(column.size, np.int64), column)
+    return csr_array(cells, shape=(1, n_columns()))
+
+
+def test_new_lengths_are_those_that_the_class_was_never_seen_with():
+    sequence = vstack([tokens(5, 6, 70_000), tokens(6, 9)], format="csr")
+    learnt = Novelty.learn(sequence, np.array(["a", "b"]), ("a", "b"))
+    seen = vstack([tokens(5, 6), tokens(5, 6), tokens(7, 5, 5, 80_000), tokens()])
+    shares = learnt.shares(seen.tocsr(), np.array([0, 1, 0, 1]))
+    assert shares.tolist() == pytest.approx([0, 0.5, 1 / 3, 0])
+
+
+def test_new_lengths_make_a_window_strange_however_sure_the_classifier_is():
+    given = held(200, 8)
+    new = np.random.default_rng(2).beta(1, 9, 200)
+    values = {n: getattr(given, n) for n in ("classes", "shares", "truth", "session")}
+    rule = fit_rule(Held(new=new, **values))
+    sure = np.array([[0.55, 0.35, 0.1]] * 2)
+    usual, strange = rule.decide(sure, np.array([0.0, 0.9]))
+    assert (usual.label, strange.label) == ("idle", UNKNOWN)
+    assert usual.strangeness < rule.strange_from < strange.strangeness
+    with pytest.raises(ValueError, match="new lengths"):
+        rule.decide(sure)
+
+
+class Remembers:
+    """Says which sessions it has seen: none of them may be asked for."""
+
+    def fit(self, x, y):
+        self.classes_, self.seen = np.unique(y), set(x[:, 0].tolist())
+        return self
+
+    def predict_proba(self, x):
+        assert not self.seen & set(x[:, 0].tolist())
+        return np.tile([0.7, 0.3], (len(x), 1))
+
+
+def test_whole_sessions_are_held_out_and_each_window_is_answered_once():
+    session = np.repeat([f"s{i}" for i in range(6)], 4)
+    x = np.repeat(np.arange(6.0), 4)[:, None]
+    y = np.tile(["off", "on"], 12)
+    plain = Classifier(name="r", title="r", make=lambda _seed: Remembers())
+    found = held_out(plain, x, None, y, session)
+    assert found.shares.shape == (24, 2)
+    assert sorted(found.session) == sorted(session)
+    assert found.new is None
