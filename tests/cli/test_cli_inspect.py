@@ -25,7 +25,8 @@ def test_a_window_is_shown_packet_by_packet_and_summed_up():
     assert "10.77.0.20:54560 -> 10.77.0.19:9999  ip:tcp:tplink-smarthome:json" in packet
     assert any("set_relay_state" in line for line in rest)
     assert rest[-1].endswith("more; see --full")
-    assert total.startswith("1 of ")
+    assert total.startswith("1 of 32 packets shown")
+    assert sum(" B  " in line for line in done.output.splitlines()) == 1
 
 
 def test_machines_get_every_field():
