@@ -202,18 +202,21 @@ def macro(devices: Sequence[Mapping[str, Any]], seed: int) -> list[Record]:
     found = []
     names = [each["task"] for each in devices[0]["tasks"]]
     for name in names:
-        per_device = [
-            {r["classifier"]: r["accuracy"] for r in task["results"]}
+        results = [
+            {r["classifier"]: r for r in task["results"]}
             for device in devices
             for task in device["tasks"]
             if task["task"] == name and "results" in task
         ]
-        known = [c for c in per_device[0] if all(c in each for each in per_device)]
-        values = {c: [each[c] for each in per_device] for c in known}
+        known = [c for c in results[0] if all(c in each for each in results)]
+        values = {c: [each[c]["accuracy"] for each in results] for c in known}
+        nulls = {c: [each[c]["null_accuracy"] for each in results] for c in known}
         record: Record = {
             "task": name,
-            "n_devices": len(per_device),
+            "n_devices": len(results),
+            "n_trials": sum(each[known[0]]["n_trials"] for each in results),
             "accuracy": {c: mean_over_devices(v, seed) for c, v in values.items()},
+            "null_accuracy": {c: float(np.mean(v)) for c, v in nulls.items()},
             "above": {},
         }
         ours = next((c for c in OURS if c in values), None)

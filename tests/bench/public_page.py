@@ -71,13 +71,21 @@ def _told(pair: Record) -> str:
 
 
 def _over_devices(task: Record) -> Iterator[str]:
-    yield f"**{task['task']}**: mean over {task['n_devices']} devices (not leaky)"
+    yield (
+        f"**{task['task']}** (not leaky; mean over {task['n_devices']} devices, "
+        f"{task['n_trials']} tested traces)"
+    )
     yield ""
     rows = [
-        [_title(name), f"{each['mean']:.3f} {_range(each['interval'])}"]
+        [
+            _title(name),
+            f"{each['mean']:.3f} {_range(each['interval'])}",
+            f"{task['null_accuracy'][name]:.3f}",
+        ]
         for name, each in task["accuracy"].items()
     ]
-    yield from markdown(["classifier", "accuracy [95 % over devices]"], rows)
+    heads = ["classifier", "accuracy [95 % over devices]", "labels shuffled"]
+    yield from markdown(heads, rows)
     for mark, above in task["above"].items():
         yield ""
         yield (

@@ -223,6 +223,7 @@ def _key(
         code = sorted(module.parent.glob("*.py"))
         block = samples.inputs(classifier.reads)
         parts += [block.data.tobytes(), block.indices.tobytes()]
+        parts.append(repr(samples.session.tolist()).encode())
     parts += [part.tobytes() for fold in folds for part in (fold.train, fold.test)]
     parts += [path.read_bytes() for path in code]
     parts.append(f"{sklearn.__version__} {classifier} {seed}".encode())
@@ -238,6 +239,7 @@ def _figures(
     known = calibration_of(truth, true.probability, true.classes)
     return {
         "classifier": each.name,
+        "n_trials": int(right.size),
         "accuracy": float(right.mean()),
         "interval": [interval.low, interval.high] if interval else None,
         "f1": macro_f1(truth, true.said),
