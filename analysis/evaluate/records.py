@@ -67,6 +67,10 @@ def record_of(result: Result) -> Record:
         "per_activity": [asdict(each) for each in result.scores],
         "calibration": _calibration(result),
         "open_set": _open_set(result),
+        "conformal": [
+            asdict(each) | {"interval": _pair(each.interval)}
+            for each in result.conformal
+        ],
     }
 
 

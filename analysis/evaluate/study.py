@@ -15,6 +15,7 @@ from analysis.evaluate.chance import (
     null_of,
     used_rows,
 )
+from analysis.evaluate.conformal import Conformal, conformal_of
 from analysis.evaluate.fits import (
     Answer,
     Answers,
@@ -56,7 +57,8 @@ class Result:
     which counts as wrong. `matrix` is (c, c), rows true, columns predicted, as
     `activities`, of which an answer like `unknown` is the last. `calibration` is None
     for what answers without probabilities, `open_set` where nothing was left out of
-    training. `truth` and `session` are (n,) those of the rows of `answers`.
+    training. `conformal` are sets by level, none for one fold or a leaky split. `truth`
+    and `session` are (n,) those of the rows of `answers`.
     """
 
     device: str
@@ -83,6 +85,7 @@ class Result:
     session: Strings
     calibration: Calibration | None = None
     open_set: OpenSet | None = None
+    conformal: tuple[Conformal, ...] = ()
 
     @property
     def null_accuracy(self) -> float:
@@ -228,6 +231,7 @@ def _result(
         session=session,
         calibration=_calibration(truth, answers),
         open_set=_open_set(samples, answers),
+        conformal=() if split.leaky else conformal_of(truth, session, answers, seed),
     )
 
 

@@ -1,24 +1,28 @@
 """Scores as tables for people: one per split, Table 1 side by side, and the rest."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from testbed.cli.score_extras import (
+    print_better,
+    print_curves,
+    print_groups,
+    print_open_set,
+    print_trust,
+    show,
+    signed,
+    with_interval,
+)
+
 if TYPE_CHECKING:
-    from analysis.evaluate.compare import Comparison
-    from analysis.evaluate.curves import CurvePoint
     from analysis.evaluate.device_study import DeviceStudy, StudyPlan
-    from analysis.evaluate.groups import GroupScore
-    from analysis.evaluate.scores import Interval
     from analysis.evaluate.study import Result
 
-# tables are never cut to a narrow terminal: a number that is not shown cannot be read
-_WIDTH = 250
 _CONFOUNDED = (
     "each session holds one activity only: what is recognised may be the session, and "
     "there is no null"
 )
 _TABLE_1 = ("s0_folds", "s0_holdout", "s1", "s2")
-_OF_PAPER = ("random_forest", "nearest", "naive_bayes")
 
 
 def print_origin(about: Mapping[str, Any]) -> None:
@@ -37,23 +41,26 @@ def _origin(about: Mapping[str, Any]) -> str:
 
 def print_scores(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
     """Print everything that was scored, as far as it was asked for."""
-    titles = _titles(plan)
+    titles = _titles(found, plan)
     for name in _splits(found, plan):
         _print_split(name, found, titles)
     _print_side_by_side(found, titles)
-    _print_open_set(found, titles)
-    _print_groups(found, titles)
-    _print_curves(found, titles)
-    _print_better(found, titles)
+    print_trust(found, titles)
+    print_open_set(found, titles)
+    print_groups(found, titles)
+    print_curves(found, titles)
+    print_better(found, titles)
     _print_canaries(found)
     _print_notes(found, plan)
 
 
-def _titles(plan: "StudyPlan") -> dict[str, str]:
+def _titles(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str, str]:
+    """Return classifier -> title; the matcher only where it has something to say."""
     from analysis.evaluate.payloads import NAME, TITLE
 
     titles = {c.name: c.title for c in plan.classifiers}
-    return titles | ({NAME: TITLE} if plan.with_payload else {})
+    heard = any(r.classifier == NAME for study in found for r in study.results)
+    return titles | ({NAME: TITLE} if heard or not titles else {})
 
 
 def _splits(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> list[str]:
@@ -61,19 +68,6 @@ def _splits(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> list[str]:
     seen = [r.split.name for study in found for r in study.results]
     seen += [r.split for study in found for r in study.refusals]
     return [n for n in dict.fromkeys((*plan.splits, *seen)) if n in seen]
-
-
-def _show(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style=None)
-    for head in heads:
-        table.add_column(head, no_wrap=True, justify="left")
-    for row in rows:
-        table.add_row(*row)
-    if table.row_count:
-        Console(width=_WIDTH, highlight=False).print(table)
 
 
 def _print_split(
@@ -92,7 +86,7 @@ def _print_split(
             for r in study.refusals
             if r.split == name
         ]
-    _show(("device", *titles.values(), "majority", "trials", "sessions"), rows)
+    show(("device", *titles.values(), "majority", "trials", "sessions"), rows)
     for line in asides:
         print(line)
 
@@ -144,13 +138,7 @@ def _cell(result: "Result | None") -> str:
     if result is None:
         return "-"
     null = "-" if result.confounded else f"{result.null_accuracy:.2f}"
-    return f"{_value(result.accuracy, result.interval)} ∅{null}"
-
-
-def _value(value: float, interval: "Interval | None") -> str:
-    if interval is None:
-        return f"{value:.3f}"
-    return f"{value:.3f} {interval.low:.2f}–{interval.high:.2f}"
+    return f"{with_interval(result.accuracy, result.interval)} ∅{null}"
 
 
 def _print_side_by_side(
@@ -177,153 +165,15 @@ def _print_side_by_side(
                     study.device,
                     title,
                     *("-" if r is None else f"{r.accuracy:.3f}" for r in mine),
-                    "-" if gap is None else _signed(gap.difference, gap.interval),
+                    "-" if gap is None else signed(gap.difference, gap.interval),
                     last.split.name,
-                    _value(last.f1, last.f1_interval),
+                    with_interval(last.f1, last.f1_interval),
                     "-" if ece is None else f"{ece.ece:.3f}",
                 ]
             )
     print("\nTable 1 of the paper, split by split: accuracy, and how far S0 flatters")
     heads = [name.upper().replace("_", " ") for name in names]
-    _show(("device", "classifier", *heads, "S0-S1", "under", "macro-F1", "ECE"), rows)
-
-
-def _signed(value: float, interval: "Interval | None") -> str:
-    if interval is None:
-        return f"{value:+.3f}"
-    return f"{value:+.3f} [{interval.low:+.2f}, {interval.high:+.2f}]"
-
-
-def _print_open_set(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> None:
-    rows = [
-        [
-            study.device,
-            titles.get(r.classifier, r.classifier),
-            _value(r.open_set.auroc, r.open_set.interval),
-            f"{r.open_set.accepted:.3f}",
-            f"{r.open_set.oscr:.3f}",
-            f"{r.open_set.n_known} + {r.open_set.n_unknown}",
-        ]
-        for study in found
-        for r in study.results
-        if r.open_set is not None
-    ]
-    if rows:
-        print("\nActivities that were never learnt, told by the greatest probability")
-        heads = ("AUROC", "accepted", "OSCR", "known + unknown")
-        _show(("device", "classifier", *heads), rows)
-        print("accepted  unknown windows that pass where 95 % of the known ones do")
-
-
-def _print_groups(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> None:
-    scores = [score for study in found for score in study.groups]
-    if not scores:
-        return
-    print("\nBy groups that can be told apart, learnt within each fold's training rows")
-    rows = [
-        [
-            each.device,
-            each.split,
-            titles.get(each.classifier, each.classifier),
-            _value(each.accuracy, each.interval),
-            _value(each.f1, each.f1_interval),
-            f"{each.majority:.3f}",
-            _counts(each),
-        ]
-        for each in scores
-    ]
-    heads = ("accuracy", "macro-F1", "majority", "groups per fold")
-    _show(("device", "split", "classifier", *heads), rows)
-    for line in dict.fromkeys(_merged(each) for each in scores):
-        if line:
-            print(line)
-
-
-def _counts(score: "GroupScore") -> str:
-    counts = ", ".join(str(len(fold)) for fold in score.groups)
-    return f"{counts} (nothing to tell apart)" if score.single else counts
-
-
-def _merged(score: "GroupScore") -> str:
-    groups = dict.fromkeys(g for fold in score.groups for g in fold if len(g) > 1)
-    if not groups:
-        return ""
-    told = "; ".join(" = ".join(group) for group in groups)
-    return f"{score.device}, {score.split}: not told apart in some fold: {told}"
-
-
-def _print_curves(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> None:
-    points = [point for study in found for point in study.curves]
-    for of, title in (
-        ("sessions", "by the number of sessions learnt from"),
-        ("packets", "by the first packets of each window"),
-        ("share", "by the first share of each window"),
-    ):
-        mine = [point for point in points if point.of == of]
-        if mine:
-            print(f"\nAccuracy {title}")
-            values = sorted({point.value for point in mine})
-            _show(
-                ("device", "split", "classifier", *(f"{v:g}" for v in values)),
-                _curve_rows(mine, values, titles),
-            )
-
-
-def _curve_rows(
-    points: "Sequence[CurvePoint]", values: Sequence[float], titles: Mapping[str, str]
-) -> Iterator[list[str]]:
-    lines = dict.fromkeys((p.device, p.split, p.classifier) for p in points)
-    for device, split, classifier in lines:
-        mine = {
-            p.value: p
-            for p in points
-            if (p.device, p.split, p.classifier) == (device, split, classifier)
-        }
-        cells = [
-            _value(mine[v].accuracy, mine[v].interval) if v in mine else "-"
-            for v in values
-        ]
-        yield [device, split, titles.get(classifier, classifier), *cells]
-
-
-def _print_better(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> None:
-    """Compare the best classifier with the best of the paper's three, per split."""
-    rows = []
-    for study in found:
-        for name in dict.fromkeys(r.split.name for r in study.results):
-            scored = [r for r in study.results if r.split.name == name]
-            paper = [r for r in scored if r.classifier in _OF_PAPER]
-            others = [r for r in scored if r.classifier not in _OF_PAPER]
-            if not paper or not others:
-                continue
-            best = max(paper, key=lambda r: r.accuracy).classifier
-            other = max(others, key=lambda r: r.accuracy).classifier
-            for each in study.comparisons:
-                if (each.split, each.one, each.other) == (name, other, best):
-                    rows.append(_better_row(each, titles))
-    if rows:
-        print(
-            "\nThe best of the others less the best of the paper's three, same trials"
-        )
-        heads = ("one", "other", "accuracy", "fewer errors")
-        _show(("device", "split", *heads), rows)
-
-
-def _better_row(each: "Comparison", titles: Mapping[str, str]) -> list[str]:
-    fewer = "-"
-    if each.fewer is not None:
-        fewer = f"{100 * each.fewer:+.0f} %"
-        if each.fewer_interval is not None:
-            low, high = each.fewer_interval.low, each.fewer_interval.high
-            fewer += f" [{100 * low:+.0f}, {100 * high:+.0f}]"
-    return [
-        each.device,
-        each.split,
-        titles.get(each.one, each.one),
-        titles.get(each.other, each.other),
-        _signed(each.difference, each.interval),
-        fewer,
-    ]
+    show(("device", "classifier", *heads, "S0-S1", "under", "macro-F1", "ECE"), rows)
 
 
 def _print_canaries(found: "Sequence[DeviceStudy]") -> None:

@@ -377,13 +377,13 @@ def test_evaluate_prints_a_row_per_device_and_calls_the_leaky_splits_leaky(folde
     assert "campaign week: simulated, fast; seed 0" in lines
     leaky = [line.split()[0] for line in lines if "(LEAKY)" in line]
     assert leaky == ["S0", "S0"]
-    assert sum(line.startswith("camera ") for line in lines) == 4 + 2
+    assert sum(line.startswith("camera ") for line in lines) == 4 + 2 + 4
     assert any(
         line.startswith("Table 1 of the paper, split by split") for line in lines
     )
     assert any("found no leak" in line for line in lines)
     heads = [line.split()[1] for line in lines if line.startswith("device ")]
-    assert heads == ["Naive"] * 4 + ["classifier"]
+    assert heads == ["Naive"] * 4 + ["classifier", "split"]
     assert "never narrower than over trials" in shown.output
     assert "kNN: 5 neighbours, scaled features" in lines
 

@@ -1,5 +1,6 @@
 """Calibration, open set, comparisons, groups, curves: each against what is known."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,9 @@ import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.evaluate.calibration import calibration_of
 from analysis.evaluate.compare import compare, gap
+from analysis.evaluate.conformal import conformal_of, thresholds
 from analysis.evaluate.curves import learning_curve
+from analysis.evaluate.fits import Answers
 from analysis.evaluate.groups import group_score, identifiable_groups, merged
 from analysis.evaluate.open_set import auroc, open_set_of
 from analysis.evaluate.samples import Samples
@@ -134,6 +137,60 @@ def test_the_open_set_split_scores_activities_that_were_never_learnt():
     assert result.n_trials == result.open_set.n_known
     assert "unknown" not in result.activities
     assert score(rows, NEAREST, SPLITS["s1"].split(rows, 0), seed=0).open_set is None
+
+
+def sets_of(n=4000, n_sessions=40, seed=3, **changes):
+    truth, probability, names = drawn(n, seed)
+    session = np.array([f"s{i * n_sessions // n}" for i in range(n)])
+    answers = Answers(
+        rows=np.arange(n),
+        fold=np.arange(n) * 5 // n,
+        said=np.array(names)[probability.argmax(axis=1)],
+        classes=names,
+        probability=probability,
+        unknown=np.zeros(0, np.int64),
+        unknown_fold=np.zeros(0, np.int64),
+    )
+    return conformal_of(truth, session, replace(answers, **changes), 0)
+
+
+def test_conformal_sets_hold_the_truth_as_often_as_they_promise():
+    for each in sets_of():
+        assert each.covered == pytest.approx(each.level, abs=0.015)
+        assert each.interval.low < each.covered < each.interval.high
+        assert 1 <= each.size < 3
+    few, many = sets_of()
+    assert few.size < many.size
+
+
+def test_sure_answers_have_small_sets_and_one_fold_has_none():
+    names = ("a", "b", "c")
+    truth = np.tile(names, 100)
+    sure = 0.9 * (truth[:, None] == np.array(names)) + 0.1 / 3
+    session = np.repeat([f"s{i}" for i in range(10)], 30)
+    answers = Answers(
+        rows=np.arange(300),
+        fold=np.arange(300) // 60,
+        said=truth,
+        classes=names,
+        probability=sure,
+        unknown=np.zeros(0, np.int64),
+        unknown_fold=np.zeros(0, np.int64),
+    )
+    for each in conformal_of(truth, session, answers, 0):
+        assert (each.size, each.single, each.empty) == (1.0, 1.0, 0.0)
+    assert sets_of(fold=np.zeros(4000, np.int64)) == ()
+
+
+def test_an_activity_of_many_sessions_has_a_threshold_of_its_own():
+    truth = np.repeat(["a", "b"], 200)
+    session = np.array([f"s{i}" for i in [*np.arange(200) % 25, *([0] * 200)]])
+    classes = np.array(["a", "b"])
+    share = np.concatenate((np.linspace(0.2, 0.6, 200), np.linspace(0.7, 0.9, 200)))
+    probability = np.where(truth[:, None] == classes, share[:, None], 0.0)
+    own, common = thresholds(truth, session, probability, classes, 0.9)
+    assert own == pytest.approx(0.2 + 0.4 * 19 / 199)
+    assert common == pytest.approx(0.2 + 0.4 * 39 / 199)
 
 
 def test_macro_f1_is_that_of_scikit_learn_and_lies_in_its_interval():
@@ -261,8 +318,28 @@ def test_another_campaign_is_tested_whole_and_never_learnt_from():
     assert "activity_0" not in result.activities
 
 
+class Elsewhere:
+    """Stands for processes: what goes there and comes back is pickled."""
+
+    def __init__(self, jobs, *, mp_context, initializer, initargs):
+        assert (jobs, mp_context.get_start_method()) == (2, "spawn")
+        pickle.loads(pickle.dumps(initializer))(*pickle.loads(pickle.dumps(initargs)))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ended):
+        pass
+
+    def map(self, function, fits):
+        for fit in fits:
+            there = pickle.loads(pickle.dumps((function, fit)))
+            yield pickle.loads(pickle.dumps(there[0](there[1])))
+
+
 def test_several_processes_give_the_same_answers(monkeypatch):
     monkeypatch.setattr("analysis.evaluate.fits._WORTH_IT", 0)
+    monkeypatch.setattr("analysis.evaluate.fits.ProcessPoolExecutor", Elsewhere)
     rows = trials(1.0)
     split = SPLITS["s1"].split(rows, 0)
     told = []
