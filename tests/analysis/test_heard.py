@@ -76,6 +76,16 @@ def test_a_packet_on_two_interfaces_and_sent_again_is_one_message(said):
     assert message.outbound is None
 
 
+def test_what_is_sent_again_after_the_answer_was_said_once(said):
+    packet = frame(kasa(ON), seq=100)
+    answer = frame(kasa('{"err_code":0}'), to_plug=False, seq=9)
+    found = said([(1, packet), (1.1, answer), (1.3, packet), (1.4, answer)])
+    assert [(message.text, message.copies) for message in found] == [
+        (ON, 2),
+        ('{"err_code":0}', 2),
+    ]
+
+
 @pytest.mark.parametrize("number", [0, 7])
 def test_datagrams_that_are_alike_are_counted_as_often_as_they_were_sent(said, number):
     def datagram(k):
