@@ -26,6 +26,8 @@ class OpenSet:
     accepted  share of unknown windows that pass where 95 % of the known ones do
     oscr      area under the share of known windows that are rightly named and pass,
               over the share of unknown ones that pass (Dhamija et al. 2018)
+    known_answered, unknown_answered  shares of windows to which a rule that knows
+              nothing of the test gives an activity; None without such a rule
     """
 
     auroc: float
@@ -34,6 +36,8 @@ class OpenSet:
     oscr: float
     n_known: int
     n_unknown: int
+    known_answered: float | None = None
+    unknown_answered: float | None = None
 
 
 def open_set_of(

@@ -11,6 +11,7 @@ from analysis.evaluate.compare import Comparison, Gap
 from analysis.evaluate.curves import CurvePoint
 from analysis.evaluate.device_study import DeviceStudy
 from analysis.evaluate.groups import GroupScore
+from analysis.evaluate.open_set import OpenSet
 from analysis.evaluate.scores import Interval
 from analysis.evaluate.study import Refusal, Result
 
@@ -66,7 +67,8 @@ def record_of(result: Result) -> Record:
         "confusion": np.asarray(result.matrix).tolist(),
         "per_activity": [asdict(each) for each in result.scores],
         "calibration": _calibration(result),
-        "open_set": _open_set(result),
+        "open_set": _open_set(result.open_set),
+        "open_set_doubt": _open_set(result.open_set_doubt),
         "conformal": [
             asdict(each) | {"interval": _pair(each.interval)}
             for each in result.conformal
@@ -83,8 +85,7 @@ def _calibration(result: Result) -> Record | None:
     return None if found is None else asdict(found)
 
 
-def _open_set(result: Result) -> Record | None:
-    found = result.open_set
+def _open_set(found: OpenSet | None) -> Record | None:
     if found is None:
         return None
     return asdict(found) | {"interval": _pair(found.interval)}

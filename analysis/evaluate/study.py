@@ -1,8 +1,7 @@
 """Score classifiers on the trials of one device, split by split."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from analysis.evaluate.chance import (
     used_rows,
 )
 from analysis.evaluate.conformal import Conformal, conformal_of
+from analysis.evaluate.decisions import calibration_folds, decided
 from analysis.evaluate.fits import (
     Answer,
     Answers,
@@ -41,8 +41,6 @@ from analysis.evaluate.scores import (
 from analysis.evaluate.splits import SPLITS
 from analysis.features.model import Int64
 
-_Part: TypeAlias = tuple[Classifier, Split, tuple[Fold, ...], Strings]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -56,8 +54,9 @@ class Result:
     rows that were given an activity at all: the payload matcher may say `unknown`,
     which counts as wrong. `matrix` is (c, c), rows true, columns predicted, as
     `activities`, of which an answer like `unknown` is the last. `calibration` is None
-    for what answers without probabilities, `open_set` where nothing was left out of
-    training. `conformal` are sets by level, none for one fold or a leaky split. `truth`
+    for what answers without probabilities. `open_set`, None where nothing was left out
+    of training, is by strangeness, `open_set_doubt` by the greatest probability alone.
+    `conformal` are sets by level, none for one fold or a leaky split. `truth`
     and `session` are (n,) those of the rows of `answers`.
     """
 
@@ -85,6 +84,7 @@ class Result:
     session: Strings
     calibration: Calibration | None = None
     open_set: OpenSet | None = None
+    open_set_doubt: OpenSet | None = None
     conformal: tuple[Conformal, ...] = ()
 
     @property
@@ -147,21 +147,55 @@ def scored(
     for split in splits:
         null = null_labels(samples, split, seed)
         for each in classifiers:
-            parts.append((each, split, split.folds, samples.activity))
-            parts.append((each, split, null_folds(split, seed), null))
+            parts.append(_Part(classifier=each, folds=split.folds, split=split))
+            folds = null_folds(split, seed)
+            parts.append(_Part(classifier=each, folds=folds, labels=null))
+            parts += [
+                _Part(classifier=each, folds=calibration_folds(samples, fold, seed))
+                for fold in split.folds
+                if fold.unknown.size
+            ]
     fits: list[Fit] = []
-    for classifier, _split, folds, labels in parts:
-        fits += fold_fits(classifier, folds, labels, seed)
+    for part in parts:
+        labels = samples.activity if part.labels is None else part.labels
+        fits += fold_fits(part.classifier, part.folds, labels, seed)
     made = done(samples, fits, jobs=jobs, progress=progress)
-    results = []
-    for true, null_part in zip(parts[::2], parts[1::2], strict=True):
-        answers = _taken(made, true[2])
-        said = _taken(made, null_part[2]).said
-        null_score = null_of(samples, null_part[2], null_part[3], said)
-        results.append(
-            _result(samples, true[0].name, true[1], answers, null_score, seed)
-        )
-    return tuple(results)
+    return tuple(_results(samples, parts, made, seed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Fits that belong together: a split, and what follows it until the next.
+
+    split   None for its null, and for calibration folds;  labels  those of the null
+    """
+
+    classifier: Classifier
+    folds: tuple[Fold, ...]
+    split: Split | None = None
+    labels: Strings | None = None
+
+
+def _results(
+    samples: Samples, parts: Sequence[_Part], made: Iterator[Answer], seed: int
+) -> Iterator[Result]:
+    """Take answers in the order of the parts, and score split after split."""
+    waiting = list(parts)
+    while waiting:
+        part, null_part = waiting.pop(0), waiting.pop(0)
+        answers = _taken(made, part.folds)
+        said = _taken(made, null_part.folds).said
+        inner = []
+        while waiting and waiting[0].split is None:
+            folds = waiting.pop(0).folds
+            inner.append((folds, _taken(made, folds)))
+        if part.split is None or null_part.labels is None:
+            raise AssertionError("a split is followed by its null")
+        null = null_of(samples, null_part.folds, null_part.labels, said)
+        name = part.classifier.name
+        result = _result(samples, name, part.split, answers, null, seed)
+        strange = decided(samples, part.folds, answers, inner) if inner else None
+        yield result if strange is None else replace(result, open_set=strange)
 
 
 def _taken(made: Iterator[Answer], folds: Sequence[Fold]) -> Answers:
@@ -230,7 +264,7 @@ def _result(
         truth=truth,
         session=session,
         calibration=_calibration(truth, answers),
-        open_set=_open_set(samples, answers),
+        open_set_doubt=_open_set(samples, answers),
         conformal=() if split.leaky else conformal_of(truth, session, answers, seed),
     )
 

@@ -85,7 +85,10 @@ def print_open_set(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) ->
             study.device,
             titles.get(r.classifier, r.classifier),
             with_interval(r.open_set.auroc, r.open_set.interval),
+            "-" if r.open_set_doubt is None else f"{r.open_set_doubt.auroc:.3f}",
             f"{r.open_set.accepted:.3f}",
+            _share(r.open_set.known_answered),
+            _share(r.open_set.unknown_answered),
             f"{r.open_set.oscr:.3f}",
             f"{r.open_set.n_known} + {r.open_set.n_unknown}",
         ]
@@ -94,10 +97,17 @@ def print_open_set(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) ->
         if r.open_set is not None
     ]
     if rows:
-        print("\nActivities that were never learnt, told by the greatest probability")
-        heads = ("AUROC", "accepted", "OSCR", "known + unknown")
+        print("\nActivities that were never learnt, told by how strange they look")
+        rule = ("known answered", "unknown answered")
+        heads = ("AUROC", "by doubt", "accepted", *rule, "OSCR", "known + unknown")
         show(("device", "classifier", *heads), rows)
+        print("by doubt  AUROC of the greatest probability alone")
         print("accepted  unknown windows that pass where 95 % of the known ones do")
+        print("answered  by a rule learnt within each fold, to let 95 % of known pass")
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def print_groups(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> None:

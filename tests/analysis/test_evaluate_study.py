@@ -5,14 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.metrics import brier_score_loss, f1_score, log_loss, roc_auc_score
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.evaluate.calibration import calibration_of
 from analysis.evaluate.compare import compare, gap
-from analysis.evaluate.conformal import conformal_of, thresholds
+from analysis.evaluate.conformal import conformal_of
 from analysis.evaluate.curves import learning_curve
+from analysis.evaluate.decisions import calibration_folds
 from analysis.evaluate.fits import Answers
 from analysis.evaluate.groups import group_score, identifiable_groups, merged
 from analysis.evaluate.open_set import auroc, open_set_of
@@ -21,6 +23,7 @@ from analysis.evaluate.scores import f1_interval, macro_f1, session_interval
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import score, scored
 from analysis.evaluate.transfer import joined, transfer
+from analysis.features.sequence import n_columns
 from analysis.registry import discover
 
 CLASSIFIERS = discover(analysis.classifiers, "CLASSIFIERS")
@@ -135,6 +138,8 @@ def test_the_open_set_split_scores_activities_that_were_never_learnt():
     result = score(rows, NEAREST, SPLITS["s6"].split(rows, 0), seed=0)
     assert result.open_set.n_unknown > 0
     assert result.n_trials == result.open_set.n_known
+    assert result.open_set.known_answered > 0.85
+    assert result.open_set_doubt.known_answered is None
     assert "unknown" not in result.activities
     assert score(rows, NEAREST, SPLITS["s1"].split(rows, 0), seed=0).open_set is None
 
@@ -182,15 +187,29 @@ def test_sure_answers_have_small_sets_and_one_fold_has_none():
     assert sets_of(fold=np.zeros(4000, np.int64)) == ()
 
 
-def test_an_activity_of_many_sessions_has_a_threshold_of_its_own():
-    truth = np.repeat(["a", "b"], 200)
-    session = np.array([f"s{i}" for i in [*np.arange(200) % 25, *([0] * 200)]])
-    classes = np.array(["a", "b"])
-    share = np.concatenate((np.linspace(0.2, 0.6, 200), np.linspace(0.7, 0.9, 200)))
-    probability = np.where(truth[:, None] == classes, share[:, None], 0.0)
-    own, common = thresholds(truth, session, probability, classes, 0.9)
-    assert own == pytest.approx(0.2 + 0.4 * 19 / 199)
-    assert common == pytest.approx(0.2 + 0.4 * 39 / 199)
+def test_strange_lengths_tell_unknown_activities_that_probabilities_do_not():
+    rows = trials(apart=6.0, n_kinds=5, repeats=6)
+    kind = np.array([int(name[-1]) for name in rows.activity])
+    at, shape = (np.arange(len(rows)), 100 + kind), (len(rows), n_columns())
+    counts = csr_array((np.full(len(rows), 9.0), at), shape=shape)
+    seen = replace(rows, sequence=counts)
+    split = SPLITS["s6"].split(seen, 0)
+    result = score(seen, BAYES, split, seed=0)
+    plain = score(rows, BAYES, split, seed=0)
+    assert result.open_set.auroc > plain.open_set.auroc + 0.1
+    assert result.open_set.unknown_answered < plain.open_set.unknown_answered - 0.2
+    assert result.open_set_doubt.auroc == plain.open_set_doubt.auroc
+
+
+def test_rules_of_the_open_set_learn_nothing_from_test_rows():
+    rows = trials(apart=6.0, n_kinds=5)
+    for fold in SPLITS["s6"].split(rows, 0).folds:
+        parts = calibration_folds(rows, fold, 0)
+        learnt = np.concatenate([each.test for each in parts])
+        assert sorted(learnt) == sorted(fold.train)
+        for part in parts:
+            assert set(part.train) | set(part.test) == set(fold.train)
+            assert not set(rows.session[part.train]) & set(rows.session[part.test])
 
 
 def test_macro_f1_is_that_of_scikit_learn_and_lies_in_its_interval():
@@ -318,12 +337,16 @@ def test_another_campaign_is_tested_whole_and_never_learnt_from():
     assert "activity_0" not in result.activities
 
 
+def sent(value):
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own
+
+
 class Elsewhere:
     """Stands for processes: what goes there and comes back is pickled."""
 
     def __init__(self, jobs, *, mp_context, initializer, initargs):
         assert (jobs, mp_context.get_start_method()) == (2, "spawn")
-        pickle.loads(pickle.dumps(initializer))(*pickle.loads(pickle.dumps(initargs)))
+        sent(initializer)(*sent(initargs))
 
     def __enter__(self):
         return self
@@ -333,8 +356,7 @@ class Elsewhere:
 
     def map(self, function, fits):
         for fit in fits:
-            there = pickle.loads(pickle.dumps((function, fit)))
-            yield pickle.loads(pickle.dumps(there[0](there[1])))
+            yield sent(sent(function)(sent(fit)))
 
 
 def test_several_processes_give_the_same_answers(monkeypatch):

@@ -1,0 +1,162 @@
+"""Answers with `unknown` among them, by a rule that each fold learns by itself.
+
+The thresholds of `analysis.classifiers.decision` come from calibration rows: sessions
+of the fold's own training rows that were held out in turn. Nothing of the test has a
+say, and activities that the fold does not know are in none of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.classifiers.calibration import Held, fit_rule
+from analysis.classifiers.decision import Rule
+from analysis.classifiers.folds import dealt
+from analysis.classifiers.model import UNKNOWN
+from analysis.classifiers.novelty import Novelty
+from analysis.evaluate.fits import Answers
+from analysis.evaluate.folds import Fold
+from analysis.evaluate.open_set import OpenSet, open_set_of
+from analysis.evaluate.samples import Samples, Strings
+from analysis.features.model import Float64, Int64
+
+_FOLDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one fold says of some rows.
+
+    rows  (n,) of the samples;  shares  (n, c) probabilities of the fold's classes
+    new   (n,) share of lengths new to the activity; None without sequences
+    """
+
+    rows: Int64
+    shares: Float64
+    new: Float64 | None
+
+
+def calibration_folds(samples: Samples, fold: Fold, seed: int) -> tuple[Fold, ...]:
+    """Return folds of training rows, in which each session is held out once."""
+    train = fold.train
+    number = dealt(samples.activity[train], samples.session[train], _FOLDS, seed)
+    parts = [(train[number != n], train[number == n]) for n in np.unique(number)]
+    return tuple(
+        Fold(train=rest, test=held)
+        for rest, held in parts
+        if np.unique(samples.activity[rest]).size > 1
+    )
+
+
+def decided(
+    samples: Samples,
+    folds: Sequence[Fold],
+    answers: Answers,
+    inner: Sequence[tuple[Sequence[Fold], Answers]],
+) -> OpenSet | None:
+    """Score how strange unknown activities look, and what the rules answer.
+
+    answers  of the folds;  inner  per fold, its calibration folds and their answers
+    """
+    known: list[Float64] = []
+    unknown: list[Float64] = []
+    said: list[str] = []
+    strange: list[str] = []
+    for number, (fold, (parts, held)) in enumerate(zip(folds, inner, strict=True)):
+        classes = np.unique(samples.activity[fold.train])
+        rule = _rule(samples, classes, parts, held)
+        for asked, looks, answered in (
+            (_known(samples, classes, fold, answers, number), known, said),
+            (_unknown(samples, classes, fold, answers, number), unknown, strange),
+        ):
+            looks.append(rule.strangeness(asked.shares, asked.new))
+            made = rule.decide(asked.shares, asked.new)
+            answered += [decision.label for decision in made]
+    found = open_set_of(
+        -np.concatenate(known),
+        samples.activity[answers.rows] == answers.said,
+        samples.session[answers.rows],
+        -np.concatenate(unknown),
+        samples.session[answers.unknown],
+    )
+    if found is None:
+        return None
+    return replace(
+        found,
+        known_answered=float(np.mean([label != UNKNOWN for label in said])),
+        unknown_answered=float(np.mean([label != UNKNOWN for label in strange])),
+    )
+
+
+def _rule(
+    samples: Samples, classes: Strings, parts: Sequence[Fold], held: Answers
+) -> Rule:
+    """Learn the thresholds of one fold from answers to its calibration rows."""
+    shares = _columns(held, held.probability, classes)
+    new = None
+    if samples.sequence is not None:
+        new = np.concatenate(
+            [
+                _new(samples, part.train, part.test, shares[held.fold == n], classes)
+                for n, part in enumerate(parts)
+            ]
+        )
+    return fit_rule(
+        Held(
+            classes=tuple(classes.tolist()),
+            shares=shares,
+            truth=samples.activity[held.rows],
+            session=samples.session[held.rows],
+            new=new,
+        )
+    )
+
+
+def _known(
+    samples: Samples, classes: Strings, fold: Fold, answers: Answers, number: int
+) -> Asked:
+    mine = answers.fold == number
+    assert answers.probability is not None  # noqa: S101 - of estimators
+    shares = _columns(answers, answers.probability[mine], classes)
+    return _asked(samples, classes, fold, answers.rows[mine], shares)
+
+
+def _unknown(
+    samples: Samples, classes: Strings, fold: Fold, answers: Answers, number: int
+) -> Asked:
+    mine = answers.unknown_fold == number
+    assert answers.unknown_probability is not None  # noqa: S101 - of estimators
+    shares = _columns(answers, answers.unknown_probability[mine], classes)
+    return _asked(samples, classes, fold, answers.unknown[mine], shares)
+
+
+def _asked(
+    samples: Samples, classes: Strings, fold: Fold, rows: Int64, shares: Float64
+) -> Asked:
+    new = None
+    if samples.sequence is not None:
+        new = _new(samples, fold.train, rows, shares, classes)
+    return Asked(rows=rows, shares=shares, new=new)
+
+
+def _columns(
+    answers: Answers, probability: Float64 | None, classes: Strings
+) -> Float64:
+    """Return the columns of some classes, 0 for one that no fold knew."""
+    assert probability is not None  # noqa: S101 - of estimators
+    at = {name: i for i, name in enumerate(answers.classes)}
+    shares = np.zeros((len(probability), classes.size))
+    for column, name in enumerate(classes.tolist()):
+        if name in at:
+            shares[:, column] = probability[:, at[name]]
+    return shares
+
+
+def _new(
+    samples: Samples, train: Int64, rows: Int64, shares: Float64, classes: Strings
+) -> Float64:
+    novelty = Novelty.learn(
+        samples.sequence[train], samples.activity[train], classes.tolist()
+    )
+    return novelty.shares(samples.sequence[rows], shares.argmax(axis=1))
