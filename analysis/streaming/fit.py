@@ -4,7 +4,7 @@ How sure an answer must be is set with sessions that were not trained on: so hig
 their idle stretches stay quiet.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -59,7 +59,7 @@ class StreamPlan:
     classifier  what names an activity; that there is one is told by trees
     """
 
-    classifier: Classifier = TREES
+    classifier: Classifier = field(default_factory=lambda: best_namer())
     seed: int = 0
 
 

@@ -147,8 +147,10 @@ def _stdin(watch: "Watch") -> "Iterator[Event]":
 def _live(watch: "Watch", lab: Path, devices: Path) -> "Iterator[Event]":
     from testbed.drivers.router_live import open_live
     from testbed.model.load import load_lab, load_profiles
+    from testbed.runner.bench import expanded
 
-    with open_live(load_lab(lab, load_profiles(devices)).router) as packets:
+    at = expanded(load_lab(lab, load_profiles(devices)).router)
+    with open_live(at) as packets:
         yield from _streamed(watch, packets.read, "router")
 
 

@@ -6,9 +6,9 @@
 Records, once, with the fast form of the virtual lab into FOLDER (default
 build/bench/stream): a campaign to train on, and continuous captures of other days and
 other seeds, in which residents act at random times, or nobody is at home. Learns from
-the campaign, classifies the captures, and writes FOLDER/stream-<days>.json. Days for
-validation are for trying things out; the test days are for the figure in the end. All
-of it is simulated.
+the campaign (once as well: FOLDER/learnt), classifies the captures, and writes
+FOLDER/stream-<days>.json. Days for validation are for trying things out; the test days
+are for the figure in the end. All of it is simulated.
 """
 
 import argparse
@@ -77,17 +77,26 @@ def train_campaign(out: Path) -> Path:
     return folder
 
 
-def learnt_from(folder: Path) -> tuple[Any, float]:
-    """Return what is learnt of all devices, and how long that took."""
+def learnt_from(folder: Path, out: Path) -> tuple[Any, float]:
+    """Return what is learnt of all devices, and how long that took; learnt once."""
     from analysis.dataset import load_campaign
-    from analysis.streaming.fit import StreamPlan, best_namer
+    from analysis.streaming.fit import StreamPlan
     from analysis.streaming.learn import learn
+    from analysis.streaming.store import of_parts, to_parts
 
-    begun = time.perf_counter()
-    devices = [device.name for device in load_campaign(folder).devices]
-    plan = StreamPlan(classifier=best_namer(), seed=SEED)
-    made = learn(folder, devices, plan, on_device=lambda name: say(f"learning {name}"))
-    return made, time.perf_counter() - begun
+    place = out / "learnt"
+    if not (place / "took_s").exists():
+        begun = time.perf_counter()
+        devices = [device.name for device in load_campaign(folder).devices]
+        plan = StreamPlan(seed=SEED)
+        made = learn(folder, devices, plan, on_device=lambda name: say(f"for {name}"))
+        took_s = time.perf_counter() - begun
+        place.mkdir(exist_ok=True)
+        for name, data in to_parts(made).items():
+            (place / name).write_bytes(data)
+        (place / "took_s").write_text(f"{took_s}", encoding="utf-8")
+    parts = {path.name: path.read_bytes() for path in place.iterdir()}
+    return of_parts(parts), float(parts["took_s"])
 
 
 def detected_in(
@@ -245,7 +254,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     from analysis.streaming.fit import best_namer
 
-    learnt, learn_s = learnt_from(train_campaign(options.out))
+    learnt, learn_s = learnt_from(train_campaign(options.out), options.out)
     facts = {
         "command": f"python -m tests.bench.stream --days {options.days}",
         "days": options.days,
