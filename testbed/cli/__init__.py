@@ -39,6 +39,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "report": ("report",),
     "inspect": ("inspect",),
     "messages": ("messages",),
+    "payloads": ("payloads",),
     "signatures": ("signatures",),
 }
 

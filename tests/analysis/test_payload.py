@@ -14,6 +14,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from analysis.dataset import COLUMNS
 from analysis.evaluate.campaign import plan_of, studies
@@ -32,6 +33,7 @@ from analysis.payload import (
 )
 from analysis.pcap.reader import read_frames
 from analysis.pcap.writer import open_capture
+from testbed.cli import build
 
 PLUG, PHONE = "50:c7:bf:00:00:19", "02:00:00:00:00:20"
 START_NS = 1_780_000_000 * 10**9
@@ -470,3 +472,20 @@ def test_commands_whose_answer_was_lost_are_two_messages(tmp_path):
     ]
     said = said_in(campaign(tmp_path / "c", packets, [(0, "turn_on", "s")]))
     assert said == ((f"<{ON}", f"<{OFF}"),)
+
+
+def test_what_was_never_said_is_scored_by_a_command_of_its_own(tmp_path):
+    folder = campaign(tmp_path / "c", *trials())
+    app = build(["payloads"])
+    done = CliRunner().invoke(app, ["payloads", str(folder), "--json"])
+    (row,) = json.loads(done.stdout)
+    assert (row["device"], row["windows"]) == ("plug", 18)
+    # the switch is told in the same words each time, only the state has a time in it
+    raw, _messages = row["scores"]
+    assert (raw["new"], raw["matcher"]["accuracy"]) == ("raw_sets", 1.0)
+    assert row["refused"] == {
+        "masked_sets": "one distinct set of messages only: turn_off, turn_on"
+    }
+    shown = CliRunner().invoke(app, ["payloads", str(folder)]).output
+    assert shown.startswith("plug: 18 windows say something in plain text\n")
+    assert "  messages that nobody sent in training, by session: " in shown

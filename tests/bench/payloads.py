@@ -15,7 +15,6 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -267,8 +266,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--public", default=os.environ.get("TESTBED_PUBLIC_DATA"))
     parser.add_argument("--seed", type=int, action="append")
     options = parser.parse_args(argv)
-    # a fold may hold fewer windows of an activity than there are folds
-    warnings.filterwarnings("ignore", "The least populated class", UserWarning)
     found: list[Record] = []
     for seed in options.seed or SEEDS:
         print(f"payloads: seed {seed}", file=sys.stderr, flush=True)

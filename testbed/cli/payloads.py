@@ -1,0 +1,125 @@
+"""`payloads`: how well plain text is recognised that was never said in training."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from testbed.cli.options import AsJson, CampaignFolder, OverlapPolicy, overlap_of
+from testbed.cli.packets import make_current
+from testbed.cli.starting import load_kernels
+
+if TYPE_CHECKING:
+    from analysis.evaluate.new_payloads import NewResult
+    from analysis.evaluate.study import Result
+
+_WORDS = {
+    "raw_sets": "windows that say what no other says, byte by byte, by session",
+    "raw_messages": "messages that nobody sent in training, by session",
+    "masked_sets": "windows that say what no other says but for numbers, one by one",
+}
+
+DeviceNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device",
+        help="Only this device; may be repeated; by default those whose profile says "
+        "plaintext, and all of an imported campaign.",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the null.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
+    app.command()(payloads)
+
+
+def payloads(
+    folder: CampaignFolder,
+    device: DeviceNames = None,
+    overlap: OverlapPolicy = "refuse",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Recognise activities by plain text that was never said in training.
+
+    Devices say the same again and again: duplicates are taken out before splitting, in
+    three meanings. `evaluate --classifier payload` scores all windows.
+    """
+    load_kernels()
+    from analysis.evaluate.campaign import devices_of
+    from analysis.evaluate.payloads import plain_devices
+    from analysis.evaluate.samples import open_recorded
+
+    policy = overlap_of(overlap)
+    make_current(folder)
+    recorded = open_recorded(folder)
+    names = devices_of(folder, device or ())
+    told = []
+    for name in plain_devices(recorded.campaign, names):
+        row = _of_device(recorded, name, overlap=policy, seed=seed)
+        told.append(row)
+        if not as_json:
+            _print(row)
+    if as_json:
+        print(json.dumps(told, indent=2))
+    elif not told:
+        print("no device of the campaign speaks in plain text, by its profile")
+
+
+def _of_device(recorded: Any, name: str, *, overlap: Any, seed: int) -> dict[str, Any]:
+    from analysis.evaluate.new_payloads import new_payload_study
+    from analysis.evaluate.samples import cut_of, samples_in
+    from analysis.packets import find_raw
+    from analysis.payload import Captures, texts_of
+
+    made = cut_of(recorded, name, overlap=overlap, seed=seed)
+    captures = Captures(find_raw(recorded.folder))
+    texts = texts_of(captures, made.cleaned.table, made.windows)
+    found, refused = new_payload_study(samples_in(made), texts, seed=seed)
+    return {
+        "device": name,
+        "windows": sum(map(bool, texts)),
+        "seed": seed,
+        "scores": [_score(each) for each in found],
+        "refused": {each.split: each.reason for each in refused},
+    }
+
+
+def _score(found: "NewResult") -> dict[str, Any]:
+    return {
+        "new": str(found.new),
+        "windows": found.n_windows,
+        "tested": dict(found.tested),
+        "sessions": found.matcher.n_sessions,
+        "matcher": _figures(found.matcher),
+        "three_grams": _figures(found.grams),
+    }
+
+
+def _figures(result: "Result") -> dict[str, Any]:
+    interval = result.interval
+    return {
+        "accuracy": result.accuracy,
+        "interval": None if interval is None else [interval.low, interval.high],
+        "null": result.null_accuracy,
+        "answered": result.answered,
+    }
+
+
+def _print(row: dict[str, Any]) -> None:
+    print(f"{row['device']}: {row['windows']} windows say something in plain text")
+    for score in row["scores"]:
+        matcher, grams = score["matcher"], score["three_grams"]
+        between = ""
+        if matcher["interval"]:
+            low, high = matcher["interval"]
+            between = f" [{low:.2f}, {high:.2f}]"
+        print(
+            f"  {_WORDS[score['new']]}: {matcher['accuracy']:.3f}{between} of "
+            f"{sum(score['tested'].values())} in {score['sessions']} sessions, "
+            f"shuffled labels {matcher['null']:.2f}, 3-grams {grams['accuracy']:.3f}"
+        )
+    for new, reason in row["refused"].items():
+        print(f"  {_WORDS[new]}: none: {reason}")
