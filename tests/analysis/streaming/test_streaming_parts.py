@@ -157,3 +157,15 @@ def test_what_is_sent_again_is_dropped_and_stamps_do_not_run_back():
     assert found.time_ns.tolist() == [5 * S, 6 * S, 7 * S]
     assert set(found.destination.tolist()) == {int(Destination.CLOUD_TLS)}
     assert found.outbound.all()
+
+
+def test_a_forest_is_asked_quickly_and_says_the_same():
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    from analysis.streaming.model import _shares
+
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(90, 5)), rng.choice(["a", "b", "idle"], 90)
+    forest = ExtraTreesClassifier(7, random_state=0).fit(x, y)
+    new = rng.normal(size=(20, 5)) * 1e30
+    assert _shares(forest, new) == pytest.approx(forest.predict_proba(new))
