@@ -157,30 +157,32 @@ def studies_between(
 def alike(recorded: Recorded, device: str, window_s: float) -> Recorded:
     """Return a campaign in which all windows of a device are equally long.
 
-    window_s  δ of every attempt; 0 for the longest that the device has
+    window_s  δ of every attempt; 0 for the longest of the device, or as much of it as
+              fits between any two of its labelled acts
     """
+    delta_ns = round(window_s * 1e9) or _longest_ns(recorded, device)
     frame = recorded.log.frame
     mine = (pl.col("device") == device) & pl.col("delta_ns").is_not_null()
-    delta_ns = round(window_s * 1e9) or frame.filter(mine)["delta_ns"].max()
-    if delta_ns is None:
-        return recorded
     column = pl.when(mine).then(pl.lit(delta_ns)).otherwise(pl.col("delta_ns"))
-    log = replace(
-        recorded.log,
-        frame=frame.with_columns(
-            column.cast(frame["delta_ns"].dtype).alias("delta_ns")
-        ),
-    )
+    column = column.cast(frame["delta_ns"].dtype).alias("delta_ns")
+    log = replace(recorded.log, frame=frame.with_columns(column))
     return replace(recorded, log=log)
+
+
+def _longest_ns(recorded: Recorded, device: str) -> int:
+    frame = recorded.log.of_device(device).labelled().frame
+    deltas = frame["delta_ns"].drop_nulls().to_list()
+    at = frame["t_ns"].drop_nulls().unique().sort()
+    apart = at.diff().drop_nulls().to_list()
+    longest: int = min([max(deltas, default=0), *apart])
+    return longest
 
 
 def _alike(
     both: tuple[Recorded, Recorded], device: str, window_s: float
 ) -> tuple[Recorded, Recorded]:
     """Return two campaigns in which all windows of a device are equally long."""
-    if not window_s:
-        deltas = [each.log.of_device(device).frame["delta_ns"].max() for each in both]
-        window_s = max((d for d in deltas if isinstance(d, int)), default=0) / 1e9
+    window_s = window_s or min(_longest_ns(each, device) for each in both) / 1e9
     one, other = (alike(each, device, window_s) for each in both)
     return one, other
 

@@ -76,8 +76,8 @@ Window = Annotated[
     typer.Option(
         "--window",
         help="One length for all windows of a device: a duration as '20 s', or longest "
-        "for the longest δ it has; by default each activity's own, which gives part of "
-        "the answer away.",
+        "for the longest δ that it has and that fits between its acts; by default each "
+        "activity's own, which gives part of the answer away.",
     ),
 ]
 Groups = Annotated[

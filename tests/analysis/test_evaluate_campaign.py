@@ -159,8 +159,11 @@ def test_all_windows_are_alike_where_that_is_asked(tmp_path):
     for window_s, length_s in ((0.0, 12), (5.0, 5)):
         same = samples_of(alike(opened, "camera", window_s), "camera")
         assert set(same.length_ns) == {length_s * S}
+    path.write_text(text.replace(",8000000000,", ",80000000000,", 1))
+    most = samples_of(alike(open_recorded(made), "camera", 0.0), "camera")
+    assert set(most.length_ns) == {30 * S}
     shown = command(
-        "evaluate", made, "--classifier", "nb", "--split", "s1", "--window", "5 s"
+        "evaluate", made, "--classifier", "nb", "--split", "s1", "--window", "longest"
     )
     assert shown.exit_code == 0
 
