@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from analysis.models.model import (
     DeviceFacts,
+    DeviceModel,
     Origin,
     SplitFigures,
     TrainedModel,
@@ -38,7 +39,7 @@ def card_of(model: TrainedModel, sizes_b: Mapping[str, int]) -> str:
         *(_device(each) for each in facts),
         "## When it does not answer",
         _ABSTAINS,
-        _answers(facts),
+        _answers(list(model.devices.values())),
         "## Known limits",
         _limits(model.origin),
         "## How to make it again",
@@ -63,14 +64,16 @@ procedure on labels shuffled in each session, *majority* that of one constant an
 The model itself was then trained on all sessions: nothing was held out to score it."""
 
 _ABSTAINS = """\
-The answer for a window is `unknown` when the probability of the likeliest activity is
-below *accept from*, which is set so that 95 of 100 windows of known activities are
-answered. `idle` is an answer like any other: nothing happened. The set of an answer
-holds the likeliest activity and all others from *choose from* on, so that 95 of 100
-sets hold the truth. Both are learnt from the answers of S1, to sessions that the
-estimator had not seen; the table is of sessions that the thresholds had not seen
-either. *Strange* is the chance that a window of an activity that was never learnt has a
-smaller probability than one of an activity that was (S6)."""
+Each window has a *strangeness* from 0 to 1: how doubtful the likeliest activity is, and
+how many packets have a length that this activity was never seen to have, both by rank
+among windows that the estimator had not learnt. Above *strange from*, the answer is
+`unknown`: for 5 of 100 windows of known activities. `idle` is an answer like any other:
+nothing happened. The set of an answer holds the activities that the window may be, so
+that 95 of 100 sets hold the truth; a window with an empty set is `unknown`, too. All of
+this is learnt from the answers of S1. The table is of sessions that neither the
+estimator nor the thresholds had seen, and on its right of activities that were never
+learnt (S6): the share that was refused, and the chance that such a window is stranger
+than one of a known activity."""
 
 
 def _use(origin: Origin) -> str:
@@ -172,37 +175,33 @@ def _between(value: float, interval: tuple[float, float] | None) -> str:
     return f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
 
 
-def _answers(facts: Sequence[DeviceFacts]) -> str:
+def _answers(devices: Sequence[DeviceModel]) -> str:
     """Return the table of thresholds, and how they fared."""
     heads = (
-        *("device", "accept from", "choose from", "learnt from", "answered"),
-        *("of them right", "sets true", "set size", "strange"),
+        *("device", "learnt from", "strange from", "answered", "of them right"),
+        *("sets true", "set size", "never learnt: refused", "stranger"),
     )
-    return _table(heads, [_answers_row(each) for each in facts])
+    return _table(heads, [_answers_row(each) for each in devices])
 
 
-def _answers_row(facts: DeviceFacts) -> tuple[str, ...]:
-    limits, found = facts.decision, facts.tried
-    learnt = f"{limits.n_rows} windows, {limits.n_sessions} sessions"
+def _answers_row(made: DeviceModel) -> tuple[str, ...]:
+    rule, found, others = made.decision, made.facts.tried, made.facts.strange
+    learnt = f"{rule.n_windows} windows, {rule.n_sessions} sessions"
     fared: tuple[str, ...] = ("-",) * 4
     if found is not None:
         shares = (found.answered, found.right, found.covered)
         fared = (*(f"{each:.3f}" for each in shares), f"{found.set_size:.2f}")
+    refused = ("-", "-")
+    if others is not None:
+        stranger = _between(others.auroc, others.interval)
+        refused = (f"{others.refused:.3f} of {others.n_windows}", stranger)
     return (
-        facts.device.name,
-        f"{limits.accept_from:.3f}",
-        f"{limits.choose_from:.3f}",
-        learnt if limits.n_rows else "nothing: it always answers",
+        made.device.name,
+        learnt if rule.n_windows else "nothing: it always answers",
+        f"{rule.strange_from:.3f}",
         *fared,
-        _strange(facts.scores),
+        *refused,
     )
-
-
-def _strange(scores: Sequence[SplitFigures]) -> str:
-    found = next((each for each in scores if each.auroc is not None), None)
-    if found is None or found.auroc is None:
-        return "-"
-    return _between(found.auroc, found.auroc_interval)
 
 
 def _told_by_class(scores: Sequence[SplitFigures]) -> list[SplitFigures]:
@@ -237,7 +236,7 @@ def _limits(origin: Origin) -> str:
         "more than any figure here.",
         _of_length(origin),
         "An activity that it has not learnt is answered with `unknown` at best, and "
-        "with the name of another at worst: see *strange*.",
+        "with the name of another at worst: see the right of the table above.",
         "Trials were caused by a script, one at a time: what two activities at once "
         "look like, it has not seen.",
         "Who pads, delays or tunnels the traffic defeats it.",

@@ -45,7 +45,7 @@ def figures_of(
 
 
 def _figures(result: Result) -> SplitFigures:
-    calibration, open_set = result.calibration, result.open_set
+    calibration = result.calibration
     return SplitFigures(
         split=result.split.name,
         title=result.split.title,
@@ -57,8 +57,6 @@ def _figures(result: Result) -> SplitFigures:
         confounded=result.confounded,
         majority=result.majority,
         ece=None if calibration is None else calibration.ece,
-        auroc=None if open_set is None else open_set.auroc,
-        auroc_interval=None if open_set is None else _pair(open_set.interval),
         n_trials=result.n_trials,
         n_sessions=result.n_sessions,
         digest=result.split.digest,

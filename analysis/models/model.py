@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from analysis.classifiers.decision import Decision, Rule
 from analysis.classifiers.model import Estimator, Float64, Reads, inputs_of
+from analysis.classifiers.novelty import Novelty
 from analysis.dataset import Device
-from analysis.models.acceptance import Acceptance, Decision, Tried
+from analysis.models.answers import Strange, Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,6 @@ class SplitFigures:
     interval  95 % over sessions, None with fewer than two; f1 is the activities' mean
     null      accuracy on labels shuffled in each session;  majority  of one answer
     ece       error of the probabilities as they are, None without any
-    auroc     chance that a window of a known activity has a greater probability than
-              one of an activity that was left out of training; None when none was
     """
 
     split: str
@@ -44,8 +44,6 @@ class SplitFigures:
     confounded: bool = False
     majority: float = 0.0
     ece: float | None = None
-    auroc: float | None = None
-    auroc_interval: tuple[float, float] | None = None
     n_trials: int = 0
     n_sessions: int = 0
     digest: str = ""
@@ -85,7 +83,8 @@ class DeviceFacts:
     delta_s     activity -> length of its label windows, the median; not of `idle`
     longest_s   of the longest window in training, a part of some features
     reads       what the estimator takes; see `DeviceModel.decide`
-    decision    when it answers;  tried  how that fares in sessions of its own
+    tried       how answers fared in sessions that were not learnt from
+    strange     how windows of activities fared that were left out of training
     """
 
     device: Device
@@ -96,17 +95,23 @@ class DeviceFacts:
     delta_s: Mapping[str, float]
     longest_s: float
     learnt: Learnt
-    decision: Acceptance
     tried: Tried | None
+    strange: Strange | None
     scores: tuple[SplitFigures, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceModel:
-    """A trained device: facts, and the estimator that gives the probabilities."""
+    """A trained device: facts, and what answers for windows.
+
+    estimator  gives the probabilities;  novelty  lengths that each activity is known by
+    decision   when which answer is given
+    """
 
     facts: DeviceFacts
     estimator: Estimator
+    novelty: Novelty
+    decision: Rule
 
     @property
     def device(self) -> Device:
@@ -128,30 +133,21 @@ class DeviceModel:
         """Length of the longest window in training, for `window_features`."""
         return self.facts.longest_s
 
-    @property
-    def decision(self) -> Acceptance:
-        """When an answer is given at all."""
-        return self.facts.decision
-
-    @property
-    def reads_sequence(self) -> bool:
-        """Whether answers need the block `sequence`."""
-        return self.facts.reads is Reads.WINDOW
-
-    def probabilities(self, x: Float64, sequence: Any = None) -> Float64:
+    def probabilities(self, x: Float64, sequence: Any) -> Float64:
         """Return (k, c) float64, columns as `activities`, each row sums to 1.
 
         x         (k, f) float64, features in the order of `TrainedModel.features`
-        sequence  (k, v) csr_array, see `analysis.features.sequence`; may be left out
-                  when `reads_sequence` is False
+        sequence  (k, v) csr_array, see `analysis.features.sequence`
         """
         given = inputs_of(x, sequence, self.facts.reads)
         return np.asarray(self.estimator.predict_proba(given), dtype=np.float64)
 
-    def decide(self, x: Float64, sequence: Any = None) -> list[Decision]:
+    def decide(self, x: Float64, sequence: Any) -> list[Decision]:
         """Answer for each of k windows; see `probabilities`."""
         shares = self.probabilities(x, sequence)
-        return self.decision.decide(shares, self.activities)
+        return self.decision.decide(
+            shares, self.novelty.shares(sequence, shares.argmax(axis=1))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from analysis.classifiers.decision import Rule
 from analysis.classifiers.model import Reads
+from analysis.classifiers.novelty import Novelty
 from analysis.errors import ModelError
 from analysis.features.matrix import feature_names
 from analysis.features.sequence import n_columns
@@ -31,11 +36,16 @@ _LEARNER = "scikit-learn"  # others cannot be relied on to read its estimators
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """One device in `model.json`; its estimator is `<device>.skops` of `size_b`."""
+    """One device in `model.json`; its estimator is `<device>.skops` of `size_b`.
+
+    decision  see `Rule.record`;  lengths  see `Novelty.seen`, by activity
+    """
 
     sha256: str
     size_b: int
     facts: DeviceFacts
+    decision: Mapping[str, Any]
+    lengths: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +81,7 @@ def save(
         format=FORMAT,
         origin=model.origin,
         devices={
-            name: _Entry(
-                sha256=_digest(data), size_b=len(data), facts=model.devices[name].facts
-            )
-            for name, data in packed.items()
+            name: _entry(model.devices[name], data) for name, data in packed.items()
         },
         parts={
             name: _Part(sha256=_digest(data), size_b=len(data))
@@ -176,7 +183,37 @@ def _device(folder: Path, name: str, entry: _Entry) -> DeviceModel:
         width += n_columns()
     if getattr(estimator, "n_features_in_", 0) != width:
         raise ModelError(f"{path}: has other columns than {HEADER}; {_AGAIN}")
-    return DeviceModel(facts=entry.facts, estimator=estimator)
+    try:
+        decision = Rule.of_record(entry.decision)
+        novelty = _novelty(entry)
+        decision.decide(np.ones((1, len(decision.classes))), np.zeros(1))
+    except (KeyError, ValueError, TypeError, IndexError) as exc:
+        reason = "has thresholds that cannot be understood"
+        raise ModelError(f"{folder / HEADER}: {name}: {reason}; {_AGAIN}") from exc
+    return DeviceModel(
+        facts=entry.facts, estimator=estimator, novelty=novelty, decision=decision
+    )
+
+
+def _entry(made: DeviceModel, data: bytes) -> _Entry:
+    seen = zip(made.novelty.classes, made.novelty.seen, strict=True)
+    return _Entry(
+        sha256=_digest(data),
+        size_b=len(data),
+        facts=made.facts,
+        decision=made.decision.record(),
+        lengths={name: tuple(each.tolist()) for name, each in seen},
+    )
+
+
+def _novelty(entry: _Entry) -> Novelty:
+    names = entry.facts.activities
+    if tuple(entry.decision["classes"]) != names or set(entry.lengths) != set(names):
+        raise ValueError("has other activities than the estimator")
+    if len(entry.decision["set_limits"]) != len(names):
+        raise ValueError("has limits of other activities")
+    seen = (np.unique(np.asarray(entry.lengths[name], np.int64)) for name in names)
+    return Novelty(classes=names, seen=tuple(seen))
 
 
 def _unchanged(folder: Path, name: str, entry: _Entry | _Part) -> bytes:

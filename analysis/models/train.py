@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.classifiers.model import Classifier
+from analysis.classifiers.novelty import Novelty
 from analysis.errors import DatasetError
 from analysis.evaluate.campaign import alike, plan_of
 from analysis.evaluate.fits import Progress, learnt, nobody
@@ -30,7 +31,7 @@ from analysis.evaluate.samples import (
 from analysis.features.matrix import longest_of
 from analysis.features.sequence import n_columns
 from analysis.labelling import Overlap
-from analysis.models.acceptance import acceptance_of, tried
+from analysis.models.answers import rule_of, strange, tried
 from analysis.models.figures import figures_of, scored
 from analysis.models.model import (
     DeviceFacts,
@@ -42,7 +43,7 @@ from analysis.models.model import (
 from analysis.packets.cleaning import DEFAULT_RULES
 from analysis.windows import IDLE_ACTIVITY, Windows
 
-DEFAULT_CLASSIFIER = "random_forest"
+DEFAULT_CLASSIFIER = "fusion"
 MADE_WITH = ("smarthome-testbed", "scikit-learn", "scipy", "numpy", "skops")
 _S = 1e9
 
@@ -142,20 +143,27 @@ def _learn(
     results, refusals = scored(samples, plan.classifier, plan.seed, progress)
     x = samples.inputs(plan.classifier.reads)
     estimator = learnt(plan.classifier, x, samples.activity, samples.session, plan.seed)
+    names = tuple(str(name) for name in estimator.classes_)
     facts = DeviceFacts(
         device=recorded.campaign.device(device),
         classifier=plan.classifier.name,
         settings=plan.classifier.settings,
         reads=plan.classifier.reads,
-        activities=tuple(str(name) for name in estimator.classes_),
+        activities=names,
         delta_s=_delta_s(samples, windows),
         longest_s=longest_of(windows.start_ns, windows.end_ns),
         learnt=_learnt(samples),
-        decision=acceptance_of(results.get("s1")),
-        tried=tried(results.get("s1")),
+        tried=tried(samples, results.get("s1"), names),
+        strange=strange(samples, results.get("s6"), names),
         scores=figures_of(results, refusals),
     )
-    return DeviceModel(facts=facts, estimator=estimator), samples.names
+    made = DeviceModel(
+        facts=facts,
+        estimator=estimator,
+        novelty=Novelty.learn(samples.sequence, samples.activity, names),
+        decision=rule_of(samples, results.get("s1"), names),
+    )
+    return made, samples.names
 
 
 def _windows(recorded: Recorded, device: str, plan: TrainPlan) -> Windows:

@@ -29,7 +29,8 @@ ModelFolder = Annotated[
     Path, typer.Option("--out", help="Folder to write the model to; must be new.")
 ]
 ClassifierName = Annotated[
-    str, typer.Option("--classifier", help="rf, knn, nb or another that evaluate has.")
+    str,
+    typer.Option("--classifier", help="fusion, rf, knn, nb, hgb: as for evaluate."),
 ]
 IdleWindows = Annotated[
     int | None,
@@ -60,7 +61,7 @@ def train(
     folder: CampaignFolder,
     out: ModelFolder,
     device: DeviceNames = None,
-    classifier: ClassifierName = "rf",
+    classifier: ClassifierName = "fusion",
     idle: IdleWindows = None,
     by: Label = "activity",
     overlap: OverlapPolicy = "refuse",

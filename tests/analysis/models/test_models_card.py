@@ -83,11 +83,15 @@ def test_a_split_without_a_score_says_why(model):
 
 
 def test_the_card_says_how_thresholds_fared_that_were_learnt_elsewhere(card, model):
-    facts = model.devices["plug"].facts
-    _camera, plug = cells(card, "device | accept from")
-    assert plug[:2] == ["plug", f"{facts.decision.accept_from:.3f}"]
-    assert plug[3] == "56 windows, 4 sessions"
-    assert plug[4:6] == [f"{facts.tried.answered:.3f}", f"{facts.tried.right:.3f}"]
+    made = model.devices["plug"]
+    _camera, plug = cells(card, "device | learnt from")
+    assert plug[:2] == ["plug", "56 windows, 4 sessions"]
+    assert plug[2] == f"{made.decision.strange_from:.3f}"
+    found = made.facts.tried
+    assert plug[3:5] == [f"{found.answered:.3f}", f"{found.right:.3f}"]
+    assert (
+        plug[7] == f"{made.facts.strange.refused:.3f} of {made.facts.strange.n_windows}"
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)

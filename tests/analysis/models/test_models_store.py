@@ -51,11 +51,11 @@ def test_what_is_loaded_is_what_was_saved(saved, model, samples):
     assert again.origin == model.origin
     for name, device in model.devices.items():
         assert again.devices[name].facts == device.facts
-        said = [
-            each.devices[name].probabilities(samples.x, samples.sequence)
-            for each in (model, again)
-        ]
-        assert np.array_equal(*said)
+        given = samples.x, samples.sequence
+        shares = [m.devices[name].probabilities(*given) for m in (model, again)]
+        assert np.array_equal(*shares)
+        said = [m.devices[name].decide(*given) for m in (model, again)]
+        assert said[0] == said[1]
 
 
 def test_another_process_gives_the_same_probabilities_to_the_bit(
@@ -297,6 +297,23 @@ def test_a_device_cannot_lead_out_of_the_folder(folder):
 
     spoil_header(folder, renamed)
     assert "'../camera' is no device" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("classes", ["a", "b"]),
+        ("set_limits", [0.5]),
+        ("doubts", "many"),
+        ("temperature", None),
+    ],
+)
+def test_thresholds_that_make_no_sense_are_refused(folder, key, value):
+    def spoilt(about):
+        about["devices"]["camera"]["decision"][key] = value
+
+    spoil_header(folder, spoilt)
+    assert "camera: has thresholds that cannot be understood" in refused(folder)
 
 
 def test_an_estimator_that_reads_something_else_is_refused(folder):

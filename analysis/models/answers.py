@@ -1,0 +1,209 @@
+"""When an answer is given, and which activities it may be instead.
+
+The rule is that of `analysis.classifiers.decision`. It is learnt from answers to
+sessions that the estimator had not seen: those of S1, where each session was left out
+once. How it fares is tried fold by fold, with rules of the other folds.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.classifiers.calibration import Held, fit_rule
+from analysis.classifiers.decision import Decision, Rule
+from analysis.classifiers.model import UNKNOWN, Float64
+from analysis.classifiers.novelty import Novelty
+from analysis.evaluate.open_set import auroc
+from analysis.evaluate.samples import Samples
+from analysis.evaluate.study import Result
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """How answers fare in sessions that neither estimator nor rule was learnt from.
+
+    answered  share of windows that get an answer;  right  share of the answers
+    covered   share of sets that hold the truth;  set_size  activities in a set, mean
+    """
+
+    answered: float
+    right: float
+    covered: float
+    set_size: float
+    n_windows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strange:
+    """How windows of activities fare that were left out of training (S6).
+
+    refused   share of them that is answered with `unknown`
+    auroc     chance that one of them is stranger than one of a known activity
+    interval  of it, 95 % over sessions
+    """
+
+    refused: float
+    auroc: float
+    interval: tuple[float, float]
+    n_windows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Answers of one fold to rows that it had not learnt.
+
+    new  (k,) float64, see `Novelty.shares`
+    """
+
+    fold: int
+    rows: Int64
+    shares: Float64
+    new: Float64
+
+
+def rule_of(samples: Samples, result: Result | None, names: Sequence[str]) -> Rule:
+    """Learn when to answer from a result under S1.
+
+    names  classes of the estimator that the rule is for, in order
+
+    Without a result nothing is refused, and every set holds all activities.
+    """
+    return _rule(samples, list(_known(samples, result, names)), names)
+
+
+def tried(
+    samples: Samples, result: Result | None, names: Sequence[str]
+) -> Tried | None:
+    """Learn the rule from all folds but one, try it on that, and so on for all.
+
+    None with fewer than two folds.
+    """
+    parts = list(_known(samples, result, names))
+    if len(parts) < 2:
+        return None
+    truth = np.concatenate([samples.activity[each.rows] for each in parts])
+    said = [d for each in parts for d in _decided(samples, parts, each, each, names)]
+    labels = np.array([each.label for each in said])
+    answered = labels != UNKNOWN
+    held = [t in d.conformal_set for t, d in zip(truth, said, strict=True)]
+    return Tried(
+        answered=float(answered.mean()),
+        right=float((labels == truth)[answered].mean()) if answered.any() else 0.0,
+        covered=float(np.mean(held)),
+        set_size=float(np.mean([len(each.conformal_set) for each in said])),
+        n_windows=int(truth.size),
+    )
+
+
+def strange(
+    samples: Samples, result: Result | None, names: Sequence[str]
+) -> Strange | None:
+    """Try rules on windows of activities that were left out of training, under S6.
+
+    None with fewer than two folds, or without such windows.
+    """
+    parts = list(_known(samples, result, names))
+    others = {each.fold: each for each in _unknown(samples, result, names)}
+    if len(parts) < 2 or not others:
+        return None
+    known, unknown = [], []
+    for each in parts:
+        known += _decided(samples, parts, each, each, names)
+        if each.fold in others:
+            unknown += _decided(samples, parts, each, others[each.fold], names)
+    session = [samples.session[each.rows] for each in parts]
+    strangers = [
+        samples.session[others[p.fold].rows] for p in parts if p.fold in others
+    ]
+    area, interval = auroc(
+        *(_familiar(known), np.concatenate(session)),
+        *(_familiar(unknown), np.concatenate(strangers)),
+    )
+    return Strange(
+        refused=float(np.mean([each.label == UNKNOWN for each in unknown])),
+        auroc=area,
+        interval=(interval.low, interval.high),
+        n_windows=len(unknown),
+    )
+
+
+def _familiar(said: Sequence[Decision]) -> Float64:
+    return np.array([1.0 - each.strangeness for each in said])
+
+
+def _decided(
+    samples: Samples,
+    parts: Sequence[_Rows],
+    fold: _Rows,
+    asked: _Rows,
+    names: Sequence[str],
+) -> list[Decision]:
+    """Decide for rows by the rule of all folds but one."""
+    rule = _rule(samples, [each for each in parts if each is not fold], names)
+    return rule.decide(asked.shares, asked.new)
+
+
+def _rule(samples: Samples, parts: Sequence[_Rows], names: Sequence[str]) -> Rule:
+    rows = np.concatenate([np.zeros(0, np.int64), *(each.rows for each in parts)])
+    return fit_rule(
+        Held(
+            classes=tuple(names),
+            shares=np.concatenate(
+                [np.zeros((0, len(names))), *(each.shares for each in parts)]
+            ),
+            truth=samples.activity[rows],
+            session=samples.session[rows],
+            new=np.concatenate([np.zeros(0), *(each.new for each in parts)]),
+        )
+    )
+
+
+def _known(
+    samples: Samples, result: Result | None, names: Sequence[str]
+) -> Iterator[_Rows]:
+    """Yield the answers of each fold to its test rows."""
+    if result is None or result.answers.probability is None:
+        return
+    made, found = result.answers, _wide(result, result.answers.probability, names)
+    for fold in np.unique(made.fold):
+        here = made.fold == fold
+        yield _rows(samples, result, int(fold), made.rows[here], found[here], names)
+
+
+def _unknown(
+    samples: Samples, result: Result | None, names: Sequence[str]
+) -> Iterator[_Rows]:
+    """Yield the answers of each fold to rows of activities that it had not learnt."""
+    if result is None or result.answers.unknown_probability is None:
+        return
+    made = result.answers
+    found = _wide(result, result.answers.unknown_probability, names)
+    for fold in np.unique(made.unknown_fold):
+        here = made.unknown_fold == fold
+        yield _rows(samples, result, int(fold), made.unknown[here], found[here], names)
+
+
+def _rows(
+    samples: Samples,
+    result: Result,
+    fold: int,
+    rows: Int64,
+    shares: Float64,
+    names: Sequence[str],
+) -> _Rows:
+    train = result.split.folds[fold].train
+    novelty = Novelty.learn(samples.sequence[train], samples.activity[train], names)
+    new = novelty.shares(samples.sequence[rows], shares.argmax(axis=1))
+    return _Rows(fold=fold, rows=rows, shares=shares, new=new)
+
+
+def _wide(result: Result, shares: Float64, names: Sequence[str]) -> Float64:
+    """Return (k, c) probabilities with a column for each name, 0 for those not said."""
+    at: Mapping[str, int] = {name: column for column, name in enumerate(names)}
+    made = np.zeros((shares.shape[0], len(names)))
+    made[:, [at[name] for name in result.answers.classes]] = shares
+    return made
