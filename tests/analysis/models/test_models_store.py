@@ -76,6 +76,7 @@ def test_another_process_gives_the_same_probabilities_to_the_bit(
     assert done.stdout == here.tobytes().hex()
 
 
+FEW = {"n_estimators": 6, "n_trees": 6, "max_iter": 6}
 # what `analysis.streaming` may keep beside a model
 TREES = Classifier(
     name="extra_trees",
@@ -94,6 +95,8 @@ def kept(samples):
             np.isin(samples.activity, ("idle", "stream")),
         ):
             estimator = classifier.make(3)
+            known = estimator.get_params()
+            estimator.set_params(**{k: v for k, v in FEW.items() if k in known})
             x = samples.inputs(classifier.reads)[rows]
             estimator.fit(x, samples.activity[rows])
             found.append((classifier, estimator, x, to_bytes(estimator)))
