@@ -153,7 +153,7 @@ def test_the_null_is_scored_against_the_labels_that_it_was_learnt_on():
 def test_same_seed_same_result():
     kinds = [*QUICK, CLASSIFIERS["random_forest"]]
     one, other = (
-        study(trials(1.0), kinds, ["s0_folds", "s1"], seed=3)[0] for _ in range(2)
+        study(trials(1.0), kinds, ["s0_holdout", "s1"], seed=3)[0] for _ in range(2)
     )
     for a, b in zip(one, other, strict=True):
         assert a.accuracy == b.accuracy
