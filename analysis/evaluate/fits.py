@@ -6,8 +6,10 @@ does which changes nothing.
 
 import inspect
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,7 @@ from analysis.features.model import Float64, Int64
 # told (done, total) after each fit
 Progress = Callable[[int, int], None]
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _WORTH_IT = 50_000  # rows to learn from in all; below, processes start too slowly
 
 
@@ -123,11 +126,25 @@ def done(
     pool = ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_take, initargs=(given,)
     )
-    with pool:
+    with _one_thread_each(), pool:
         for each in pool.map(_answer_there, fits):
             made.append(each)
             progress(len(made), len(fits))
     return iter(made)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that are started meanwhile use one thread each."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _reads(fits: Sequence[Fit]) -> list[Reads]:

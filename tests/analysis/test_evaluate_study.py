@@ -1,5 +1,6 @@
 """Calibration, open set, comparisons, groups, curves: each against what is known."""
 
+import os
 import pickle
 from dataclasses import replace
 
@@ -355,6 +356,7 @@ class Elsewhere:
         pass
 
     def map(self, function, fits):
+        assert os.environ["OMP_NUM_THREADS"] == "1"
         for fit in fits:
             yield sent(sent(function)(sent(fit)))
 
@@ -362,6 +364,7 @@ class Elsewhere:
 def test_several_processes_give_the_same_answers(monkeypatch):
     monkeypatch.setattr("analysis.evaluate.fits._WORTH_IT", 0)
     monkeypatch.setattr("analysis.evaluate.fits.ProcessPoolExecutor", Elsewhere)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     rows = trials(1.0)
     split = SPLITS["s1"].split(rows, 0)
     told = []
@@ -377,6 +380,7 @@ def test_several_processes_give_the_same_answers(monkeypatch):
     assert np.array_equal(one[0].answers.probability, two[0].answers.probability)
     assert one[0].null == two[0].null
     assert told[-1] == (10, 10)
+    assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
 def test_an_estimator_that_holds_rows_out_is_told_of_which_sessions_they_are():
