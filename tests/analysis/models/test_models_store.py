@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 
+from analysis.classifiers.fusion import Fusion
 from analysis.classifiers.model import Classifier, Reads
 from analysis.errors import AnalysisError
 from analysis.evaluate.campaign import all_classifiers
@@ -240,6 +241,15 @@ def test_trees_that_lead_nowhere_are_refused(samples, column):
     tree.__setstate__(state)
     with pytest.raises(AnalysisError, match="a number that leads nowhere"):
         from_bytes(to_bytes(forest))
+
+
+def test_trees_that_look_at_more_than_they_are_given_are_refused(kept):
+    for _classifier, estimator, _x, data in kept:
+        if isinstance(estimator, Fusion):
+            whole = from_bytes(data)
+            whole.lengths_ = whole.lengths_[:1]
+            with pytest.raises(AnalysisError, match="a number that leads nowhere"):
+                from_bytes(to_bytes(whole))
 
 
 def test_trees_that_lead_in_a_circle_are_refused(samples):
