@@ -82,8 +82,11 @@ def test_few_rows_give_the_weights_that_a_plain_fit_finds(n_classes):
     assert got == pytest.approx(plain.predict_proba(new), abs=0.01)
 
 
-@pytest.mark.parametrize("groups", [None, ["one"] * 60])
-def test_rows_are_held_out_evenly_by_class_where_there_is_one_session(groups):
+ONE_EACH = [f"s{i // 20}" for i in range(60)]
+
+
+@pytest.mark.parametrize("groups", [None, ["one"] * 60, ONE_EACH])
+def test_rows_are_held_out_evenly_where_sessions_would_take_a_class_along(groups):
     y = np.repeat([0, 1, 2], 20)
     folds = dealt(y, groups, 3, seed=1)
     table = [np.bincount(folds[y == each]).tolist() for each in range(3)]

@@ -20,10 +20,12 @@ from scipy import stats
 
 from analysis.features.chunks import features_over
 from analysis.features.matrix import feature_names, features_of, window_features
+from analysis.features.sequence import n_columns, sequence_of, window_sequence
 
 ROUNDS = 9
 CHUNK = 65_536
 PERCENT = np.arange(10, 100, 10)
+_COLUMNS = ("time_ns", "length_b", "outbound", "destination")
 
 
 def median_s(function: Callable[[], object], repeat: int = 1) -> float:
@@ -88,13 +90,21 @@ def live_s(packets: SimpleNamespace, n: int) -> float:
     return median_s(lambda: window_features(*window, start_ns, end_ns), repeat=300)
 
 
+def live_sequence_s(packets: SimpleNamespace, n: int) -> float:
+    """Return the CPU seconds of the sequence of one window of n packets, live."""
+    window = [getattr(packets, name)[:n] for name in _COLUMNS]
+    start_ns, end_ns = int(packets.time_ns[0]), int(packets.time_ns[n])
+    return median_s(lambda: window_sequence(*window, start_ns, end_ns), repeat=300)
+
+
 def over_peak_mib(packets: SimpleNamespace, windows: SimpleNamespace) -> float:
-    """Return the most that Python and numpy held beside packets and matrix."""
+    """Return the most that Python and numpy held beside packets and results."""
     tracemalloc.start()
-    _names, x, _n, _sequence = features_over(pieces(packets), windows)
+    _names, x, _n, sequence = features_over(pieces(packets), windows)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return (peak - x.nbytes) / 2**20
+    cells = (sequence.data, sequence.indices, sequence.indptr)
+    return (peak - x.nbytes - sum(each.nbytes for each in cells)) / 2**20
 
 
 def features_bench(n_packets: int, n_windows: int) -> dict[str, object]:
@@ -102,6 +112,7 @@ def features_bench(n_packets: int, n_windows: int) -> dict[str, object]:
     packets, windows = made(n_packets, n_windows)
     whole_s = median_s(lambda: features_of(packets, windows))
     over_s = median_s(lambda: features_over(pieces(packets), windows))
+    sequence_s = median_s(lambda: sequence_of(packets, windows))
     few = min(50, n_windows)
     start = time.process_time()
     naive(packets, windows, few)
@@ -115,6 +126,8 @@ def features_bench(n_packets: int, n_windows: int) -> dict[str, object]:
         "features_of_cpu_s": whole_s,
         "features_of_mpkt_per_s": n_packets / whole_s / 1e6,
         "features_of_us_per_window": whole_s / n_windows * 1e6,
+        "n_sequence_columns": n_columns(),
+        "sequence_of_mpkt_per_s": n_packets / sequence_s / 1e6,
         "features_over_mpkt_per_s": n_packets / over_s / 1e6,
         "features_over_peak_mib": over_peak_mib(packets, windows),
         "naive_us_per_window": naive_s * 1e6,
@@ -122,6 +135,11 @@ def features_bench(n_packets: int, n_windows: int) -> dict[str, object]:
         **{
             f"live_us_{n}_packets": live_s(packets, n) * 1e6
             for n in (50, 200, 1000, 10_000)
+            if n < n_packets
+        },
+        **{
+            f"live_sequence_us_{n}_packets": live_sequence_s(packets, n) * 1e6
+            for n in (50, 200, 1000)
             if n < n_packets
         },
     }
