@@ -183,7 +183,7 @@ def answers(
     kept: Path,
 ) -> Kept:
     """Learn and answer in every fold, or read what was answered to the same before."""
-    path = kept / f"{_key(samples, classifier, folds, labels, seed)}.npz"
+    path = kept / f"{answer_key(samples, classifier, folds, labels, seed)}.npz"
     if path.exists():
         with np.load(path) as held:
             return Kept(
@@ -208,7 +208,7 @@ def answers(
     return found
 
 
-def _key(
+def answer_key(
     samples: Samples,
     classifier: Classifier,
     folds: Sequence[Fold],
@@ -226,7 +226,8 @@ def _key(
         parts.append(repr(samples.session.tolist()).encode())
     parts += [part.tobytes() for fold in folds for part in (fold.train, fold.test)]
     parts += [path.read_bytes() for path in code]
-    parts.append(f"{sklearn.__version__} {classifier} {seed}".encode())
+    told = (sklearn.__version__, classifier.name, classifier.settings, seed)
+    parts.append(repr(told).encode())
     return hashlib.sha256(b"|".join(parts)).hexdigest()[:24]
 
 

@@ -1,13 +1,22 @@
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from analysis.classifiers.model import Classifier
 from analysis.dataset import load_activities
+from analysis.evaluate.folds import Fold
 from analysis.pcap.writer import open_capture
 from tests.bench.public import TASKS, main
 from tests.bench.public_page import page
-from tests.bench.public_scores import mean_over_devices, over_devices, paired
+from tests.bench.public_scores import (
+    answer_key,
+    mean_over_devices,
+    over_devices,
+    paired,
+)
 from tests.bench.public_sets import SETS, campaign_of
 
 CIC = (
@@ -153,3 +162,20 @@ def test_means_over_devices_have_intervals_over_devices():
 
 def test_a_page_of_no_set_has_its_rules():
     assert "must lie at chance" in page([])
+
+
+def test_answers_are_known_again_in_another_process_and_not_for_other_code():
+    samples = SimpleNamespace(x=np.zeros((2, 1)))
+    folds = (Fold(train=np.array([0]), test=np.array([1])),)
+    labels = np.array(["a", "b"])
+    makes = [lambda seed: None for _ in range(2)]  # equal code at other addresses
+    one, same = (Classifier(name="x", title="X", make=make) for make in makes)
+    key = answer_key(samples, one, folds, labels, 0)
+    assert key == answer_key(samples, same, folds, labels, 0)
+    others = [
+        answer_key(samples, replace(one, settings="9 trees"), folds, labels, 0),
+        answer_key(samples, one, folds, labels, 1),
+        answer_key(samples, one, folds, labels[::-1], 0),
+        answer_key(SimpleNamespace(x=np.ones((2, 1))), one, folds, labels, 0),
+    ]
+    assert len({key, *others}) == 5
