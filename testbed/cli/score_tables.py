@@ -204,9 +204,7 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
         print(f"{each.title}: {each.settings}")
     if plan.with_payload:
         print("Payload: devices in plain text only; no known message counts as wrong")
-        print(
-            "         most windows repeat a known one; `testbed payloads` scores new ones"
-        )
+        print("         most repeat a known window; `testbed payloads` scores new ones")
     for study in found:
         if study.n_empty:
             print(
