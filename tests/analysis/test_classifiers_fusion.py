@@ -73,7 +73,9 @@ def test_weighted_rows_have_length_one_and_empty_ones_stay_empty():
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_few_rows_give_the_weights_that_a_plain_fit_finds(n_classes):
-    made = tokens.weighted(counts(), tokens.rarity(counts()))
+    size = np.linspace(0.2, 3.0, 40)  # of rows, so that none is like another
+    made = tokens.weighted(counts(), tokens.rarity(counts())).multiply(size[:, None])
+    made = csr_array(made)
     y = np.arange(40) % n_classes
     weights, intercept = linear.fit_linear(made, y, n_classes, 5.0)
     plain = LogisticRegression(C=5.0, tol=1e-8, max_iter=3000).fit(made, y)
