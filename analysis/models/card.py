@@ -18,15 +18,19 @@ from analysis.models.model import (
 from analysis.windows import IDLE_ACTIVITY
 
 CARD = "CARD.md"
+_STREAMING = "streaming.json"  # what `analysis.streaming` keeps
 _BY_CLASS = ("s1", "s2")
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&#!$@]|://|(?<![^\W_])_|_(?![^\W_])")
 _BREAKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 
 
-def card_of(model: TrainedModel, sizes_b: Mapping[str, int]) -> str:
+def card_of(
+    model: TrainedModel, sizes_b: Mapping[str, int], parts: Sequence[str] = ()
+) -> str:
     """Return the card of a model as Markdown.
 
     sizes_b  device -> bytes of its estimator on disk
+    parts    names of the files that are kept beside it
     """
     facts = [each.facts for each in model.devices.values()]
     blocks = [
@@ -43,7 +47,7 @@ def card_of(model: TrainedModel, sizes_b: Mapping[str, int]) -> str:
         "## Known limits",
         _limits(model.origin),
         "## How to make it again",
-        _again(model.origin, facts),
+        _again(model.origin, facts, parts),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -258,7 +262,7 @@ def _of_length(origin: Origin) -> str:
     )
 
 
-def _again(origin: Origin, facts: Sequence[DeviceFacts]) -> str:
+def _again(origin: Origin, facts: Sequence[DeviceFacts], parts: Sequence[str]) -> str:
     words = ["testbed", "train", f"captures/{_BREAKS.sub(' ', origin.campaign)}"]
     words += ["--out", "MODEL", "--seed", str(origin.seed), "--by", origin.by]
     for each in facts:
@@ -274,6 +278,8 @@ def _again(origin: Origin, facts: Sequence[DeviceFacts]) -> str:
         ]
     if origin.idle is not None:
         words += ["--idle", str(origin.idle)]
+    if _STREAMING in parts:
+        words.append("--streaming")
     command = shlex.join(words)
     ticks = max((len(run) for run in re.findall("`+", command)), default=0)
     fence = "`" * max(3, ticks + 1)

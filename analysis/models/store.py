@@ -92,7 +92,7 @@ def save(
     sizes_b = {name: len(data) for name, data in packed.items()}
     own = {
         **{_file_of(name): data for name, data in packed.items()},
-        CARD: card_of(model, sizes_b).encode(),
+        CARD: card_of(model, sizes_b, tuple(parts)).encode(),
         HEADER: text.encode(),
     }
     if own.keys() & parts.keys() or not all(map(_NAME.fullmatch, parts)):

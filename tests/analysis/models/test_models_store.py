@@ -346,12 +346,13 @@ def test_activities_of_another_estimator_are_refused(folder):
 
 
 def test_parts_of_others_are_kept_and_watched_over(model, tmp_path):
-    parts = {"stream.json": b"{}", "stream-plug.skops": b"123"}
+    parts = {"streaming.json": b"{}", "plug.stream0.skops": b"123"}
     folder = tmp_path / "model"
     save(model, folder, parts=parts)
     assert load_parts(folder) == parts
     assert load(folder).origin == model.origin
-    (folder / "stream.json").write_bytes(b"[]")
+    assert (folder / "CARD.md").read_text().endswith(" --streaming\n```\n")
+    (folder / "streaming.json").write_bytes(b"[]")
     with pytest.raises(AnalysisError, match="was changed after it was written"):
         load_parts(folder)
 
