@@ -149,31 +149,55 @@ def _print_side_by_side(
     names = [name for name in _TABLE_1 if name in here]
     if len(names) < 2:
         return
-    rows = []
-    for study in found:
-        by_place = {(r.classifier, r.split.name): r for r in study.results}
-        gaps = {gap.classifier: gap for gap in study.gaps}
-        for classifier, title in titles.items():
-            mine = [by_place.get((classifier, name)) for name in names]
-            scored = [result for result in mine if result is not None]
-            if not scored:
-                continue
-            gap, last = gaps.get(classifier), scored[-1]
-            ece = last.calibration
-            rows.append(
-                [
-                    study.device,
-                    title,
-                    *("-" if r is None else f"{r.accuracy:.3f}" for r in mine),
-                    "-" if gap is None else signed(gap.difference, gap.interval),
-                    last.split.name,
-                    with_interval(last.f1, last.f1_interval),
-                    "-" if ece is None else f"{ece.ece:.3f}",
-                ]
-            )
     print("\nTable 1 of the paper, split by split: accuracy, and how far S0 flatters")
     heads = [name.upper().replace("_", " ") for name in names]
+    rows = [
+        [study.device, title, *cells]
+        for study in found
+        for classifier, title in titles.items()
+        if (cells := _beside(study, classifier, names))
+    ]
+    if len({row[0] for row in rows}) > 1:
+        rows += [
+            ["mean", title, *_means(found, classifier, names)]
+            for classifier, title in titles.items()
+        ]
     show(("device", "classifier", *heads, "S0-S1", "under", "macro-F1", "ECE"), rows)
+
+
+def _beside(study: "DeviceStudy", classifier: str, names: Sequence[str]) -> list[str]:
+    """Return accuracies by split, the gap, and more of the last split there is."""
+    by_split = {r.split.name: r for r in study.results if r.classifier == classifier}
+    mine = [by_split.get(name) for name in names]
+    scored = [result for result in mine if result is not None]
+    if not scored:
+        return []
+    gap = next((gap for gap in study.gaps if gap.classifier == classifier), None)
+    last = scored[-1]
+    return [
+        *("-" if r is None else f"{r.accuracy:.3f}" for r in mine),
+        "-" if gap is None else signed(gap.difference, gap.interval),
+        last.split.name,
+        with_interval(last.f1, last.f1_interval),
+        "-" if last.calibration is None else f"{last.calibration.ece:.3f}",
+    ]
+
+
+def _means(
+    found: "Sequence[DeviceStudy]", classifier: str, names: Sequence[str]
+) -> list[str]:
+    """Return the mean over devices of each split's accuracy, and of the gap."""
+    results = [r for study in found for r in study.results]
+    gaps = [g.difference for s in found for g in s.gaps if g.classifier == classifier]
+    cells = []
+    for name in names:
+        mine = [
+            r.accuracy
+            for r in results
+            if (r.classifier, r.split.name) == (classifier, name)
+        ]
+        cells.append(f"{sum(mine) / len(mine):.3f}" if mine else "-")
+    return [*cells, f"{sum(gaps) / len(gaps):+.3f}" if gaps else "-", "", "", ""]
 
 
 def _print_canaries(found: "Sequence[DeviceStudy]") -> None:
