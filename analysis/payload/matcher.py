@@ -1,5 +1,6 @@
 """Name windows by the known messages nearest to theirs (Levenshtein distance)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
+from analysis.payload.places import places, varied
 from analysis.windows import IDLE_ACTIVITY, UNKNOWN
 
 Float64 = NDArray[np.float64]
@@ -21,6 +23,12 @@ _SMALLEST_RADIUS = 0.05
 # windows. With a fixed share (Jeffreys) an activity that was seen once would seem to
 # hold each of all messages half of the time.
 _PRIOR = 1.0
+# Messages so near each other are of one kind, and are compared place by place.
+_SAME_KIND = 0.1
+_NEIGHBOURS = 20  # of each message that are compared
+# What was the same in fewer windows may vary all the same: the next one differs in up
+# to 3 of so many cases.
+_FIXED_AFTER = 10
 
 
 class TooMuchTextError(AnalysisError):
@@ -78,6 +86,9 @@ class PayloadMatcher:
 
     radius  the farthest that a message may be from the nearest known one: the 99th
             percentile of the distances to the same activity in other sessions
+
+    A message of a known kind that differs where none of its activity ever did says
+    something new, however near it is: see `analysis.payload.places`.
     """
 
     def __init__(self, known: Vocabulary) -> None:
@@ -99,6 +110,10 @@ class PayloadMatcher:
         common = (signs.sum(axis=0) + 0.5) / (rows.size + 1)
         share = (held + _PRIOR * common) / (size + _PRIOR)
         self._there, self._missing = np.log(share), np.log1p(-share)
+        self._often = np.log(size[:, 0] / rows.size)
+        holders = [present[activity == a][:, self._known].any(0) for a in self.classes_]
+        self._holders, self._size = np.array(holders), size[:, 0]
+        self._varied = self._places_of_each([self._known[held] for held in holders])
         within = self._within(present, activity, session)
         if within.size:
             farthest = float(np.percentile(within, _PERCENT))
@@ -119,13 +134,54 @@ class PayloadMatcher:
         if not said.size or not self._known.size:
             return UNKNOWN
         apart = self._all.apart[np.ix_(said, self._known)]
+        if any(self._is_new(int(s), a) for s, a in zip(said, apart, strict=True)):
+            return UNKNOWN
         nearest = apart.argmin(axis=1)[apart.min(axis=1) <= self.radius]
         if not nearest.size:
             return UNKNOWN
         there = np.zeros(self._there.shape[1], dtype=bool)
         there[self._sign[nearest]] = True
         likely = np.where(there, self._there, self._missing).sum(axis=1)
-        return str(self.classes_[likely.argmax()])
+        return str(self.classes_[(likely + self._often).argmax()])
+
+    def _places_of_each(self, held: Sequence[Int64]) -> list[frozenset[str]]:
+        """Return the places that vary, for activities that hold these messages.
+
+        What varies within most activities, as a counter, varies within all of them.
+        """
+        within = [self._places(messages) for messages in held]
+        count = Counter(place for places_ in within for place in places_)
+        mostly = {place for place, n in count.items() if n > len(held) / 2}
+        return [places_ | mostly for places_ in within]
+
+    def _places(self, messages: Int64) -> frozenset[str]:
+        """Return the places at which messages of one kind and activity differ."""
+        texts, apart = self._all.texts, self._all.apart[np.ix_(messages, messages)]
+        pairs = []
+        for row, at in enumerate(messages.tolist()):
+            near = np.flatnonzero(apart[row] <= _SAME_KIND)
+            near = near[np.argsort(apart[row, near], kind="stable")][:_NEIGHBOURS]
+            pairs += [(texts[at], texts[k]) for k in messages[near].tolist() if k != at]
+        return varied(pairs)
+
+    def _is_new(self, message: int, apart: Float64) -> bool:
+        """Say whether a message is of a known kind, but says what that never said.
+
+        apart  its distances to the known messages
+        """
+        least = apart.min()
+        if not 0 < least <= _SAME_KIND:
+            return False
+        for near in np.flatnonzero(apart == least).tolist():
+            known = self._all.texts[self._known[near]]
+            differ = places(known, self._all.texts[message])
+            holders = np.flatnonzero(self._holders[:, near]).tolist()
+            if any(
+                differ <= self._varied[k] or self._size[k] < _FIXED_AFTER
+                for k in holders
+            ):
+                return False
+        return True
 
     def _within(
         self, present: NDArray[np.bool_], activity: Labels, session: Labels

@@ -31,6 +31,7 @@ from analysis.payload import (
     plain_text,
     vocabulary,
 )
+from analysis.payload.places import places
 from analysis.pcap.reader import read_frames
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
@@ -489,3 +490,58 @@ def test_what_was_never_said_is_scored_by_a_command_of_its_own(tmp_path):
     shown = CliRunner().invoke(app, ["payloads", str(folder)]).output
     assert shown.startswith("plug: 18 windows say something in plain text\n")
     assert "  messages that nobody sent in training, by session: " in shown
+
+
+def test_a_command_that_was_never_learnt_is_unknown_though_one_character_away():
+    windows = [(f'{ON[:-1]},"id":{i % 5}}}', DONE) for i in range(12)]
+    windows += [(f'{OFF[:-1]},"id":1}}', DONE), (f'{ON[:-1]},"id":7}}', DONE)]
+    activity, session = ["on"] * 12 + ["off", "on"], list("ab" * 7)
+    learnt = matcher(windows, activity, session, list(range(12)))
+    # another state is something new, another number where numbers vary is not
+    assert list(learnt.predict(np.array([12, 13]))) == [UNKNOWN, "on"]
+    few = matcher(windows, activity, session, list(range(9)))
+    assert list(few.predict(np.array([12]))) == ["on"]  # who knows what varies
+
+
+def test_what_varies_within_most_activities_varies_within_all():
+    texts = {"on": ON, "off": OFF, "up": ON.replace("state", "level")}
+    windows, activity = [], []
+    for name, text in texts.items():
+        for i in range(12):
+            windows.append((f'{text[:-1]},"id":{i % 2 if name != "up" else 1}}}',))
+            activity.append(name)
+    windows.append((f'{texts["up"][:-1]},"id":8}}',))
+    learnt = matcher(windows, [*activity, "up"], list("a" * 37), list(range(36)))
+    assert list(learnt.predict(np.array([36]))) == ["up"]
+
+
+def test_what_varies_within_another_activity_may_be_what_tells_this_one():
+    told = '{"context":{"source":"app"},"relay":{"state":1}}'
+    asked = '{"context":{"source":"plug"},"answer":{"state":%d}}'
+    windows = [(told,)] * 12 + [(asked % 0,), (asked % 1,)] * 6
+    windows.append((told.replace("1", "0"),))
+    activity = ["on"] * 12 + ["read"] * 12 + ["off"]
+    learnt = matcher(windows, activity, list("a" * 25), list(range(24)))
+    assert list(learnt.predict(np.array([24, 12]))) == [UNKNOWN, "read"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "want"),
+    [
+        ('"state":1', '"state":0', {"state"}),
+        ('"id":4,"on":true', '"id":#,"on":true', {"id"}),
+        ('"id":4,"on":true', '"id":4,"on":false', {"on"}),
+        ('"id":4,"on":1', '"id":5,"on":0', {"id", "on"}),
+        ("GET /a", "PUT /a", {""}),
+        ("same", "same", set()),
+    ],
+)
+def test_a_place_is_called_by_the_word_before_it(one, other, want):
+    assert places(one, other) == want
+
+
+def test_where_words_hardly_tell_the_commoner_activity_is_likelier():
+    windows = [("hello there",)] * 9 + [("good bye then",)] * 2 + [("hello there",)]
+    activity = ["rare", *["common"] * 10, "common"]
+    learnt = matcher(windows, activity, ["a"] * 12, list(range(11)))
+    assert list(learnt.predict(np.array([11]))) == ["common"]
