@@ -106,6 +106,7 @@ def _fit(samples: Samples, classifier: Classifier, fold: Fold, seed: int) -> Fit
         train=fold.train,
         asked=fold.test,
         seed=seed,
+        likeliest_only=True,
     )
 
 

@@ -53,6 +53,8 @@ class Fit:
     """One fit: what learns from which rows, under which labels, and what it is asked.
 
     labels  (k,) str of all samples;  asked  rows to answer, in any order
+    likeliest_only  nobody looks at how sure it is, so that an estimator which
+            calibrates itself need not; what it answers stays the same
     """
 
     classifier: Classifier
@@ -60,6 +62,7 @@ class Fit:
     train: Int64
     asked: Int64
     seed: int
+    likeliest_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,12 @@ class Answers:
 
 
 def fold_fits(
-    classifier: Classifier, folds: Sequence[Fold], labels: Strings, seed: int
+    classifier: Classifier,
+    folds: Sequence[Fold],
+    labels: Strings,
+    seed: int,
+    *,
+    likeliest_only: bool = False,
 ) -> list[Fit]:
     """Return one fit per fold, which is asked its test rows, then its unknown ones."""
     return [
@@ -95,6 +103,7 @@ def fold_fits(
             train=fold.train,
             asked=np.concatenate((fold.test, fold.unknown)),
             seed=seed,
+            likeliest_only=likeliest_only,
         )
         for fold in folds
     ]
@@ -163,15 +172,23 @@ def _answer_there(fit: Fit) -> Answer:
 
 
 def learnt(
-    classifier: Classifier, x: Any, labels: Strings, session: Strings, seed: int
+    classifier: Classifier,
+    x: Any,
+    labels: Strings,
+    session: Strings,
+    seed: int,
+    *,
+    likeliest_only: bool = False,
 ) -> Estimator:
     """Return a fresh estimator that has learnt rows.
 
     One that holds rows out by itself, to be calibrated on, is told of which sessions
-    they are.
+    they are, or with `likeliest_only` not to.
     """
     estimator: Any = classifier.make(seed)
     about = {}
+    if likeliest_only and getattr(estimator, "calibrated", False):
+        estimator.set_params(calibrated=False)
     if "groups" in inspect.signature(estimator.fit).parameters:
         about["groups"] = session
     estimator.fit(x, labels, **about)
@@ -183,7 +200,14 @@ def answer(fit: Fit, given: Given) -> Answer:
     """Learn and answer; the same fit gives the same answer."""
     x = given.inputs[fit.classifier.reads]
     labels, session = fit.labels[fit.train], given.session[fit.train]
-    estimator = learnt(fit.classifier, x[fit.train], labels, session, fit.seed)
+    estimator = learnt(
+        fit.classifier,
+        x[fit.train],
+        labels,
+        session,
+        fit.seed,
+        likeliest_only=fit.likeliest_only,
+    )
     return Answer(
         classes=np.asarray(estimator.classes_).astype(np.str_),
         probability=np.asarray(estimator.predict_proba(x[fit.asked])),

@@ -83,6 +83,7 @@ def identifiable_groups(
                     train=each.train,
                     asked=each.test,
                     seed=seed,
+                    likeliest_only=True,
                 )
                 for each in inner
             ]

@@ -158,7 +158,10 @@ def scored(
     fits: list[Fit] = []
     for part in parts:
         labels = samples.activity if part.labels is None else part.labels
-        fits += fold_fits(part.classifier, part.folds, labels, seed)
+        shuffled = part.labels is not None
+        fits += fold_fits(
+            part.classifier, part.folds, labels, seed, likeliest_only=shuffled
+        )
     made = done(samples, fits, jobs=jobs, progress=progress)
     return tuple(_results(samples, parts, made, seed))
 

@@ -400,6 +400,29 @@ def test_an_estimator_that_holds_rows_out_is_told_of_which_sessions_they_are():
     assert seen[0] == set(rows.session[split.folds[0].train])
 
 
+def test_nobody_is_calibrated_whose_probabilities_nobody_looks_at():
+    rows = trials(n_sessions=4)
+    seen = []
+
+    class Calibrating(type(BAYES.make(0))):
+        calibrated = True
+
+        def set_params(self, **changed):
+            self.calibrated = changed["calibrated"]
+
+        def fit(self, x, y):
+            seen.append(self.calibrated)
+            return super().fit(x, y)
+
+    plan = Classifier(
+        name="calibrating",
+        title="",
+        make=lambda seed: Calibrating(BAYES.make(seed).steps),
+    )
+    score(rows, plan, SPLITS["s2"].split(rows, 0), seed=0)
+    assert seen == [True, False]  # the second is the null
+
+
 def test_a_leaking_classifier_is_caught_by_its_null():
     rows = trials(apart=0.0)
 
