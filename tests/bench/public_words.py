@@ -32,7 +32,9 @@ How to read it:
   its favour. Differences are paired: both answered the same traces.
 - **s** is seconds of learning and answering in all folds, one core, which other work
   may have shared.
-- No hyper-parameter was chosen on these test sides by this command.
+- This command chooses nothing. Whether a classifier was designed with an eye on these
+  sets, its decision record says (`docs/decisions`); until others score it on captures
+  of their own, take differences rather for hints.
 """
 
 ABOUT: Mapping[str, str] = {
@@ -41,13 +43,14 @@ Kennedy et al., *I Can Hear Your Alexa*, CNS 2019: tables of time, size and dire
 of 100 commands, five traces each in set L; of set K, 12 commands are at hand. The
 five traces of a command are of one recording, so that folds within a set are within
 sessions. Published, on sets L and K together with 1,000 traces, 5 folds: LL-Jaccard
-17.4 %, VNG++ 24.9 %, AdaBoost 33.4 %, LL-NB 33.8 %. 18 of the
-traces go back in time by some µs and are sorted.
+17.4 %, VNG++ 24.9 %, AdaBoost 33.4 %, LL-NB 33.8 %. 18 of the traces go back in time
+by some µs and are sorted.
 
 Read the tables together. Sets L and K are of other recordings. What is gained within a
-set by exact lengths and their order is lost between sets: it is the recording that is
-recognised there, more than the command. The score within the set is comparable with
-published ones, which have the same leak; it is no promise for another day.
+set by exact lengths and their order is lost between sets, so that it seems to be the
+recording that is recognised there, more than the command. The score within a set is
+comparable with published ones, which have the same leak; it is no promise for another
+day.
 """,
     "sentinel": """\
 Miettinen et al., *IoT SENTINEL*, ICDCS 2017: set-up captures; the activity is the
@@ -63,7 +66,7 @@ Dadkhah et al., CIC IoT Dataset 2022: a table per interaction, of which repeats 
 2 of nine devices are at hand. The direction is that of the destination: the address
 inside that most packets of a unit go to is its own. Packets that are no IP have no
 destination there and are left out. Two physical Echo Dots count as one device. Each
-device is learnt by itself; the figure is the mean over devices. Bulbs and plugs send
-the same few packets for `on` and `off`: much of this cannot be told apart by anybody.
+device is learnt by itself; the figure is the mean over devices. Bulbs and plugs often
+send the same few packets for `on` and `off`: some of this may not be told apart at all.
 """,
 }
