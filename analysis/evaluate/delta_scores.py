@@ -157,7 +157,9 @@ def _scores(
     for classifier in classifiers:
         answers: list[Answer] = []
         for fold, view in pairs:
-            fits = fold_fits(classifier, (fold,), view.activity, seed)
+            fits = fold_fits(
+                classifier, (fold,), view.activity, seed, likeliest_only=True
+            )
             answers += done(view, fits)
         said = pooled(folds, answers).said
         right = (said == truth).astype(np.int64)
