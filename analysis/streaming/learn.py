@@ -4,15 +4,16 @@ model = learn(folder, devices, plan)
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dataset import load_activities, load_campaign
+from analysis.dataset import Device, load_activities, load_campaign
 from analysis.errors import DatasetError
 from analysis.packets import find_raw, load_index
+from analysis.streaming.background import Background
 from analysis.streaming.fit import Rows, StreamPlan, fitted_stage
 from analysis.streaming.front import Due
 from analysis.streaming.gather import (
@@ -55,46 +56,71 @@ def learn(
     Raises DatasetError when the folder cannot be read or a device has no activity that
     shows in its packets.
     """
-    campaign, log = load_campaign(folder), load_activities(folder)
+    campaign = load_campaign(folder)
     wanted = [campaign.device(name) for name in dict.fromkeys(devices)]
-    captures = sorted(find_raw(folder))
-    acts = {device.name: acts_of(log, device.name) for device in wanted}
-    covered_ns = _joined(load_index(folder).covered_ns)
-    quiet = {name: quiet_of(each, covered_ns) for name, each in acts.items()}
-    bursts = bursts_of(captures, wanted)
-    backgrounds = {
-        name: background_of(bursts[name], each, quiet[name])
-        for name, each in acts.items()
-    }
-    timings = {
-        name: _timings(openings_of(bursts.pop(name), backgrounds[name]), each)
-        for name, each in acts.items()
-    }
-    for name, each in timings.items():
-        if not each:
-            message = f"{folder}: {name}: has no activity that shows in its packets"
-            raise DatasetError(message)
-    lengths = {name: _lengths_ns(each) for name, each in timings.items()}
-    windows = windows_of(captures, wanted, backgrounds, lengths)
+    known = _known(folder, wanted)
+    windows = windows_of(
+        sorted(find_raw(folder)),
+        wanted,
+        {name: each.background for name, each in known.items()},
+        {name: each.lengths_ns for name, each in known.items()},
+    )
     made = {}
     for device in wanted:
         on_device(device.name)
-        name = device.name
-        shown = replace(acts[name], is_label=_shows(acts[name], timings[name]))
-        rows = _rows(windows.pop(name), shown, quiet[name], len(lengths[name]))
-        days = quiet[name].total_s / 86_400
+        each = known[device.name]
+        rows = _rows(windows.pop(device.name), each)
+        days = each.quiet.total_s / 86_400
         fitted = [
-            fitted_stage(each, length_ns, plan, days)
-            for each, length_ns in zip(rows, lengths[name], strict=True)
+            fitted_stage(own, length_ns, plan, days)
+            for own, length_ns in zip(rows, each.lengths_ns, strict=True)
         ]
-        made[name] = StreamDevice(
+        made[device.name] = StreamDevice(
             device=device,
-            background=backgrounds[name],
-            timings=timings[name],
+            background=each.background,
+            timings=each.timings,
             groups=fitted[-1].groups,
-            stages=tuple(each.stage for each in fitted),
+            stages=tuple(stage.stage for stage in fitted),
         )
     return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known of a device before windows are looked at.
+
+    acts        labels are those of activities that show
+    lengths_ns  of the windows, increasing
+    """
+
+    acts: Acts
+    quiet: Quiet
+    background: Background
+    timings: dict[str, Timing]
+    lengths_ns: list[int]
+
+
+def _known(folder: Path, devices: Sequence[Device]) -> dict[str, _Known]:
+    log, captures = load_activities(folder), sorted(find_raw(folder))
+    covered_ns = _joined(load_index(folder).covered_ns)
+    bursts = bursts_of(captures, devices)
+    found = {}
+    for device in devices:
+        own, acts = bursts.pop(device.name), acts_of(log, device.name)
+        quiet = quiet_of(acts, covered_ns)
+        background = background_of(own, acts, quiet)
+        timings = _timings(openings_of(own, background), acts)
+        if not timings:
+            reason = "has no activity that shows in its packets"
+            raise DatasetError(f"{folder}: {device.name}: {reason}")
+        found[device.name] = _Known(
+            acts=replace(acts, is_label=_shows(acts, timings)),
+            quiet=quiet,
+            background=background,
+            timings=timings,
+            lengths_ns=_lengths_ns(timings),
+        )
+    return found
 
 
 def _joined(covered_ns: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -121,11 +147,11 @@ def _lengths_ns(timings: Mapping[str, Timing]) -> list[int]:
     return found
 
 
-def _rows(due: Sequence[Due], acts: Acts, quiet: Quiet, n: int) -> list[Rows]:
+def _rows(due: Sequence[Due], known: _Known) -> list[Rows]:
     from scipy.sparse import vstack
 
     found = []
-    for stage in range(n):
+    for stage in range(len(known.lengths_ns)):
         own = [each for each in due if each.stage == stage]
         if not own:
             raise DatasetError("no window opens in the captures")
@@ -134,7 +160,7 @@ def _rows(due: Sequence[Due], acts: Acts, quiet: Quiet, n: int) -> list[Rows]:
             x=np.vstack([each.seen.x for each in own]),
             sequence=vstack([each.seen.sequence for each in own], format="csr"),
         )
-        found.append(_labelled(start_ns, seen, acts, quiet))
+        found.append(_labelled(start_ns, seen, known.acts, known.quiet))
     return found
 
 
