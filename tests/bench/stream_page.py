@@ -109,7 +109,7 @@ def _rest(facts: Record, lived: Record, idle: Record) -> Iterator[str]:
     )
     yield ""
     yield (
-        f"{lived['packets_per_s']:,.0f} packets/s where residents act "
+        f"{lived['packets_per_s']:,.0f} packets per second of one core on lived days "
         f"({lived['packets']:,} packets), {idle['packets_per_s']:,.0f} on idle days; "
         f"at most {max(lived['most_kept'], idle['most_kept']):,} packets of nine "
         f"devices were kept at a time. Learning took {facts['learn_s']:.0f} s, on a "
