@@ -30,6 +30,7 @@ from analysis.models.model import DeviceFacts, DeviceModel, Origin, TrainedModel
 FORMAT = 1  # changes whenever an older reader would misunderstand a newer folder
 HEADER = "model.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NUMBERS = re.compile(r"\[\n([-+.e\d,\s]+)\]")  # no text in JSON holds a line end
 _AGAIN = "train the model again"
 _LEARNER = "scikit-learn"  # others cannot be relied on to read its estimators
 
@@ -88,7 +89,8 @@ def save(
             for name, data in parts.items()
         },
     )
-    text = json.dumps(asdict(header), indent=1, allow_nan=False) + "\n"
+    text = json.dumps(asdict(header), indent=1, allow_nan=False)
+    text = _NUMBERS.sub(_on_one_line, text) + "\n"
     sizes_b = {name: len(data) for name, data in packed.items()}
     own = {
         **{_file_of(name): data for name, data in packed.items()},
@@ -238,6 +240,10 @@ def _read(path: Path, remedy: str) -> bytes:
     except OSError as exc:
         reason = (exc.strerror or "cannot be read").lower()
         raise ModelError(f"{path}: {reason}; {remedy}") from exc
+
+
+def _on_one_line(numbers: re.Match[str]) -> str:
+    return f"[{' '.join(numbers.group(1).split())}]"
 
 
 def _file_of(device: str) -> str:
