@@ -17,10 +17,10 @@ SCENARIO = """\
 scenario: streamed
 seed: 5
 select:
-  - {device: wemo_insight}
-repeats: 10
+  - {device: wemo_insight, channels: [api]}
+repeats: 20
 sessions: 2
-rest: {uniform: [5 s, 15 s]}
+rest: {uniform: [15 s, 40 s]}
 idle: 20 min
 """
 SWITCH = """
@@ -32,11 +32,9 @@ SWITCH = """
 
     clock = SystemClock()
     at = load_lab(Path("lab.yaml")).plugs["plug_under_test"]
-    plug = open_plug("plug_under_test", at, clock)
-    plug.read_power()  # it is found and described, which no later act repeats
-    for on in (True, False):
-        clock.sleep(20.0)
-        plug.set_power(on)
+    for on in (True, False, True):
+        clock.sleep(18.0)
+        open_plug("plug_under_test", at, clock).set_power(on)
 """
 
 
@@ -82,5 +80,6 @@ def test_an_activity_is_told_live_within_a_second_of_its_end(live_lab, model):
     ]
     assert found, events
     for told_ns, event in found:
-        assert event["activity"] in ("turn_on", "turn_off")  # not told apart
+        # on and off send about the same, and the live form is not the one learnt from
+        assert event["activity"] in ("turn_on", "turn_off", "unknown")
         assert told_ns - event["end_ns"] < 10**9
