@@ -27,7 +27,7 @@ from analysis.importers.folder import Capture
 from analysis.importers.moniotr import ImportedLayout, at_one_time
 from analysis.importers.pcap import FoundRows, take_over
 from analysis.importers.stamps import parse_iso
-from analysis.labelling import LabelReport, Overlap
+from analysis.labelling import Overlap
 
 # they look for a signature in the 15 s after a trigger
 DELTA_NS = 15 * 10**9
@@ -59,33 +59,32 @@ def import_pingpong(
     """Take over one device of a folder in this layout as the campaign `target`.
 
     folder  holds a folder per device, of which `device` is one
-    mac     MAC address of the device, or of the phone whose traffic is meant
+    mac     of the device, or of the phone whose traffic is meant
     zone    of the times
     events  what the triggers were, in turn; the same for each file of times
     within  only captures below a folder of this name, as 'wlan1'
 
-    Each file of times is a session. All is written or nothing: raises ImportDataError
-    with every fault found, CaptureError for a damaged capture.
+    Each file of times is a session. All or nothing: raises ImportDataError with every
+    fault found, CaptureError for a damaged capture.
     """
     held = folder / device
     stamped = sorted(held.rglob("*.timestamps"))
     found = sorted(p for p in held.rglob("*.pcap*") if p.is_file())
     captures = [p for p in found if not within or within in p.parts]
-    if faults := _faulty(folder, device, stamped, captures, within, events):
-        raise ImportDataError(tuple(faults))
-    rows, wrong = _triggers(stamped, device, zone, events, delta_ns)
-    if wrong:
-        raise ImportDataError(tuple(wrong))
+    faulty = _faulty(folder, device, stamped, captures, within, events)
+    rows, wrong = _triggers(stamped, device, zone, events or EVENTS, delta_ns)
+    if faulty or wrong:
+        raise ImportDataError((*faulty, *wrong))
     kept: set[Path] = set()
 
     def rows_of(read: Sequence[Capture]) -> FoundRows:
         kept.update(capture.sources[0] for capture in read)
         faults = [*_placeless(rows, read), *at_one_time(read, _TWOFOLD)]
         if overlap is Overlap.REFUSE:
-            faults += find_overlaps(held, [row for _path, row in rows])
+            faults += _overlaps(held, rows)
         return FoundRows(rows=tuple(row for _path, row in rows), faults=tuple(faults))
 
-    report: LabelReport = take_over(
+    report = take_over(
         captures, rows_of=rows_of, devices={device: mac}, target=target, overlap=overlap
     )
     left_out = tuple(path for path in found if path not in kept)
@@ -212,6 +211,13 @@ def _instant(day: date | None, clock: time, zone: tzinfo) -> int:
         )
     # the reader of other stamps refuses an hour that clocks were changed over
     return parse_iso(datetime.combine(day, clock).isoformat(), zone).time_ns
+
+
+def _overlaps(held: Path, rows: Sequence[tuple[Path, ActivityRow]]) -> tuple[str, ...]:
+    """Return a sentence for each trigger that comes before the last one's δ ended."""
+    paths = {path for path, _row in rows}
+    where = paths.pop() if len(paths) == 1 else held
+    return find_overlaps(where, [row for _path, row in rows])
 
 
 def _placeless(

@@ -214,3 +214,13 @@ def test_what_is_no_layout_of_pingpong_is_told(pingpong, record, stamped):
         pingpong(events=("on", ""))
     with pytest.raises(ImportDataError, match="has no folder 'bulb'; it has plug"):
         pingpong(device="bulb")
+
+
+def test_triggers_closer_than_their_window_are_refused_or_cut(
+    pingpong, record, stamped
+):
+    stamped("2:38:04 PM", "2:38:10 PM")
+    record("plug/wlan1/a.pcap", [T0, T0 + 30])
+    with pytest.raises(ImportDataError, match="off of plug overlaps on of line 1 by"):
+        pingpong()
+    assert pingpong(overlap=Overlap.CUT).labels.devices[0].n_cut == 1

@@ -4,13 +4,14 @@ from typer.testing import CliRunner
 
 from analysis.errors import LabelError
 from analysis.pcap.rewrite import Rewriter
-from testbed.cli import data
+from testbed.cli import data, imports
 
 
 @pytest.fixture
 def label():
     app = typer.Typer(pretty_exceptions_enable=False)
     data.register(app)
+    imports.register(app)  # one command alone would need no name
 
     def _label(*arguments):
         texts = ["label", *(str(argument) for argument in arguments)]

@@ -2,7 +2,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from testbed.cli import data
+from testbed.cli import data, imports
 from testbed.errors import ConfigError
 
 
@@ -10,6 +10,7 @@ from testbed.errors import ConfigError
 def call():
     app = typer.Typer(pretty_exceptions_enable=False)
     data.register(app)
+    imports.register(app)
 
     def _call(*arguments):
         texts = [str(argument) for argument in arguments]
