@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from analysis.classifiers.model import Classifier
+from analysis.dataset import ActivityLog
 from analysis.evaluate.delta import DeltaEstimate
 from analysis.evaluate.delta_rules import profile_s, shared
 from analysis.evaluate.delta_scores import (
+    SECONDS,
     DeltaScore,
     room_for,
     score_rules,
@@ -17,7 +19,7 @@ from analysis.evaluate.deltas import GAP_SHARE, listen
 from analysis.evaluate.device_study import Told, nobody_told
 from analysis.evaluate.folds import SplitRefusedError
 from analysis.evaluate.samples import Recorded
-from analysis.packets import clean, load_packets
+from analysis.packets import Cleaned, clean, load_packets
 from analysis.packets.cleaning import DEFAULT_RULES
 
 
@@ -28,6 +30,7 @@ class DeltaPlan:
     classifiers  whose accuracy is scored by δ; without any, nothing is
     n_idle       windows without an activity among those that are scored
     gap_share    see `analysis.evaluate.deltas.listen`
+    rules        of cleaning;  seconds  of δ that are scored
     """
 
     classifiers: tuple[Classifier, ...] = ()
@@ -36,6 +39,7 @@ class DeltaPlan:
     seed: int = 0
     gap_share: float = GAP_SHARE
     rules: tuple[str, ...] = DEFAULT_RULES
+    seconds: tuple[float, ...] = SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +69,18 @@ class DeltaStudy:
 def delta_study(
     recorded: Recorded, device: str, plan: DeltaPlan, told: Told = nobody_told
 ) -> DeltaStudy:
-    """Learn δ of a device and score what comes of it."""
+    """Learn δ of a device of a campaign and score what comes of it."""
     name = recorded.campaign.device(device).name
     cleaned = clean(load_packets(recorded.folder, name), plan.rules)
-    heard = listen(cleaned.table, recorded.log, gap_share=plan.gap_share)
+    return study_delta(cleaned, recorded.log, plan, told)
+
+
+def study_delta(
+    cleaned: Cleaned, log: ActivityLog, plan: DeltaPlan, told: Told = nobody_told
+) -> DeltaStudy:
+    """Learn δ from packets that are already read, and score what comes of it."""
+    name = cleaned.table.device
+    heard = listen(cleaned.table, log, gap_share=plan.gap_share)
     given_s = profile_s(heard)
     estimates = heard.estimates(seed=plan.seed)
     found = DeltaStudy(
@@ -80,7 +92,7 @@ def delta_study(
     )
     if not plan.classifiers:
         return found
-    room = room_for(cleaned, recorded.log, heard, n_idle=plan.n_idle, seed=plan.seed)
+    room = room_for(cleaned, log, heard, n_idle=plan.n_idle, seed=plan.seed)
     scores: tuple[DeltaScore, ...] = ()
     refused = ""
     try:
@@ -94,6 +106,7 @@ def delta_study(
             room,
             plan.classifiers,
             plan.split,
+            plan.seconds,
             seed=plan.seed,
             progress=partial(told, f"{name}: δ in seconds"),
         )

@@ -17,7 +17,6 @@ from analysis.evaluate.responses import (
     STEP_S,
     Int64,
     Traffic,
-    quiet_traffic,
     traffic_at,
 )
 from analysis.labelling import spans
@@ -34,6 +33,7 @@ _PIECE_S = 5.0
 _MARGIN_NS = 20 * 10**9  # after a label window, until silence is believed
 _NEAR_NS = 2 * 10**9  # the same, where that leaves too little
 _ENOUGH = 24  # pieces of silence
+_MOST = 3_000  # of them: four hours say what silence is like
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,23 +143,24 @@ def _silence(
     table: PacketTable, start_ns: Int64, end_ns: Int64
 ) -> tuple[Traffic, Int64]:
     """Return pieces of silence, and the act before each (the first where none is)."""
-    pieces = Traffic(bytes_b=np.zeros((0, 0, 0)), packets=np.zeros((0, 0, 0)))
-    free: list[tuple[int, int]] = []
+    at_ns = np.zeros(0, dtype=np.int64)
     for margin_ns in (_MARGIN_NS, _NEAR_NS):
         busy = zip(start_ns.tolist(), (end_ns + margin_ns).tolist(), strict=True)
-        free = free_stretches(table.covered_ns, busy)
-        pieces = quiet_traffic(table, free, _PIECE_S)
-        if len(pieces) >= _ENOUGH:
+        at_ns = _pieces_in(free_stretches(table.covered_ns, busy))
+        if at_ns.size >= _ENOUGH:
             break
-    return pieces, _rows_before(start_ns, free)
-
-
-def _rows_before(start_ns: Int64, free_ns: list[tuple[int, int]]) -> Int64:
-    length_ns = round(_PIECE_S * 1e9)
-    starts = [
-        np.arange(start, end - length_ns + 1, length_ns, dtype=np.int64)
-        for start, end in free_ns
-    ]
-    at_ns = np.concatenate([np.zeros(0, dtype=np.int64), *starts])
     row = np.searchsorted(start_ns, at_ns, side="right") - 1
-    return np.maximum(row, 0).astype(np.int64)
+    return traffic_at(table, at_ns, _PIECE_S), np.maximum(row, 0).astype(np.int64)
+
+
+def _pieces_in(free_ns: list[tuple[int, int]]) -> Int64:
+    """Return where whole pieces of stretches begin, evenly some of them when many."""
+    length_ns = round(_PIECE_S * 1e9)
+    held = [(end - start) // length_ns for start, end in free_ns]
+    total = sum(held)
+    chosen = np.unique(np.linspace(0, total - 1, min(total, _MOST)).astype(np.int64))
+    before = np.cumsum([0, *held[:-1]]) if held else np.zeros(0, dtype=np.int64)
+    stretch = np.searchsorted(before, chosen, side="right") - 1
+    starts = np.array([start for start, _end in free_ns], dtype=np.int64)
+    found: Int64 = starts[stretch] + (chosen - before[stretch]) * length_ns
+    return found

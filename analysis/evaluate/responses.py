@@ -4,7 +4,6 @@ Bytes and packets of each run are counted in steps of `STEP_S` from its trigger 
 class of destination, so that talk with the cloud is not drowned in multicast.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,19 +86,3 @@ def traffic_at(table: PacketTable, start_ns: Int64, length_s: float) -> Traffic:
         bytes_b=bytes_b.astype(np.float64).reshape(shape),
         packets=packets.astype(np.float64).reshape(shape),
     )
-
-
-def quiet_traffic(
-    table: PacketTable, free_ns: Sequence[tuple[int, int]], length_s: float
-) -> Traffic:
-    """Count what a device says in whole pieces of stretches in which nothing is done.
-
-    free_ns  [start, end) of each stretch;  length_s  of each piece
-    """
-    length_ns = steps_in(length_s) * _STEP_NS
-    starts = [
-        np.arange(start, end - length_ns + 1, length_ns, dtype=np.int64)
-        for start, end in free_ns
-    ]
-    empty = np.zeros(0, dtype=np.int64)
-    return traffic_at(table, np.concatenate([empty, *starts]), length_s)

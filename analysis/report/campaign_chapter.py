@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from analysis.evaluate.payloads import plain_devices
 from analysis.report import words
 from analysis.report.blocks import Chapter, Gallery, Note, Section
 from analysis.report.facts import cleaning, last_attempts, recorded
 from analysis.report.receipt import captures_of, receipt, uncertainty_ns
 from analysis.report.recording import Recording, Share, shares_of
 from analysis.report.remarks import remarks
-from analysis.report.scores import measure, payloads_of, recognition
+from analysis.report.scores import Scores, measure, payloads_of, recognition
 from analysis.report.timeline import draw_timeline
+from analysis.report.trust import QUICK, measure_trust, trusted
 
 _NO_PACKETS = (
     "This campaign holds no packets: only its activities were recorded. There is no "
@@ -31,10 +33,12 @@ def campaign_chapter(
         say(f"{recording.campaign.name}: drawing traffic")
         sections += [_traffic(shares), cleaning(shares)]
         say(f"{recording.campaign.name}: recognising activities")
-        plain = {d.name for d in recording.campaign.devices if d.plaintext}
+        names = [share.device for share in shares]
+        plain = plain_devices(recording.campaign, names)
         raw = recording.raw if plain else ()
         scores = measure(shares, seed, say, payloads=payloads_of(shares, plain, raw))
         sections.append(recognition(scores))
+        sections += _trust(recording, shares, scores, seed, say)
         headline = scores.headline()
         tiles += (headline,) if headline else ()
     else:
@@ -51,6 +55,21 @@ def campaign_chapter(
         facts=_facts(recording),
         sections=tuple(sections),
     )
+
+
+def _trust(
+    recording: Recording,
+    shares: tuple[Share, ...],
+    scores: Scores,
+    seed: int,
+    say: Callable[[str], None],
+) -> list[Section]:
+    if not scores.results:
+        return []
+    quick = next(c for c in scores.classifiers if c.name == QUICK)
+    trust = measure_trust(shares, recording.log, quick, seed, say)
+    section = trusted(trust, scores.results, scores.classifiers, seed)
+    return [] if section is None else [section]
 
 
 def _traffic(shares: tuple[Share, ...]) -> Section:
