@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.measure import machine
-from tests.bench.table1_page import accuracy_table
+from tests.bench.table1_page import accuracy_table, page, trust_table
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = "table_1"
@@ -69,7 +69,9 @@ def recorded(out: Path) -> tuple[Path, float | None]:
     return folder, time.perf_counter() - begun
 
 
-def score(folder: Path, device: str, batch: str, seed: int) -> Record:
+def score(
+    folder: Path, device: str, batch: str, splits: Sequence[str], seed: int
+) -> Record:
     """Return every figure of one device and some classifiers."""
     from analysis.evaluate.campaign import all_classifiers, plan_of, studies
     from analysis.evaluate.records import records_of
@@ -77,7 +79,7 @@ def score(folder: Path, device: str, batch: str, seed: int) -> Record:
     begun = time.perf_counter()
     plan = plan_of(
         BATCHES[batch],
-        SPLITS[batch],
+        splits,
         seed=seed,
         n_idle=N_IDLE,
         groups=True,
@@ -93,12 +95,15 @@ def score(folder: Path, device: str, batch: str, seed: int) -> Record:
 
 def scores(options: argparse.Namespace, folder: Path) -> Iterator[Record]:
     """Yield the figures of each device and batch, those that are there as they are."""
-    for batch in BATCHES:
+    for batch in options.batch or BATCHES:
         for device in options.device or DEVICES:
             path = options.out / "table1" / f"{device}-{batch}-{options.seed}.json"
             again = batch in (options.again or ())
-            if not path.exists() or again:
-                found = score(folder, device, batch, options.seed)
+            if options.as_it_is and not path.exists():
+                continue
+            if (not path.exists() or again) and not options.as_it_is:
+                splits = options.split or SPLITS[batch]
+                found = score(folder, device, batch, splits, options.seed)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
                 say(f"{device}, {batch}: {found['took_s']} s")
@@ -127,6 +132,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--again", action="append", choices=BATCHES, help="score these anew"
     )
+    parser.add_argument("--batch", action="append", choices=BATCHES)
+    parser.add_argument("--split", action="append", help="instead of the usual ones")
+    parser.add_argument(
+        "--as-it-is", action="store_true", help="score nothing, write what is there"
+    )
     options = parser.parse_args(argv)
     folder, record_s = recorded(options.out)
     found = joined(list(scores(options, folder)))
@@ -145,7 +155,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         **found,
     }
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    print("\n".join(accuracy_table(facts)))
+    print("\n".join((*accuracy_table(facts), "", *trust_table(facts))))
+    if options.page:
+        options.page.write_text(page(facts), encoding="utf-8")
 
 
 if __name__ == "__main__":
