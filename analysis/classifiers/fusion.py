@@ -1,10 +1,10 @@
-"""The project's own classifier: two views of a window, each by what suits it best.
+"""The project's own classifier: three views of a window, each by what suits it best.
 
-Trees look at statistics and at how many packets of each length there were; a linear
-model looks at which lengths follow each other. What one of them cannot see, the other
-often does, and the mean of their probabilities is right more often than either. The
-mean is made neither too sure nor too shy by a temperature that is found on training
-rows which were held out for it. Why it is made so: docs/decisions/0014.
+Random trees look at statistics and at how many packets of each length there were, a
+forest that seeks the best threshold at statistics alone, a linear model at which
+lengths follow each other. Where lengths are the same each time, the first and the last
+are right, where they are random, the second is. How much each is believed is found on
+training rows that were held out for it. Why it is made so: docs/decisions/0014.
 """
 
 from typing import Any, Self
@@ -15,11 +15,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from analysis.classifiers import tokens
 from analysis.classifiers.folds import dealt
 from analysis.classifiers.linear import fit_linear, softmax
+from analysis.classifiers.mixture import Mixture, fit_mixture, mixed
 from analysis.classifiers.model import Classifier, Estimator, Float64, Labels, Reads
-from analysis.classifiers.temperature import fit_temperature, tempered
 from analysis.classifiers.tokens import Int64
 
-_TREES = 250
+_TREES = 200
+_GREEDY_SHARE = 0.5  # of as many trees are there on statistics alone
+_LOOKED_AT = 0.2  # of the statistics at each threshold
 _STRENGTH = 30.0
 _SEEN_IN = 2  # rows; a length that one training row has says nothing of others
 _MOST = 4_096  # columns of counts for the trees, which want them dense
@@ -29,13 +31,13 @@ _BLOCK = 4_096  # rows that are looked at together
 
 
 class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types there
-    """Mean of extremely randomised trees and of a linear model on the sequence.
+    """Weighted mean of two forests and of a linear model on the sequence.
 
     n_statistics  columns of x that are dense features; what follows is the sequence
-                  block. None: all are features, and only the trees are asked
-    n_trees       how many trees
+                  block. None: all are features, and only the forests are asked
+    n_trees       how many random trees, and half as many of the other forest
     strength      how much errors of the linear model weigh against large weights
-    calibrated    whether a temperature is found, which takes three more fits
+    calibrated    whether weights and temperatures are found, by three more fits
     random_state  seed, generator or None, as everywhere in scikit-learn
     """
 
@@ -78,10 +80,15 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         self._learn(x, code, seed)
-        self.temperature_ = 1.0
+        prior = self._prior()
+        ones = np.ones(prior.size)
+        found = Mixture(temperatures=ones, weights=prior, temperature=1.0)
         if self.calibrated and self.classes_.size > 1:
             folds = dealt(code, groups, _FOLDS, seed)
-            self.temperature_ = self._found_temperature(x, code, folds, seed)
+            found = fit_mixture(*self._held_out(x, code, folds, seed), prior)
+        self.part_temperatures_ = found.temperatures
+        self.part_weights_ = found.weights
+        self.temperature_ = found.temperature
         return self
 
     def predict_proba(self, x: Any) -> Float64:
@@ -90,10 +97,16 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
 
         check_is_fitted(self)
         x = validate_data(self, x, accept_sparse="csr", dtype=np.float64, reset=False)
+        mixture = Mixture(
+            temperatures=self.part_temperatures_,
+            weights=self.part_weights_,
+            temperature=self.temperature_,
+        )
         blocks = [
-            self._mean(x[at : at + _BLOCK]) for at in range(0, x.shape[0], _BLOCK)
+            mixed(self._parts(x[at : at + _BLOCK]), mixture)
+            for at in range(0, x.shape[0], _BLOCK)
         ]
-        return tempered(np.concatenate(blocks), self.temperature_)
+        return np.concatenate(blocks)
 
     def predict(self, x: Any) -> Labels:
         """Return (k,): the likeliest activity of each window."""
@@ -102,7 +115,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         return best
 
     def _learn(self, x: Any, code: Int64, seed: int) -> None:
-        from sklearn.ensemble import ExtraTreesClassifier
+        from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
         statistics, words = self._parted(x)
         singles = tokens.unigrams(words)
@@ -114,6 +127,14 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
             n_estimators=self.n_trees, random_state=seed, n_jobs=1
         )
         self.forest_ = forest.fit(seen, code)
+        greedy = RandomForestClassifier(
+            n_estimators=max(1, int(_GREEDY_SHARE * self.n_trees)),
+            max_features=_LOOKED_AT,
+            random_state=seed,
+            n_jobs=1,
+        )
+        self.n_greedy_ = statistics.shape[1]
+        self.greedy_ = greedy.fit(seen[:, : max(1, self.n_greedy_)], code)
         self.words_ = tokens.common(words, 1, _MOST_WORDS)
         known = tokens.picked(words, self.words_)
         self.rarity_ = tokens.rarity(known)
@@ -152,23 +173,38 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         )
         return np.hstack(parts).astype(np.float32)
 
-    def _mean(self, x: Any) -> Float64:
-        """Return (k, c) float64: the mean of both parts, before the temperature."""
+    def _prior(self) -> Float64:
+        """Return how much each part is believed before any row was held out.
+
+        One repeat of an activity is enough for lengths, hardly ever for thresholds.
+        """
+        if not self.weights_.size:
+            return np.array((0.5, 0.5))
+        return np.array((0.5, 0.0, 0.5))
+
+    def _parts(self, x: Any) -> Float64:
+        """Return (m, k, c) float64: what each part says, before any temperature."""
         statistics, words = self._parted(x)
         singles = tokens.unigrams(words)
         seen = self._dense(statistics, singles, tokens.coarse(singles))
-        shares = np.zeros((x.shape[0], self.classes_.size))
-        for tree in self.forest_.estimators_:
-            shares += tree.tree_.predict(seen)
-        shares /= len(self.forest_.estimators_)
-        if not self.weights_.size:
-            return shares
-        known = tokens.weighted(tokens.picked(words, self.words_), self.rarity_)
-        return (shares + softmax(known @ self.weights_ + self.intercept_)) / 2.0
+        said = [
+            _mean_of(self.forest_, seen),
+            _mean_of(self.greedy_, seen[:, : max(1, self.n_greedy_)]),
+        ]
+        if self.weights_.size:
+            known = tokens.weighted(tokens.picked(words, self.words_), self.rarity_)
+            said.append(softmax(known @ self.weights_ + self.intercept_))
+        return np.stack(said)
 
-    def _found_temperature(self, x: Any, code: Int64, folds: Int64, seed: int) -> float:
-        """Return the temperature that suits rows which a fresh fit has not seen."""
-        shares, truth = [], []
+    def _held_out(
+        self, x: Any, code: Int64, folds: Int64, seed: int
+    ) -> tuple[Float64, Int64]:
+        """Return what fresh parts say of rows they have not seen, and the truth.
+
+        The truth is -1 for a class that only the rows held out have.
+        """
+        n_parts, n_classes = self._prior().size, self.classes_.size
+        shares, truth = np.zeros((n_parts, 0, n_classes)), np.zeros(0, np.int64)
         for fold in range(_FOLDS):
             held = np.flatnonzero(folds == fold)
             rest = np.flatnonzero(folds != fold)
@@ -177,13 +213,24 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
                 continue
             fresh = clone(self).set_params(calibrated=False, random_state=seed)
             fresh.fit(x[rest], known)
-            found = np.zeros((held.size, self.classes_.size))
-            found[:, names] = fresh.predict_proba(x[held])
-            shares.append(found)
-            truth.append(np.where(np.isin(code[held], names), code[held], -1))
-        if not shares:
-            return 1.0
-        return fit_temperature(np.concatenate(shares), np.concatenate(truth))
+            said = fresh._parts(x[held])
+            if said.shape[0] != n_parts:
+                continue
+            found = np.zeros((n_parts, held.size, n_classes))
+            found[:, :, names] = said
+            shares = np.concatenate((shares, found), axis=1)
+            mine = np.where(np.isin(code[held], names), code[held], -1)
+            truth = np.concatenate((truth, mine))
+        return shares, truth
+
+
+def _mean_of(forest: Any, seen: tokens.Float32) -> Float64:
+    """Return (k, c) float64, as `predict_proba`, without what it costs per tree."""
+    trees = [each.tree_ for each in forest.estimators_]
+    total: Float64 = trees[0].predict(seen)
+    for tree in trees[1:]:
+        total = total + tree.predict(seen)
+    return total / len(trees)
 
 
 def _make(seed: int) -> Estimator:
@@ -197,7 +244,7 @@ CLASSIFIERS = (
         name="fusion",
         title="Fusion",
         make=_make,
-        settings=f"{_TREES} trees on statistics and lengths, linear on sequences",
+        settings=f"{_TREES} trees on lengths, a forest on statistics, linear on pairs",
         reads=Reads.WINDOW,
     ),
 )

@@ -166,3 +166,20 @@ def test_counts_below_zero_and_too_few_columns_are_refused():
         Fusion(5, n_trees=2).fit(-x, y)
     with pytest.raises(ValueError, match="columns"):
         Fusion(50, n_trees=2).fit(x[:, :20], y)
+
+
+def test_what_only_a_threshold_of_one_statistic_tells_is_learnt_beside_random_lengths():
+    rng = np.random.default_rng(3)
+    n, width = 240, 5 + n_columns()
+    x = rng.normal(size=(n, 5))
+    kind = np.digitize(x[:, 2], (-0.5, 0.5))
+    size = rng.integers(100, 1400, (n, 12))
+    row = np.repeat(np.arange(n), 12)
+    cells = np.ones(row.size), (row, 5 + size.ravel())
+    whole = csr_array(cells, shape=(n, width)) + csr_array(
+        (x.ravel(), (np.repeat(np.arange(n), 5), np.tile(np.arange(5), n))),
+        shape=(n, width),
+    )
+    learnt = Fusion(5, n_trees=40, random_state=0).fit(whole[:160].tocsr(), kind[:160])
+    assert learnt.part_weights_[1] > 0.5
+    assert (learnt.predict(whole[160:].tocsr()) == kind[160:]).mean() > 0.9
