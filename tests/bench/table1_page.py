@@ -114,7 +114,8 @@ def page(facts: Record) -> str:
         "## Accuracy, split by split",
         "",
         "The paper's column is its Table 1, five-fold cross validation on real "
-        "devices; it is there to see the shape, not to be compared with. In brackets, the 95 % "
+        "devices; it is there to see the shape, not to be compared with. In brackets, "
+        "the 95 % "
         "interval over sessions. S0 has trials of one session on both sides; S1 keeps "
         "sessions whole; S2 learns from the first sessions and is tested on the last. "
         "Null: the same classifier on labels that were shuffled within sessions. A "
