@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,18 @@ def test_no_file_names_a_path_of_one_machine():
         if found:
             wrong.append(f"{path.name}: {found.group()}")
     assert wrong == []
+
+
+def test_the_lab_may_use_no_part_of_the_analysis_but_that_for_captures():
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = about["tool"]["importlinter"]["contracts"]
+    (lab,) = (
+        each for each in contracts if "testbed.runner" in each.get("source_modules", ())
+    )
+    parts = {
+        f"analysis.{path.stem}"
+        for path in (ROOT / "analysis").iterdir()
+        if path.name not in ("__init__.py", "pcap")
+        and (path.suffix == ".py" or (path / "__init__.py").exists())
+    }
+    assert set(lab["forbidden_modules"]) == parts
