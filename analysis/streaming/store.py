@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.classifiers.model import Reads
+from analysis.classifiers.model import Estimator, Reads
 from analysis.dataset import Device
 from analysis.errors import ModelError
 from analysis.features.matrix import feature_names
@@ -102,8 +102,8 @@ def _stage(
 ) -> Stage:
     return Stage(
         length_ns=record["length_ns"],
-        watcher=from_bytes(_part(parts, _file_of(device, number, "watcher"))),
-        namer=from_bytes(_part(parts, _file_of(device, number, "namer"))),
+        watcher=_estimator(parts, _file_of(device, number, "watcher")),
+        namer=_estimator(parts, _file_of(device, number, "namer")),
         reads=Reads(record["reads"]),
         groups=tuple(map(tuple, record["groups"])),
         event_from=record["event_from"],
@@ -112,10 +112,13 @@ def _stage(
     )
 
 
-def _part(parts: Mapping[str, bytes], name: str) -> bytes:
+def _estimator(parts: Mapping[str, bytes], name: str) -> Estimator:
     if name not in parts:
         raise ModelError(f"{name}: is not among the files of the model; {_AGAIN}")
-    return parts[name]
+    try:
+        return from_bytes(parts[name])
+    except ModelError as exc:
+        raise ModelError(f"{name}: {exc}") from exc
 
 
 def _file_of(device: str, stage: int, what: str) -> str:
