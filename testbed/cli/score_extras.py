@@ -121,8 +121,8 @@ def print_groups(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> N
             each.device,
             each.split,
             titles.get(each.classifier, each.classifier),
-            with_interval(each.accuracy, each.interval),
-            with_interval(each.f1, each.f1_interval),
+            "-" if each.single else with_interval(each.accuracy, each.interval),
+            "-" if each.single else with_interval(each.f1, each.f1_interval),
             f"{each.majority:.3f}",
             _counts(each),
         ]
