@@ -150,8 +150,7 @@ def _scores(
     truth = np.concatenate([first.activity[fold.test] for fold in folds])
     session = np.concatenate([first.session[fold.test] for fold in folds])
     pairs = list(zip(folds, views, strict=True))
-    lengths_s = np.concatenate([v.length_ns[f.test] for f, v in pairs]) / 1e9
-    slack_s = np.concatenate([room.slack_s[fold.test] for fold in folds])
+    seconds = _mean_s(room, pairs)
     by_length = np.concatenate([_by_length(fold, view) for fold, view in pairs])
     scores = []
     for classifier in classifiers:
@@ -169,7 +168,7 @@ def _scores(
                 classifier=classifier.name,
                 split=where[0],
                 rule=where[1],
-                seconds=round(float((lengths_s - slack_s).mean()), 3),
+                seconds=seconds,
                 accuracy=float(right.mean()),
                 f1=macro_f1(truth, said),
                 interval=session_interval(right, session, seed),
@@ -180,6 +179,13 @@ def _scores(
             )
         )
     return scores
+
+
+def _mean_s(room: Room, pairs: Sequence[tuple[Fold, Samples]]) -> float:
+    """Return the mean δ of the tested windows, their uncertainty apart."""
+    lengths_s = np.concatenate([v.length_ns[f.test] for f, v in pairs]) / 1e9
+    slack_s = np.concatenate([room.slack_s[fold.test] for fold, _view in pairs])
+    return round(float((lengths_s - slack_s).mean()), 3)
 
 
 def _by_length(fold: Fold, view: Samples) -> Strings:
