@@ -1,8 +1,10 @@
 """When an answer is given, and which activities it may be instead.
 
-The rule is that of `analysis.classifiers.decision`. It is learnt from answers to
-sessions that the estimator had not seen: those of S1, where each session was left out
-once. How it fares is tried fold by fold, with rules of the other folds.
+The rule is that of `analysis.classifiers.decision`, and it is cross-conformal (Vovk
+2015): learnt from the answers of S1, each by an estimator that had not learnt the
+session, but by several estimators, none of which is the one that the rule is for. What
+split conformal sets promise is proven for one estimator and windows that it has not
+learnt; so this rule is tried instead, fold by fold, with rules of the other folds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +17,6 @@ from analysis.classifiers.calibration import Held, fit_rule
 from analysis.classifiers.decision import Decision, Rule
 from analysis.classifiers.model import UNKNOWN, Float64
 from analysis.classifiers.novelty import Novelty
-from analysis.evaluate.open_set import auroc
 from analysis.evaluate.samples import Samples
 from analysis.evaluate.study import Result
 
@@ -24,7 +25,11 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """How answers fare in sessions that neither estimator nor rule was learnt from.
+    """How answers fare, fold after fold, by rules of the answers of other folds.
+
+    No estimator has learnt the sessions that it answers for, and no rule was learnt
+    from answers to them; but the estimators whose answers made the rule had learnt
+    them, as in all cross-conformal calibration.
 
     answered  share of windows that get an answer;  right  share of the answers
     covered   share of sets that hold the truth;  set_size  activities in a set, mean
@@ -41,15 +46,21 @@ class Tried:
 class Strange:
     """How windows of activities fare that were left out of training (S6).
 
-    refused   share of them that is answered with `unknown`
+    Each fold learns a rule of its own, from its own training rows and by estimators
+    that were learnt from these: neither has seen those activities, nor the sessions.
+
+    refused   share of them that is answered with `unknown`;  n_windows  of how many
+    answered  share of windows of the other activities that is not;  n_known  of these
     auroc     chance that one of them is stranger than one of a known activity
     interval  of it, 95 % over sessions
     """
 
     refused: float
+    n_windows: int
+    answered: float
+    n_known: int
     auroc: float
     interval: tuple[float, float]
-    n_windows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +70,6 @@ class _Rows:
     new  (k,) float64, see `Novelty.shares`
     """
 
-    fold: int
     rows: Int64
     shares: Float64
     new: Float64
@@ -86,7 +96,7 @@ def tried(
     if len(parts) < 2:
         return None
     truth = np.concatenate([samples.activity[each.rows] for each in parts])
-    said = [d for each in parts for d in _decided(samples, parts, each, each, names)]
+    said = [d for each in parts for d in _decided(samples, parts, each, names)]
     labels = np.array([each.label for each in said])
     answered = labels != UNKNOWN
     held = [t in d.conformal_set for t, d in zip(truth, said, strict=True)]
@@ -99,52 +109,30 @@ def tried(
     )
 
 
-def strange(
-    samples: Samples, result: Result | None, names: Sequence[str]
-) -> Strange | None:
-    """Try rules on windows of activities that were left out of training, under S6.
+def strange(result: Result | None) -> Strange | None:
+    """Return how activities fared that were left out of training, under S6.
 
-    None with fewer than two folds, or without such windows.
+    None without a result, or where a fold had nothing to learn a rule from.
     """
-    parts = list(_known(samples, result, names))
-    others = {each.fold: each for each in _unknown(samples, result, names)}
-    if len(parts) < 2 or not others:
+    found = None if result is None else result.open_set
+    if found is None or found.known_answered is None or found.unknown_answered is None:
         return None
-    known, unknown = [], []
-    for each in parts:
-        known += _decided(samples, parts, each, each, names)
-        if each.fold in others:
-            unknown += _decided(samples, parts, each, others[each.fold], names)
-    session = [samples.session[each.rows] for each in parts]
-    strangers = [
-        samples.session[others[p.fold].rows] for p in parts if p.fold in others
-    ]
-    area, interval = auroc(
-        *(_familiar(known), np.concatenate(session)),
-        *(_familiar(unknown), np.concatenate(strangers)),
-    )
     return Strange(
-        refused=float(np.mean([each.label == UNKNOWN for each in unknown])),
-        auroc=area,
-        interval=(interval.low, interval.high),
-        n_windows=len(unknown),
+        refused=1.0 - found.unknown_answered,
+        n_windows=found.n_unknown,
+        answered=found.known_answered,
+        n_known=found.n_known,
+        auroc=found.auroc,
+        interval=(found.interval.low, found.interval.high),
     )
-
-
-def _familiar(said: Sequence[Decision]) -> Float64:
-    return np.array([1.0 - each.strangeness for each in said])
 
 
 def _decided(
-    samples: Samples,
-    parts: Sequence[_Rows],
-    fold: _Rows,
-    asked: _Rows,
-    names: Sequence[str],
+    samples: Samples, parts: Sequence[_Rows], fold: _Rows, names: Sequence[str]
 ) -> list[Decision]:
-    """Decide for rows by the rule of all folds but one."""
+    """Decide for the rows of one fold by the rule of all others."""
     rule = _rule(samples, [each for each in parts if each is not fold], names)
-    return rule.decide(asked.shares, asked.new)
+    return rule.decide(fold.shares, fold.new)
 
 
 def _rule(samples: Samples, parts: Sequence[_Rows], names: Sequence[str]) -> Rule:
@@ -174,19 +162,6 @@ def _known(
         yield _rows(samples, result, int(fold), made.rows[here], found[here], names)
 
 
-def _unknown(
-    samples: Samples, result: Result | None, names: Sequence[str]
-) -> Iterator[_Rows]:
-    """Yield the answers of each fold to rows of activities that it had not learnt."""
-    if result is None or result.answers.unknown_probability is None:
-        return
-    made = result.answers
-    found = _wide(result, result.answers.unknown_probability, names)
-    for fold in np.unique(made.unknown_fold):
-        here = made.unknown_fold == fold
-        yield _rows(samples, result, int(fold), made.unknown[here], found[here], names)
-
-
 def _rows(
     samples: Samples,
     result: Result,
@@ -198,7 +173,7 @@ def _rows(
     train = result.split.folds[fold].train
     novelty = Novelty.learn(samples.sequence[train], samples.activity[train], names)
     new = novelty.shares(samples.sequence[rows], shares.argmax(axis=1))
-    return _Rows(fold=fold, rows=rows, shares=shares, new=new)
+    return _Rows(rows=rows, shares=shares, new=new)
 
 
 def _wide(result: Result, shares: Float64, names: Sequence[str]) -> Float64:

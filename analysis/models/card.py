@@ -44,6 +44,7 @@ def card_of(
         "## When it does not answer",
         _ABSTAINS,
         _answers(list(model.devices.values())),
+        _strangers(facts),
         "## Known limits",
         _limits(model.origin),
         "## How to make it again",
@@ -70,14 +71,27 @@ The model itself was then trained on all sessions: nothing was held out to score
 _ABSTAINS = """\
 Each window has a *strangeness* from 0 to 1: how doubtful the likeliest activity is, and
 how many packets have a length that this activity was never seen to have, both by rank
-among windows that the estimator had not learnt. Above *strange from*, the answer is
-`unknown`: for 5 of 100 windows of known activities. `idle` is an answer like any other:
-nothing happened. The set of an answer holds the activities that the window may be, so
-that 95 of 100 sets hold the truth; a window with an empty set is `unknown`, too. All of
-this is learnt from the answers of S1. The table is of sessions that neither the
-estimator nor the thresholds had seen, and on its right of activities that were never
-learnt (S6): the share that was refused, and the chance that such a window is stranger
-than one of a known activity."""
+among the answers of S1. Above *strange from*, the answer is `unknown`: meant for 5 of
+100 windows of known activities. `idle` is an answer like any other: nothing happened.
+The set of an answer holds the activities that the window may be, meant so that 95 of
+100 sets hold the truth; a window with an empty set is `unknown`, too.
+
+The thresholds are *cross-conformal*: learnt from the answers of S1, each of which was
+given by an estimator that had not learnt the session, and then used with the estimator
+of this model, which has learnt all of them. **That 95 of 100 sets hold the truth is
+therefore an aim and no guarantee**: split conformal prediction would prove it for
+sessions that come from the same source, at the price of sessions that nothing is learnt
+from. What the aim came to is in the first table: each fold of S1 is answered by
+thresholds of the other folds. Its estimator had not learnt its sessions, nor were the
+thresholds learnt from answers to them; but the estimators that gave the answers of the
+other folds had learnt these sessions, so that the figures may be a little too good.
+
+The second table is of activities that were never learnt (S6), and is nested: each fold
+learns thresholds anew within its own training rows. Neither its estimators nor its
+thresholds have seen the activities that are left out, or the sessions that are tested.
+It says how well such thresholds fare, not these very ones: they are of fewer
+activities and sessions. *Stranger* is the chance that a window of such an activity is
+stranger than one of a known activity."""
 
 
 def _use(origin: Origin) -> str:
@@ -181,30 +195,41 @@ def _between(value: float, interval: tuple[float, float] | None) -> str:
 
 def _answers(devices: Sequence[DeviceModel]) -> str:
     """Return the table of thresholds, and how they fared."""
-    heads = (
-        *("device", "learnt from", "strange from", "answered", "of them right"),
-        *("sets true", "set size", "never learnt: refused", "stranger"),
-    )
-    return _table(heads, [_answers_row(each) for each in devices])
+    heads = ("device", "learnt from", "strange from", "answered", "of them right")
+    rows = [_answers_row(each) for each in devices]
+    return _table((*heads, "sets true", "set size"), rows)
 
 
 def _answers_row(made: DeviceModel) -> tuple[str, ...]:
-    rule, found, others = made.decision, made.facts.tried, made.facts.strange
+    rule, found = made.decision, made.facts.tried
     learnt = f"{rule.n_windows} windows, {rule.n_sessions} sessions"
     fared: tuple[str, ...] = ("-",) * 4
     if found is not None:
         shares = (found.answered, found.right, found.covered)
         fared = (*(f"{each:.3f}" for each in shares), f"{found.set_size:.2f}")
-    refused = ("-", "-")
-    if others is not None:
-        stranger = _between(others.auroc, others.interval)
-        refused = (f"{others.refused:.3f} of {others.n_windows}", stranger)
     return (
         made.device.name,
         learnt if rule.n_windows else "nothing: it always answers",
         f"{rule.strange_from:.3f}",
         *fared,
-        *refused,
+    )
+
+
+def _strangers(devices: Sequence[DeviceFacts]) -> str:
+    """Return the table of activities that were left out of training."""
+    heads = ("device", "never learnt: refused", "learnt: answered", "stranger")
+    return _table(heads, [_strangers_row(each) for each in devices])
+
+
+def _strangers_row(facts: DeviceFacts) -> tuple[str, ...]:
+    found = facts.strange
+    if found is None:
+        return (facts.device.name, "-", "-", "-")
+    return (
+        facts.device.name,
+        f"{found.refused:.3f} of {found.n_windows}",
+        f"{found.answered:.3f} of {found.n_known}",
+        _between(found.auroc, found.interval),
     )
 
 
@@ -240,7 +265,7 @@ def _limits(origin: Origin) -> str:
         "more than any figure here.",
         _of_length(origin),
         "An activity that it has not learnt is answered with `unknown` at best, and "
-        "with the name of another at worst: see the right of the table above.",
+        "with the name of another at worst: see the last table above.",
         "Trials were caused by a script, one at a time: what two activities at once "
         "look like, it has not seen.",
         "Who pads, delays or tunnels the traffic defeats it.",

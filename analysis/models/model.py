@@ -83,7 +83,7 @@ class DeviceFacts:
     delta_s     activity -> length of its label windows, the median; not of `idle`
     longest_s   of the longest window in training, a part of some features
     reads       what the estimator takes; see `DeviceModel.decide`
-    tried       how answers fared in sessions that were not learnt from
+    tried       how answers fared in sessions that their estimator had not learnt
     strange     how windows of activities fared that were left out of training
     """
 

@@ -154,7 +154,7 @@ def _learn(
         longest_s=longest_of(windows.start_ns, windows.end_ns),
         learnt=_learnt(samples),
         tried=tried(samples, results.get("s1"), names),
-        strange=strange(samples, results.get("s6"), names),
+        strange=strange(results.get("s6")),
         scores=figures_of(results, refusals),
     )
     made = DeviceModel(

@@ -89,9 +89,25 @@ def test_the_card_says_how_thresholds_fared_that_were_learnt_elsewhere(card, mod
     assert plug[2] == f"{made.decision.strange_from:.3f}"
     found = made.facts.tried
     assert plug[3:5] == [f"{found.answered:.3f}", f"{found.right:.3f}"]
-    assert (
-        plug[7] == f"{made.facts.strange.refused:.3f} of {made.facts.strange.n_windows}"
-    )
+    assert plug[5:] == [f"{found.covered:.3f}", f"{found.set_size:.2f}"]
+
+
+def test_the_card_promises_of_sets_no_more_than_cross_conformal_ones_keep(card):
+    text = " ".join(card.split())
+    assert "The thresholds are *cross-conformal*" in text
+    assert "an aim and no guarantee" in text
+    assert "the estimators that gave the answers of the other folds had learnt" in text
+    assert "neither the estimator nor the thresholds had seen" not in text
+
+
+def test_the_card_shows_activities_that_no_part_of_a_fold_had_seen(card, model):
+    found = model.devices["plug"].facts.strange
+    _camera, plug = cells(card, "device | never learnt: refused")
+    assert plug[1:3] == [
+        f"{found.refused:.3f} of {found.n_windows}",
+        f"{found.answered:.3f} of {found.n_known}",
+    ]
+    assert plug[3].startswith(f"{found.auroc:.3f} ({found.interval[0]:.3f}")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -103,5 +119,5 @@ def test_a_name_is_shown_as_itself_whatever_is_in_it(text, model):
     origin = dataclasses.replace(model.origin, campaign=text)
     tokens = MARKDOWN.parse(card_of(dataclasses.replace(model, origin=origin), SIZES_B))
     assert not [t for t in tokens if t.type == "html_block"]
-    assert len([t for t in tokens if t.type == "table_open"]) == 6
+    assert len([t for t in tokens if t.type == "table_open"]) == 7
     assert len([t for t in tokens if t.type == "heading_open"]) == 8
