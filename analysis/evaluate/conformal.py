@@ -1,8 +1,11 @@
 """Do sets of activities hold the truth as often as they promise.
 
-The sets are those of `analysis.classifiers.decision`, calibrated for each fold by the
-answers to the other folds, whose sessions are others. A set may be empty: the window is
-like none.
+The sets are those of `analysis.classifiers.decision`, cross-conformal (Vovk 2015): for
+each fold, limits come from answers to the sessions of the other folds. No estimator has
+learnt what it answers for, and no limit comes from answers to the sessions it is tried
+on; but the estimators of the other folds had learnt these. So what is measured is close
+to, and not, what split conformal sets are proven to keep. A set may be empty: the
+window is like none.
 """
 
 from dataclasses import dataclass
