@@ -133,8 +133,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
             random_state=seed,
             n_jobs=1,
         )
-        self.n_greedy_ = statistics.shape[1]
-        self.greedy_ = greedy.fit(seen[:, : max(1, self.n_greedy_)], code)
+        self.greedy_ = greedy.fit(seen[:, : max(1, statistics.shape[1])], code)
         self.words_ = tokens.common(words, 1, _MOST_WORDS)
         known = tokens.picked(words, self.words_)
         self.rarity_ = tokens.rarity(known)
@@ -189,7 +188,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         seen = self._dense(statistics, singles, tokens.coarse(singles))
         said = [
             _mean_of(self.forest_, seen),
-            _mean_of(self.greedy_, seen[:, : max(1, self.n_greedy_)]),
+            _mean_of(self.greedy_, seen[:, : self.greedy_.n_features_in_]),
         ]
         if self.weights_.size:
             known = tokens.weighted(tokens.picked(words, self.words_), self.rarity_)
