@@ -115,6 +115,7 @@ _VCFP = (
 _SENTINEL = (
     Task(
         name="27 types, 5 folds",
+        n_parts=5,
         plan=SplitPlan(
             name="captures_folds",
             title="5 folds of captures",

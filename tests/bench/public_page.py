@@ -37,7 +37,7 @@ def _task(task: Record) -> Iterator[str]:
     leaky = "leaky" if task["leaky"] else "not leaky"
     yield (
         f"**{task['task']}** ({leaky}; {task['n_trials']} tested traces, "
-        f"{task['n_sessions']} sessions, {task['n_classes']} classes)"
+        f"{task['n_sessions']} sessions, {task['n_classes']} classes{_parts(task)})"
     )
     yield ""
     shuffled = f"labels shuffled {task['null']}"
@@ -57,6 +57,11 @@ def _task(task: Record) -> Iterator[str]:
     if task["paired"]:
         yield ""
         yield _told(task["paired"])
+
+
+def _parts(task: Record) -> str:
+    n = task.get("n_parts", 1)
+    return f"; mean of {n} draws of the folds" if n > 1 else ""
 
 
 def _told(pair: Record) -> str:

@@ -41,10 +41,13 @@ class Task:
 
     label   samples -> the samples with the classes that are asked for
     plan    how trials are parted
+    n_parts how often they are parted anew, by seeds that follow each other; figures are
+            means over them, since one draw of folds is as good as another
     """
 
     name: str
     plan: SplitPlan
+    n_parts: int = 1
     label: Callable[[Samples], Samples] = lambda samples: samples
 
 
@@ -120,31 +123,40 @@ def score(
     Raises SplitRefusedError when the trials cannot be parted so.
     """
     asked = task.label(samples)
-    split = task.plan.split(asked, seed)
+    splits = [task.plan.split(asked, seed + k) for k in range(task.n_parts)]
+    split, used = splits[0], used_rows(splits[0])
     # where a session is one activity, nothing can be shuffled within it
     confounded = one_activity_each(asked, split)
     null = null_labels(asked, split, seed)
     if confounded:
-        used = used_rows(split)
         null = asked.activity.copy()
         null[used] = np.random.default_rng(seed).permutation(null[used])
     few = _few(split.folds)
+    rows = np.sort(np.concatenate([fold.test for fold in split.folds]))
     results, rights = [], {}
     for each in chosen:
-        true = answers(asked, each, split.folds, asked.activity, seed, kept)
+        true = [
+            answers(asked, each, one.folds, asked.activity, seed + k, kept)
+            for k, one in enumerate(splits)
+        ]
         shuffled = answers(asked, each, few, null, seed, kept)
-        results.append(_figures(asked, each, true, shuffled, null, seed))
-        rights[each.name] = asked.activity[true.rows] == true.said
-    rows = np.concatenate([fold.test for fold in split.folds])
+        rights[each.name] = _how_often_right(asked, true)
+        told = _figures(asked, true, rights[each.name], rows, seed)
+        about = {"n_null": int(shuffled.rows.size), "n_trials": int(rows.size)}
+        by_chance = float((null[shuffled.rows] == shuffled.said).mean())
+        results.append(
+            {"classifier": each.name, **told, "null_accuracy": by_chance, **about}
+        )
     return {
         "task": task.name,
         "split": split.name,
-        "split_digest": split.digest,
+        "split_digests": [one.digest for one in splits],
         "leaky": split.leaky,
         "null": "over all rows" if confounded else "within sessions",
+        "n_parts": task.n_parts,
         "n_trials": int(rows.size),
         "n_sessions": int(np.unique(asked.session[rows]).size),
-        "n_classes": int(np.unique(asked.activity[used_rows(split)]).size),
+        "n_classes": int(np.unique(asked.activity[used]).size),
         "results": results,
         "paired": _beside(rights, results, asked.session[rows], seed),
     }
@@ -231,24 +243,35 @@ def answer_key(
     return hashlib.sha256(b"|".join(parts)).hexdigest()[:24]
 
 
+def _how_often_right(samples: Samples, parts: Sequence[Kept]) -> Any:
+    """Return of each tested row, in order, in which share of the parts it was right.
+
+    Every part tests the same rows, in an order of its own; some rows more than once.
+    """
+    right = [
+        (samples.activity[each.rows] == each.said)[np.argsort(each.rows, kind="stable")]
+        for each in parts
+    ]
+    return np.mean(right, axis=0)
+
+
 def _figures(
-    samples: Samples, each: Classifier, true: Kept, null: Kept, labels: Any, seed: int
+    samples: Samples, parts: Sequence[Kept], right: Any, rows: Int64, seed: int
 ) -> Record:
-    truth, session = samples.activity[true.rows], samples.session[true.rows]
-    right = truth == true.said
-    interval = session_interval(right.astype(np.int64), session, seed)
-    known = calibration_of(truth, true.probability, true.classes)
+    interval = session_interval(right, samples.session[rows], seed)
+    truths = [samples.activity[each.rows] for each in parts]
+    known = [
+        calibration_of(truth, each.probability, each.classes)
+        for truth, each in zip(truths, parts, strict=True)
+    ]
+    f1 = [macro_f1(t, each.said) for t, each in zip(truths, parts, strict=True)]
     return {
-        "classifier": each.name,
-        "n_trials": int(right.size),
         "accuracy": float(right.mean()),
         "interval": [interval.low, interval.high] if interval else None,
-        "f1": macro_f1(truth, true.said),
-        "ece": known.ece,
-        "log_loss": known.log_loss,
-        "null_accuracy": float((labels[null.rows] == null.said).mean()),
-        "n_null": int(null.rows.size),
-        "took_s": round(true.took_s, 2),
+        "f1": float(np.mean(f1)),
+        "ece": float(np.mean([each.ece for each in known])),
+        "log_loss": float(np.mean([each.log_loss for each in known])),
+        "took_s": round(float(np.mean([p.took_s for p in parts])), 2),
     }
 
 
@@ -269,13 +292,14 @@ def _beside(
 def paired(right: Any, other: Any, group: Any, seed: int) -> Record:
     """Return how far `right` is above `other`, with intervals over whole groups.
 
-    right, other  (n,) whether each of two classifiers was right on the same rows
+    right, other  (n,) whether, or how often, each of two was right on the same rows
     group         (n,) what is drawn as a whole: the session
     """
     number = np.unique(group, return_inverse=True)[1]
     n = int(number.max()) + 1
     size, ours, theirs = (
-        np.bincount(number, weights=w) for w in (np.ones(right.size), ~right, ~other)
+        np.bincount(number, weights=w)
+        for w in (np.ones(right.size), 1.0 - right, 1.0 - other)
     )
     draws = np.random.default_rng(seed).integers(n, size=(_DRAWS, n))
     total = size[draws].sum(axis=1)
