@@ -1,13 +1,15 @@
 """Estimators as bytes and back, without pickle, and without trusting the bytes.
 
-skops writes an estimator as arrays and a tree of type names. Here the names are
-compared with `TRUSTED` before anything is imported or made; skops alone would take any
-estimator of scikit-learn. Decision trees are looked through after that: scikit-learn
-follows the numbers in their nodes wherever these lead.
+skops writes an estimator as arrays and a tree of type names, each with the kind of node
+that makes it. Here names are compared with `TRUSTED` and kinds with `KINDS` before
+anything is imported or made; skops alone would take any estimator of scikit-learn, and
+kinds that call functions. Arrays must be as long as they say. Decision trees are looked
+through after that: scikit-learn follows the numbers in their nodes wherever these lead.
 """
 
 import io
 import json
+import math
 import tokenize
 import zipfile
 import zlib
@@ -59,19 +61,35 @@ _OF_OURS = (
     "analysis.classifiers.nearest.Nearest",
 )
 TRUSTED = frozenset((*_PLAIN, *_OF_LIBRARIES, *_OF_OURS))
+# how skops makes them; none of these calls a function that a file names
+KINDS = frozenset(
+    {
+        "DictNode",
+        "JsonNode",
+        "ListNode",
+        "LossNode",
+        "NdArrayNode",
+        "ObjectNode",
+        "RandomGeneratorNode",
+        "TreeNode",
+        "TupleNode",
+        "TypeNode",
+    }
+)
 
 _SCHEMA = "schema.json"
+_ARRAYS = (1, 0)  # version of the format of arrays
+_GENERATOR = '"PCG64"'  # of numpy; older skops calls whatever is named there
 _MOST_B = 2**30  # unpacked; our own models have some MB, and little can unpack to much
 _LEAF = -1
 _WIDEST = 2**62
-# whatever skops, zip and JSON do with bytes that are no model
+# Whatever skops, zip and JSON do with bytes that are no model. A library that cannot be
+# imported and memory that is short are none of the file's faults.
 _BROKEN = (
     ArithmeticError,
     AttributeError,
     EOFError,
-    ImportError,
     LookupError,
-    MemoryError,
     NotImplementedError,
     OSError,
     RecursionError,
@@ -109,6 +127,7 @@ def from_bytes(data: bytes) -> Estimator:
 
     try:
         _refuse_foreign(_schema(data))
+        _refuse_boundless(data)
         estimator: Estimator = skops.io.loads(data, trusted=sorted(TRUSTED))
         _refuse_loose_numbers(estimator)
         _refuse_mute(estimator)
@@ -137,6 +156,12 @@ def types_in(data: bytes) -> frozenset[str]:
     return frozenset(_named_in(_schema(data)))
 
 
+def kinds_in(data: bytes) -> frozenset[str]:
+    """Return the kinds of all nodes that an estimator in bytes consists of."""
+    nodes = _nodes_of(_schema(data))
+    return frozenset(node["__loader__"] for node in nodes if "__loader__" in node)
+
+
 def _schema(data: bytes) -> Any:
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         if sum(part.file_size for part in packed.infolist()) > _MOST_B:
@@ -145,6 +170,7 @@ def _schema(data: bytes) -> Any:
 
 
 def _refuse_foreign(schema: Any) -> None:
+    """Raise ModelError for types and kinds of nodes that no model of ours has."""
     foreign = sorted(set(_named_in(schema)) - TRUSTED)
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
@@ -152,19 +178,58 @@ def _refuse_foreign(schema: Any) -> None:
             f"holds a type that no model of ours has, {foreign[0][:80]!r}{more}; "
             "nothing of it was loaded"
         )
+    for node in _nodes_of(schema):
+        if "__loader__" not in node:
+            continue
+        kind = node["__loader__"]
+        if kind not in KINDS or not _is_generator_of_ours(node):
+            raise ModelError(
+                f"holds a part that no model of ours has, {str(kind)[:80]!r}; "
+                "nothing of it was loaded"
+            )
+
+
+def _is_generator_of_ours(node: Mapping[str, Any]) -> bool:
+    if node.get("__loader__") != "RandomGeneratorNode":
+        return True
+    name = node["content"]["bit_generator"]["content"]["bit_generator"]
+    return bool(name["__loader__"] == "JsonNode" and name["content"] == _GENERATOR)
 
 
 def _named_in(schema: Any) -> Iterator[str]:
     """Yield each type that a schema names, wherever it does."""
+    for node in _nodes_of(schema):
+        if "__module__" in node or "__class__" in node:
+            yield f"{node.get('__module__')}.{node.get('__class__')}"
+
+
+def _nodes_of(schema: Any) -> Iterator[dict[str, Any]]:
     pending = [schema]
     while pending:
         node = pending.pop()
         if isinstance(node, dict):
-            if "__module__" in node or "__class__" in node:
-                yield f"{node.get('__module__')}.{node.get('__class__')}"
+            yield node
             pending.extend(node.values())
         elif isinstance(node, list):
             pending.extend(node)
+
+
+def _refuse_boundless(data: bytes) -> None:
+    """Raise ModelError when an array says that it is longer or shorter than it is.
+
+    numpy takes memory for as many numbers as a file says, before it reads them.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        for part in packed.infolist():
+            if part.filename == _SCHEMA:
+                continue
+            with packed.open(part) as file:
+                if np.lib.format.read_magic(file) != _ARRAYS:
+                    raise ModelError("holds an array of a kind that is not ours")
+                shape, _in_columns, dtype = np.lib.format.read_array_header_1_0(file)
+                held_b = part.file_size - file.tell()
+            if math.prod(shape) * dtype.itemsize != held_b or min(shape, default=0) < 0:
+                raise ModelError("holds an array of a length that it has not")
 
 
 def _refuse_loose_numbers(estimator: object) -> None:
@@ -217,7 +282,8 @@ def _holds_fusion(fusion: Any, width: int) -> bool:
     """Say whether the trees look at no more columns than they are given."""
     n = width if fusion.n_statistics is None else fusion.n_statistics
     given = n + fusion.lengths_.size + fusion.bins_.size
-    return bool(0 <= n <= width and fusion.forest_.n_features_in_ <= given)
+    looked_at = max(fusion.forest_.n_features_in_, fusion.greedy_.n_features_in_)
+    return bool(0 <= n <= width and looked_at <= given)
 
 
 def _holds_neighbours(neighbours: Any, width: int) -> bool:

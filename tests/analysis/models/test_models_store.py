@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,14 @@ from analysis.errors import AnalysisError
 from analysis.evaluate.campaign import all_classifiers
 from analysis.evaluate.samples import samples_of
 from analysis.models import load, load_parts, save
-from analysis.models.estimators import TRUSTED, from_bytes, to_bytes, types_in
+from analysis.models.estimators import (
+    KINDS,
+    TRUSTED,
+    from_bytes,
+    kinds_in,
+    to_bytes,
+    types_in,
+)
 
 
 @pytest.fixture(scope="module")
@@ -179,17 +188,18 @@ def test_damage_that_the_header_agrees_with_is_refused_or_harmless(folder, at):
         assert "is damaged; train the model again" in str(exc)  # noqa: PT017
 
 
-def forged(data, old, new):
-    """Return a packed estimator with a part of its schema exchanged."""
+def forged(data, old, new, ending="schema.json"):
+    """Return a packed estimator with a part of its schema, or arrays, exchanged."""
     packed = zipfile.ZipFile(io.BytesIO(data))
-    out = io.BytesIO()
+    out, n_exchanged = io.BytesIO(), 0
     with zipfile.ZipFile(out, "w") as target:
         for name in packed.namelist():
             part = packed.read(name)
-            if name == "schema.json":
-                assert old in part
+            if name.endswith(ending):
+                n_exchanged += part.count(old)
                 part = part.replace(old, new)
             target.writestr(name, part)
+    assert n_exchanged
     return out.getvalue()
 
 
@@ -214,6 +224,42 @@ def test_another_type_is_refused_by_its_name_and_never_imported(folder, module, 
     name = f"{module.decode()}.{kind.decode()}"
     assert f"a type that no model of ours has, {name!r}" in sentence
     assert "nowhere" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "kind", [b"FunctionNode", b"MethodNode", b"OperatorFuncNode", b"PartialNode"]
+)
+def test_another_kind_of_node_is_refused_whatever_type_it_names(kept, kind):
+    data = kept[0][-1]
+    with pytest.raises(AnalysisError, match=f"has, '{kind.decode()}'; nothing of it"):
+        from_bytes(forged(data, b'"ListNode"', b'"%s"' % kind))
+
+
+def test_a_generator_of_numbers_is_made_by_no_other_name(kept):
+    (data, *_more) = (d for *_, d in kept if "RandomGeneratorNode" in kinds_in(d))
+    old = rb"\"PCG64\""
+    for name in (b"seed", b"MT19937"):
+        with pytest.raises(AnalysisError, match="has, 'RandomGeneratorNode'"):
+            from_bytes(forged(data, old, old.replace(b"PCG64", name)))
+
+
+@pytest.mark.parametrize("said", [b"4" + 12 * b"0", b"5", b"3", b"-4"])
+def test_an_array_that_is_not_as_long_as_it_says_takes_no_memory(kept, said):
+    head, room = b"'shape': (4,), }", 12
+    forgery = head.replace(b"4", said).ljust(len(head) + room)
+    data = forged(kept[0][-1], head + room * b" ", forgery, ending=".npy")
+    with pytest.raises(AnalysisError, match="an array of a length that it has not"):
+        from_bytes(data)
+
+
+@pytest.mark.parametrize("ours", [MemoryError("none left"), ImportError("no sklearn")])
+def test_what_is_no_fault_of_the_file_is_not_called_damage(kept, monkeypatch, ours):
+    def fails(*_arguments, **_options):
+        raise ours
+
+    monkeypatch.setattr("skops.io.loads", fails)
+    with pytest.raises(type(ours), match=str(ours)):
+        from_bytes(kept[0][-1])
 
 
 class Plain:
@@ -266,6 +312,14 @@ def test_trees_that_lead_in_a_circle_are_refused(samples):
 def test_the_trusted_types_are_only_those_that_classifiers_consist_of(kept):
     used = {name for *_, data in kept for name in types_in(data)}
     assert sorted(TRUSTED - used) == []
+    assert {kind for *_, data in kept for kind in kinds_in(data)} == KINDS
+
+
+def test_versions_of_skops_that_load_what_nobody_trusts_are_not_installed():
+    path = Path(__file__).parents[3] / "pyproject.toml"
+    wanted = tomllib.loads(path.read_text("utf-8"))["project"]["dependencies"]
+    (skops,) = (each for each in wanted if each.startswith("skops"))
+    assert skops == "skops>=0.13,<1"
 
 
 def test_another_format_is_refused(folder):
