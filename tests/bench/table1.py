@@ -95,16 +95,19 @@ def score(
 
 def scores(options: argparse.Namespace, folder: Path) -> Iterator[Record]:
     """Yield the figures of each device and batch, those that are there as they are."""
+    place = options.out / "table1"
+    place.mkdir(parents=True, exist_ok=True)
     for batch in options.batch or BATCHES:
+        splits = options.split or SPLITS[batch]
         for device in options.device or DEVICES:
-            path = options.out / "table1" / f"{device}-{batch}-{options.seed}.json"
-            again = batch in (options.again or ())
-            if options.as_it_is and not path.exists():
+            stem = f"{device}-{batch}-{options.seed}"
+            if options.as_it_is:
+                for path in sorted(place.glob(f"{stem}-*.json")):
+                    yield json.loads(path.read_text(encoding="utf-8"))
                 continue
-            if (not path.exists() or again) and not options.as_it_is:
-                splits = options.split or SPLITS[batch]
+            path = place / f"{stem}-{'-'.join(splits)}.json"
+            if not path.exists() or batch in (options.again or ()):
                 found = score(folder, device, batch, splits, options.seed)
-                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
                 say(f"{device}, {batch}: {found['took_s']} s")
             yield json.loads(path.read_text(encoding="utf-8"))

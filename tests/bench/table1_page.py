@@ -134,6 +134,12 @@ def page(facts: Record) -> str:
         *trust_table(facts),
         "",
         *_groups(facts),
+        "## What is mistaken for what",
+        "",
+        "The commonest mistakes under S2, by the classifier that makes fewest.",
+        "",
+        *_mistakes(facts),
+        "",
         "## What was aimed at",
         "",
         *_bars(facts),
@@ -234,6 +240,27 @@ def _groups(facts: Record) -> list[str]:
         told = "; ".join(f"`{each}`" for each in merged) or "none merged"
         lines.append(f"- {device}: {told}")
     return [*lines, ""] if lines else []
+
+
+def _mistakes(facts: Record) -> list[str]:
+    rows = []
+    for device in _devices(facts):
+        found = [result(facts, device, name, "s2") for name in _scored(facts)]
+        best = max((r for r in found if r), key=lambda r: r["accuracy"])
+        names, matrix = best["activities"], best["confusion"]
+        wrong = [
+            (matrix[i][j], names[i], names[j])
+            for i in range(len(names))
+            for j in range(len(names))
+            if i != j and matrix[i][j]
+        ]
+        top = sorted(wrong, reverse=True)[:3]
+        told = "; ".join(f"{n} × {true} as {said}" for n, true, said in top)
+        title = TITLES.get(best["classifier"], best["classifier"])
+        missed = f"{sum(n for n, _t, _s in wrong)} of {best['n_trials']}"
+        rows.append([device, title, missed, told or "none"])
+    heads = ["device", "classifier", "mistakes", "most of them"]
+    return list(markdown(heads, rows))
 
 
 def _bars(facts: Record) -> list[str]:
