@@ -45,6 +45,7 @@ def card_of(
         _ABSTAINS,
         _answers(list(model.devices.values())),
         _strangers(facts),
+        *_streaming(facts, parts),
         "## Known limits",
         _limits(model.origin),
         "## How to make it again",
@@ -230,6 +231,24 @@ def _strangers_row(facts: DeviceFacts) -> tuple[str, ...]:
         f"{found.refused:.3f} of {found.n_windows}",
         f"{found.answered:.3f} of {found.n_known}",
         _between(found.auroc, found.interval),
+    )
+
+
+def _streaming(facts: Sequence[DeviceFacts], parts: Sequence[str]) -> Iterable[str]:
+    """Return what is said of the part that `classify` works with, if there is one."""
+    if _STREAMING not in parts:
+        return
+    names = " and ".join(dict.fromkeys(escaped(each.classifier) for each in facts))
+    yield "## Activities in a stream"
+    yield (
+        f"`{_STREAMING}` and the estimators beside it are for `testbed classify`. They "
+        f"are learnt from the same trials and seed: that something begins is told by "
+        f"extremely randomised trees, which activity it is by {names}, in windows "
+        "that open where traffic begins that is not background. Their thresholds are "
+        "of their own, set by answers to sessions that were left out in turn, or to "
+        "stretches of the only one. **No figure on this card is of them**: nothing "
+        "here says how many events they find, "
+        "or how often they are wrong."
     )
 
 

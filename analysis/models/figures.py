@@ -18,11 +18,13 @@ def scored(
     samples: Samples,
     classifier: Classifier,
     seed: int,
+    *,
+    jobs: int = 1,
     progress: Progress = nobody,
 ) -> tuple[Mapping[str, Result], Mapping[str, Refusal]]:
     """Score a classifier on what it has not learnt: split -> result, or why not."""
     results, refusals = study(
-        samples, (classifier,), HONEST, seed=seed, progress=progress
+        samples, (classifier,), HONEST, seed=seed, jobs=jobs, progress=progress
     )
     return (
         {result.split.name: result for result in results},

@@ -84,11 +84,13 @@ def train(
     *,
     on_device: Callable[[str], None] = lambda name: None,
     progress: Progress = nobody,
+    jobs: int = 1,
 ) -> TrainedModel:
     """Learn devices of a campaign; the same folder, plan and seed give the same model.
 
     on_device  told the name of each device before it is learnt
     progress   told (done, total) after each fit of a device, the last one aside
+    jobs       processes that share the fits, where these are worth more than one
 
     Raises DatasetError when the folder cannot be read or a device has fewer than two
     activities to tell apart, LabelError when windows overlap.
@@ -98,7 +100,9 @@ def train(
     names: tuple[str, ...] = ()
     for device in dict.fromkeys(devices):
         on_device(device)
-        made[device], names = _learn(recorded, device, plan, progress)
+        made[device], names = _learn(
+            recorded, device, plan, jobs=jobs, progress=progress
+        )
     return TrainedModel(origin=_origin(recorded, plan, names), devices=made)
 
 
@@ -128,7 +132,7 @@ def _data_digest(recorded: Recorded) -> str:
 
 
 def _learn(
-    recorded: Recorded, device: str, plan: TrainPlan, progress: Progress
+    recorded: Recorded, device: str, plan: TrainPlan, *, jobs: int, progress: Progress
 ) -> tuple[DeviceModel, tuple[str, ...]]:
     if plan.window_s is not None:
         recorded = alike(recorded, device, plan.window_s)
@@ -140,7 +144,9 @@ def _learn(
             f"{np.unique(samples.activity).size} activities; two are needed to tell "
             "apart: add idle windows, or leave the device out"
         )
-    results, refusals = scored(samples, plan.classifier, plan.seed, progress)
+    results, refusals = scored(
+        samples, plan.classifier, plan.seed, jobs=jobs, progress=progress
+    )
     x = samples.inputs(plan.classifier.reads)
     estimator = learnt(plan.classifier, x, samples.activity, samples.session, plan.seed)
     names = tuple(str(name) for name in estimator.classes_)

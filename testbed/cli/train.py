@@ -1,5 +1,6 @@
 """`train`: from a campaign to a model that is kept, with its card."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import typer
 
 from testbed.cli.learn import (
     DeviceNames,
+    Jobs,
     Label,
     Seed,
     Window,
@@ -19,11 +21,12 @@ from testbed.cli.learn import (
 from testbed.cli.options import CampaignFolder, CleaningRules, OverlapPolicy
 from testbed.cli.packets import make_current
 from testbed.cli.starting import load_kernels
+from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from analysis.models import DeviceModel
+    from analysis.models import DeviceModel, TrainPlan
 
 ModelFolder = Annotated[
     Path, typer.Option("--out", help="Folder to write the model to; must be new.")
@@ -47,7 +50,8 @@ Streaming = Annotated[
     typer.Option(
         "--streaming",
         help="Learn as well how activities begin in traffic without labels, for "
-        "`classify`; needs the captures.",
+        "`classify`; needs the captures, and finds its own windows: not with --by, "
+        "--clean, --idle, --overlap or --window.",
     ),
 ]
 
@@ -69,6 +73,7 @@ def train(
     seed: Seed = 0,
     window: Window = "",
     streaming: Streaming = False,
+    jobs: Jobs = 0,
 ) -> None:
     """Train a model on a campaign and keep it, with a card that says how good it is."""
     load_kernels()
@@ -80,14 +85,21 @@ def train(
     options = label_options(by, overlap, clean)
     options["window_s"] = window_of(window)
     plan = train_plan_of(classifier, seed=seed, n_idle=idle, **options)
+    if streaming:
+        _refuse_own_windows(plan)
     refuse_present(out)
     devices = devices_of(folder, device or ())
     make_current(folder)
     with _told(devices) as bar:
         model = learn(
-            folder, devices, plan, on_device=bar.on_device, progress=bar.on_fit
+            folder,
+            devices,
+            plan,
+            on_device=bar.on_device,
+            progress=bar.on_fit,
+            jobs=jobs or os.cpu_count() or 1,
         )
-    parts = _learn_streaming(folder, devices, seed) if streaming else {}
+    parts = _learn_streaming(folder, devices, plan) if streaming else {}
     size_b = save(model, out, parts=parts)
     for name, made in model.devices.items():
         print(f"{name}: {_scores(made)}")
@@ -95,17 +107,40 @@ def train(
     print(f"{out}: {len(model.devices)} devices, {size_b} bytes, {kind}; see CARD.md")
 
 
+def _refuse_own_windows(plan: "TrainPlan") -> None:
+    """Raise ConfigError for options about windows that streaming does not look at."""
+    from analysis.models import train_plan_of
+
+    usual = train_plan_of(plan.classifier.name)
+    asked = {
+        "--by": plan.by != usual.by,
+        "--clean": set(plan.rules) != set(usual.rules),
+        "--idle": plan.n_idle != usual.n_idle,
+        "--overlap": plan.overlap != usual.overlap,
+        "--window": plan.window_s != usual.window_s,
+    }
+    wrong = [option for option, is_asked in asked.items() if is_asked]
+    if wrong:
+        raise ConfigError(
+            f"--streaming finds its own windows, without {', '.join(wrong)}; leave "
+            "that out, or train two models, one with --streaming"
+        )
+
+
 def _learn_streaming(
-    folder: Path, devices: Sequence[str], seed: int
+    folder: Path, devices: Sequence[str], plan: "TrainPlan"
 ) -> dict[str, bytes]:
-    """Return what `classify` needs, as files of the model."""
+    """Return what `classify` needs, as files of the model.
+
+    Activities are named by the classifier of the model.
+    """
     from analysis.streaming.fit import StreamPlan
     from analysis.streaming.learn import learn
     from analysis.streaming.store import to_parts
 
     with _told(devices) as bar:
-        plan = StreamPlan(seed=seed)
-        learnt = learn(folder, devices, plan, on_device=bar.on_device)
+        how = StreamPlan(classifier=plan.classifier, seed=plan.seed)
+        learnt = learn(folder, devices, how, on_device=bar.on_device)
     return to_parts(learnt)
 
 

@@ -5,7 +5,7 @@ import shlex
 import pytest
 from typer.testing import CliRunner
 
-from analysis.models import load
+from analysis.models import figures, load
 from testbed.cli import build
 
 
@@ -63,3 +63,57 @@ def test_what_cannot_be_done_is_told_before_anything_is_learnt(
     assert done.exit_code != 0
     assert sentence in str(done.exception)
     assert not (project / "m").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--by activity+channel", "--by"),
+        ("--clean none", "--clean"),
+        ("--idle 5 --window longest", "--idle, --window"),
+        ("--overlap cut", "--overlap"),
+    ],
+)
+def test_windows_of_ones_own_and_streaming_do_not_go_together(project, words, named):
+    done = command(
+        *("train", "captures/week", "--out", "m", "--streaming"), *words.split()
+    )
+    assert done.exit_code != 0
+    assert f"--streaming finds its own windows, without {named}; leave" in str(
+        done.exception
+    )
+    assert not (project / "m").exists()
+
+
+def test_what_streaming_learns_is_named_by_the_classifier_of_the_model(
+    project, monkeypatch
+):
+    asked = []
+
+    def learn(_folder, devices, plan, **_options):
+        asked.append((devices, plan.classifier.name, plan.seed))
+        return {}
+
+    monkeypatch.setattr("analysis.streaming.learn.learn", learn)
+    words = "--classifier nb --seed 3 --device plug --by activity --clean errors"
+    words += " --clean retransmissions --overlap refuse --streaming"
+    done = command("train", "captures/week", "--out", "m", *words.split())
+    assert (done.exit_code, done.exception) == (0, None)
+    assert asked == [(("plug",), "naive_bayes", 3)]
+    card = (project / "m" / "CARD.md").read_text()
+    assert "## Activities in a stream" in card
+    assert "which activity it is by naive_bayes" in card
+    assert "**No figure on this card is of them**" in card
+
+
+def test_fits_are_shared_by_as_many_processes_as_are_asked_for(project, monkeypatch):
+    asked, study = [], figures.study
+
+    def watched(*arguments, **options):
+        asked.append(options["jobs"])
+        return study(*arguments, **options)
+
+    monkeypatch.setattr(figures, "study", watched)
+    words = "--classifier nb --device plug --jobs 3"
+    done = command("train", "captures/week", "--out", "m", *words.split())
+    assert (done.exit_code, asked) == (0, [3])

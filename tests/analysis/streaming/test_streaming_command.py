@@ -21,8 +21,7 @@ def model(campaign, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept") / "model"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "_N_TREES", 8)
-        patch.setattr(fit, "best_namer", lambda: fit.TREES)
-        words = ("--classifier", "nb", "--streaming", "--idle", 6)
+        words = ("--classifier", "nb", "--streaming")
         done = command("train", campaign, "--out", folder, *words)
     assert (done.exit_code, done.exception) == (0, None)
     return folder
