@@ -17,6 +17,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.evaluate.scores import never_narrower
+
 Float64 = NDArray[np.float64]
 
 COLLAR_S = 2.0
@@ -147,7 +149,9 @@ def collar_curve(
 def f1_interval(score: EventScore, seed: int) -> tuple[float, float] | None:
     """Return a 95 % interval of F1 by a bootstrap over groups; None for fewer than two.
 
-    Events count for their own group, false detections for theirs.
+    Events count for their own group, false detections for theirs. As that of other
+    scores, it never reaches less far than that of as many events: days on which all was
+    found would claim to be certain.
     """
     hits = [pair.happened.group for pair in score.pairs]
     faults = [each.group for each in (*score.missed, *score.false)]
@@ -162,11 +166,10 @@ def f1_interval(score: EventScore, seed: int) -> tuple[float, float] | None:
     rng = np.random.default_rng(seed)
     draws = rng.integers(len(names), size=(_DRAWS, len(names)))
     hit, fault = counts[0][draws].sum(axis=1), counts[1][draws].sum(axis=1)
-    tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(
-        2 * hit / np.maximum(2 * hit + fault, 1), [tail, 1 - tail]
-    ).tolist()
-    return low, high
+    drawn = 2 * hit / np.maximum(2 * hit + fault, 1)
+    n_happened = len(score.pairs) + len(score.missed)
+    interval = never_narrower(drawn, score.f1, max(n_happened, 1))
+    return interval.low, interval.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

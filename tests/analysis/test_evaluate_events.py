@@ -146,3 +146,10 @@ def test_false_events_are_told_per_device_and_day_with_what_may_be():
     assert false_rate(6, [(0, 86_400 * S)] * 3).per_device_day == pytest.approx(2)
     with pytest.raises(ValueError, match="length"):
         false_rate(1, [])
+
+
+def test_days_on_which_all_was_found_are_not_certain():
+    acts = [at(100 * k, group=str(k % 3)) for k in range(12)]
+    low, high = f1_interval(score(acts, acts), seed=1)
+    assert low == pytest.approx(0.757, abs=0.005)  # Wilson, 12 of 12
+    assert high == 1.0
