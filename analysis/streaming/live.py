@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.pcap.errors import CaptureError
 from analysis.pcap.stream import open_capture_stream
 from analysis.streaming.arrivals import Arrivals
 from analysis.streaming.classify import Watch
@@ -98,7 +98,7 @@ class _Sorted:
 class _Ended:
     """Why there is no more, and where the bytes end inside a packet."""
 
-    fault: Exception | None = None
+    fault: BaseException | None = None
     truncated_at: int | None = None
 
 
@@ -125,7 +125,8 @@ def live_events(
     read  at most so many bytes -> some bytes of a capture, none at the end
     name  what errors call it;  end  is told how it ended
 
-    Raises CaptureError, after the events before, where the bytes are damaged.
+    Raises CaptureError, after the events before, where the bytes are damaged, and
+    whatever `read` raises.
     """
     waiting: queue.Queue[_Sorted | _Ended] = queue.Queue(_MOST_WAITING)
     stop = threading.Event()
@@ -172,8 +173,7 @@ def _read(
     stop: threading.Event,
 ) -> None:
     """Read and sort packets until the end; whatever happens, say so."""
-    ended = _Ended()
-    try:
+    with _Telling(waiting, stop) as telling:
         file = cast("BinaryIO", AtHand(read))
         with open_capture_stream(Path(name), file) as stream:
             for batch in stream:
@@ -182,11 +182,33 @@ def _read(
                     _put(_Sorted(watch.sort(batch), stamps), waiting, stop)
                 if stop.is_set():
                     return
-            ended = _Ended(truncated_at=stream.truncated_at)
-    except (CaptureError, OSError, EOFError) as exc:
-        ended = _Ended(fault=exc)
-    finally:
-        _put(ended, waiting, stop)
+            telling.ended = _Ended(truncated_at=stream.truncated_at)
+
+
+class _Telling:
+    """Tells who waits how reading ended: by itself, or by an error of any kind.
+
+    An error that stayed in the thread would look like the end of the packets.
+    """
+
+    def __init__(
+        self, waiting: "queue.Queue[_Sorted | _Ended]", stop: threading.Event
+    ) -> None:
+        self._waiting, self._stop = waiting, stop
+        self.ended = _Ended(fault=EOFError("reading stopped"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        ended = self.ended if fault is None else _Ended(fault=fault)
+        _put(ended, self._waiting, self._stop)
+        return True  # who waits raises it
 
 
 def _put(

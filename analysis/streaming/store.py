@@ -6,15 +6,18 @@ learnt = of_parts(load_parts(folder))
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from analysis.classifiers.model import Estimator, Reads
 from analysis.dataset import Device
 from analysis.errors import ModelError
 from analysis.features.matrix import feature_names
+from analysis.features.sequence import n_columns
 from analysis.models.estimators import from_bytes, to_bytes
 from analysis.streaming.background import Background
 from analysis.streaming.model import Stage, StreamDevice, Timing
+from analysis.streaming.windows import EARLY_NS
 
 FORMAT = 1  # changes whenever an older reader would misunderstand a newer file
 PART = "streaming.json"
@@ -53,7 +56,7 @@ def of_parts(parts: Mapping[str, bytes]) -> dict[str, StreamDevice]:
             raise ModelError(f"{PART}: {reason}; {_AGAIN}")
         found = (_device(record, parts) for record in about["devices"])
         return {each.device.name: each for each in found}
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise ModelError(f"{PART}: cannot be understood ({exc}); {_AGAIN}") from exc
 
 
@@ -82,11 +85,13 @@ def _record(each: StreamDevice) -> dict[str, Any]:
 
 def _device(record: Mapping[str, Any], parts: Mapping[str, bytes]) -> StreamDevice:
     device = Device(**record["device"])
-    return StreamDevice(
+    found = StreamDevice(
         device=device,
         background=Background.of_record(record["background"]),
         timings={
-            name: Timing(length_ns=each["length_ns"], lag_ns=each["lag_ns"])
+            str(name): Timing(
+                length_ns=int(each["length_ns"]), lag_ns=int(each["lag_ns"])
+            )
             for name, each in record["timings"].items()
         },
         groups=tuple(map(tuple, record["groups"])),
@@ -95,21 +100,51 @@ def _device(record: Mapping[str, Any], parts: Mapping[str, bytes]) -> StreamDevi
             for number, each in enumerate(record["stages"])
         ),
     )
+    lengths_ns = [stage.length_ns for stage in found.stages]
+    _require(bool(found.timings), "no activity shows")
+    _require(bool(lengths_ns) and lengths_ns[0] > 0, "no window has a length")
+    _require(lengths_ns == sorted(set(lengths_ns)), "its stages are out of order")
+    return found
 
 
 def _stage(
     record: Mapping[str, Any], parts: Mapping[str, bytes], device: str, number: int
 ) -> Stage:
-    return Stage(
-        length_ns=record["length_ns"],
+    stage = Stage(
+        length_ns=int(record["length_ns"]),
         watcher=_estimator(parts, _file_of(device, number, "watcher")),
         namer=_estimator(parts, _file_of(device, number, "namer")),
         reads=Reads(record["reads"]),
         groups=tuple(map(tuple, record["groups"])),
-        event_from=record["event_from"],
-        known_from=record["known_from"],
-        choice_from=record["choice_from"],
+        event_from=float(record["event_from"]),
+        known_from=float(record["known_from"]),
+        choice_from=float(record["choice_from"]),
     )
+    _require_fitting(stage)
+    return stage
+
+
+def _require_fitting(stage: Stage) -> None:
+    """Raise ValueError where a window is no row of what estimators have learnt from.
+
+    The trees of a watcher are asked without scikit-learn's own look at the width: they
+    would read beside a row that is narrower.
+    """
+    n_statistics = len(feature_names()) * (1 + len(EARLY_NS))
+    is_whole = stage.reads is Reads.WINDOW
+    widths = (n_statistics, n_statistics + (n_columns() if is_whole else 0))
+    for each, width in zip((stage.watcher, stage.namer), widths, strict=True):
+        _require(int(each.n_features_in_) == width, "windows have another width")  # type: ignore[attr-defined]
+    named = {name for group in stage.groups for name in group}
+    _require(all(stage.groups) and bool(stage.groups), "a group is empty")
+    _require(named <= set(stage.namer.classes_.tolist()), "a group is not known")
+    limits = (stage.event_from, stage.known_from, stage.choice_from)
+    _require(all(map(isfinite, limits)), "a limit is no number")
+
+
+def _require(holds: bool, reason: str) -> None:
+    if not holds:
+        raise ValueError(reason)
 
 
 def _estimator(parts: Mapping[str, bytes], name: str) -> Estimator:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import itertools
+import re
 import threading
 
+import numpy as np
 import pytest
 
 from analysis.errors import ModelError
@@ -93,6 +95,46 @@ def test_a_model_without_streaming_or_with_a_part_missing_is_refused(learnt):
         of_parts({PART: b'{"format": 1'})
 
 
+def forged(learnt, **stage_fields):
+    """Return the parts of a model in which one stage has other fields."""
+    plug = learnt["plug"]
+    stages = (dataclasses.replace(plug.stages[0], **stage_fields), *plug.stages[1:])
+    return to_parts({"plug": dataclasses.replace(plug, stages=stages)})
+
+
+@pytest.mark.parametrize("width", [3, 20_050])
+@pytest.mark.parametrize("part", ["watcher", "namer"])
+def test_estimators_that_look_at_other_columns_than_windows_have_are_refused(
+    learnt, part, width
+):
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    x = np.random.default_rng(3).normal(size=(12, width))
+    y = np.array(["idle", "stream", "toggle"] * 4)
+    other = ExtraTreesClassifier(2, random_state=0).fit(x, y)
+    with pytest.raises(ModelError, match="another width"):
+        of_parts(forged(learnt, **{part: other}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (r'"event_from": [^,]*', '"event_from": NaN', "no number"),
+        (r'"known_from": [^,]*', '"known_from": Infinity', "no number"),
+        (r'"length_ns": (\d+),\s*"reads"', r'"length_ns": -\1, "reads"', "no window"),
+        (r'"timings": \{.*?\}\s*\}', '"timings": {}', "no activity shows"),
+        (r'("reads": "\w+",\s*"groups": \[\s*\[\s*)"\w+"', r'\1"sing"', "not known"),
+        (r'("reads": "\w+",\s*"groups": \[\s*)', r"\1[], ", "is empty"),
+    ],
+)
+def test_numbers_and_names_that_mean_nothing_are_refused(learnt, old, new, reason):
+    parts = to_parts(learnt)
+    text, n_changed = re.subn(old, new, parts[PART].decode(), flags=re.DOTALL)
+    assert n_changed
+    with pytest.raises(ModelError, match=f"cannot be understood .*{reason}"):
+        of_parts(parts | {PART: text.encode()})
+
+
 class Here:
     """A clock that goes as far as each look at it; stamps are of now."""
 
@@ -140,3 +182,20 @@ def test_pieces_of_any_size_are_the_capture(learnt, other_day, events):
     assert [(e.start_ns, e.activity) for e in found] == [
         (e.start_ns, e.activity) for e in events
     ]
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("the link was lost"), MemoryError()])
+def test_reading_that_fails_is_no_end_whatever_the_error_is(
+    learnt, other_day, events, fault
+):
+    data = other_day[0].read_bytes()
+    pieces, found = iter([data[:-1]]), []
+
+    def read(_most_b):
+        for piece in pieces:
+            return piece
+        raise fault
+
+    with pytest.raises(type(fault)) as raised:
+        found.extend(live_events(read, Watch(learnt), Here(0)))
+    assert raised.value is fault
