@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from analysis.classifiers.decision import Decision, Rule
 from analysis.classifiers.model import Estimator, Float64, Reads, inputs_of
 from analysis.classifiers.novelty import Novelty
 from analysis.dataset import Device
 from analysis.models.answers import Strange, Tried
+from analysis.models.asking import shares_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +138,7 @@ class DeviceModel:
         x         (k, f) float64, features in the order of `TrainedModel.features`
         sequence  (k, v) csr_array, see `analysis.features.sequence`
         """
-        given = inputs_of(x, sequence, self.facts.reads)
-        return np.asarray(self.estimator.predict_proba(given), dtype=np.float64)
+        return shares_of(self.estimator, inputs_of(x, sequence, self.facts.reads))
 
     def decide(self, x: Float64, sequence: Any) -> list[Decision]:
         """Answer for each of k windows; see `probabilities`."""

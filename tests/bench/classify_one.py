@@ -23,6 +23,7 @@ from analysis.evaluate.campaign import all_classifiers, plan_of
 from analysis.features.matrix import window_features
 from analysis.features.sequence import window_sequence
 from analysis.models import load
+from analysis.models.asking import shares_of
 
 S = 10**9
 ACTIVITIES, REPEATS = 10, 50
@@ -62,7 +63,7 @@ def learnt(name: str, seed: int) -> Callable[[np.ndarray, Any], object]:
     estimator = classifier.make(seed)
     names = np.array([f"activity_{k}" for k in labels])
     estimator.fit(inputs_of(x, sequence, classifier.reads), names)
-    return lambda x, s: estimator.predict_proba(inputs_of(x, s, classifier.reads))
+    return lambda x, s: shares_of(estimator, inputs_of(x, s, classifier.reads))
 
 
 def figures(answer: Callable[[np.ndarray, Any], object], rounds: int) -> dict[str, Any]:
