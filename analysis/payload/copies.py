@@ -6,7 +6,6 @@ then, and for TCP the sequence number; for UDP, which may well repeat itself, th
 of the IP packet, and where devices leave that at 0, that it is another capture.
 """
 
-from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -45,16 +44,11 @@ class Segment:
 
 def each_once(segments: Iterable[Segment]) -> Iterator[Segment]:
     """Yield segments in order of time, the copies of one counted with it."""
-    recent: dict[Hashable, deque[Segment]] = {}
+    recent: dict[Hashable, _Alike] = {}
     kept: list[Segment] = []
     for segment in sorted(segments, key=lambda each: each.time_ns):
-        known = recent.setdefault(segment.key, deque())
-        while known and not _is_near(segment, known[0]):
-            known.popleft()
-        # two that are alike pass the next interface in the order in which they came
-        first = next((each for each in known if _is_copy(segment, each)), None)
+        first = recent.setdefault(segment.key, _Alike()).original(segment)
         if first is None:
-            known.append(segment)
             kept.append(segment)
         else:
             first.captures |= segment.captures
@@ -62,13 +56,38 @@ def each_once(segments: Iterable[Segment]) -> Iterator[Segment]:
     yield from kept
 
 
+@dataclass(slots=True)
+class _Alike:
+    """Segments that look the same, in order of time, each once.
+
+    begin    number of the first that is recent;  passed  captures -> number of the
+             first that may be in none of them. Neither ever goes back, so that each of
+             many that are alike is looked at once per capture
+    """
+
+    kept: list[Segment] = field(default_factory=list)
+    begin: int = 0
+    passed: dict[frozenset[str], int] = field(default_factory=dict)
+
+    def original(self, segment: Segment) -> Segment | None:
+        """Return what a segment is a copy of; keep it where that is nothing."""
+        kept = self.kept
+        while self.begin < len(kept) and not _is_near(segment, kept[self.begin]):
+            self.begin += 1
+        at = self.begin
+        if segment.seq is None and not segment.number:
+            # two that are alike pass the next interface in the order in which they came
+            captures = frozenset(segment.captures)
+            at = max(at, self.passed.get(captures, 0))
+            while at < len(kept) and captures & kept[at].captures:
+                at += 1
+            self.passed[captures] = at
+        if at < len(kept):
+            return kept[at]
+        kept.append(segment)
+        return None
+
+
 def _is_near(segment: Segment, known: Segment) -> bool:
     most_ns = _PASSING_NS if segment.seq is None else _SENT_AGAIN_NS
     return segment.time_ns - known.time_ns <= most_ns
-
-
-def _is_copy(segment: Segment, known: Segment) -> bool:
-    """Say whether a segment that looks the same as one of late is that one."""
-    if segment.seq is not None or segment.number:
-        return True
-    return not segment.captures & known.captures

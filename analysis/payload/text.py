@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import islice
 
 import numpy as np
 
@@ -10,15 +11,18 @@ _KASA_KEY = 171
 _RUN = re.compile(rb"[\t\r\n\x20-\x7e]{8,}")
 _PLAIN_SHARE = 0.5
 _BRACKET = re.compile(r"[{\[]")
-_BRACKETED = re.compile(r"[{\[<].*[}\]>]", re.DOTALL)
+# JSON is looked for at so many brackets of a run: each look may read the whole run.
+_MOST_TRIED = 20
+_OPENING = re.compile(r"[{\[<]")
 # Identifiers in hexadecimal, MAC addresses, and numbers of two digits or more. One
 # digit alone is kept: 0 and 1 are off and on.
 _VARIABLE = re.compile(
-    r"\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]{4,})*\b"
+    r"\b(?=[0-9a-fA-F-]{0,64}\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]{4,})*\b"
     r"|\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"
     r"|-?\d+(?:\.\d+)+|-?\d{2,}|-\d"
 )
 _LONGEST = 2000  # characters of a message; the edit distance grows with the square
+_MASKED = 10 * _LONGEST  # characters that are masked; what is left is shorter
 
 
 def plain_text(payload: bytes) -> str:
@@ -39,7 +43,7 @@ def plain_text(payload: bytes) -> str:
 
 def masked(text: str) -> str:
     """Return the text with numbers, identifiers and addresses as '#'."""
-    return _VARIABLE.sub("#", text)[:_LONGEST]
+    return _VARIABLE.sub("#", text[:_MASKED])[:_LONGEST]
 
 
 def decode_kasa(payload: bytes, *, framed: bool) -> bytes:
@@ -67,16 +71,20 @@ def kasa_messages(stream: bytes) -> list[bytes]:
 def _enclosed(text: str) -> str:
     """Return the first JSON object or list in a text, else what is in brackets."""
     decoder = json.JSONDecoder()
-    for bracket in _BRACKET.finditer(text):
+    for bracket in islice(_BRACKET.finditer(text), _MOST_TRIED):
         start = bracket.start()
         try:
             value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
+        except RecursionError:  # the next bracket is hardly less deep
+            break
+        except ValueError:
             continue
         if value:
             return text[start:end]
-    found = _BRACKETED.search(text)
-    return found.group() if found else text
+    opening = _OPENING.search(text)
+    first = opening.start() if opening else len(text)
+    end = max(map(text.rfind, "}]>")) + 1
+    return text[first:end] if first < end else text
 
 
 def _autokey(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from analysis.dataset import Device
 from analysis.payload import heard, kasa_messages
+from analysis.payload.copies import Segment, each_once
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
 from testbed.errors import ConfigError
@@ -97,6 +98,29 @@ def test_datagrams_that_are_alike_are_counted_as_often_as_they_were_sent(said, n
     found = said(one, two)
     assert [message.copies for message in found] == [2, 2, 2]
     assert {message.text for message in found} == {ON}
+
+
+@pytest.mark.timeout(10)
+def test_a_flood_of_datagrams_that_are_alike_is_counted_in_one_go():
+    ends = ("10.77.0.20", 40000), ("10.77.0.19", 80)
+    flood = [
+        Segment(
+            flow=0,
+            source=ends[0],
+            target=ends[1],
+            seq=None,
+            number=0,
+            time_ns=k * 1000 + 300 * i,
+            outbound=None,
+            payload=b"the same again",
+            captures={f"if{i}"},
+        )
+        for k in range(30_000)
+        for i in range(2)
+    ]
+    found = list(each_once(flood))
+    assert len(found) == 30_000
+    assert {each.copies for each in found} == {2}
 
 
 def test_a_message_is_put_together_from_segments_in_any_order(said):

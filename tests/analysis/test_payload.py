@@ -545,3 +545,24 @@ def test_where_words_hardly_tell_the_commoner_activity_is_likelier():
     activity = ["rare", *["common"] * 10, "common"]
     learnt = matcher(windows, activity, ["a"] * 12, list(range(11)))
     assert list(learnt.predict(np.array([11]))) == ["common"]
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "piece", ["[", "<", '{"a":', "[1,{", "]}<{", "[" * 2000 + "\x7f"]
+)
+def test_brackets_without_end_do_not_hold_up_what_is_text(piece):
+    text = piece * (400_000 // len(piece))
+    got = plain_text(b"\0" + text.encode())
+    assert len(got) >= 0.5 * len(text)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", ["a-", "1.", "1-", "a", "1", "1aaaaa-aaaaa"])
+def test_masks_look_at_the_beginning_of_what_is_long(piece):
+    assert len(masked(piece * (400_000 // len(piece)))) <= 2000
+
+
+def test_of_text_between_binary_fields_brackets_reach_from_the_first_to_the_last():
+    assert plain_text(b"\0xx>ab<tag>text</tag>yy") == "<tag>text</tag>"
+    assert plain_text(b"\0xx}]>ab<[{yy") == "xx}]>ab<[{yy"
