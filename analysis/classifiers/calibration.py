@@ -1,11 +1,11 @@
 """Thresholds from windows that a classifier has not learnt.
 
 Sets are least ambiguous ones (Sadinle, Lei, Wasserman 2019; per class where a class
-has sessions enough: Vovk 2012). Of answers of one estimator they are split-conformal, but
-for the temperature: of all windows like the calibration windows, the stated share has
-its activity in the set, however good the classifier is. Of answers of an estimator per
-fold, as `held_out` makes them, they are cross-conformal (Vovk 2015): that share is what
-they are meant to keep, unproven.
+has sessions enough: Vovk 2012). Of answers of one estimator they are split-conformal,
+but for the temperature: of all windows like the calibration windows, the stated share
+has its activity in the set, however good the classifier is. Of answers of an estimator
+per fold, as `held_out` makes them, they are cross-conformal (Vovk 2015): that share is
+what they are meant to keep, unproven.
 Each session weighs the same, as windows of one session are alike.
 """
 
