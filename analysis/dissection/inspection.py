@@ -170,9 +170,8 @@ def _row(log: ActivityLog, trial: str) -> ActivityLog:
     frame = log.frame
     rows = frame.filter(frame["trial"] == trial)
     if not rows.height and trial.isdecimal():
-        rows = frame.filter(
-            frame["trial"].str.strip_chars_start("0") == str(int(trial))
-        )
+        number = frame["trial"].str.strip_chars_start("0")
+        rows = frame.filter(number == trial.lstrip("0"))
     if not rows.height:
         known = frame["trial"].unique().sort().to_list()
         there = f"; it has {known[0]} to {known[-1]}" if known else "; it has none"

@@ -92,9 +92,11 @@ def inspect(
 
 
 def _tell_truncated(seen: "Inspection") -> None:
+    from analysis.dissection import printable
+
     for name, at in seen.truncated.items():
         reason = f"ends inside a packet at byte {at}; read up to there"
-        print(f"testbed: {name}: {reason}", file=sys.stderr)
+        print(f"testbed: {printable(name)}: {reason}", file=sys.stderr)
 
 
 def _print(seen: "Inspection", *, full: bool) -> None:
@@ -108,6 +110,8 @@ def _print(seen: "Inspection", *, full: bool) -> None:
 
 
 def _headline(about: Any) -> str:
+    from analysis.dissection import printable
+
     start = datetime.fromtimestamp(about["start_ns"] / 1e9, tz=UTC)
     length_s = (about["end_ns"] - about["start_ns"]) / 1e9
     what = " ".join(
@@ -116,7 +120,8 @@ def _headline(about: Any) -> str:
         if about[key]
     )
     when = f"{start:%Y-%m-%d %H:%M:%S.%f} UTC, {length_s:.3f} s"
-    return (
+    # a campaign may be a stranger's, and its names are not checked
+    return printable(
         f"{about['campaign']}, trial {about['trial']}: {what}: {about['outcome']}; "
         f"window from {when}"
     )

@@ -58,6 +58,7 @@ def messages(
     Of a campaign, what its devices in plain text say; of captures, what everybody says.
     """
     load_kernels()
+    from analysis.dissection import printable
     from analysis.payload import heard
 
     captures, wanted = _asked(targets, device or [], devices)
@@ -69,7 +70,7 @@ def messages(
     for name, found in said:
         for message in found:
             print(_line(name, message, full=full))
-        whose = f"{name}: " if name else ""
+        whose = f"{printable(name)}: " if name else ""
         counted = "1 message" if len(found) == 1 else f"{len(found)} messages"
         print(f"{whose}{counted} in plain text", file=sys.stderr)
 
@@ -101,7 +102,7 @@ def _line(name: str, message: "Heard", *, full: bool) -> str:
     text = printable(message.text.replace("\r\n", " ").replace("\n", " "))
     if not full and len(text) > _WIDTH:
         text = f"{text[: _WIDTH - 3]}..."
-    whose = f"{name} " if name else ""
+    whose = f"{printable(name)} " if name else ""
     return (
         f"{when:%Y-%m-%d %H:%M:%S.%f} {whose}{_ARROWS[message.outbound]} "
         f"{message.source} -> {message.target} {message.protocol}  {text}"

@@ -1,12 +1,14 @@
 """`testbed inspect`: what is printed, and what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from analysis.dissection import InspectError
+from analysis.errors import RequestError
 from testbed.cli import build
 from testbed.errors import ConfigError
 
@@ -56,3 +58,19 @@ def test_what_cannot_be_meant_is_refused(words, said):
 def test_a_limit_out_of_range_is_refused_before_anything_is_read():
     done = run("no-such.pcap", "--limit", "0")
     assert isinstance(done.exception, InspectError)
+
+
+def test_names_of_a_strangers_campaign_cannot_act_on_a_terminal(tmp_path):
+    folder = tmp_path / "c"
+    shutil.copytree(EXAMPLE, folder)
+    table = folder / "activities.csv"
+    table.write_text(table.read_text().replace(",turn_on,", ",turn\x1b[2Jon,"))
+    shown = run(str(folder), "1", "--limit", "1").output
+    assert "turn\\x1b[2Jon" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_trial_may_be_as_long_as_it_likes_and_is_not_there():
+    done = run(EXAMPLE, "9" * 5000)
+    assert isinstance(done.exception, RequestError)
+    assert "has no trial" in str(done.exception)
