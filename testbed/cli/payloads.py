@@ -1,11 +1,19 @@
 """`payloads`: how well plain text is recognised that was never said in training."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from testbed.cli.options import AsJson, CampaignFolder, OverlapPolicy, overlap_of
+from testbed.cli.learn import DeviceNames, Seed
+from testbed.cli.options import (
+    AsJson,
+    CampaignFolder,
+    CleaningRules,
+    OverlapPolicy,
+    overlap_of,
+    rules_of,
+)
 from testbed.cli.packets import make_current
 from testbed.cli.starting import load_kernels
 
@@ -19,16 +27,6 @@ _WORDS = {
     "masked_sets": "windows that say what no other says but for numbers, one by one",
 }
 
-DeviceNames = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--device",
-        help="Only this device; may be repeated; by default those whose profile says "
-        "plaintext, and all of an imported campaign.",
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the null.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command of this topic."""
@@ -39,26 +37,28 @@ def payloads(
     folder: CampaignFolder,
     device: DeviceNames = None,
     overlap: OverlapPolicy = "refuse",
+    clean: CleaningRules = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Recognise activities by plain text that was never said in training.
 
     Devices say the same again and again: duplicates are taken out before splitting, in
-    three meanings. `evaluate --classifier payload` scores all windows.
+    three meanings. `evaluate --classifier payload` scores all windows. Devices are
+    those whose profile says plaintext, and all of an imported campaign.
     """
     load_kernels()
     from analysis.evaluate.campaign import devices_of
     from analysis.evaluate.payloads import plain_devices
     from analysis.evaluate.samples import open_recorded
 
-    policy = overlap_of(overlap)
+    policy, rules = overlap_of(overlap), rules_of(clean)
     make_current(folder)
     recorded = open_recorded(folder)
     names = devices_of(folder, device or ())
     told = []
     for name in plain_devices(recorded.campaign, names):
-        row = _of_device(recorded, name, overlap=policy, seed=seed)
+        row = _of_device(recorded, name, overlap=policy, rules=rules, seed=seed)
         told.append(row)
         if not as_json:
             _print(row)
@@ -68,20 +68,20 @@ def payloads(
         print("no device of the campaign speaks in plain text, by its profile")
 
 
-def _of_device(recorded: Any, name: str, *, overlap: Any, seed: int) -> dict[str, Any]:
+def _of_device(recorded: Any, name: str, **cutting: Any) -> dict[str, Any]:
     from analysis.evaluate.new_payloads import new_payload_study
     from analysis.evaluate.samples import cut_of, samples_in
     from analysis.packets import find_raw
     from analysis.payload import Captures, texts_of
 
-    made = cut_of(recorded, name, overlap=overlap, seed=seed)
+    made = cut_of(recorded, name, **cutting)
     captures = Captures(find_raw(recorded.folder))
     texts = texts_of(captures, made.cleaned.table, made.windows)
-    found, refused = new_payload_study(samples_in(made), texts, seed=seed)
+    found, refused = new_payload_study(samples_in(made), texts, seed=cutting["seed"])
     return {
         "device": name,
         "windows": sum(map(bool, texts)),
-        "seed": seed,
+        "seed": cutting["seed"],
         "scores": [_score(each) for each in found],
         "refused": {each.split: each.reason for each in refused},
     }
@@ -109,7 +109,10 @@ def _figures(result: "Result") -> dict[str, Any]:
 
 
 def _print(row: dict[str, Any]) -> None:
-    print(f"{row['device']}: {row['windows']} windows say something in plain text")
+    from analysis.dissection import printable
+
+    name = printable(row["device"])
+    print(f"{name}: {row['windows']} windows say something in plain text")
     for score in row["scores"]:
         matcher, grams = score["matcher"], score["three_grams"]
         between = ""
@@ -122,4 +125,4 @@ def _print(row: dict[str, Any]) -> None:
             f"shuffled labels {matcher['null']:.2f}, 3-grams {grams['accuracy']:.3f}"
         )
     for new, reason in row["refused"].items():
-        print(f"  {_WORDS[new]}: none: {reason}")
+        print(f"  {_WORDS[new]}: none: {printable(reason)}")

@@ -1,32 +1,26 @@
 """`signatures`: which packet lengths mark each activity, in words."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from testbed.cli.options import AsJson, CampaignFolder, OverlapPolicy, overlap_of
+from testbed.cli.learn import DeviceNames, Idle, Seed
+from testbed.cli.options import (
+    AsJson,
+    CampaignFolder,
+    CleaningRules,
+    OverlapPolicy,
+    overlap_of,
+    rules_of,
+)
 from testbed.cli.packets import make_current
 from testbed.cli.starting import load_kernels
 
 if TYPE_CHECKING:
     from analysis.evaluate.study import Result
-
-DeviceNames = Annotated[
-    list[str] | None,
-    typer.Option("--device", help="Only this device; may be repeated."),
-]
-Idle = Annotated[
-    int,
-    typer.Option(
-        "--idle",
-        min=0,
-        help="Draw so many windows of a device without an activity: what they hold "
-        "marks nothing.",
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the idle windows.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,24 +32,26 @@ def signatures(
     folder: CampaignFolder,
     device: DeviceNames = None,
     overlap: OverlapPolicy = "refuse",
+    clean: CleaningRules = None,
     idle: Idle = 80,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Tell which lengths of packets, sent and answered, mark each activity.
 
-    Works on encrypted traffic. A score is by session: learnt from some, tested on new.
+    Works on encrypted traffic. What windows without an activity hold marks nothing. A
+    score is by session: learnt from some, tested on new.
     """
     load_kernels()
     from analysis.evaluate.campaign import devices_of
     from analysis.evaluate.samples import open_recorded
 
-    policy = overlap_of(overlap)
+    options = {"overlap": overlap_of(overlap), "rules": rules_of(clean)}
     make_current(folder)
     recorded = open_recorded(folder)
     told = []
     for name in devices_of(folder, device or ()):
-        row = _of_device(recorded, name, overlap=policy, n_idle=idle, seed=seed)
+        row = _of_device(recorded, name, n_idle=idle, seed=seed, **options)
         told.append(row)
         if not as_json:
             _print(row)
@@ -98,17 +94,24 @@ def _score(result: "Result") -> dict[str, Any]:
 
 
 def _print(row: dict[str, Any]) -> None:
+    from analysis.dissection import printable
+
+    for line in _lines(row):
+        print(printable(line))
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
     for each in row["signatures"]:
-        print(f"{row['device']}: {each['in_words']}")
+        yield f"{row['device']}: {each['in_words']}"
     score = row["by_session"]
     if score is None:
-        print(f"{row['device']}: no score: {'; '.join(row['refused'])}")
+        yield f"{row['device']}: no score: {'; '.join(row['refused'])}"
         return
     between = ""
     if score["interval"]:
         low, high = score["interval"]
         between = f" [{low:.2f}, {high:.2f}]"
-    print(
+    yield (
         f"{row['device']}: by session, {score['accuracy']:.2f}{between} of "
         f"{score['windows']} windows are named right, with shuffled labels "
         f"{score['null']:.2f}"
