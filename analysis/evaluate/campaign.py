@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.dataset import load_campaign
+from analysis.evaluate.alike import alike, alike_both, n_too_close
 from analysis.evaluate.device_study import (
     DeviceStudy,
     StudyPlan,
@@ -24,6 +23,7 @@ from analysis.evaluate.payloads import open_captures, payloads_in, plain_devices
 from analysis.evaluate.records import record_of
 from analysis.evaluate.samples import (
     Recorded,
+    Samples,
     cut_of,
     open_recorded,
     samples_in,
@@ -39,6 +39,7 @@ from analysis.registry import discover, find
 __all__ = [
     "DeviceStudy",
     "StudyPlan",
+    "alike",
     "all_classifiers",
     "devices_of",
     "plan_of",
@@ -132,59 +133,55 @@ def studies_between(
     devices  names that both campaigns have; the splits of the plan play no part, nor
              does the payload matcher
     """
-    both = open_recorded(train), open_recorded(test)
-    names = both[0].campaign.name, both[1].campaign.name
+    opened = open_recorded(train), open_recorded(test)
+    names = opened[0].campaign.name, opened[1].campaign.name
     for device in devices:
-        parts = [
-            samples_of(each, device, by=plan.by, **_cutting(plan)) for each in both
-        ]
-        samples = joined(parts[0], parts[1], names)
+        both = opened
+        if plan.window_s is not None:
+            both = alike_both(opened, device, plan.window_s)
+        samples = joined(*_of_both(both, device, plan), names)
         splits: tuple[Split, ...] = ()
         refusals: tuple[Refusal, ...] = ()
         try:
             splits = (transfer(samples, names),)
         except SplitRefusedError as exc:
             refusals = (Refusal(device=device, split=TRANSFER, reason=str(exc)),)
-        yield study_device(
+        made = study_device(
             samples,
             (splits, refusals),
             plan,
             packets_of([each.index for each in both], device, plan.rules),
             told=told,
         )
+        yield _with_window(made, both, plan)
 
 
-def alike(recorded: Recorded, device: str, window_s: float) -> Recorded:
-    """Return a campaign in which all windows of a device are equally long.
+def _of_both(
+    both: tuple[Recorded, Recorded], device: str, plan: StudyPlan
+) -> tuple[Samples, Samples]:
+    """Return samples of two campaigns whose features mean the same.
 
-    window_s  δ of every attempt; 0 for the longest of the device, or as much of it as
-              fits between any two of its labelled acts
+    A packet that does not come is as late as the longest window is long: that of those
+    that are learnt from, on both sides.
     """
-    delta_ns = round(window_s * 1e9) or _longest_ns(recorded, device)
-    frame = recorded.log.frame
-    mine = (pl.col("device") == device) & pl.col("delta_ns").is_not_null()
-    column = pl.when(mine).then(pl.lit(delta_ns)).otherwise(pl.col("delta_ns"))
-    column = column.cast(frame["delta_ns"].dtype).alias("delta_ns")
-    log = replace(recorded.log, frame=frame.with_columns(column))
-    return replace(recorded, log=log)
+    how = {"by": plan.by, **_cutting(plan)}
+    train = samples_of(both[0], device, **how)
+    longest_s = int(train.length_ns.max(initial=0)) / 1e9
+    return train, samples_of(both[1], device, longest_s=longest_s, **how)
 
 
-def _longest_ns(recorded: Recorded, device: str) -> int:
-    frame = recorded.log.of_device(device).labelled().frame
-    deltas = frame["delta_ns"].drop_nulls().to_list()
-    at = frame["t_ns"].drop_nulls().unique().sort()
-    apart = at.diff().drop_nulls().to_list()
-    longest: int = min([max(deltas, default=0), *apart])
-    return longest
-
-
-def _alike(
-    both: tuple[Recorded, Recorded], device: str, window_s: float
-) -> tuple[Recorded, Recorded]:
-    """Return two campaigns in which all windows of a device are equally long."""
-    window_s = window_s or min(_longest_ns(each, device) for each in both) / 1e9
-    one, other = (alike(each, device, window_s) for each in both)
-    return one, other
+def _with_window(
+    made: DeviceStudy, recorded: Sequence[Recorded], plan: StudyPlan
+) -> DeviceStudy:
+    """Add how long all windows were made, and what had to be left out for it."""
+    if plan.window_s is None:
+        return made
+    rows = recorded[0].log.of_device(made.device).frame["delta_ns"].drop_nulls()
+    return replace(
+        made,
+        window_s=rows[0] / 1e9 if len(rows) else None,
+        n_too_close=sum(n_too_close(each, made.device) for each in recorded),
+    )
 
 
 def _cutting(plan: StudyPlan) -> dict[str, Any]:
@@ -214,7 +211,7 @@ def _study(
     extra: tuple[tuple[Result, ...], tuple[Refusal, ...]] = (), ()
     if captures is not None and made is not None:
         extra = payloads_in(captures, made, samples, plan.splits, plan.seed)
-    return study_device(
+    scored = study_device(
         samples,
         parted(samples, plan.splits, plan.seed),
         plan,
@@ -223,3 +220,4 @@ def _study(
         made=made,
         told=told,
     )
+    return _with_window(scored, [recorded], plan)

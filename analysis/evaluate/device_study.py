@@ -81,6 +81,8 @@ class DeviceStudy:
     n_windows  label windows;  n_empty  those of them without a packet
     n_uncovered  label windows that no capture covers; they are not among n_windows
     canaries   split -> its canaries;  groups, curves  empty unless asked for
+    window_s   δ of all windows, None where each activity has its own
+    n_too_close  acts that were left out to make windows of that length
     """
 
     device: str
@@ -95,6 +97,8 @@ class DeviceStudy:
     canaries: Mapping[str, tuple[Canary, ...]]
     groups: tuple[GroupScore, ...]
     curves: tuple[CurvePoint, ...]
+    window_s: float | None = None
+    n_too_close: int = 0
 
     @property
     def n_packets(self) -> int:

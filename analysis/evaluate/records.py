@@ -140,6 +140,8 @@ def _device(study: DeviceStudy) -> Record:
         "windows": study.n_windows,
         "empty_windows": study.n_empty,
         "uncovered_windows": study.n_uncovered,
+        "window_s": study.window_s,
+        "too_close": study.n_too_close,
         "packets": study.n_packets,
         "removed": dict(study.removed),
     }

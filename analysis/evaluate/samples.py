@@ -55,6 +55,23 @@ class By(StrEnum):
     ACTIVITY_AND_CHANNEL = "activity+channel"  # told apart
 
 
+_COLUMNS = (
+    "x",
+    "session",
+    "trial",
+    "start_ns",
+    "n_packets",
+    "channel",
+    "length_ns",
+    "unit",
+    "home",
+    "network",
+    "user",
+    "day",
+    "recording",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
     """Rows of one device, one per trial, in the order of time.
@@ -95,13 +112,17 @@ class Samples:
 
     def __post_init__(self) -> None:
         k = self.activity.size
-        if self.length_ns.size != k:
+        if not self.length_ns.size:
             object.__setattr__(self, "length_ns", np.zeros(k, np.int64))
         for name in ("unit", "home", "network", "user", "recording"):
-            if getattr(self, name).size != k:
+            if not getattr(self, name).size:
                 object.__setattr__(self, name, np.full(k, "", dtype=np.str_))
-        if self.day.size != k:
+        if not self.day.size:
             object.__setattr__(self, "day", days_of(self.session, self.start_ns))
+        for name in _COLUMNS:
+            if len(getattr(self, name)) != k:
+                size = len(getattr(self, name))
+                raise ValueError(f"{name}: has {size} rows for {k} windows")
 
     def __len__(self) -> int:
         return int(self.activity.size)
@@ -168,6 +189,7 @@ def samples_of(
     n_idle: int = 0,
     seed: int = 0,
     rules: Sequence[str] = DEFAULT_RULES,
+    longest_s: float | None = None,
 ) -> Samples:
     """Return one row of features per confirmed or unchecked trial of a device.
 
@@ -176,6 +198,8 @@ def samples_of(
     overlap  what to do when two label windows overlap
     n_idle   windows without an activity to draw with `seed`, labelled `idle`
     rules    of cleaning, by name
+    longest_s  delay of a packet that does not come: the longest of the windows that are
+             learnt from, where these are others; by default the longest of these
 
     Packets are read in pieces; memory does not grow with them. Raises DatasetError when
     the folder cannot be read, LabelError when windows overlap, AnalysisError for a rule
@@ -183,7 +207,9 @@ def samples_of(
     """
     recorded = _opened(source)
     windows = windows_of(recorded, device, overlap=overlap, n_idle=n_idle, seed=seed)
-    return samples_over(recorded.folder, windows, by=by, rules=rules)
+    return samples_over(
+        recorded.folder, windows, by=by, rules=rules, longest_s=longest_s
+    )
 
 
 def samples_over(
@@ -192,10 +218,11 @@ def samples_over(
     *,
     by: By = By.ACTIVITY,
     rules: Sequence[str] = DEFAULT_RULES,
+    longest_s: float | None = None,
 ) -> Samples:
     """Compute the features of windows, whose packets are looked for on the way."""
     traffic = iter_traffic(folder, windows.device, rules)
-    names, x, n_packets, sequence = features_over(traffic, windows)
+    names, x, n_packets, sequence = features_over(traffic, windows, longest_s=longest_s)
     return _samples(windows, by, names, x, n_packets, sequence)
 
 
@@ -273,7 +300,7 @@ def _samples(
         names=names,
         x=x,
         activity=labels_of(windows, by),
-        session=windows.session,
+        session=_sessions(windows),
         trial=_identities(windows),
         start_ns=windows.start_ns,
         n_packets=n_packets,
@@ -306,6 +333,16 @@ def labels_of(windows: Windows, by: By) -> Strings:
         return windows.activity
     pairs = zip(windows.activity, windows.channel, strict=True)
     return np.array([f"{a} by {c}" if c else str(a) for a, c in pairs], dtype=np.str_)
+
+
+def _sessions(windows: Windows) -> Strings:
+    """Return the session of each window; one name in two homes is two sessions."""
+    homes: dict[str, set[str]] = {}
+    pairs = list(zip(windows.session.tolist(), windows.home.tolist(), strict=True))
+    for session, home in pairs:
+        homes.setdefault(session, set()).add(home)
+    names = [f"{home}: {s}" if len(homes[s]) > 1 else s for s, home in pairs]
+    return np.array(names, dtype=np.str_)
 
 
 def _identities(windows: Windows) -> Strings:

@@ -26,20 +26,22 @@ from analysis.features.statistics import is_sorted
 
 
 def features_over(
-    chunks: Iterable[Located], windows: Spans
+    chunks: Iterable[Located], windows: Spans, *, longest_s: float | None = None
 ) -> tuple[tuple[str, ...], Float64, Int64, Any]:
     """Compute what `features_of` and `sequence_of` do for every window.
 
     chunks   pieces of one packet table, sorted and following each other in time; of
              equal stamps at a seam the order is kept
     windows  in any order, overlapping or not; once all have ended, reading stops
+    longest_s  delay of a packet that does not come; that of the longest window here by
+             default
     returns  f names, (k, f) float64, (k,) int64 packets per window, and the (k, v)
              csr_array of the sequence
 
     Kept are the packets since the start of the earliest window that has not ended.
     Raises ValueError when packets are not in order of time.
     """
-    done = _Windows(windows)
+    done = _Windows(windows, longest_s)
     pending = _Pending()
     for chunk in chunks:
         time_ns = read_only(chunk.time_ns, np.int64)
@@ -62,11 +64,12 @@ class _Windows:
     x, n_packets  rows of windows in the order that they were given in
     """
 
-    def __init__(self, windows: Spans) -> None:
+    def __init__(self, windows: Spans, longest_s: float | None) -> None:
         k = windows.start_ns.size
         self.x: Float64 = np.zeros((k, len(feature_names())))
         self.n_packets: Int64 = np.zeros(k, dtype=np.int64)
-        self._longest_s = longest_of(windows.start_ns, windows.end_ns)
+        here_s = longest_of(windows.start_ns, windows.end_ns)
+        self._longest_s = here_s if longest_s is None else longest_s
         self._order = np.argsort(windows.end_ns, kind="stable")
         self._start_ns = windows.start_ns[self._order]
         self._end_ns = windows.end_ns[self._order]

@@ -76,8 +76,9 @@ Window = Annotated[
     typer.Option(
         "--window",
         help="One length for all windows of a device: a duration as '20 s', or longest "
-        "for the longest δ that it has and that fits between its acts; by default each "
-        "activity's own, which gives part of the answer away.",
+        "for the longest δ that it has and that fits between its acts, of which a few "
+        "that follow too soon are left out; by default each activity's own, which "
+        "gives part of the answer away.",
     ),
 ]
 Groups = Annotated[
@@ -173,7 +174,8 @@ def evaluate(
     if test is not None and split:
         raise ConfigError("--test: the campaigns are the split; leave out --split")
     found, about = _studied(folder, test, device or (), plan)
-    about |= {"seed": seed, "by": by}
+    about |= {"seed": seed, "by": by, "overlap": overlap, "idle": idle}
+    about |= {"window": window or None, "splits": list(plan.splits)}
     if as_json:
         print(json.dumps(about | _for_machines(found, plan), indent=2))
     else:
@@ -266,6 +268,7 @@ def _for_machines(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str
     from analysis.evaluate.records import records_of
 
     return {
+        "classifiers": [c.name for c in plan.classifiers],
         "settings": {c.name: c.settings for c in plan.classifiers},
         "cleaning": list(plan.rules),
     } | records_of(found)

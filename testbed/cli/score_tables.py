@@ -230,6 +230,8 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
         print("Payload: devices in plain text only; no known message counts as wrong")
         print("         most repeat a known window; `testbed payloads` scores new ones")
     for study in found:
+        if study.window_s is not None:
+            print(f"{study.device}: {_windows(study)}")
         if study.n_empty:
             print(
                 f"{study.device}: {study.n_empty} of {study.n_windows} windows hold no "
@@ -241,6 +243,14 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
                 "left out"
             )
     print(f"cleaning: {_cleaning(found, plan.rules)}")
+
+
+def _windows(study: "DeviceStudy") -> str:
+    """Say how long all windows are, and what was left out for it."""
+    told = f"all windows are {study.window_s:g} s"
+    if study.n_too_close:
+        return f"{told}; {study.n_too_close} acts left out, another follows too soon"
+    return told
 
 
 def _cleaning(found: "Sequence[DeviceStudy]", rules: Sequence[str]) -> str:
