@@ -3,6 +3,8 @@
 S3 to S6 of the evaluation. Each keeps whole sessions on one side as S1 does.
 """
 
+import warnings
+
 import numpy as np
 
 from analysis.evaluate.folds import (
@@ -28,14 +30,25 @@ def session_groups(
 ) -> tuple[tuple[Int64, Int64], ...]:
     """Part rows into groups of whole sessions, as even in activities as can be.
 
-    Returns (rows outside, rows inside) per group; nothing here is random.
+    Returns (rows outside, rows inside) per group, as many groups as the commonest
+    activity has rows where these are fewer; nothing here is random. Raises
+    SplitRefusedError when there are not two.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    session = samples.session[rows]
+    session, activity = samples.session[rows], samples.activity[rows]
+    most = np.unique(activity, return_counts=True)[1].max(initial=0)
+    n_groups = min(n_groups, np.unique(session).size, int(most))
+    if n_groups < 2:
+        raise SplitRefusedError(
+            "too few trials: no activity has two, in sessions of their own"
+        )
     # Stratified, so that an activity of few sessions is not left to one side alone.
-    folds = StratifiedGroupKFold(min(n_groups, np.unique(session).size))
-    parts = folds.split(np.zeros((rows.size, 1)), samples.activity[rows], session)
+    folds = StratifiedGroupKFold(n_groups)
+    with warnings.catch_warnings():
+        # of rare activities there is not one per group; n tells it
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        parts = tuple(folds.split(np.zeros((rows.size, 1)), activity, session))
     return tuple((rows[a], rows[b]) for a, b in parts)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.evaluate.held_out import session_groups
 from analysis.evaluate.samples import Samples
 from analysis.evaluate.splits import SPLITS, Fold, SplitRefusedError, refuse_leaks
 
@@ -26,6 +27,12 @@ def samples(n_sessions=4, repeats=3, n_activities=3, seed=0, **changes):
         "day": np.array([f"2026-11-0{1 + i * n_sessions // n // 2}" for i in range(n)]),
     }
     return Samples(**{**values, **changes})
+
+
+def one_each(n_sessions, n_activities):
+    """Make one trial per session."""
+    activity = np.array([f"activity_{i % n_activities}" for i in range(n_sessions)])
+    return samples(n_sessions, 1, 1, activity=activity)
 
 
 @pytest.mark.parametrize("name", SPLITS)
@@ -179,6 +186,29 @@ def test_an_impossible_split_is_refused_in_words(name, rows, reason):
         SPLITS[name].split(rows, 0)
 
 
+@pytest.mark.parametrize("name", ["s1", "s2", "s6"])
+def test_fewer_trials_of_each_activity_than_folds_give_fewer_folds(name):
+    # twelve sessions of one trial each, four of each activity
+    rows = one_each(12, 3)
+    split = SPLITS[name].split(rows, 0)
+    assert 1 <= len(split.folds) <= 4
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_activity_with_fewer_trials_than_folds_is_no_warning():
+    rows = samples(n_sessions=6)
+    activity = rows.activity.copy()
+    activity[[0, 53]] = "seldom"
+    split = SPLITS["s1"].split(samples(n_sessions=6, activity=activity), 0)
+    assert len(split.folds) == 5
+
+
+def test_no_activity_with_two_trials_leaves_nothing_to_hold_out():
+    rows = samples(3, 1, 1, activity=np.array(["a", "b", "c"]))
+    with pytest.raises(SplitRefusedError, match="too few trials: no activity has two"):
+        session_groups(rows, np.arange(3), 3)
+
+
 def test_a_rare_activity_is_left_out_and_named():
     rows = samples()
     activity = rows.activity.copy()
@@ -214,3 +244,12 @@ def test_a_session_on_both_sides_is_refused():
     fold = Fold(train=np.array([0, 1]), test=np.array([2, 3]))
     with pytest.raises(SplitRefusedError, match="a session is on both sides"):
         refuse_leaks(samples(), fold, by_session=True)
+
+
+@pytest.mark.parametrize("column", ["length_ns", "home", "x", "day"])
+def test_a_column_of_another_size_is_refused_and_not_blanked(column):
+    short = getattr(samples(), column)[:-1]
+    if column == "length_ns":
+        short = np.zeros(35, np.int64)
+    with pytest.raises(ValueError, match=f"{column}: has 35 rows for 36 windows"):
+        samples(**{column: short})
