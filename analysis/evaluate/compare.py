@@ -1,12 +1,21 @@
-"""Is one classifier better than another on the same trials: paired differences."""
+"""Is one classifier better than another on the same trials: paired differences.
+
+Intervals are those of a bootstrap over sessions, which over few sessions may claim to
+be certain. So none is narrower than it would be if trials were independent: neither
+than the exact interval of Clopper and Pearson on the discordant pairs (those that one
+of the two gets right and the other wrong), nor than the scores of both kinds of these
+pairs allow (Newcombe 1998, method 10 without correlation).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analysis.evaluate.scores import Interval, session_draws
+from analysis.evaluate.scores import Interval, session_draws, wilson
 from analysis.evaluate.study import Result
 
 _TAIL = 0.025
@@ -50,17 +59,20 @@ def compare(one: Result, other: Result, seed: int = 0) -> Comparison:
     )
     group = np.unique(one.session, return_inverse=True)[1]
     mine, theirs = wrong.mean(axis=0)
+    pairs = _Pairs.of(wrong[:, 0] > 0, wrong[:, 1] > 0)
     interval = fewer_interval = None
     if group.max() > 0:
         sums = session_draws(np.column_stack((wrong, np.ones(len(wrong)))), group, seed)
-        interval = _central((sums[:, 1] - sums[:, 0]) / sums[:, 2])
+        drawn = _central((sums[:, 1] - sums[:, 0]) / sums[:, 2])
+        interval = _widened(drawn, pairs.difference())
         if theirs:
             # a draw in which the other makes no error has no share; it counts as the
             # worst when `one` makes some, as nothing gained when it makes none either
             some = sums[:, 1] > 0
             share = 1 - sums[:, 0] / np.where(some, sums[:, 1], 1)
             worst = np.where(sums[:, 0] > 0, -np.inf, 0.0)
-            fewer_interval = _central(np.where(some, share, worst))
+            drawn = _central(np.where(some, share, worst))
+            fewer_interval = _widened(drawn, pairs.fewer())
     return Comparison(
         device=one.device,
         split=one.split.name,
@@ -91,13 +103,15 @@ def gap(leaky: Result, honest: Result, seed: int = 0) -> Gap:
     rows, one, other = np.intersect1d(
         leaky.answers.rows, honest.answers.rows, return_indices=True
     )
-    more = (leaky.truth == leaky.answers.said)[one].astype(np.float64)
-    more -= (honest.truth == honest.answers.said)[other]
+    fails = (leaky.truth != leaky.answers.said)[one]
+    honest_fails = (honest.truth != honest.answers.said)[other]
+    more = honest_fails.astype(np.float64) - fails
     group = np.unique(honest.session[other], return_inverse=True)[1]
     interval = None
     if rows.size and group.max() > 0:
         sums = session_draws(np.column_stack((more, np.ones(rows.size))), group, seed)
-        interval = _central(sums[:, 0] / sums[:, 1])
+        drawn = _central(sums[:, 0] / sums[:, 1])
+        interval = _widened(drawn, _Pairs.of(fails, honest_fails).difference())
     return Gap(
         device=leaky.device,
         classifier=leaky.classifier,
@@ -117,6 +131,78 @@ def gaps(results: Sequence[Result], seed: int = 0) -> tuple[Gap, ...]:
         for (device, classifier, split), result in by_place.items()
         if split == "s0_folds" and (device, classifier, "s1") in by_place
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pairs:
+    """The same trials answered twice, counted as if they were independent.
+
+    gained  only `other` is wrong;  lost  only `one` is;  both  both are
+    """
+
+    gained: int
+    lost: int
+    both: int
+    n: int
+
+    @classmethod
+    def of(cls, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> "_Pairs":
+        """Count pairs from (n,) bool each, True where it was wrong."""
+        return cls(
+            gained=int((other & ~one).sum()),
+            lost=int((one & ~other).sum()),
+            both=int((one & other).sum()),
+            n=one.size,
+        )
+
+    def difference(self) -> Interval:
+        """Return from where to where the difference of accuracies may lie."""
+        discordant = self.gained + self.lost
+        won = _exact(self.gained, discordant)
+        exact = Interval(
+            low=(2 * won.low - 1) * discordant / self.n,
+            high=(2 * won.high - 1) * discordant / self.n,
+        )
+        return _widened(exact, self._by_scores(self.n))
+
+    def fewer(self) -> Interval:
+        """Return the same for the share of the errors of `other` not made by `one`."""
+        discordant, theirs = self.gained + self.lost, self.both + self.gained
+        won = _exact(self.gained, discordant)
+
+        def share(p: float) -> float:
+            left = self.both + p * discordant
+            return (2 * p - 1) * discordant / left if left else 0.0
+
+        exact = Interval(low=share(won.low), high=share(won.high))
+        errors = self.both + discordant
+        found = self._by_scores(errors)
+        scale = errors / theirs
+        return _widened(
+            exact, Interval(low=scale * found.low, high=min(1.0, scale * found.high))
+        )
+
+    def _by_scores(self, n: int) -> Interval:
+        """Return Newcombe's interval of the difference of two shares of n."""
+        p, q = self.gained / n, self.lost / n
+        up, down = wilson(p, n), wilson(q, n)
+        return Interval(
+            low=p - q - sqrt((p - up.low) ** 2 + (down.high - q) ** 2),
+            high=p - q + sqrt((up.high - p) ** 2 + (q - down.low) ** 2),
+        )
+
+
+def _exact(k: int, n: int) -> Interval:
+    """Return the interval of Clopper and Pearson (1934) of k of n; all of it for 0."""
+    from scipy.stats import beta
+
+    low = float(beta.ppf(_TAIL, k, n - k + 1)) if k else 0.0
+    high = float(beta.ppf(1 - _TAIL, k + 1, n - k)) if k < n else 1.0
+    return Interval(low=low, high=high)
+
+
+def _widened(one: Interval, other: Interval) -> Interval:
+    return Interval(low=min(one.low, other.low), high=max(one.high, other.high))
 
 
 def _central(drawn: np.ndarray) -> Interval:

@@ -13,9 +13,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from analysis.classifiers.folds import dealt
 from analysis.classifiers.model import Classifier
 from analysis.evaluate.fits import Answers, Fit, Progress, done, nobody, pooled
-from analysis.evaluate.folds import Fold, Split
+from analysis.evaluate.folds import Fold, Split, SplitRefusedError
 from analysis.evaluate.held_out import session_groups
 from analysis.evaluate.open_set import auroc
 from analysis.evaluate.samples import Samples, Strings
@@ -69,11 +70,16 @@ def identifiable_groups(
     jobs: int = 1,
     progress: Progress = nobody,
 ) -> tuple[Groups, ...]:
-    """Return the groups of each fold of a split, learnt from its training rows."""
+    """Return the groups of each fold of a split, learnt from its training rows.
+
+    Estimators do not calibrate themselves here: what counts is how shares of two
+    activities rank windows, which needs no calibration, though it may differ a little
+    from how calibrated shares rank them.
+    """
     parts: list[tuple[Fold, ...]] = []
     fits: list[Fit] = []
     for fold in split.folds:
-        inner = _inner_folds(samples, fold.train)
+        inner = _inner_folds(samples, fold.train, seed)
         parts.append(inner)
         for classifier in classifiers:
             fits += [
@@ -92,26 +98,33 @@ def identifiable_groups(
     for fold, inner in zip(split.folds, parts, strict=True):
         told: set[tuple[str, str]] = set()
         names = np.unique(samples.activity[fold.train])
-        for _classifier in classifiers:
+        for _classifier in classifiers if inner else ():
             answers = pooled(inner, [next(made) for _each in inner])
             told |= _told_apart(samples, answers)
         found.append(merged(names, told))
     return tuple(found)
 
 
-def _inner_folds(samples: Samples, train: Int64) -> tuple[Fold, ...]:
-    if np.unique(samples.session[train]).size > 1:
+def _inner_folds(samples: Samples, train: Int64, seed: int) -> tuple[Fold, ...]:
+    """Part training rows by session, or each activity evenly where that cannot be."""
+    try:
         parts = session_groups(samples, train, _INNER)
-    else:
-        order = np.arange(train.size) % _INNER
-        parts = tuple((train[order != n], train[order == n]) for n in range(_INNER))
-    return tuple(Fold(train=outside, test=inside) for outside, inside in parts)
+    except SplitRefusedError:
+        fold = dealt(samples.activity[train], None, _INNER, seed)
+        parts = tuple((train[fold != n], train[fold == n]) for n in np.unique(fold))
+    return tuple(
+        Fold(train=outside, test=inside)
+        for outside, inside in parts
+        if np.unique(samples.activity[outside]).size > 1
+    )
 
 
 def _told_apart(samples: Samples, answers: Answers) -> set[tuple[str, str]]:
     """Return the pairs that the answers tell apart."""
     assert answers.probability is not None  # noqa: S101 - estimators have them
     truth, session = samples.activity[answers.rows], samples.session[answers.rows]
+    if np.unique(session).size < 2:
+        session = samples.trial[answers.rows]  # how sessions differ nobody can say
     column = {name: i for i, name in enumerate(answers.classes)}
     found = set()
     for one, other in combinations(np.unique(truth).tolist(), 2):

@@ -12,12 +12,10 @@ from sklearn.metrics import brier_score_loss, f1_score, log_loss, roc_auc_score
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.evaluate.calibration import calibration_of
-from analysis.evaluate.compare import compare, gap
 from analysis.evaluate.conformal import conformal_of
 from analysis.evaluate.curves import learning_curve
 from analysis.evaluate.decisions import calibration_folds
 from analysis.evaluate.fits import Answers
-from analysis.evaluate.groups import group_score, identifiable_groups, merged
 from analysis.evaluate.open_set import auroc, open_set_of
 from analysis.evaluate.samples import Samples
 from analysis.evaluate.scores import f1_interval, macro_f1, session_interval
@@ -226,82 +224,6 @@ def test_macro_f1_is_that_of_scikit_learn_and_lies_in_its_interval():
     assert interval.high - interval.low == pytest.approx(
         accuracy.high - accuracy.low, abs=0.03
     )
-
-
-def results_of(rows, names, split):
-    made = SPLITS[split].split(rows, 0)
-    return scored(rows, [CLASSIFIERS[name] for name in names], [made], seed=0)
-
-
-def test_a_classifier_that_errs_less_is_better_by_the_errors_it_does_not_make():
-    one, other = results_of(trials(1.5), ("naive_bayes", "nearest"), "s1")
-    said = one.truth.copy()
-    wrong = np.flatnonzero(other.answers.said != other.truth)
-    said[wrong[::2]] = "activity_9"
-    better = replace(one, answers=replace(one.answers, said=said))
-    found = compare(better, other)
-    n = one.n_trials
-    assert found.difference == pytest.approx((wrong.size - wrong[::2].size) / n)
-    assert found.fewer == pytest.approx(1 - wrong[::2].size / wrong.size)
-    assert 0 < found.interval.low <= found.difference <= found.interval.high
-    assert found.fewer_interval.low > 0.3
-
-
-def test_equal_answers_differ_by_nothing():
-    one, other = results_of(trials(1.5), ("nearest", "nearest"), "s1")
-    found = compare(one, other)
-    assert (found.difference, found.fewer) == (0.0, 0.0)
-    assert (found.interval.low, found.interval.high) == (0.0, 0.0)
-
-
-def test_the_gap_counts_trials_that_both_splits_test():
-    rows = trials(1.5)
-    (leaky,) = results_of(rows, ["nearest"], "s0_folds")
-    (honest,) = results_of(rows, ["nearest"], "s1")
-    found = gap(leaky, honest)
-    assert found.n_trials == len(rows)
-    assert found.difference == pytest.approx(leaky.accuracy - honest.accuracy)
-
-
-def test_names_are_merged_through_those_they_cannot_be_told_from():
-    told = {("a", "c"), ("a", "d"), ("b", "d"), ("c", "d")}
-    names = np.array(["a", "b", "c", "d"])
-    assert merged(names, told) == (("a", "b", "c"), ("d",))
-
-
-def test_activities_that_look_alike_are_one_group_and_others_are_not():
-    rows = trials(repeats=10)
-    split = SPLITS["s2"].split(rows, 0)
-    groups = identifiable_groups(rows, split, [BAYES], seed=0)
-    alike = ("activity_2", "activity_3")
-    assert groups == ((("activity_0",), ("activity_1",), alike),)
-    result = score(rows, BAYES, split, seed=0)
-    found = group_score(result, groups, 0)
-    assert result.accuracy < 0.9
-    assert found.accuracy > 0.97
-    assert found.majority == pytest.approx(0.5, abs=0.05)
-    assert not found.single
-
-
-def test_groups_learn_nothing_from_test_rows():
-    rows = trials(repeats=10)
-    split = SPLITS["s2"].split(rows, 0)
-    (fold,) = split.folds
-    x, activity = rows.x.copy(), rows.activity.copy()
-    x[fold.test] = 0
-    activity[fold.test] = "activity_0"
-    other = replace(rows, x=x, activity=activity)
-    once = identifiable_groups(rows, split, [BAYES], seed=0)
-    assert identifiable_groups(other, split, [BAYES], seed=0) == once
-
-
-def test_noise_is_one_group_where_nothing_is_told_apart():
-    rows = trials(apart=0.0, repeats=10)
-    split = SPLITS["s1"].split(rows, 0)
-    groups = identifiable_groups(rows, split, [BAYES], seed=0)
-    found = group_score(score(rows, BAYES, split, seed=0), groups, 0)
-    assert found.single
-    assert found.majority > 0.9
 
 
 def test_more_sessions_to_learn_from_are_better():
