@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.evaluate.compare import compare, gap
+from analysis.evaluate.folds import Fold
 from analysis.evaluate.groups import group_score, identifiable_groups, merged
 from analysis.evaluate.samples import Samples
 from analysis.evaluate.splits import SPLITS
@@ -174,26 +175,19 @@ def test_one_session_in_which_activities_take_turns_still_tells_them_apart():
 
 
 def test_too_few_trials_to_hold_any_out_show_no_difference():
-    rows = trials(n_sessions=4, repeats=1, n_kinds=4)
-    kept = np.flatnonzero(np.arange(16) // 4 % 4 == np.arange(16) % 4)
-    kept = np.sort(np.concatenate((kept, (kept + 4) % 16)))
-    few = Samples(
-        device=rows.device,
-        names=rows.names,
-        **{
-            name: getattr(rows, name)[kept]
-            for name in (
-                "x",
-                "activity",
-                "session",
-                "trial",
-                "start_ns",
-                "n_packets",
-                "channel",
-            )
-        },
+    rows = trials(n_sessions=4)
+
+    class Choosy(type(BAYES.make(0))):
+        def fit(self, x, y):
+            assert np.unique(y).size > 1
+            return super().fit(x, y)
+
+    plan = Classifier(
+        name="choosy", title="", make=lambda seed: Choosy(BAYES.make(seed).steps)
     )
-    split = SPLITS["s1"].split(few, 0)
-    stump = Classifier(name="nb", title="", make=BAYES.make)
-    for groups in identifiable_groups(few, split, [stump], seed=0):
-        assert len(groups) == 1
+    split = SPLITS["s1"].split(rows, 0)
+    for train in ([0, 1], [0, 24, 1]):
+        fold = Fold(train=np.array(train), test=np.array([48, 49]))
+        few = replace(split, folds=(fold,))
+        groups = identifiable_groups(rows, few, [plan], seed=0)
+        assert groups == ((("activity_0", "activity_1"),),)
