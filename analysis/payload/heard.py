@@ -5,7 +5,7 @@ for message in heard([Path("wlan2.4.pcap"), Path("wlan5.0.pcap")]):
 """
 
 import ipaddress
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +13,11 @@ import numpy as np
 
 from analysis.dataset import Device
 from analysis.packets.select import Selector, beacon_rows
-from analysis.payload.copies import Segment, each_once
-from analysis.payload.messages import KASA_PORT
-from analysis.payload.text import decode_kasa, kasa_messages, plain_text
+from analysis.payload.copies import Segment
+from analysis.payload.turns import may_hold_text, texts_in, turns_of
 from analysis.pcap.decode import TCP, UDP, Decoded, decode_batch
 from analysis.pcap.stream import Batch, open_capture_stream
 
-_LOOKED_AT_B = 128
-# 37 in 100 of random bytes are printable; of 128 of them, hardly ever half
-_TEXT_SHARE = 0.5
-_BINARY = bytes(set(range(256)) - set(b"\t\r\n") - set(range(0x20, 0x7F)))
-_HALF = 1 << 31
 _UDP_HEAD_B, _IP_HEAD_B = 8, 20
 
 
@@ -64,8 +58,8 @@ def heard(
     """
     selector = None if device is None else Selector(device)
     segments = (s for path in captures for s in _segments(path, selector))
-    turns = [said for turn in _turns(each_once(segments)) for said in _said(turn)]
-    return tuple(sorted(turns, key=lambda each: each.time_ns))
+    found = [said for turn in turns_of(segments) for said in _said(turn)]
+    return tuple(sorted(found, key=lambda each: each.time_ns))
 
 
 def _segments(path: Path, selector: Selector | None) -> Iterator[Segment]:
@@ -96,7 +90,7 @@ def _segment(batch: Batch, decoded: Decoded, row: int) -> Segment | None:
     end = min(at + int(decoded.payload_b[row]), start + int(batch.captured_b[row]))
     payload = batch.data[at:end].tobytes()
     ports = int(decoded.src_port[row]), int(decoded.dst_port[row])
-    if not payload or not (KASA_PORT in ports or _may_be_text(payload)):
+    if not payload or not may_hold_text(payload, ports):
         return None
     tcp = int(decoded.protocol[row]) == TCP
     source = (_address(decoded.src[row].tolist()), ports[0])
@@ -111,11 +105,6 @@ def _segment(batch: Batch, decoded: Decoded, row: int) -> Segment | None:
         outbound=None,
         payload=payload,
     )
-
-
-def _may_be_text(payload: bytes) -> bool:
-    begin = payload[:_LOOKED_AT_B]
-    return len(begin.translate(None, _BINARY)) >= _TEXT_SHARE * len(begin)
 
 
 def _number(head: bytes) -> int:
@@ -133,64 +122,16 @@ def _address(halves: list[int]) -> str:
     return f"[{ipaddress.IPv6Address(high << 64 | low)}]"
 
 
-def _turns(segments: Iterator[Segment]) -> Iterator[list[Segment]]:
-    """Yield the segments that one side sends before the other answers."""
-    speaking: dict[Hashable, list[Segment]] = {}
-    for segment in segments:
-        if segment.seq is None:
-            yield [segment]
-            continue
-        turn = speaking.get(segment.flow)
-        if turn is not None and turn[0].source == segment.source:
-            turn.append(segment)
-            continue
-        if turn is not None:
-            yield from _whole(turn)
-        speaking[segment.flow] = [segment]
-    for turn in speaking.values():
-        yield from _whole(turn)
-
-
-def _whole(turn: list[Segment]) -> Iterator[list[Segment]]:
-    """Put the segments of a turn into order, without overlaps; part it at holes."""
-    first = turn[0].seq or 0
-
-    def place(segment: Segment) -> int:
-        return ((segment.seq or 0) - first + _HALF) % (1 << 32) - _HALF
-
-    whole: list[Segment] = []
-    end = 0
-    for segment in sorted(turn, key=place):
-        at = place(segment)
-        if whole and at > end:
-            yield whole
-            whole = []
-        if whole and at < end:
-            segment.payload = segment.payload[end - at :]
-            at = end
-        whole.append(segment)
-        end = at + len(segment.payload)
-    yield whole
-
-
 def _said(turn: list[Segment]) -> Iterator[Heard]:
     first = turn[0]
-    payload = b"".join(segment.payload for segment in turn)
-    if KASA_PORT not in (first.source[1], first.target[1]):
-        datas = [payload]
-    elif first.seq is None:
-        datas = [decode_kasa(payload, framed=False)]
-    else:
-        datas = kasa_messages(payload)
-    for data in datas:
-        if text := plain_text(data):
-            yield Heard(
-                time_ns=min(segment.time_ns for segment in turn),
-                source=":".join(map(str, first.source)),
-                target=":".join(map(str, first.target)),
-                protocol="udp" if first.seq is None else "tcp",
-                outbound=first.outbound,
-                text=text,
-                captures=tuple(sorted(set().union(*(s.captures for s in turn)))),
-                copies=sum(segment.copies for segment in turn),
-            )
+    for text in texts_in(turn):
+        yield Heard(
+            time_ns=min(segment.time_ns for segment in turn),
+            source=":".join(map(str, first.source)),
+            target=":".join(map(str, first.target)),
+            protocol="udp" if first.seq is None else "tcp",
+            outbound=first.outbound,
+            text=text,
+            captures=tuple(sorted(set().union(*(s.captures for s in turn)))),
+            copies=sum(segment.copies for segment in turn),
+        )

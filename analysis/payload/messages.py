@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.packets import PacketTable
-from analysis.payload.text import decode_kasa, kasa_messages, masked, plain_text
+from analysis.payload.copies import Segment
+from analysis.payload.text import masked
+from analysis.payload.turns import may_hold_text, texts_in, turns_of
 from analysis.pcap.decode import TCP, UDP, decode_frames
 from analysis.pcap.reader import Frames, read_frames
 from analysis.windows import Windows
 
 Messages = tuple[tuple[str, ...], ...]
 
-KASA_PORT = 9999
 _MOST_OPEN = 2  # captures
 
 
@@ -77,33 +78,39 @@ def messages_of(captures: Captures, table: PacketTable, windows: Windows) -> Mes
 def _window(
     captures: Captures, table: PacketTable, first: int, last: int
 ) -> tuple[str, ...]:
-    """Join the payloads of each flow while one side speaks; UDP is not joined."""
-    turns: list[tuple[bool, bool, bytearray]] = []
-    latest: dict[int, int] = {}
-    for i in range(first, last):
-        protocol = int(table.protocol[i])
-        if not table.payload_b[i] or protocol not in (TCP, UDP):
-            continue
-        capture = table.captures[int(table.capture[i])]
-        size_b = int(table.payload_b[i])
-        payload = captures.payload(capture, int(table.frame[i]), size_b)
-        outbound, flow = bool(table.outbound[i]), int(table.flow[i])
-        turn = latest.get(flow)
-        if protocol == TCP and turn is not None and turns[turn][0] == outbound:
-            turns[turn][2].extend(payload)
-            continue
-        kasa = KASA_PORT in (int(table.src_port[i]), int(table.dst_port[i]))
-        latest[flow] = len(turns)
-        if kasa and protocol == UDP:
-            payload, kasa = decode_kasa(payload, framed=False), False
-        turns.append((outbound, kasa, bytearray(payload)))
-    said = (text for turn in turns for text in _said(*turn))
+    turns = turns_of(_segments(captures, table, first, last))
+    in_time = sorted(turns, key=lambda turn: min(each.time_ns for each in turn))
+    said = (
+        f"{'>' if turn[0].outbound else '<'}{text}"
+        for turn in in_time
+        for text in texts_in(turn)
+    )
     return tuple(dict.fromkeys(said))
 
 
-def _said(outbound: bool, kasa: bool, payload: bytearray) -> Iterator[str]:
-    """Yield the messages of a turn; Kasa's by their lengths: an answer may be lost."""
-    data = bytes(payload)
-    for each in kasa_messages(data) if kasa else [data]:
-        if text := plain_text(each):
-            yield f"{'>' if outbound else '<'}{text}"
+def _segments(
+    captures: Captures, table: PacketTable, first: int, last: int
+) -> Iterator[Segment]:
+    for i in range(first, last):
+        protocol, size_b = int(table.protocol[i]), int(table.payload_b[i])
+        if not size_b or protocol not in (TCP, UDP):
+            continue
+        capture = table.captures[int(table.capture[i])]
+        ports = int(table.src_port[i]), int(table.dst_port[i])
+        payload = captures.payload(capture, int(table.frame[i]), size_b)
+        if not payload or not may_hold_text(payload, ports):
+            continue
+        outbound, remote = bool(table.outbound[i]), table.remotes[table.remote[i]]
+        names = (table.device, remote) if outbound else (remote, table.device)
+        source, target = (names[0], ports[0]), (names[1], ports[1])
+        yield Segment(
+            flow=(protocol, *sorted((source, target))),
+            source=source,
+            target=target,
+            seq=int(table.seq[i]) if protocol == TCP else None,
+            number=0,
+            time_ns=int(table.time_ns[i]),
+            outbound=outbound,
+            payload=payload,
+            captures={capture},
+        )

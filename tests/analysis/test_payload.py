@@ -26,9 +26,11 @@ from analysis.payload import (
     PayloadMatcher,
     decode_kasa,
     distances,
+    heard,
     masked,
     messages_of,
     plain_text,
+    texts_of,
     vocabulary,
 )
 from analysis.payload.places import places
@@ -242,6 +244,33 @@ def test_retransmissions_padding_and_tags_add_nothing(tmp_path):
     ]
     said = said_in(campaign(tmp_path / "c", packets, [(0, "turn_on", "s")]))
     assert said == ((f"<{ON}",),)
+
+
+GET, HOST = b"GET /the/first HTTP/1.1\r\n", b"Host: of another request\r\n"
+BODY = bytes(range(128, 256)) * 4
+
+
+@pytest.mark.parametrize(
+    ("parts", "want"),
+    [
+        ([(1, GET), (100, HOST)], 2),  # a segment is missing
+        ([(100, HOST), (100 - len(GET), GET)], 1),  # the second overtook the first
+        ([(2**32 - 9, GET), (len(GET) - 9, HOST)], 1),  # numbers begin anew
+        ([(1, GET), (1 + len(GET), BODY)], 1),  # what is no text is left out
+        ([(1, GET), (5, GET[4:] + HOST)], 1),  # sent again, and more
+    ],
+)
+def test_windows_hold_the_messages_that_are_heard(tmp_path, parts, want):
+    packets = [
+        (1 + 0.1 * k, frame(data, outbound=False, seq=seq, port=80))
+        for k, (seq, data) in enumerate(parts)
+    ]
+    folder = campaign(tmp_path / "c", packets, [(0, "turn_on", "s")])
+    made = cut_of(folder, "plug", rules=())
+    captures = Captures(find_raw(folder))
+    (said,) = texts_of(captures, made.cleaned.table, made.windows)
+    assert [text[1:] for text in said] == [m.text for m in heard(find_raw(folder))]
+    assert len(said) == want
 
 
 def test_datagrams_are_a_message_each_and_have_no_length_in_front(tmp_path):
