@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.pcap.walk import Batch
 from analysis.streaming.arrivals import Arrivals, Sorter
+from analysis.streaming.captures import batches_of
 from analysis.streaming.detector import Detector, Event
 from analysis.streaming.model import StreamDevice
 
@@ -104,13 +105,7 @@ def classify_captures(
 ) -> Iterator[Event]:
     """Yield the events in captures that follow each other in time.
 
-    Raises CaptureError, after the events before, where a capture is damaged.
+    Raises CaptureError, after the events before, where a capture is damaged or begins
+    before the one before it has ended.
     """
-    from analysis.pcap.stream import open_capture_stream
-
-    def batches() -> Iterator[Batch]:
-        for path in captures:
-            with open_capture_stream(path) as stream:
-                yield from stream
-
-    yield from classify(batches(), learnt)
+    yield from classify(batches_of(captures), learnt)

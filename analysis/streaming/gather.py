@@ -16,6 +16,7 @@ from analysis.dataset import LABELLED, ActivityLog, Device
 from analysis.streaming.arrivals import Arrivals, Sorter
 from analysis.streaming.background import Background, learn_background
 from analysis.streaming.bursts import Burst, Bursts
+from analysis.streaming.captures import batches_of
 from analysis.streaming.front import Due, Front
 from analysis.streaming.openings import Openings
 
@@ -106,15 +107,11 @@ def arrivals_of(
     captures: Sequence[Path], devices: Sequence[Device]
 ) -> Iterator[tuple[Mapping[str, Arrivals], int]]:
     """Yield the packets of each device, batch by batch, and the time after each."""
-    from analysis.pcap.stream import open_capture_stream
-
     sorter = Sorter(devices)
-    for path in captures:
-        with open_capture_stream(path) as stream:
-            for batch in stream:
-                found = sorter.take(batch)
-                if found or len(batch):
-                    yield found, sorter.now_ns
+    for batch in batches_of(captures):
+        found = sorter.take(batch)
+        if found or len(batch):
+            yield found, sorter.now_ns
 
 
 def bursts_of(

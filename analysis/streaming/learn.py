@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from analysis.dataset import Device, load_activities, load_campaign
 from analysis.errors import DatasetError
-from analysis.packets import find_raw, load_index
+from analysis.packets import load_index
 from analysis.streaming.background import Background
+from analysis.streaming.captures import in_order_of_time
 from analysis.streaming.fit import Rows, StreamPlan, fitted_stage
 from analysis.streaming.front import Due
 from analysis.streaming.gather import (
@@ -54,13 +55,13 @@ def learn(
     on_device  told the name of each device before it is learnt
 
     Raises DatasetError when the folder cannot be read or a device has no activity that
-    shows in its packets.
+    shows in its packets, or captures overlap.
     """
     campaign = load_campaign(folder)
     wanted = [campaign.device(name) for name in dict.fromkeys(devices)]
     known = _known(folder, wanted)
     windows = windows_of(
-        sorted(find_raw(folder)),
+        in_order_of_time(folder),
         wanted,
         {name: each.background for name, each in known.items()},
         {name: each.lengths_ns for name, each in known.items()},
@@ -101,7 +102,7 @@ class _Known:
 
 
 def _known(folder: Path, devices: Sequence[Device]) -> dict[str, _Known]:
-    log, captures = load_activities(folder), sorted(find_raw(folder))
+    log, captures = load_activities(folder), in_order_of_time(folder)
     covered_ns = _joined(load_index(folder).covered_ns)
     bursts = bursts_of(captures, devices)
     found = {}

@@ -120,15 +120,13 @@ def _place(text: str, address: str) -> dict[str, Any]:
 
 def _files(watch: "Watch", captures: list[str]) -> "Iterator[Event]":
     """Yield the events in captures, in the order of their first packets."""
-    from analysis.pcap.stream import open_capture_stream
+    from analysis.streaming.captures import batches_of
 
     if _STDIN in captures:
         raise ConfigError("- stands alone: standard input is one capture")
-    for path in sorted(map(Path, captures), key=_first_ns):
-        with open_capture_stream(path) as stream:
-            for batch in stream:
-                yield from watch.take(batch)
-            _tell_cut(str(path), stream.truncated_at)
+    paths = sorted(map(Path, captures), key=_first_ns)
+    for batch in batches_of(paths, on_end=_tell_cut):
+        yield from watch.take(batch)
     yield from watch.finish()
 
 
@@ -164,7 +162,7 @@ def _streamed(
     _tell_cut(name, end.truncated_at)
 
 
-def _tell_cut(name: str, truncated_at: int | None) -> None:
+def _tell_cut(name: str | Path, truncated_at: int | None) -> None:
     if truncated_at is not None:
         reason = f"ends inside a packet, at byte {truncated_at}; all before it was read"
         print(f"testbed: {name}: {reason}", file=sys.stderr)

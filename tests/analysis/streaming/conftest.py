@@ -87,7 +87,10 @@ def campaign(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("streaming") / "week"
     packets, acts = lived(sessions=4, each=6, idle_s=1500, seed=1)
-    write(folder / "raw" / "lan-00001.pcapng", packets)
+    # names of captures say nothing of their order
+    for session, name in enumerate(("b", "d", "a", "c")):
+        own = [each for each in packets if session == each[0] // 86_400]
+        write(folder / "raw" / f"{name}.pcapng", own)
     about = {
         "campaign": "week",
         "simulated": True,

@@ -99,3 +99,14 @@ def test_a_model_that_has_not_learnt_streaming_says_how(campaign, tmp_path, othe
     command("train", campaign, "--out", folder, "--classifier", "nb", "--idle", 6)
     done = command("classify", folder, other_day[0])
     assert "train the model again with --streaming" in str(done.exception)
+
+
+def test_a_capture_that_begins_before_another_ends_is_refused(
+    model, other_day, tmp_path
+):
+    twin = tmp_path / "twin.pcapng"
+    twin.write_bytes(other_day[0].read_bytes())
+    done = command("classify", model, other_day[0], twin)
+    assert done.exception.exit_code == 2
+    assert "before the one before it ends" in str(done.exception)
+    assert len(done.stdout.splitlines()) == len(other_day[1])  # of the first

@@ -3,14 +3,17 @@
 import dataclasses
 import itertools
 import re
+import shutil
 import threading
 
 import numpy as np
 import pytest
 
-from analysis.errors import ModelError
+from analysis.errors import DatasetError, ModelError
 from analysis.evaluate.events import Happening, score_events
+from analysis.packets import find_raw, make_tables
 from analysis.pcap.stream import open_capture_stream
+from analysis.streaming.captures import in_order_of_time
 from analysis.streaming.classify import Watch, classify_captures
 from analysis.streaming.live import live_events
 from analysis.streaming.store import PART, of_parts, to_parts
@@ -199,3 +202,19 @@ def test_reading_that_fails_is_no_end_whatever_the_error_is(
     with pytest.raises(type(fault)) as raised:
         found.extend(live_events(read, Watch(learnt), Here(0)))
     assert raised.value is fault
+
+
+def test_captures_are_learnt_in_order_of_time_and_overlap_is_refused(
+    campaign, tmp_path
+):
+    names = [path.name for path in in_order_of_time(campaign)]
+    assert names == ["b.pcapng", "d.pcapng", "a.pcapng", "c.pcapng"]
+    folder = tmp_path / "twins"
+    shutil.copytree(campaign / "raw", folder / "raw")
+    shutil.copy(campaign / "raw" / "a.pcapng", folder / "raw" / "e.pcapng")
+    make_tables(folder, [folder / "raw" / "a.pcapng"], ())
+    with pytest.raises(DatasetError, match="has no tables"):
+        in_order_of_time(folder)
+    make_tables(folder, find_raw(folder), ())
+    with pytest.raises(DatasetError, match=r"e\.pcapng: begins \d+ s before"):
+        in_order_of_time(folder)
