@@ -4,13 +4,17 @@ Devices repeat themselves: nearly every test window has a training window that s
 same, byte by byte or but for its counters. So what *new* means is said exactly, and
 each meaning has its own n:
 
-raw_sets      of windows that say the same, as it was sent, only the first is kept;
-              then by session (S1)
+raw_sets      of windows that say the same, as it was sent, only the first of each
+              activity is kept; then by session (S1)
 raw_messages  by session; of a test window only the messages are kept that nobody sent
               in training, and the window only when one is left
-masked_sets   of windows that say the same but for masked fields, only the first is
-              kept; each is tested once, all others are learnt from. Almost nothing is
-              left to test of a device that says one thing per activity
+masked_sets   of windows that say the same but for masked fields, only the first of
+              each activity is kept; each is tested once, all others are learnt from.
+              Almost nothing is left to test of a device that says one thing per
+              activity
+
+What is said under two activities is kept for both: it cannot tell them apart, and
+would flatter if it counted for the first alone. How many texts are such is told.
 """
 
 import warnings
@@ -61,6 +65,8 @@ class NewResult:
     n_windows   windows of the device that say something
     n_distinct  windows left of them without duplicates; for `raw_messages` test windows
                 in which a new message is left
+    n_conflicts  distinct texts among them that are said under more than one activity;
+                0 for `raw_messages`, which keeps duplicates
     tested      activity -> its windows that were tested
     session     (n,) str, of each of them;  right  (n,) bool, by the matcher, to pool
     """
@@ -68,6 +74,7 @@ class NewResult:
     new: New
     n_windows: int
     n_distinct: int
+    n_conflicts: int
     tested: Mapping[str, int]
     session: Strings
     right: NDArray[np.bool_]
@@ -121,11 +128,20 @@ class _Task:
     split: Split
     n_windows: int
     n_distinct: int
+    n_conflicts: int = 0
     tests: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
+def _distinct(samples: Samples, texts: Sequence[Sequence[Any]]) -> tuple[Int64, int]:
+    """Return the first row of each text and activity, and how many texts have two."""
+    sets = [frozenset(window) for window in texts]
+    rows = first_of_each(list(zip(sets, samples.activity.tolist(), strict=True)))
+    per_text = Counter(sets[row] for row in rows.tolist())
+    return rows, sum(count > 1 for count in per_text.values())
+
+
 def _raw_sets(samples: Samples, texts: Messages, seed: int) -> _Task:
-    rows = first_of_each([frozenset(window) for window in texts])
+    rows, n_conflicts = _distinct(samples, texts)
     kept = _taken(samples, rows)
     return _Task(
         new=New.RAW_SETS,
@@ -134,11 +150,12 @@ def _raw_sets(samples: Samples, texts: Messages, seed: int) -> _Task:
         split=SPLITS["s1"].split(kept, seed),
         n_windows=len(texts),
         n_distinct=rows.size,
+        n_conflicts=n_conflicts,
     )
 
 
 def _masked_sets(samples: Samples, texts: Messages, seed: int) -> _Task:
-    rows = first_of_each([frozenset(window) for window in masked_all(texts)])
+    rows, n_conflicts = _distinct(samples, masked_all(texts))
     kept = _taken(samples, rows)
     return _Task(
         new=New.MASKED_SETS,
@@ -147,6 +164,7 @@ def _masked_sets(samples: Samples, texts: Messages, seed: int) -> _Task:
         split=_EACH_ONCE.split(kept, seed),
         n_windows=len(texts),
         n_distinct=rows.size,
+        n_conflicts=n_conflicts,
     )
 
 
@@ -233,6 +251,7 @@ def _scored(task: _Task, seed: int) -> NewResult:
         new=task.new,
         n_windows=task.n_windows,
         n_distinct=task.n_distinct,
+        n_conflicts=task.n_conflicts,
         tested=dict(Counter(samples.activity[rows].tolist())),
         session=samples.session[rows],
         right=samples.activity[rows] == matcher.answers.said,

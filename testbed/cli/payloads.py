@@ -91,6 +91,8 @@ def _score(found: "NewResult") -> dict[str, Any]:
     return {
         "new": str(found.new),
         "windows": found.n_windows,
+        "distinct": found.n_distinct,
+        "conflicts": found.n_conflicts,
         "tested": dict(found.tested),
         "sessions": found.matcher.n_sessions,
         "matcher": _figures(found.matcher),
@@ -124,5 +126,7 @@ def _print(row: dict[str, Any]) -> None:
             f"{sum(score['tested'].values())} in {score['sessions']} sessions, "
             f"shuffled labels {matcher['null']:.2f}, 3-grams {grams['accuracy']:.3f}"
         )
+        if score["conflicts"]:
+            print(f"    {score['conflicts']} texts are said under several activities")
     for new, reason in row["refused"].items():
         print(f"  {_WORDS[new]}: none: {printable(reason)}")

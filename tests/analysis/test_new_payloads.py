@@ -68,6 +68,18 @@ def test_of_duplicates_the_first_is_kept():
     assert first_of_each(["x", "y", "x", "z", "y"]).tolist() == [0, 1, 3]
 
 
+def test_what_is_said_under_two_activities_counts_for_both_and_is_told():
+    # the reply of every other pair is all there is: it tells on from off nowhere
+    texts = [(">ok", f"<{i // 2}") for i in range(12)]
+    found, _ = study(ACTIVITY, SESSION, texts)
+    each = found[New.RAW_SETS]
+    assert (each.n_distinct, each.n_conflicts) == (12, 6)
+    assert each.tested == {"on": 6, "off": 6}
+    assert each.matcher.accuracy <= 0.5
+    texts = [said(a, 1700000000 + i) for i, a in enumerate(ACTIVITY)]
+    assert study(ACTIVITY, SESSION, texts)[0][New.RAW_SETS].n_conflicts == 0
+
+
 def test_only_what_nobody_sent_in_training_is_left_of_a_test_window():
     constant = ["<command on", "<command off"]
     texts = [
