@@ -9,6 +9,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from analysis.classifiers.model import Classifier, Estimator, Reads
+from analysis.errors import AnalysisError
 from analysis.evaluate.folds import Fold
 from analysis.evaluate.samples import Samples, Strings
 from analysis.features.model import Float64, Int64
@@ -119,6 +121,8 @@ def done(
     """Do fits and return their answers, in order.
 
     jobs  processes; one when the work is not worth more
+
+    Raises AnalysisError when one of them is ended from outside.
     """
     given = Given(
         inputs={reads: samples.inputs(reads) for reads in _reads(fits)},
@@ -135,11 +139,23 @@ def done(
     pool = ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_take, initargs=(given,)
     )
-    with _one_thread_each(), pool:
+    with _one_thread_each(), _told_when_broken(), pool:
         for each in pool.map(_answer_there, fits):
             made.append(each)
             progress(len(made), len(fits))
     return iter(made)
+
+
+@contextmanager
+def _told_when_broken() -> Iterator[None]:
+    """Say in a sentence that a process was ended, of which Python says little."""
+    try:
+        yield
+    except BrokenProcessPool as exc:
+        raise AnalysisError(
+            "a process that fits was ended from outside, most often for want of "
+            "memory; try again with --jobs 1"
+        ) from exc
 
 
 @contextmanager

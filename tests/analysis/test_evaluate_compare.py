@@ -1,6 +1,7 @@
 """Paired differences, and groups of activities: how much they may claim."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,13 +9,14 @@ from scipy.stats import binomtest
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
-from analysis.evaluate.compare import compare, gap
+from analysis.evaluate.compare import compare, comparisons, gap
 from analysis.evaluate.folds import Fold
 from analysis.evaluate.groups import group_score, identifiable_groups, merged
 from analysis.evaluate.samples import Samples
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import score, scored
 from analysis.registry import discover
+from testbed.cli.score_extras import print_better
 
 CLASSIFIERS = discover(analysis.classifiers, "CLASSIFIERS")
 BAYES = CLASSIFIERS["naive_bayes"]
@@ -191,3 +193,20 @@ def test_too_few_trials_to_hold_any_out_show_no_difference():
         few = replace(split, folds=(fold,))
         groups = identifiable_groups(rows, few, [plan], seed=0)
         assert groups == ((("activity_0", "activity_1"),),)
+
+
+def test_the_best_of_the_others_stands_beside_each_of_the_papers_classifiers(capsys):
+    names = ("random_forest", "nearest", "naive_bayes", "fusion", "gradient_boosting")
+    (made,) = results_of(trials(n_sessions=4), ["naive_bayes"], "s1")
+    results = [
+        replace(with_errors(made, np.arange(each)), classifier=name)
+        for each, name in zip((4, 8, 12, 1, 2), names, strict=True)
+    ]
+    study = SimpleNamespace(
+        device="bulb", results=results, comparisons=comparisons(results)
+    )
+    print_better([study], {})
+    shown = capsys.readouterr().out
+    rows = [line.split() for line in shown.splitlines() if line.startswith("bulb")]
+    assert [row[2:4] for row in rows] == [["fusion", name] for name in names[:3]]
+    assert "chosen by these very trials" in shown

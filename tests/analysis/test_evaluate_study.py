@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.metrics import brier_score_loss, f1_score, log_loss, roc_auc_score
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
+from analysis.errors import AnalysisError
 from analysis.evaluate.calibration import calibration_of
 from analysis.evaluate.conformal import conformal_of
 from analysis.evaluate.curves import learning_curve
@@ -303,6 +305,18 @@ def test_several_processes_give_the_same_answers(monkeypatch):
     assert one[0].null == two[0].null
     assert told[-1] == (10, 10)
     assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_a_process_that_was_ended_is_told_in_a_sentence(monkeypatch):
+    class Ended(Elsewhere):
+        def map(self, function, fits):
+            raise BrokenProcessPool
+
+    monkeypatch.setattr("analysis.evaluate.fits._WORTH_IT", 0)
+    monkeypatch.setattr("analysis.evaluate.fits.ProcessPoolExecutor", Ended)
+    rows = trials()
+    with pytest.raises(AnalysisError, match=r"ended from outside.* --jobs 1"):
+        scored(rows, [BAYES], [SPLITS["s1"].split(rows, 0)], seed=0, jobs=2)
 
 
 def test_an_estimator_that_holds_rows_out_is_told_of_which_sessions_they_are():
