@@ -8,11 +8,13 @@ cipher. In the fast lab, a campaign per seed of the devices in plain text is rec
 once, and the matcher is scored on payloads that were never said in training, in each of
 three meanings (`analysis.evaluate.new_payloads`), beside 3-grams with logistic
 regression; and each activity is left out of training once, by session, to see whether
-its windows are called unknown. Simulated, but for the first part. Writes
-OUT/payloads.json; OUT is build/bench unless said otherwise.
+its windows are called unknown. Writes OUT/payloads.json, in two parts that are never
+put together: `real`, and `lab`, which says that it is simulated. OUT is build/bench
+unless said otherwise. Campaigns are recorded anew when the code has changed.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -147,13 +149,14 @@ def real(public: Path) -> Iterator[Record]:
 
 
 def recorded(out: Path, seed: int) -> Path:
-    """Return the campaign of a seed, which is made once."""
-    place = out / f"plain_text_{seed}"
+    """Return the campaign of a seed, which is made once by the same code."""
+    scenario = SCENARIO.format(seed=seed)
+    place = out / f"plain_text_{seed}-{digest(scenario)}"
     folder = place / "plain_text"
     if (folder / "MANIFEST.sha256").exists():
         return folder
     place.mkdir(parents=True, exist_ok=True)
-    (place / "plain_text.yaml").write_text(SCENARIO.format(seed=seed))
+    (place / "plain_text.yaml").write_text(scenario)
     words = [sys.executable, "-m", "testbed", "run", "plain_text", "--fast"]
     words += ["--scenarios", str(place.resolve()), "--out", str(place.resolve())]
     done = subprocess.run(
@@ -162,6 +165,16 @@ def recorded(out: Path, seed: int) -> Path:
     if done.returncode:
         raise SystemExit(f"exit code {done.returncode}: {done.stderr[-400:]}")
     return folder
+
+
+def digest(scenario: str) -> str:
+    """Return a digest of all that a recorded campaign and its tables depend on."""
+    code = [p for name in ("analysis", "testbed") for p in (ROOT / name).rglob("*.py")]
+    paths = sorted([*code, *(ROOT / "devices").glob("*.yaml"), ROOT / "lab.yaml"])
+    found = hashlib.sha256(scenario.encode())
+    for path in paths:
+        found.update(f"|{path.relative_to(ROOT)}|".encode() + path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def lab(folder: Path, seed: int) -> Iterator[Record]:
@@ -190,6 +203,7 @@ def lab(folder: Path, seed: int) -> Iterator[Record]:
             yield about | {
                 "new": str(each.new),
                 "windows": each.n_windows,
+                "conflicts": each.n_conflicts,
                 "tested": dict(each.tested),
                 "right": each.right.tolist(),
                 "session": each.session.tolist(),
@@ -258,6 +272,7 @@ def _together(records: Sequence[Record]) -> Record:
     }
     return {
         "windows": sum(each["windows"] for each in records),
+        "conflicts": sum(each.get("conflicts", 0) for each in records),
         "n": right.size,
         "sessions": len(set(session)),
         "tested": dict(tested),
@@ -271,13 +286,13 @@ def lines(record: Record) -> Iterator[str]:
     """Yield the tables."""
     yield "| capture | interfaces | relay packets | relay messages | found | "
     yield "all messages | missing | invented |"
-    for each in record["real"]:
+    for each in record["real"]["captures"]:
         yield (
             f"| {each['capture']} | {', '.join(each['interfaces'])} "
             f"| {each['relay_packets']} | {each['relay']} | {each['relay_found']} "
             f"| {each['messages']} | {each['missing']} | {each['invented']} |"
         )
-    for each in record["lab"]:
+    for each in record["lab"]["pooled"]:
         what = f"| {each['device']} | {each['new']} "
         if not each["n"]:
             yield f"{what}| refused: {'; '.join(each['refused'])} |"
@@ -290,8 +305,23 @@ def lines(record: Record) -> Iterator[str]:
         yield (
             f"{what}| {each['windows']} | {each['n']} ({tested}) | {each['sessions']} "
             f"| {each['accuracy']:.3f} [{low:.3f}, {high:.3f}] "
-            f"| {each['answered']:.3f} | {each['null']:.2f} | {grams} |"
+            f"| {each['answered']:.3f} | {each['null']:.2f} | {grams} "
+            f"| {each['conflicts']} |"
         )
+
+
+def parts(public: Sequence[Record], found: Sequence[Record], seeds: Any) -> Record:
+    """Return what is written: what is real and what is simulated, apart."""
+    return {
+        "command": "python -m tests.bench.payloads",
+        "real": {"simulated": False, "captures": list(public)},
+        "lab": {
+            "simulated": True,
+            "seeds": list(seeds),
+            "pooled": list(pooled(found)),
+            "by_seed": list(found),
+        },
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -305,13 +335,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for seed in options.seed or SEEDS:
         print(f"payloads: seed {seed}", file=sys.stderr, flush=True)
         found += lab(recorded(options.out, seed), seed)
-    record = {
-        "command": "python -m tests.bench.payloads",
-        "seeds": options.seed or list(SEEDS),
-        "real": list(real(Path(options.public))) if options.public else [],
-        "lab": list(pooled(found)),
-        "by_seed": found,
-    }
+    public = list(real(Path(options.public))) if options.public else []
+    record = parts(public, found, options.seed or SEEDS)
     path = options.out / "payloads.json"
     path.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
     for line in lines(record):

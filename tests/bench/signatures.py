@@ -7,7 +7,8 @@ idle windows. An *event* counts as found when any signature of the device is in 
 window, and as named when the signature is of its activity, or of one that the
 signature says it cannot be told from. The real part leaves one event out of PingPong's
 five captures of a TP-Link HS110 (FOLDER or $TESTBED_PUBLIC_DATA); one of the five is an
-excerpt of another, so there are four events. Writes FOLDER/signatures.json.
+excerpt of another, so there are four events. Writes FOLDER/signatures.json, in two
+parts that are never put together: `lab`, which says that it is simulated, and `real`.
 """
 
 import argparse
@@ -136,6 +137,15 @@ def _learnt(windows: Sequence[Pairs]) -> Any:
     return matcher.fit(np.arange(len(windows)), labels).signatures["switched"]
 
 
+def parts(found: Record, public: Sequence[Record], seeds: Sequence[int]) -> Record:
+    """Return what is written: what is simulated and what is real, apart."""
+    return {
+        "command": "python -m tests.bench.signatures",
+        "lab": {"simulated": True, "seeds": list(seeds), "devices": found},
+        "real": {"simulated": False, "captures": list(public)},
+    }
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Score and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -153,12 +163,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             for folder, seed in zip(folders, seeds, strict=True)
         ]
         found[device] = together(parts)
-    record = {
-        "command": "python -m tests.bench.signatures",
-        "seeds": seeds,
-        "lab": found,
-        "real": list(pingpong(Path(options.public))) if options.public else [],
-    }
+    public = list(pingpong(Path(options.public))) if options.public else []
+    record = parts(found, public, seeds)
     path = options.out / "signatures.json"
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record, indent=1))
