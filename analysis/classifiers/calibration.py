@@ -82,7 +82,7 @@ def fit_rule(
     )
     if not rows.size:
         return rule
-    strange_from = _limit(rule.strangeness(shares, new), weight, known)
+    strange_from = conformal_limit(rule.strangeness(shares, new), weight, known)
     return Rule.of_record(rule.record() | {"strange_from": min(1.0, strange_from)})
 
 
@@ -136,7 +136,7 @@ def _weights(session: Labels) -> Float64:
     return weight
 
 
-def _limit(values: Float64, weight: Float64, share: float) -> float:
+def conformal_limit(values: Float64, weight: Float64, share: float) -> float:
     """Return the lowest value that is not below `share` of all values and one more.
 
     That one is the window to come, which may be larger than any: infinity without room.
@@ -153,11 +153,13 @@ def _set_limits(
 ) -> Float64:
     """Return (c,) float64: how unlikely a class may be and still be in the set."""
     score = 1.0 - shares[np.arange(code.size), code]
-    limits = np.full(shares.shape[1], min(1.0, _limit(score, weight, coverage)))
+    limits = np.full(
+        shares.shape[1], min(1.0, conformal_limit(score, weight, coverage))
+    )
     for each in range(limits.size):
         mine = np.flatnonzero(code == each)
         if np.unique(session[mine]).size >= _OWN_SESSIONS:
-            own = _limit(score[mine], _weights(session[mine]), coverage)
+            own = conformal_limit(score[mine], _weights(session[mine]), coverage)
             limits[each] = min(1.0, own)
     return limits
 

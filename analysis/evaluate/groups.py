@@ -27,7 +27,7 @@ from analysis.evaluate.scores import (
     session_interval,
 )
 from analysis.evaluate.study import Result
-from analysis.features.model import Int64
+from analysis.features.model import Float64, Int64
 
 Groups: TypeAlias = tuple[tuple[str, ...], ...]
 
@@ -120,17 +120,26 @@ def _inner_folds(samples: Samples, train: Int64, seed: int) -> tuple[Fold, ...]:
 
 
 def _told_apart(samples: Samples, answers: Answers) -> set[tuple[str, str]]:
-    """Return the pairs that the answers tell apart."""
     assert answers.probability is not None  # noqa: S101 - estimators have them
     truth, session = samples.activity[answers.rows], samples.session[answers.rows]
     if np.unique(session).size < 2:
         session = samples.trial[answers.rows]  # how sessions differ nobody can say
-    column = {name: i for i, name in enumerate(answers.classes)}
+    return told_apart(answers.probability, answers.classes, truth, session)
+
+
+def told_apart(
+    shares: Float64, classes: Sequence[str], truth: Strings, session: Strings
+) -> set[tuple[str, str]]:
+    """Return the pairs of activities that answers to n windows tell apart.
+
+    shares  (n, c) float64, columns as `classes`;  truth, session  (n,) str
+    """
+    column = {name: i for i, name in enumerate(classes)}
     found = set()
     for one, other in combinations(np.unique(truth).tolist(), 2):
         if one not in column or other not in column:
             continue
-        p = answers.probability[:, [column[one], column[other]]]
+        p = shares[:, [column[one], column[other]]]
         total = p.sum(axis=1)
         share = np.divide(p[:, 0], total, out=np.full(total.size, 0.5), where=total > 0)
         high, low = truth == one, truth == other

@@ -5,17 +5,22 @@ their idle stretches stay quiet.
 """
 
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.classifiers.model import Classifier, Estimator, Float64, Reads
+from analysis.classifiers.calibration import conformal_limit
+from analysis.classifiers.model import (
+    Classifier,
+    Estimator,
+    Float64,
+    Reads,
+    inputs_of,
+)
 from analysis.evaluate.campaign import all_classifiers
-from analysis.evaluate.groups import Groups, merged
-from analysis.evaluate.open_set import auroc
-from analysis.streaming.model import Stage, inputs, is_act
+from analysis.evaluate.groups import Groups, merged, told_apart
+from analysis.streaming.model import Stage, is_act
 from analysis.streaming.windows import Seen
 from analysis.windows import IDLE_ACTIVITY
 
@@ -29,7 +34,6 @@ _FALSE_PER_DAY = 0.5  # of one device
 _LEAST_EVENT, _MOST_EVENT = 0.5, 0.98
 _KNOWN_SHARE = 0.99
 _COVERAGE = 0.9
-_TOLD_APART = 0.6  # as in `analysis.evaluate.groups`
 
 
 def _trees(seed: int) -> Estimator:
@@ -147,15 +151,9 @@ class _HeldOut:
 def _groups(rows: Rows, acted: Int64, naming: _HeldOut) -> Groups:
     """Return the groups of activities that other sessions are not told apart in."""
     label, session = rows.label[acted], rows.session[acted]
-    told = set()
-    for one, other in combinations(naming.names, 2):
-        p = naming.shares[:, [naming.names.index(name) for name in (one, other)]]
-        total = p.sum(axis=1)
-        share = np.divide(p[:, 0], total, out=np.full(total.size, 0.5), where=total > 0)
-        high, low = label == one, label == other
-        _area, interval = auroc(share[high], session[high], share[low], session[low])
-        if interval.low >= _TOLD_APART:
-            told.add((one, other))
+    if np.unique(session).size < 2:
+        session = rows.start_ns[acted].astype(np.str_)  # each trial by itself
+    told = told_apart(naming.shares, naming.names, label, session)
     return merged(np.array(naming.names, dtype=np.str_), told)
 
 
@@ -169,10 +167,8 @@ def _quiet_from(event: Float64, days: float) -> float:
 
 def _choice_from(right: Float64) -> float:
     """Return the conformal level (LAC) for the share of sets that hold the truth."""
-    if not right.size:
-        return 0.0
-    rank = min(1.0, _COVERAGE * (right.size + 1) / right.size)
-    return float(1 - np.quantile(1 - right, rank, method="higher"))
+    limit = conformal_limit(1.0 - right, np.ones(right.size), _COVERAGE)
+    return max(0.0, 1.0 - limit)  # all of them, where there are too few to tell
 
 
 def _held_out(
@@ -217,4 +213,4 @@ def _fit(rows: Rows, learnt: Int64, classifier: Classifier, seed: int) -> Estima
 
 
 def _taken(seen: Seen, at: Int64, reads: Reads) -> Any:
-    return inputs(Seen(x=seen.x[at], sequence=seen.sequence[at]), reads)
+    return inputs_of(seen.x[at], seen.sequence[at], reads)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.classifiers.model import UNKNOWN, Estimator, Float64, Reads
+from analysis.classifiers.model import UNKNOWN, Estimator, Float64, Reads, inputs_of
 from analysis.dataset import Device
 from analysis.evaluate.groups import Groups
 from analysis.streaming.background import Background
@@ -88,8 +88,8 @@ class Stage:
         rows = np.flatnonzero(event >= self.event_from)
         found: list[Answer | None] = [None] * event.size
         if rows.size:
-            some = Seen(x=seen.x[rows], sequence=seen.sequence[rows])
-            shares = np.asarray(self.namer.predict_proba(inputs(some, self.reads)))
+            given = inputs_of(seen.x[rows], seen.sequence[rows], self.reads)
+            shares = np.asarray(self.namer.predict_proba(given))
             for row, share in zip(rows.tolist(), shares, strict=True):
                 found[row] = self._answer(share, float(event[row]))
         return found
@@ -122,15 +122,6 @@ class StreamDevice:
     timings: Mapping[str, Timing]
     groups: Groups
     stages: tuple[Stage, ...]
-
-
-def inputs(seen: Seen, reads: Reads) -> object:
-    """Return what an estimator is given."""
-    if reads is Reads.STATISTICS:
-        return seen.x
-    from scipy.sparse import csr_array, hstack
-
-    return hstack((csr_array(seen.x), seen.sequence), format="csr")
 
 
 def _shares(forest: Any, x: Float64) -> Float64:

@@ -169,3 +169,13 @@ def test_a_forest_is_asked_quickly_and_says_the_same():
     forest = ExtraTreesClassifier(7, random_state=0).fit(x, y)
     new = rng.normal(size=(20, 5)) * 1e30
     assert _shares(forest, new) == pytest.approx(forest.predict_proba(new))
+
+
+@pytest.mark.parametrize(("n", "held"), [(3, 3), (9, 9), (19, 18), (99, 90)])
+def test_choices_hold_the_truth_as_often_as_they_promise(n, held):
+    from analysis.streaming.fit import _choice_from
+
+    right = np.random.default_rng(n).permutation(np.arange(1, n + 1)) / (n + 1)
+    level = _choice_from(right)
+    assert 0.0 <= level <= 1.0
+    assert (right >= level - 1e-12).sum() == held
