@@ -25,6 +25,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 from analysis.errors import ImportDataError
+from analysis.importers.names import unprintable
 from analysis.importers.stamps import INSTANTS, Instant, parse_duration
 
 _NEEDED = ("device", "activity")
@@ -179,6 +180,8 @@ def _row(
         if values.get(name, "") not in allowed:
             reason = f"must be one of {', '.join(allowed[1:])}, got {values[name]!r}"
             faults.append(f"{name}: {reason}")
+    for name in ("activity", *TEXTS):
+        faults += unprintable(name, values.get(name, ""))
     start = _instant("start", values, recipe, faults)
     end = _instant("end", values, recipe, faults)
     delta_ns = _delta(values, end, recipe, faults)

@@ -40,14 +40,17 @@ class Capture:
     truncated_at: int | None = None
 
 
-def faulty_target(target: Path, devices: Iterable[str]) -> list[str]:
+def faulty_target(
+    target: Path, devices: Iterable[str], option: str = "--out"
+) -> list[str]:
     """Return a sentence when the folder exists, and for names that no folder can have.
 
     devices  names of the devices; they name folders below `target`
+    option   by which `target` is given
     """
     faults = []
     if target.exists():
-        faults.append(f"{target}: exists; give another --campaign or --out")
+        faults.append(f"{target}: exists; give another {option}")
     for kind, name in (("campaign", target.name), *(("device", d) for d in devices)):
         if not _NAME.fullmatch(name):
             reason = "must be letters, digits, '_', '-' or '.'"

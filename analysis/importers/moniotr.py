@@ -11,7 +11,7 @@ the first packet to the last. All files of one date are one session.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from datetime import datetime
 from pathlib import Path
 
 from analysis.errors import ImportDataError
@@ -20,11 +20,13 @@ from analysis.importers.activity_table import (
     TEXTS,
     ActivityRow,
 )
-from analysis.importers.folder import Capture
+from analysis.importers.folder import Capture, faulty_target
+from analysis.importers.names import folders_in, unprintable, unprintable_files
 from analysis.importers.pcap import FoundRows, take_over
-from analysis.labelling import LabelReport, Overlap
+from analysis.labelling import LabelReport
 
 _STARTED = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)[:._-](\d\d)[:._-](\d\d)\.(\d+)s")
+_TWOFOLD = "its packets would count twice, so leave one of them out"
 _CAPTURES = ("*.pcap", "*.pcapng", "*.pcap.gz")
 _COMPANION = ".companion."
 # how the set names who did it, and where the phone was; a word that is not here stays
@@ -53,7 +55,6 @@ def import_moniotr(
     device: str,
     mac: str,
     target: Path,
-    overlap: Overlap = Overlap.REFUSE,
 ) -> ImportedLayout:
     """Take over one device of a folder in this layout as the campaign `target`.
 
@@ -63,12 +64,16 @@ def import_moniotr(
     All is written or nothing: raises ImportDataError with every fault found,
     CaptureError for a damaged capture.
     """
+    # before any folder is walked through: a name such as '/' is one, too
+    if faulty := faulty_target(target, (device,)):
+        raise ImportDataError(tuple(faulty))
     held = folder / device
     if not held.is_dir():
-        known = sorted(each.name for each in folder.glob("*") if each.is_dir())
-        there = f"; it has {', '.join(known[:12])}" if known else ""
-        raise ImportDataError((f"{folder}: has no folder {device!r}{there}",))
+        reason = f"{folder}: has no folder {device!r}{folders_in(folder)}"
+        raise ImportDataError((reason,))
     found = sorted({p for pattern in _CAPTURES for p in held.glob(f"*/{pattern}")})
+    if faulty := unprintable_files(found):
+        raise ImportDataError(tuple(faulty))
     files = [path for path in found if _COMPANION not in path.name]
     if not files:
         reason = f"{held}: holds no ACTIVITY/*.pcap; is this the layout of Mon(IoT)r?"
@@ -81,13 +86,9 @@ def import_moniotr(
     def rows_of(captures: Sequence[Capture]) -> FoundRows:
         kept.update(capture.sources[0] for capture in captures)
         rows = tuple(_row(capture, device) for capture in captures)
-        refuse = overlap is Overlap.REFUSE
-        faults = at_one_time(captures, "give --overlap cut or drop") if refuse else []
-        return FoundRows(rows=rows, faults=tuple(faults))
+        return FoundRows(rows=rows, faults=tuple(at_one_time(captures, _TWOFOLD)))
 
-    report = take_over(
-        files, rows_of=rows_of, devices={device: mac}, target=target, overlap=overlap
-    )
+    report = take_over(files, rows_of=rows_of, devices={device: mac}, target=target)
     left_out = tuple(path for path in found if path not in kept)
     return ImportedLayout(folder=target, labels=report, left_out=left_out)
 
@@ -109,7 +110,8 @@ def load_macs(path: Path) -> dict[str, str]:
             continue
         parts = words[0].lower().split(":")
         plain = all(re.fullmatch(r"[0-9a-f]{1,2}", part) for part in parts)
-        if len(words) != 2 or len(parts) != 6 or not plain:
+        told = unprintable("name", line)
+        if len(words) != 2 or len(parts) != 6 or not plain or told:
             faults.append(f"{path}: line {number}: must be a MAC address and a name")
             continue
         macs[words[1]] = ":".join(part.zfill(2) for part in parts)
@@ -119,12 +121,16 @@ def load_macs(path: Path) -> dict[str, str]:
 
 
 def at_one_time(captures: Sequence[Capture], remedy: str) -> list[str]:
-    """Return a sentence for each capture that begins before the one before it ends."""
-    return [
-        f"{late.sources[0]}: is of the same time as {early.sources[0]}; {remedy}"
-        for early, late in pairwise(captures)
-        if late.first_ns <= early.last_ns
-    ]
+    """Return a sentence for each capture that begins before an earlier one ends."""
+    faults = []
+    longest: Capture | None = None
+    for late in captures:
+        if longest is not None and late.first_ns <= longest.last_ns:
+            both = f"{late.sources[0]}: is of the same time as {longest.sources[0]}"
+            faults.append(f"{both}; {remedy}")
+        if longest is None or late.last_ns > longest.last_ns:
+            longest = late
+    return faults
 
 
 def _misnamed(path: Path) -> str | None:
@@ -134,8 +140,13 @@ def _misnamed(path: Path) -> str | None:
             f"{path.parent}: {activity!r} is what windows without an activity are "
             "called; rename the folder, or leave it out"
         )
-    if _STARTED.match(path.name) is None:
+    started = _STARTED.match(path.name)
+    if started is None:
         return f"{path}: is not named as 2019-04-25_19:28:58.154s.pcap"
+    try:
+        datetime.fromisoformat(f"{started[1]}T{':'.join(started.group(2, 3, 4))}")
+    except ValueError as exc:
+        return f"{path}: is named after no date and time: {exc}"
     return None
 
 

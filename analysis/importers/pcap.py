@@ -33,6 +33,7 @@ from analysis.importers.folder import (
     inputs_of,
     make_folder,
 )
+from analysis.importers.names import unprintable_files
 from analysis.labelling import LabelReport, Overlap, StampSpan, explain_outside
 from analysis.packets.unseen import SeenEnds
 from analysis.pcap.convert import write_pcapng
@@ -128,7 +129,8 @@ def take_over(
     The rest is as for `import_pcap`.
     """
     ends = {name: _end_of(text) for name, text in devices.items()}
-    if faulty := _faulty_request(target, ends, every_packet):
+    faulty = _faulty_request(target, ends, every_packet)
+    if faulty := [*faulty, *unprintable_files(captures)]:
         raise ImportDataError(tuple(faulty))
     seen = SeenEnds()
     found = _read(captures, seen)
@@ -157,7 +159,7 @@ def _is_address(text: str) -> bool:
 def _faulty_request(
     target: Path, ends: Mapping[str, tuple[str, str]], every_packet: bool
 ) -> list[str]:
-    faults = faulty_target(target, ends)
+    faults = faulty_target(target, ends, "--campaign or --out")
     if every_packet and len(ends) > 1:
         faults.append("every packet can belong to one device only; name one device")
     for name, (mac, ip) in ends.items():

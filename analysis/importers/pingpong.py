@@ -23,8 +23,9 @@ from analysis.importers.activity_table import (
     ActivityRow,
     find_overlaps,
 )
-from analysis.importers.folder import Capture
+from analysis.importers.folder import Capture, faulty_target
 from analysis.importers.moniotr import ImportedLayout, at_one_time
+from analysis.importers.names import folders_in, unprintable, unprintable_files
 from analysis.importers.pcap import FoundRows, take_over
 from analysis.importers.stamps import parse_iso
 from analysis.labelling import Overlap
@@ -67,9 +68,14 @@ def import_pingpong(
     Each file of times is a session. All or nothing: raises ImportDataError with every
     fault found, CaptureError for a damaged capture.
     """
+    # before any folder is walked through: a name such as '/' is one, too
+    if faulty := faulty_target(target, (device,)):
+        raise ImportDataError(tuple(faulty))
     held = folder / device
     stamped = sorted(held.rglob("*.timestamps"))
     found = sorted(p for p in held.rglob("*.pcap*") if p.is_file())
+    if faulty := unprintable_files((*stamped, *found)):
+        raise ImportDataError(tuple(faulty))
     captures = [p for p in found if not within or within in p.parts]
     faulty = _faulty(folder, device, stamped, captures, within, events)
     rows, wrong = _triggers(stamped, device, zone, events or EVENTS, delta_ns)
@@ -101,15 +107,14 @@ def _faulty(
 ) -> list[str]:
     held = folder / device
     if not held.is_dir():
-        known = sorted(each.name for each in folder.glob("*") if each.is_dir())
-        there = f"; it has {', '.join(known[:12])}" if known else ""
-        return [f"{folder}: has no folder {device!r}{there}"]
+        return [f"{folder}: has no folder {device!r}{folders_in(folder)}"]
     faults = []
     if not stamped:
         faults.append(f"{held}: holds no *.timestamps; is this the layout of PingPong?")
     if not captures:
         where = f" below a folder {within!r}" if within else ""
         faults.append(f"{held}: holds no *.pcap{where}")
+    faults += [fault for event in events for fault in unprintable("event", event)]
     if not events or any(not e or e.lower() in RESERVED for e in events):
         shown = ",".join(events)
         faults.append(f"events must be names such as on,off, got {shown!r}")
@@ -163,7 +168,7 @@ def _starts(path: Path, zone: tzinfo) -> tuple[list[tuple[int, int]], list[str]]
         try:
             said, clock = _parsed(text.strip())
             if said is None and before is not None and clock < before and day:
-                day += timedelta(days=1)
+                day = _next(day)
             before = clock
             starts.append((number, _instant(said or day, clock, zone)))
         except ValueError as exc:
@@ -191,6 +196,13 @@ def _parsed(text: str) -> tuple[date | None, time]:
         hours = hours % 12 + (12 if half in "Pp" else 0)
     said = date(int(year), int(month), int(day)) if year else None
     return said, time(hours, int(minute), int(second))
+
+
+def _next(day: date) -> date:
+    try:
+        return day + timedelta(days=1)
+    except OverflowError as exc:
+        raise ValueError("is not between 1990 and 2100") from exc
 
 
 def _day_of(path: Path) -> date | None:

@@ -21,7 +21,7 @@ _DIRECTIONS = {"out": True, "in": False, "1": True, "+1": True, "-1": False}
 UNKNOWN, NOT_IP = -1, -2
 _PROTOCOLS = {"": UNKNOWN, "none": NOT_IP, "icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
 _LONGEST_NS = 86_400 * 10**9
-_MOST_DIGITS = 10  # seconds since 1970 have ten
+_MOST_S = 4_000_000_000  # since 1970: the year 2096; both ways fit into int64 ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ class PacketRows:
         before = len(self.faults)
         if back.size and not self.sort:
             at = int(back[0])
-            by_s = (time_ns[at - 1] - time_ns[at]) / 1e9
+            by_s = (int(time_ns[at - 1]) - int(time_ns[at])) / 1e9
             more = f", and so do {back.size - 1} later rows" if back.size > 1 else ""
             self.faults.append(
                 f"{path}: line {lines[at]}: time: goes back by {by_s:g} s{more}; one "
@@ -147,7 +147,7 @@ class PacketRows:
         ).tolist():
             reason = f"no frame has {length_b[at]} bytes; are these sizes of frames?"
             self.faults.append(f"{path}: line {lines[at]}: size: {reason}")
-        span_ns = int(time_ns.max() - time_ns.min())
+        span_ns = int(time_ns.max()) - int(time_ns.min())
         if span_ns > _LONGEST_NS:
             self.faults.append(
                 f"{path}: line {lines[-1]}: time: the trace would last "
@@ -176,7 +176,7 @@ def _time(text: str) -> int:
         value = Decimal("nan")
     if not value.is_finite():
         raise ValueError("must be a number of seconds")
-    if value.adjusted() >= _MOST_DIGITS:
+    if value.copy_abs() > _MOST_S:
         raise ValueError("is too large for seconds; is it in another unit?")
     return int((value * 10**9).to_integral_value())
 

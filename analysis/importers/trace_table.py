@@ -28,6 +28,7 @@ from pathlib import Path
 
 from analysis.errors import ImportDataError
 from analysis.importers.activity_table import CHANNELS, NETWORKS, RESERVED
+from analysis.importers.names import unprintable, unprintable_files
 from analysis.importers.trace_rows import (
     MORE,
     NEEDED,
@@ -147,6 +148,7 @@ def _files(tables: Sequence[Path], labels: Path | None) -> dict[str, Path]:
         inside = sorted(table.rglob("*.csv")) if table.is_dir() else [table]
         if not inside:
             faults.append(f"{table}: holds no file *.csv")
+        faults += unprintable_files(inside)
         for path in inside:
             if labels is not None and path.resolve() == labels.resolve():
                 continue
@@ -232,6 +234,9 @@ def _texts(
         texts[name] = row[place] if 0 <= place < len(row) else ""
     texts |= recipe.constants
     wrong = [f"{name}: is empty" for name in _NAMED if not texts[name]]
+    wrong += [
+        fault for name, text in texts.items() for fault in unprintable(name, text)
+    ]
     if texts["activity"].lower() in RESERVED:
         wrong.append(
             f"activity: {texts['activity']!r} is what windows without an activity are "

@@ -29,6 +29,7 @@ COMMENT = "frames made up from traces: headers only, times and lengths as they w
 # Traces have no absolute time. A Monday, so that days of the week are what they seem.
 _ZERO_NS = 946_857_600 * 10**9  # 2000-01-03T00:00:00Z
 _DAY_NS = 86_400 * 10**9
+_END_NS = 9_214_646_400 * 10**9  # 2262-01-01; int64 ends in that year
 # Too short for an idle window, which keeps 5 s away from what was before: what lies
 # between traces was not recorded, and is no evidence of silence.
 _GAP_NS = 4 * 10**9
@@ -114,8 +115,10 @@ def import_traces(
 def _placed(traces: Sequence[Trace]) -> Mapping[str, tuple[_Placed, ...]]:
     """Return the traces of each session, laid out in time.
 
-    Sessions that name the same day share it; others have a day each.
+    Sessions that name the same day share it; others have a day each. Raises
+    ImportDataError when a day has no room for its sessions, or the days run out.
     """
+    faults = []
     sessions: dict[str, list[Trace]] = {}
     for trace in traces:
         sessions.setdefault(trace.texts["session"], []).append(trace)
@@ -125,12 +128,32 @@ def _placed(traces: Sequence[Trace]) -> Mapping[str, tuple[_Placed, ...]]:
     placed: dict[str, list[_Placed]] = {}
     at = _ZERO_NS
     for of_day in days.values():
-        for trace in (trace for held in of_day for trace in held):
-            one = _Placed(trace=trace, start_ns=at)
-            placed.setdefault(trace.texts["session"], []).append(one)
-            at = one.end_ns + _GAP_NS
+        midnight_ns = at
+        for held in of_day:
+            if at - midnight_ns >= _DAY_NS:
+                faults.append(_crowded(held[0]))
+                break
+            for trace in held:
+                one = _Placed(trace=trace, start_ns=at)
+                placed.setdefault(trace.texts["session"], []).append(one)
+                at = one.end_ns + _GAP_NS
         at = _ZERO_NS + -(-(at - _ZERO_NS) // _DAY_NS) * _DAY_NS
+    if at > _END_NS:
+        faults.append(
+            f"{len(sessions)} sessions on {len(days)} days would last beyond the year "
+            "2262; say in a column day which sessions share one, or import fewer"
+        )
+    if faults:
+        raise ImportDataError(tuple(faults))
     return {session: tuple(held) for session, held in placed.items()}
+
+
+def _crowded(trace: Trace) -> str:
+    session, day = trace.texts["session"], trace.texts["day"]
+    return (
+        f"{trace.path}: line {trace.line}: day: the sessions before {session!r} fill "
+        f"the 24 h of day {day!r}; give it another day, or leave the column day out"
+    )
 
 
 def _captures(sessions: Mapping[str, Sequence[_Placed]]) -> list[Capture]:

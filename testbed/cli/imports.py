@@ -106,6 +106,7 @@ def import_pcap(
     devices: Profiles = DEVICES,
 ) -> None:
     """Take over captures and a CSV of activities that others made."""
+    from analysis.dissection.printable import printable
     from analysis.importers.activity_table import Recipe
     from analysis.importers.pcap import import_pcap as take_over
     from analysis.importers.stamps import load_zone
@@ -131,7 +132,7 @@ def import_pcap(
     )
     print_labels(imported.labels)
     if imported.ignored:
-        print(f"columns not taken: {', '.join(imported.ignored)}")
+        print(f"columns not taken: {', '.join(map(printable, imported.ignored))}")
     print(f"campaign: {imported.folder}")
 
 
@@ -182,7 +183,6 @@ def import_moniotr(
         Path | None,
         typer.Option("--macs", help="List of MAC and name, so that NAME is enough."),
     ] = None,
-    overlap: OverlapPolicy = "refuse",
 ) -> None:
     """Take over a device of Mon(IoT)r: DEVICE/ACTIVITY/START.LENGTHs.pcap."""
     from analysis.importers.moniotr import import_moniotr as take_over
@@ -194,7 +194,6 @@ def import_moniotr(
         device=name,
         mac=mac,
         target=_target(out, name),
-        overlap=overlap_of(overlap),
     )
     _print_layout(done)
 

@@ -1,4 +1,5 @@
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -101,13 +102,75 @@ def test_what_is_no_layout_of_moniotr_is_told(moniotr, record, tmp_path):
     assert not (tmp_path / "done").exists()
 
 
-def test_files_of_moniotr_of_one_time_are_refused_or_cut(moniotr, record):
-    record("yi-camera/power/2019-04-25_19:28:58.9s.pcap", (9e8, 9e8 + 9))
+def test_files_of_moniotr_of_one_time_are_refused(moniotr, record):
+    record("yi-camera/power/2019-04-25_19:28:58.99s.pcap", (9e8, 9e8 + 99))
     record("yi-camera/photo/2019-04-25_19:28:59.9s.pcap", (9e8 + 5, 9e8 + 12))
-    with pytest.raises(ImportDataError, match=r"58\.9s\.pcap; give --overlap cut"):
+    record("yi-camera/photo/2019-04-25_19:29:59.9s.pcap", (9e8 + 55, 9e8 + 62))
+    with pytest.raises(ImportDataError) as caught:
         moniotr()
-    done = moniotr(overlap=Overlap.CUT)
-    assert (done.labels.devices[0].windows, done.labels.devices[0].n_cut) == (2, 1)
+    assert len(caught.value.faults) == 2
+    for fault in caught.value.faults:
+        assert "58.99s.pcap; its packets would count twice, so leave one" in fault
+
+
+def test_a_file_of_moniotr_named_after_no_date_is_told(moniotr, record):
+    record("yi-camera/power/2019-99-99_19:28:58.9s.pcap", (9e8, 9e8 + 9))
+    record("yi-camera/power/2019-04-25_29:28:58.9s.pcap", (8e8, 8e8 + 9))
+    with pytest.raises(ImportDataError, match="named after no date and time") as caught:
+        moniotr()
+    assert len(caught.value.faults) == 2
+
+
+@pytest.mark.parametrize("name", ["photo\x1b[2J", "po\x9bwer"])
+def test_a_folder_of_moniotr_that_could_act_on_a_terminal_is_refused(
+    moniotr, record, name
+):
+    record(f"yi-camera/{name}/2019-04-25_19:28:58.9s.pcap", (9e8, 9e8 + 9))
+    with pytest.raises(ImportDataError, match="cannot be printed; rename") as caught:
+        moniotr()
+    assert str(caught.value).isprintable()
+    with pytest.raises(ImportDataError, match="has no folder 'x'; it has yi-camera"):
+        moniotr(device="x")
+
+
+@pytest.mark.parametrize("bring", [import_moniotr, import_pingpong])
+def test_a_device_that_no_folder_can_be_called_is_refused_before_any_is_read(
+    bring, tmp_path, monkeypatch
+):
+    def walked(*_args):
+        raise AssertionError("a folder was walked through")
+
+    monkeypatch.setattr(Path, "rglob", walked)
+    monkeypatch.setattr(Path, "glob", walked)
+    options = {"zone": ZONE} if bring is import_pingpong else {}
+    with pytest.raises(ImportDataError, match="device: must be letters"):
+        bring(tmp_path, device="/", mac=MAC, target=tmp_path / "done", **options)
+
+
+def test_a_campaign_that_is_there_asks_for_the_option_that_names_it(moniotr, tmp_path):
+    (tmp_path / "done").mkdir()
+    with pytest.raises(ImportDataError, match=r"done: exists; give another --out$"):
+        moniotr()
+
+
+def test_a_trigger_of_pingpong_after_the_last_day_is_told(pingpong, record, stamped):
+    record("plug/wlan1/a.pcap", [T0, T0 + 30])
+    stamped("11:59:53 PM", "12:02:04 AM", name="plug-dec-31-9999")
+    stamped("12/31/9999 11:59:53 PM", name="said")
+    with pytest.raises(ImportDataError) as caught:
+        pingpong()
+    assert len(caught.value.faults) == 3
+    for fault in caught.value.faults:
+        assert "is not between 1990 and 2100" in fault
+
+
+def test_an_event_of_pingpong_that_could_act_on_a_terminal_is_refused(
+    pingpong, record, stamped
+):
+    record("plug/wlan1/a.pcap", [T0, T0 + 30])
+    stamped("2:38:04 PM")
+    with pytest.raises(ImportDataError, match="event: holds characters"):
+        pingpong(events=("on\x1b[2J", "off"))
 
 
 def test_a_wrong_mac_is_told_with_those_that_were_seen(moniotr, record):

@@ -1,5 +1,6 @@
 import filecmp
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 from analysis.dataset import load_activities, load_campaign
 from analysis.errors import ImportDataError
-from analysis.importers.trace_table import TraceRecipe
-from analysis.importers.traces import import_traces
+from analysis.importers.trace_rows import Packets
+from analysis.importers.trace_table import Trace, TraceRecipe
+from analysis.importers.traces import _placed, import_traces
 from analysis.packets import clean, load_packets
 from analysis.packets.table import Error
 from analysis.windows import cut
@@ -272,6 +274,84 @@ def test_a_faulty_table_is_refused_in_a_sentence(bring, text, sentence):
 def test_a_faulty_optional_column_is_refused_too(bring, more, row, sentence):
     faults = faults_of(bring, HEAD.strip() + f",{more}\n{row}\n")
     assert any(sentence in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize("time", ["9999999999", "-9000000000", "4000000001", "1e40"])
+def test_a_time_beyond_all_clocks_is_refused_in_a_sentence(bring, time):
+    (fault,) = faults_of(bring, HEAD + f"a,s,0,60,1\na,s,{time},60,1\n")
+    assert (
+        f"line 3: time: is too large for seconds; is it in another unit?, got '{time}'"
+        in fault
+    )
+
+
+def test_the_farthest_times_are_told_by_how_long_the_trace_would_last(bring):
+    (fault,) = faults_of(bring, HEAD + "a,s,-4e9,60,1\na,s,4e9,60,1\n")
+    assert "the trace would last 8e+09 s, more than a day" in fault
+
+
+HOSTILE = "\x1b]0;pwn\x07\x1b[2J"
+
+
+@pytest.mark.parametrize("row", [f"{HOSTILE},s", f"a,{HOSTILE}", "a,s\x9b2J"])
+def test_a_name_that_could_act_on_a_terminal_is_refused_without_acting(bring, row):
+    (fault,) = faults_of(bring, HEAD + f"{row},0,60,1\n")
+    assert "line 2: " in fault
+    assert "holds characters that cannot be printed, got '" in fault
+    assert fault.isprintable()
+
+
+def test_a_file_whose_name_could_act_on_a_terminal_is_refused(bring):
+    files = {f"{HOSTILE}.csv": HEAD + ON, "good.csv": HEAD + ON}
+    (fault,) = faults_of(bring, files=files)
+    assert "cannot be printed; rename it" in fault
+    assert fault.isprintable()
+
+
+def test_sessions_that_do_not_fit_into_their_day_are_refused(bring):
+    head = HEAD.replace("session", "trace,session,day")
+    rows = "".join(
+        f"a,{day}{k}{half},{day}{k},{day},0,60,1\na,{day}{k}{half},{day}{k},{day},50400,60,1\n"
+        for day in ("mon", "tue")
+        for k in range(3)
+        for half in ("a", "b")
+    )
+    faults = faults_of(bring, head + rows)
+    assert len(faults) == 2
+    assert (
+        "line 6: day: the sessions before 'mon1' fill the 24 h of day 'mon'"
+        in faults[0]
+    )
+    assert "'tue1'" in faults[1]
+
+
+def test_more_sessions_than_there_are_days_are_refused():
+    packets = Packets(
+        time_ns=np.zeros(1, np.int64),
+        length_b=np.full(1, 60),
+        outbound=np.ones(1, np.bool_),
+        protocol=np.full(1, -1, np.int16),
+        port=np.zeros(1, np.int32),
+        remote=("",),
+    )
+    traces = [
+        Trace(
+            path=Path("t"),
+            line=1,
+            packets=packets,
+            texts={"session": str(k), "day": ""},
+        )
+        for k in range(96_000)
+    ]
+    with pytest.raises(
+        ImportDataError, match="would last beyond the year 2262; say in"
+    ):
+        _placed(traces)
+    shared = [
+        replace(t, texts={**t.texts, "day": t.texts["session"][:3]})
+        for t in traces[:5000]
+    ]
+    assert len(_placed(shared)) == 5000
 
 
 def test_names_that_contradict_each_other_are_told(bring):

@@ -51,6 +51,19 @@ def windows_of(done, device):
     return cut(packets, load_activities(done.folder), device)
 
 
+def test_names_that_could_act_on_a_terminal_are_refused(bring, craft, write):
+    row = f"lamp,on\x1b[2J,{ZERO}25Z,{ZERO}27Z,,a\x07b,phone\n"
+    with pytest.raises(ImportDataError) as caught:
+        bring(HEAD + row)
+    assert len(caught.value.faults) == 2
+    for fault in caught.value.faults:
+        assert "holds characters that cannot be printed" in fault
+        assert fault.isprintable()
+    odd = write([(0, craft.udp4(b"x"))], name="night\x1b[2J.pcapng")
+    with pytest.raises(ImportDataError, match="cannot be printed; rename it"):
+        bring(HEAD, captures=[odd])
+
+
 def test_captures_without_macs_are_taken_over_by_address(bring, craft, tmp_path):
     path = tmp_path / "bare.pcapng"
     with open_capture(path, interfaces=[Interface(link=LINK_RAW)]) as capture:
