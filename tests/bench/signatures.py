@@ -1,6 +1,6 @@
 """Packet-length signatures: on plugs and a bulb of the lab, and on PingPong's captures.
 
-    python -m tests.bench.signatures [--public FOLDER] [--seed 81 ...] [--out FOLDER]
+    python -m tests.bench.signatures [--public FOLDER] [--seed 121 ...] [--out FOLDER]
 
 The lab's part is simulated: campaigns as of `tests.bench.payloads`, by session, with
 idle windows. An *event* counts as found when any signature of the device is in its
@@ -33,7 +33,7 @@ from analysis.windows import IDLE_ACTIVITY
 from tests.bench.payloads import DEVICES, recorded
 
 N_IDLE = 80
-SEEDS = (81, 82, 83)
+SEEDS = (121, 122, 123)
 EVENTS = {
     "LOCAL_ON": ("TP_LINK_LOCAL_ON", "TP_LINK_LOCAL_ON_SUBSET"),
     "LOCAL_OFF": ("TP_LINK_LOCAL_OFF",),
@@ -158,11 +158,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     folders = [recorded(options.out, seed) for seed in seeds]
     for device in DEVICES:
         print(f"signatures: {device}", file=sys.stderr, flush=True)
-        parts = [
+        scored = [
             lab(folder, seed, device)
             for folder, seed in zip(folders, seeds, strict=True)
         ]
-        found[device] = together(parts)
+        found[device] = together(scored)
     public = list(pingpong(Path(options.public))) if options.public else []
     record = parts(found, public, seeds)
     path = options.out / "signatures.json"

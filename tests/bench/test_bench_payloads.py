@@ -1,5 +1,7 @@
 """What the benches of payloads and signatures keep, and what they keep apart."""
 
+import json
+
 import pytest
 
 from tests.bench import payloads, signatures
@@ -49,3 +51,15 @@ def test_what_is_real_and_what_is_simulated_are_never_in_one_table():
     record = signatures.parts({"tplink_hs110": {}}, [{"event": "e"}], [81])
     assert record["lab"]["simulated"] is True
     assert record["real"] == {"simulated": False, "captures": [{"event": "e"}]}
+
+
+@pytest.mark.parametrize("bench", [payloads, signatures])
+def test_what_was_measured_is_written(bench, tmp_path, monkeypatch):
+    monkeypatch.delenv("TESTBED_PUBLIC_DATA", raising=False)
+    monkeypatch.setattr(bench, "DEVICES", ())
+    monkeypatch.setattr(bench, "recorded", lambda out, seed: out / str(seed))
+    bench.main(["--out", str(tmp_path), "--seed", "5"])
+    (path,) = tmp_path.glob("*.json")
+    record = json.loads(path.read_text())
+    assert (record["lab"]["simulated"], record["lab"]["seeds"]) == (True, [5])
+    assert record["real"] == {"simulated": False, "captures": []}
