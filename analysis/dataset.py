@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,14 @@ OUTCOMES = (*LABELLED, "no_effect", "failed", "aborted")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class Times(StrEnum):
+    """What is real of the times of a campaign: an import may have to make some up."""
+
+    RECORDED = "recorded"
+    DAYS = "days"  # which sessions share a day; neither their order nor times of day
+    INVENTED = "invented"  # nothing but what is within one trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +59,8 @@ class Device:
 class Campaign:
     """What a campaign folder says of itself.
 
-    form  'live' or 'fast' (the virtual lab or a real one), or 'imported'
+    form   'live' or 'fast' (the virtual lab or a real one), or 'imported'
+    times  what is real of its times
     """
 
     folder: Path
@@ -58,6 +68,7 @@ class Campaign:
     simulated: bool
     form: str
     devices: tuple[Device, ...]
+    times: Times = Times.RECORDED
 
     def device(self, name: str) -> Device:
         """Return the device of that name. Raises DatasetError when there is none."""
@@ -269,7 +280,15 @@ def load_campaign(folder: Path) -> Campaign:
         simulated=_field(path, data, "simulated", bool),
         form=_field(path, data, "form", str),
         devices=devices,
+        times=_times(path, data.get("times", Times.RECORDED)),
     )
+
+
+def _times(path: Path, value: Any) -> Times:
+    if value not in tuple(Times):
+        known = ", ".join(Times)
+        raise DatasetError(f"{path}: times: must be one of {known}, got {value!r}")
+    return Times(value)
 
 
 def _field(path: Path, data: dict[str, Any], key: str, kind: type) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analysis.dataset import ActivityLog
+from analysis.dataset import ActivityLog, Times
 from analysis.errors import LabelError
 from analysis.labelling import LabelWindows, Overlap, label_windows, spans
 from analysis.packets import PacketTable
@@ -23,7 +23,7 @@ IDLE_ACTIVITY = "idle"
 UNKNOWN = "unknown"  # what a window is called that is like none that was learnt
 # packets of an activity may still trickle in after its window; idle starts later
 IDLE_MARGIN_NS = 5_000_000_000
-_SCALARS = ("device", "n_uncovered")
+_SCALARS = ("device", "n_uncovered", "times")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Windows:
     attempt                     (k,) int64, 0 for idle windows
     n_uncovered                 label windows that lie wholly outside every capture;
                                 they are not among the k
+    times                       what is real of these times
     """
 
     device: str
@@ -58,6 +59,7 @@ class Windows:
     firmware: Text
     attempt: Int64
     n_uncovered: int = 0
+    times: Times = Times.RECORDED
 
     def __post_init__(self) -> None:
         for name in _COLUMNS:

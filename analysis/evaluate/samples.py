@@ -4,7 +4,7 @@ samples = samples_of(folder, "arlo_q")
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from analysis.classifiers.model import Reads, inputs_of
 from analysis.dataset import (
     ActivityLog,
     Campaign,
+    Times,
     load_activities,
     load_campaign,
 )
@@ -89,6 +90,7 @@ class Samples:
     unit, home, network, user  (k,) str, as in the activity log, '' where it is silent
     day        (k,) str, the date in UTC on which the session began
     recording  (k,) str, the campaign that a row is of, where there are several
+    times      what is real of the times; splits and canaries by others are refused
     """
 
     device: str
@@ -109,6 +111,7 @@ class Samples:
     user: Strings = field(default_factory=_unsaid)
     day: Strings = field(default_factory=_unsaid)
     recording: Strings = field(default_factory=_unsaid)
+    times: Times = Times.RECORDED
 
     def __post_init__(self) -> None:
         k = self.activity.size
@@ -269,7 +272,7 @@ def _opened(source: Path | Recorded) -> Recorded:
 def _cut(
     table: PacketTable, recorded: Recorded, overlap: Overlap, n_idle: int, seed: int
 ) -> Windows:
-    return cut(
+    windows = cut(
         table,
         recorded.log,
         table.device,
@@ -278,6 +281,7 @@ def _cut(
         n_idle=n_idle,
         rng=np.random.default_rng(seed) if n_idle else None,
     )
+    return replace(windows, times=recorded.campaign.times)
 
 
 def samples_in(made: Cut, *, by: By = By.ACTIVITY) -> Samples:
@@ -312,6 +316,7 @@ def _samples(
         home=windows.home,
         network=windows.network,
         user=windows.user,
+        times=windows.times,
     )
 
 

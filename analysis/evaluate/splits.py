@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from analysis.dataset import Times
 from analysis.evaluate.folds import (
     Fold,
     MayUse,
@@ -50,6 +51,10 @@ def _in_two_sessions(samples: Samples) -> MayUse:
 
 
 def _before_and_after(samples: Samples) -> MayUse:
+    if samples.times is not Times.RECORDED:
+        return none_of(
+            samples, "the import made up the order: which session was later is unknown"
+        )
     if len(samples.sessions()) < 2:
         return none_of(samples, "one session only: no later session")
     late = np.isin(samples.session, late_sessions(samples))

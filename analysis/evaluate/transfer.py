@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.dataset import Times
 from analysis.evaluate.folds import (
     Fold,
     Split,
@@ -53,8 +54,10 @@ def joined(train: Samples, test: Samples, names: tuple[str, str]) -> Samples:
         from scipy.sparse import vstack
 
         sequence = vstack((train.sequence, test.sequence), format="csr")
+    known = {each.times for each in (train, test)}
     return replace(
         train,
+        times=known.pop() if len(known) == 1 else Times.INVENTED,
         x=np.concatenate((train.x, test.x)),
         sequence=sequence,
         n_uncovered=train.n_uncovered + test.n_uncovered,

@@ -68,20 +68,14 @@ def import_pingpong(
     Each file of times is a session. All or nothing: raises ImportDataError with every
     fault found, CaptureError for a damaged capture.
     """
-    # before any folder is walked through: a name such as '/' is one, too
-    if faulty := faulty_target(target, (device,)):
-        raise ImportDataError(tuple(faulty))
-    held = folder / device
-    stamped = sorted(held.rglob("*.timestamps"))
-    found = sorted(p for p in held.rglob("*.pcap*") if p.is_file())
-    if faulty := unprintable_files((*stamped, *found)):
-        raise ImportDataError(tuple(faulty))
+    stamped, found = _files(folder, device, target)
     captures = [p for p in found if not within or within in p.parts]
     faulty = _faulty(folder, device, stamped, captures, within, events)
     rows, wrong = _triggers(stamped, device, zone, events or EVENTS, delta_ns)
     if faulty or wrong:
         raise ImportDataError((*faulty, *wrong))
     kept: set[Path] = set()
+    held = folder / device
 
     def rows_of(read: Sequence[Capture]) -> FoundRows:
         kept.update(capture.sources[0] for capture in read)
@@ -95,6 +89,17 @@ def import_pingpong(
     )
     left_out = tuple(path for path in found if path not in kept)
     return ImportedLayout(folder=target, labels=report, left_out=left_out)
+
+
+def _files(folder: Path, device: str, target: Path) -> tuple[list[Path], list[Path]]:
+    """Return files of times, and captures; no folder is walked for a faulty name."""
+    if faulty := faulty_target(target, (device,)):
+        raise ImportDataError(tuple(faulty))
+    stamped = sorted((folder / device).rglob("*.timestamps"))
+    found = sorted(p for p in (folder / device).rglob("*.pcap*") if p.is_file())
+    if faulty := unprintable_files((*stamped, *found)):
+        raise ImportDataError(tuple(faulty))
+    return stamped, found
 
 
 def _faulty(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from analysis.dataset import Times
 from analysis.errors import ImportDataError
 from analysis.importers.activity_table import TEXTS, ActivityRow
 from analysis.importers.folder import Capture, faulty_target, inputs_of, make_folder
@@ -101,7 +102,7 @@ def import_traces(
         "app_version": "",
         "category": "",
     }
-    inputs = inputs_of(target.name, (told,))
+    inputs = inputs_of(target.name, (told,)) | {"times": str(_times(table.traces))}
     report = make_folder(target, inputs, captures, rows, Overlap.REFUSE)
     return ImportedTraces(
         folder=target,
@@ -110,6 +111,12 @@ def import_traces(
         n_sessions=len(sessions),
         n_packets=sum(len(trace.packets) for trace in table.traces),
     )
+
+
+def _times(traces: Sequence[Trace]) -> Times:
+    """Return what is real of the times: days, where every trace names its own."""
+    dated = all(trace.texts["day"] for trace in traces)
+    return Times.DAYS if dated else Times.INVENTED
 
 
 def _placed(traces: Sequence[Trace]) -> Mapping[str, tuple[_Placed, ...]]:

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.dataset import load_activities, load_campaign
-from analysis.errors import ImportDataError
+from analysis.dataset import Times, load_activities, load_campaign
+from analysis.errors import DatasetError, ImportDataError
+from analysis.evaluate.canaries import canaries_of
+from analysis.evaluate.samples import samples_of
+from analysis.evaluate.study import parted
 from analysis.importers.trace_rows import Packets
 from analysis.importers.trace_table import Trace, TraceRecipe
 from analysis.importers.traces import _placed, import_traces
@@ -323,6 +326,48 @@ def test_sessions_that_do_not_fit_into_their_day_are_refused(bring):
         in faults[0]
     )
     assert "'tue1'" in faults[1]
+
+
+def sessions(head, n, column):
+    rows = ""
+    for k in range(n):
+        for j, activity in enumerate(("on", "off")):
+            names = f"t{k}{j},{activity},s{k}{column.format(k // 2)}"
+            rows += f"{names},0,{60 + 7 * k + j},1\n{names},{k + 1},{90 + k},-1\n"
+    return head + rows
+
+
+@pytest.mark.parametrize(
+    ("column", "times", "refused"),
+    [("", "invented", ["s2", "s3"]), (",day{}", "days", ["s2"])],
+)
+def test_splits_by_times_that_the_import_made_up_are_refused_in_words(
+    bring, column, times, refused
+):
+    head = HEAD.replace("session", "session,day" if column else "session")
+    done = bring("trace," + sessions(head, 4, column))
+    assert load_campaign(done.folder).times == times
+    made = samples_of(done.folder, "plug")
+    splits, refusals = parted(made, ("s1", "s2", "s3"), 0)
+    assert [each.split for each in refusals] == refused
+    assert all("the import made up the" in each.reason for each in refusals)
+    assert [each.name for each in splits] == [
+        name for name in ("s1", "s3") if name not in refused
+    ]
+    (canary,) = (c for c in canaries_of(made, splits[0], 0) if c.name == "time_only")
+    assert (canary.value, canary.sound) == (None, None)
+    assert canary.note == "not measured: the import made up when windows began"
+
+
+def test_times_that_nobody_made_up_are_recorded_and_no_other_word_is_known(bring):
+    done = bring(HEAD + ON + OFF)
+    path = done.folder / "campaign.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("times: invented\n", ""))
+    assert load_campaign(done.folder).times is Times.RECORDED
+    path.write_text(text.replace("times: invented", "times: guessed"))
+    with pytest.raises(DatasetError, match="times: must be one of recorded, days, inv"):
+        load_campaign(done.folder)
 
 
 def test_more_sessions_than_there_are_days_are_refused():
