@@ -6,7 +6,8 @@ but for the temperature: of all windows like the calibration windows, the stated
 has its activity in the set, however good the classifier is. Of answers of an estimator
 per fold, as `held_out` makes them, they are cross-conformal (Vovk 2015): that share is
 what they are meant to keep, unproven.
-Each session weighs the same, as windows of one session are alike.
+Each session weighs the same, as windows of one session are alike, and so does the one
+to come where there are sessions enough.
 """
 
 from dataclasses import dataclass
@@ -136,16 +137,34 @@ def _weights(session: Labels) -> Float64:
     return weight
 
 
-def conformal_limit(values: Float64, weight: Float64, share: float) -> float:
-    """Return the lowest value that is not below `share` of all values and one more.
+def conformal_limit(
+    values: Float64, weight: Float64, share: float, coming: float = 1.0
+) -> float:
+    """Return the lowest value that is not below `share` of all values and of more.
 
-    That one is the window to come, which may be larger than any: infinity without room.
+    weight  (k,) float64, of each value;  coming  weight of what is to come, which may
+            be larger than any: infinity is returned without room for it
     """
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weight[order])
-    needed = share * (total[-1] + 1.0) if total.size else np.inf
+    needed = share * (total[-1] + coming) if total.size else np.inf
     at = int(np.searchsorted(total, needed - 1e-9))
     return float(values[order[at]]) if at < values.size else float("inf")
+
+
+def _set_limit(
+    score: Float64, session: Labels, weight: Float64, coverage: float
+) -> float:
+    """Return the limit that sets are meant to keep.
+
+    Sessions are what can be exchanged, so one more of them is reckoned with (Lee,
+    Barber, Willett 2023), where n of them leave room for it: 19 for 95 %. Fewer cannot
+    promise that share to a new session; then one more window is reckoned with.
+    """
+    n_sessions = max(np.unique(session).size, 1)
+    room = coverage * (n_sessions + 1) <= n_sessions + 1e-9
+    coming = max(1.0, float(weight.sum()) / n_sessions) if room else 1.0
+    return min(1.0, conformal_limit(score, weight, coverage, coming))
 
 
 def _set_limits(
@@ -153,14 +172,12 @@ def _set_limits(
 ) -> Float64:
     """Return (c,) float64: how unlikely a class may be and still be in the set."""
     score = 1.0 - shares[np.arange(code.size), code]
-    limits = np.full(
-        shares.shape[1], min(1.0, conformal_limit(score, weight, coverage))
-    )
+    limits = np.full(shares.shape[1], _set_limit(score, session, weight, coverage))
     for each in range(limits.size):
         mine = np.flatnonzero(code == each)
         if np.unique(session[mine]).size >= _OWN_SESSIONS:
-            own = conformal_limit(score[mine], _weights(session[mine]), coverage)
-            limits[each] = min(1.0, own)
+            own = session[mine]
+            limits[each] = _set_limit(score[mine], own, _weights(own), coverage)
     return limits
 
 

@@ -65,7 +65,7 @@ def test_with_sessions_enough_the_sets_of_each_class_cover_as_stated():
 
     of_one = {True: [], False: []}
     for seed in range(12):
-        few, many = held(600, seed, n_sessions=12), held(600, seed, n_sessions=300)
+        few, many = held(600, seed, n_sessions=8), held(600, seed, n_sessions=300)
         shares, truth = windows(1000, seed=100 + seed)
         for own, given in ((False, few), (True, many)):
             values = {n: getattr(given, n) for n in ("classes", "truth", "session")}
@@ -85,6 +85,35 @@ def test_nearly_all_known_windows_are_answered():
         said = rule.decide(windows(1000, seed=100 + seed)[0])
         answered += [each.label != UNKNOWN or not each.conformal_set for each in said]
     assert np.mean(answered) == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.parametrize("n_sessions", [12, 30])
+def test_sets_cover_new_sessions_where_windows_of_one_are_alike(n_sessions):
+    rng = np.random.default_rng(5)
+    inside = []
+    for _repeat in range(400):
+        sure = np.repeat(rng.random(n_sessions), 20)
+        given = Held(
+            classes=("a", "b"),
+            shares=np.column_stack((sure, 1 - sure)),
+            truth=np.array(["a"] * sure.size),
+            session=np.repeat([f"s{i}" for i in range(n_sessions)], 20),
+        )
+        limit = fit_rule(given, coverage=0.8, temperature=1.0).set_limits[0]
+        inside.append(limit)  # the share of new sessions that are as sure
+    assert 0.8 <= np.mean(inside) < 0.87
+
+
+def test_too_few_sessions_for_a_promise_reckon_with_one_window_more():
+    sure = np.concatenate((np.full(79, 0.9), [0.2]))
+    given = Held(
+        classes=("a", "b"),
+        shares=np.column_stack((sure, 1 - sure)),
+        truth=np.array(["a"] * 80),
+        session=np.repeat(["s0", "s1", "s2", "s3"], 20),
+    )
+    rule = fit_rule(given, coverage=0.9, temperature=1.0)
+    assert rule.set_limits.tolist() == pytest.approx([0.1, 0.1])
 
 
 def test_a_session_of_many_windows_weighs_as_much_as_another():

@@ -162,7 +162,8 @@ def sets_of(n=4000, n_sessions=40, seed=3, **changes):
 
 def test_conformal_sets_hold_the_truth_as_often_as_they_promise():
     for each in sets_of():
-        assert each.covered == pytest.approx(each.level, abs=0.015)
+        # a little more: one more session is reckoned with than the 32 that calibrate
+        assert each.level - 0.01 < each.covered < each.level + 0.04
         assert each.interval.low < each.covered < each.interval.high
         assert 1 <= each.size < 3
     few, many = sets_of()
