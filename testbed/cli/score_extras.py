@@ -65,6 +65,7 @@ def print_trust(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> No
         print("\nHow far probabilities can be believed")
         heads = ("ECE", "Brier", "log-loss", "95 % sets hold", "activities", "empty")
         show(("device", "split", "classifier", *heads), rows)
+        print("sets  cross-conformal: nothing is guaranteed, this is what was measured")
 
 
 def _sets(result: "Result") -> list[str]:

@@ -16,7 +16,7 @@ from analysis.evaluate.samples import Samples
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import score, scored
 from analysis.registry import discover
-from testbed.cli.score_extras import print_better
+from testbed.cli.score_extras import print_better, print_trust
 
 CLASSIFIERS = discover(analysis.classifiers, "CLASSIFIERS")
 BAYES = CLASSIFIERS["naive_bayes"]
@@ -210,3 +210,9 @@ def test_the_best_of_the_others_stands_beside_each_of_the_papers_classifiers(cap
     rows = [line.split() for line in shown.splitlines() if line.startswith("bulb")]
     assert [row[2:4] for row in rows] == [["fusion", name] for name in names[:3]]
     assert "chosen by these very trials" in shown
+
+
+def test_sets_are_printed_as_cross_conformal_without_a_guarantee(capsys):
+    results = results_of(trials(n_sessions=4), ["naive_bayes"], "s1")
+    print_trust([SimpleNamespace(device="bulb", results=results)], {})
+    assert "cross-conformal: nothing is guaranteed" in capsys.readouterr().out
