@@ -89,6 +89,8 @@ def _enclosed(text: str) -> str:
 
 def _autokey(data: bytes) -> bytes:
     """Each byte is XORed with the cipher byte before it."""
+    if not data:  # zeros on Kasa's port are many messages of no length
+        return b""
     cipher = np.frombuffer(data, dtype=np.uint8)
     key = np.concatenate((np.array([_KASA_KEY], dtype=np.uint8), cipher[:-1]))
     return (cipher ^ key[: cipher.size]).tobytes()
