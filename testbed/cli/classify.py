@@ -16,7 +16,7 @@ from testbed.cli.options import AsJson
 from testbed.cli.plan import DEVICES, LAB, DevicesFolder, LabFile
 from testbed.cli.starting import load_kernels
 from testbed.cli.timing import controller_clock
-from testbed.errors import ConfigError
+from testbed.errors import ConfigError, DriverError, LabError
 
 if TYPE_CHECKING:
     from analysis.streaming.classify import Watch
@@ -148,8 +148,11 @@ def _live(watch: "Watch", lab: Path, devices: Path) -> "Iterator[Event]":
     from testbed.runner.bench import expanded
 
     at = expanded(load_lab(lab, load_profiles(devices)).router)
-    with open_live(at) as packets:
-        yield from _streamed(watch, packets.read, "router")
+    try:
+        with open_live(at) as packets:
+            yield from _streamed(watch, packets.read, "router")
+    except DriverError as exc:
+        raise LabError(str(exc)) from exc
 
 
 def _streamed(

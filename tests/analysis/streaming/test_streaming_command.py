@@ -1,11 +1,16 @@
 """`testbed train --streaming` and `testbed classify`: what they print and refuse."""
 
+import contextlib
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from testbed.cli import build
+from testbed.errors import DriverTimeoutError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def command(*arguments, stdin=None):
@@ -110,3 +115,26 @@ def test_a_capture_that_begins_before_another_ends_is_refused(
     assert done.exception.exit_code == 2
     assert "before the one before it ends" in str(done.exception)
     assert len(done.stdout.splitlines()) == len(other_day[1])  # of the first
+
+
+def test_a_link_that_is_lost_is_no_end_of_the_packets(
+    model, other_day, tmp_path, monkeypatch
+):
+    pieces = iter([other_day[0].read_bytes()])
+
+    class Lost:
+        def read(self, most_b):
+            for piece in pieces:
+                return piece
+            raise DriverTimeoutError("router", "capture live", "the link was lost")
+
+    live = "testbed.drivers.router_live.open_live"
+    monkeypatch.setattr(live, lambda at: contextlib.nullcontext(Lost()))
+    monkeypatch.setattr("testbed.cli.classify._enter", lambda lab, devices: None)
+    for name in ("TESTBED_LAB_STATE", "TESTBED_ROUTER_KEY", "USER"):
+        monkeypatch.setenv(name, str(tmp_path))
+    lab = ("--lab", ROOT / "lab.yaml", "--devices", ROOT / "devices")
+    done = command("classify", model, "--live", *lab)
+    assert "router: capture live: the link was lost" in str(done.exception)
+    assert done.exception.exit_code == 3
+    assert len(done.stdout.splitlines()) == len(other_day[1])
