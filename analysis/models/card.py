@@ -245,9 +245,9 @@ def _streaming(facts: Sequence[DeviceFacts], parts: Sequence[str]) -> Iterable[s
         "are learnt from the same campaign and seed: that something begins is told by "
         f"extremely randomised trees, which activity it is by {names}, in windows "
         "that open where traffic begins that is not background. Their thresholds are "
-        "of their own, set by answers to sessions that were left out in turn, or, where "
-        "there is one only, to stretches of it. **No figure on this card is of them**: "
-        "nothing here says how many events they find, "
+        "of their own, set by answers to sessions that were left out in turn, or, "
+        "where there is one only, to stretches of it. **No figure on this card is of "
+        "them**: nothing here says how many events they find, "
         "or how often they are wrong."
     )
 
