@@ -148,7 +148,7 @@ def conformal_limit(
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weight[order])
     needed = share * (total[-1] + coming) if total.size else np.inf
-    at = int(np.searchsorted(total, needed - 1e-9))
+    at = int(np.searchsorted(total, needed * (1 - 1e-9)))
     return float(values[order[at]]) if at < values.size else float("inf")
 
 

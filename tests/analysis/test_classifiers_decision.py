@@ -104,6 +104,20 @@ def test_sets_cover_new_sessions_where_windows_of_one_are_alike(n_sessions):
     assert 0.8 <= np.mean(inside) < 0.87
 
 
+@pytest.mark.parametrize("long", [1, 7, 50])
+def test_nineteen_sessions_are_just_enough_for_95_percent(long):
+    size = np.where(np.arange(19) % 2, 3, 3 * long)
+    sure = np.repeat(np.linspace(0.5, 0.95, 19), size)
+    given = Held(
+        classes=("a", "b"),
+        shares=np.column_stack((sure, 1 - sure)),
+        truth=np.array(["a"] * sure.size),
+        session=np.repeat([f"s{i}" for i in range(19)], size),
+    )
+    rule = fit_rule(given, coverage=0.95, temperature=1.0)
+    assert rule.set_limits[0] == pytest.approx(0.5)
+
+
 def test_too_few_sessions_for_a_promise_reckon_with_one_window_more():
     sure = np.concatenate((np.full(79, 0.9), [0.2]))
     given = Held(
