@@ -34,10 +34,10 @@ def _task(task: Record) -> Iterator[str]:
     if "refused" in task:
         yield f"**{task['task']}**: refused: {task['refused']}."
         return
-    leaky = "leaky" if task["leaky"] else "not leaky"
     yield (
-        f"**{task['task']}** ({leaky}; {task['n_trials']} tested traces, "
-        f"{task['n_sessions']} sessions, {task['n_classes']} classes{_parts(task)})"
+        f"**{task['task']}** ({_leaky(task)}; {task['n_trials']} tested traces, "
+        f"{task['n_sessions']} sessions, {task['n_classes']} classes{_parts(task)}; "
+        f"{_marks(task)})"
     )
     yield ""
     shuffled = f"labels shuffled {task['null']}"
@@ -59,6 +59,15 @@ def _task(task: Record) -> Iterator[str]:
         yield _told(task["paired"])
 
 
+def _leaky(task: Record) -> str:
+    return "leaky" if task["leaky"] else "not leaky"
+
+
+def _marks(task: Record) -> str:
+    """Return what is had without looking at a packet."""
+    return f"chance {task['chance']:.3f}, majority {task['majority']:.3f}"
+
+
 def _parts(task: Record) -> str:
     n = task.get("n_parts", 1)
     return f"; mean of {n} draws of the folds" if n > 1 else ""
@@ -77,8 +86,8 @@ def _told(pair: Record) -> str:
 
 def _over_devices(task: Record) -> Iterator[str]:
     yield (
-        f"**{task['task']}** (not leaky; mean over {task['n_devices']} devices, "
-        f"{task['n_trials']} tested traces)"
+        f"**{task['task']}** ({_leaky(task)}; mean over {task['n_devices']} devices, "
+        f"{task['n_trials']} tested traces; {_marks(task)})"
     )
     yield ""
     rows = [
@@ -103,19 +112,21 @@ def _over_devices(task: Record) -> Iterator[str]:
 
 def _per_device(facts: Record) -> Iterator[str]:
     names = list(facts["over_devices"][0]["accuracy"])
-    heads = ["device", "task", "classes", "tested", *(_title(n) for n in names)]
+    heads = ["device", "task", "classes", "tested", "chance", "majority"]
+    heads += [_title(name) for name in names]
     rows = []
     for device in facts["devices"]:
         for task in device["tasks"]:
             if "refused" in task:
-                refused = [device["device"], task["task"], task["refused"], ""]
-                rows.append([*refused, *("" for _ in names)])
+                refused = [device["device"], task["task"], task["refused"]]
+                rows.append([*refused, *("" for _ in heads[3:])])
                 continue
             by_name = {each["classifier"]: each for each in task["results"]}
             rows.append(
                 [
                     *(device["device"], task["task"]),
                     *(str(task["n_classes"]), str(task["n_trials"])),
+                    *(f"{task[mark]:.3f}" for mark in ("chance", "majority")),
                     *(f"{by_name[n]['accuracy']:.3f}" for n in names),
                 ]
             )
@@ -139,13 +150,30 @@ def page(sets: Sequence[Record]) -> str:
     """Return the page of all sets that were scored."""
     lines = [HEAD]
     for facts in sets:
-        lines += [f"## {NAMES[facts['set']]}", "", ABOUT[facts["set"]]]
+        counts = counted(facts)
+        about = (words[facts["set"]].format_map(counts) for words in (NAMES, ABOUT))
+        lines += [f"## {next(about)}", "", next(about)]
         lines += [f"- {name}: {what}." for name, what in facts["tasks"].items()]
         lines += ["", f"`{facts['command']}`", ""]
         lines += table(facts)[2:]
     lines += ["## What was compared", "", *_settings(sets), ""]
     text = "\n".join(lines).replace("\n\n\n", "\n\n")
     return text.rstrip() + "\n"
+
+
+def counted(facts: Record) -> Record:
+    """Return the numbers that the words around the tables name."""
+    tasks = facts["devices"][0]["tasks"]
+    first, last = tasks[0], tasks[-1]
+    return {
+        "n_devices": len(facts["devices"]),
+        "n_traces": sum(device["n_traces"] for device in facts["devices"]),
+        "n_classes": first.get("n_classes", "–"),
+        "n_within": first.get("n_trials", "–"),
+        "n_commands": first.get("n_classes", "–"),
+        "n_beyond": last.get("n_trials", "–"),
+        "n_common": last.get("n_classes", "–"),
+    }
 
 
 def _settings(sets: Sequence[Record]) -> Iterator[str]:

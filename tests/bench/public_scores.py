@@ -6,7 +6,6 @@ compared pair by pair, and put together over devices.
 """
 
 import hashlib
-import inspect
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from analysis.evaluate.folds import Fold, Split, SplitPlan, SplitRefusedError
 from analysis.evaluate.samples import Samples
 from analysis.evaluate.scores import macro_f1, session_interval
 from analysis.features.model import Int64
+from tests.bench.public_digests import code_digest
 
 PAPER = ("random_forest", "nearest", "naive_bayes")
 OURS = ("fusion", "extra_trees")  # the first that there is
@@ -157,9 +157,23 @@ def score(
         "n_trials": int(rows.size),
         "n_sessions": int(np.unique(asked.session[rows]).size),
         "n_classes": int(np.unique(asked.activity[used]).size),
+        **_marks(asked, split.folds),
         "results": results,
         "paired": _beside(rights, results, asked.session[rows], seed),
     }
+
+
+def _marks(samples: Samples, folds: Sequence[Fold]) -> Record:
+    """Return the accuracy of guessing, and of naming what a fold learnt most often."""
+    learnt = [np.unique(samples.activity[f.train], return_counts=True) for f in folds]
+    sizes = [fold.test.size for fold in folds]
+    chance = np.average([1 / names.size for names, _n in learnt], weights=sizes)
+    right = [
+        samples.activity[fold.test] == names[n.argmax()]
+        for fold, (names, n) in zip(folds, learnt, strict=True)
+    ]
+    majority = np.concatenate(right).mean()
+    return {"chance": float(chance), "majority": float(majority)}
 
 
 def one_activity_each(samples: Samples, split: Split) -> bool:
@@ -227,18 +241,15 @@ def answer_key(
     labels: Any,
     seed: int,
 ) -> str:
-    """Return a digest of all that an answer depends on."""
-    module = Path(inspect.getfile(classifier.make))
-    code = [module]
+    """Return a digest of all that an answer depends on: code, inputs and settings."""
     parts = [samples.x.tobytes(), repr(labels.tolist()).encode()]
     if classifier.reads is not Reads.STATISTICS:
-        code = sorted(module.parent.glob("*.py"))
         block = samples.inputs(classifier.reads)
-        parts += [block.data.tobytes(), block.indices.tobytes()]
+        parts += [getattr(block, a).tobytes() for a in ("data", "indices", "indptr")]
         parts.append(repr(samples.session.tolist()).encode())
     parts += [part.tobytes() for fold in folds for part in (fold.train, fold.test)]
-    parts += [path.read_bytes() for path in code]
-    told = (sklearn.__version__, classifier.name, classifier.settings, seed)
+    versions = (code_digest(), np.__version__, sklearn.__version__)
+    told = (*versions, classifier.name, classifier.settings, seed)
     parts.append(repr(told).encode())
     return hashlib.sha256(b"|".join(parts)).hexdigest()[:24]
 

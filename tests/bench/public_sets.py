@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import analysis.importers
 from analysis.dataset import Device
 from analysis.importers.trace_rows import ETHERNET_B
 from analysis.importers.trace_table import TraceRecipe
@@ -22,6 +21,7 @@ from analysis.importers.traces import import_traces
 from analysis.packets.select import Selector
 from analysis.pcap.decode import decode_batch
 from analysis.pcap.stream import open_capture_stream
+from tests.bench.public_digests import code_digest, data_digest
 
 _NAMES = (
     *("file", "activity", "session", "trial", "unit", "channel", "network"),
@@ -65,7 +65,9 @@ def campaign_of(data: Path, out: Path, name: str, source: Source) -> Path:
 
     data  folder of the set;  out  where campaigns are kept
     """
-    target = out / f"{name}-{_digest()}" / source.device
+    made_of = f"{code_digest()}{data_digest(data)}".encode()
+    digest = hashlib.sha256(made_of).hexdigest()[:8]
+    target = out / f"{name}-{digest}" / source.device
     if (target / "MANIFEST.sha256").exists():
         return target
     scratch = target.with_name(f"{source.device}-traces")
@@ -81,13 +83,6 @@ def campaign_of(data: Path, out: Path, name: str, source: Source) -> Path:
     )
     shutil.rmtree(scratch)
     return target
-
-
-def _digest() -> str:
-    """Return a digest of the code that makes campaigns."""
-    (folder,) = analysis.importers.__path__
-    paths = [*sorted(Path(folder).glob("*.py")), Path(__file__)]
-    return hashlib.sha256(b"".join(p.read_bytes() for p in paths)).hexdigest()[:8]
 
 
 def vcfp(data: Path) -> Mapping[str, Source]:

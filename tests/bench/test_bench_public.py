@@ -9,7 +9,8 @@ from analysis.classifiers.model import Classifier
 from analysis.dataset import load_activities
 from analysis.evaluate.folds import Fold
 from analysis.pcap.writer import open_capture
-from tests.bench.public import TASKS, main
+from tests.bench.public import TASKS, macro, main
+from tests.bench.public_digests import data_digest
 from tests.bench.public_page import page
 from tests.bench.public_scores import (
     answer_key,
@@ -18,6 +19,7 @@ from tests.bench.public_scores import (
     paired,
 )
 from tests.bench.public_sets import SETS, campaign_of
+from tests.bench.public_words import ABOUT, HEAD
 
 CIC = (
     "ip_dst_new,ethernet_frame_size ,protocol ,source_port,dest_port,epoch_timestamp\n"
@@ -111,17 +113,21 @@ def test_a_set_is_scored_printed_and_put_on_a_page(data, tmp_path, monkeypatch, 
     (device,) = facts["devices"]
     found = {task["task"]: task for task in device["tasks"]}
     assert list(found) == [task.name for task in TASKS["vcfp"]]
-    within = found["L: 100 commands, 5 folds"]
+    within = found["within L, 5 folds"]
     assert (within["leaky"], within["n_trials"], within["n_sessions"]) == (True, 15, 3)
     assert within["null"] == "over all rows"
-    beyond = found["L to K: 12 commands among 100"]
+    beyond = found["L to K, among all commands of L"]
     assert (beyond["leaky"], beyond["n_trials"], beyond["n_classes"]) == (False, 2, 3)
     assert beyond["results"][1]["accuracy"] == 1
-    assert found["L to K: 12 commands among 12"]["n_classes"] == 2
+    assert found["L to K, among those of K"]["n_classes"] == 2
     shown = capsys.readouterr().out
-    assert "(leaky; 15 tested traces, 3 sessions, 3 classes)" in shown
+    assert (within["chance"], within["majority"]) == (1 / 3, 1 / 3)
+    said = "(leaky; 15 tested traces, 3 sessions, 3 classes; chance 0.333, majority"
+    assert said in shown
     text = (tmp_path / "page.md").read_text()
     assert "nothing here is simulated" in text
+    assert "15 traces of 3 commands (set L) and 2 of\n2 of these commands" in text
+    assert {len(facts["code"]), len(facts["data"])} == {16}
     assert shown.split("\n", 2)[2].strip() in text
     # asked again, nothing is learnt again
     monkeypatch.setattr("tests.bench.public_scores.fold_fits", None)
@@ -164,7 +170,49 @@ def test_a_page_of_no_set_has_its_rules():
     assert "must lie at chance" in page([])
 
 
-def test_answers_are_known_again_in_another_process_and_not_for_other_code():
+def test_a_page_says_what_was_looked_at_in_choosing_and_is_not_comparable():
+    text = " ".join(HEAD.split())
+    assert "chosen by cross-validation on set L of vcfp, on sentinel and on cic" in text
+    assert "vcfp from L to K is all that was not looked at in choosing" in text
+    assert "chooses nothing" not in text
+    assert "**not comparable**" in ABOUT["vcfp"]
+
+
+@pytest.mark.parametrize("leaky", [True, False])
+def test_a_mean_over_devices_says_chance_majority_and_whether_it_is_leaky(leaky):
+    result = {"classifier": "nearest", "accuracy": 0.5, "null_accuracy": 0.2}
+    shares = {"chance": 0.25, "majority": 0.375, "n_classes": 4}
+    task = {"task": "action", "leaky": leaky, "n_trials": 8, **shares}
+    whole = {**task, "results": [{**result, "n_trials": 8}]}
+    refused = {"task": "action", "refused": "too few"}
+    devices = [
+        {"device": name, "n_traces": 8, "tasks": [held]}
+        for name, held in (("plug", whole), ("lamp", whole), ("fan", refused))
+    ]
+    facts = {"set": "cic", "source": "s", "seed": 0, "devices": devices}
+    facts |= {"command": "c", "tasks": {}, "settings": {}}
+    text = page([{**facts, "over_devices": macro(devices, 0)}])
+    said = "leaky" if leaky else "not leaky"
+    assert f"**action** ({said}; mean over 2 devices, 16 tested traces; " in text
+    assert "chance 0.250, majority 0.375)" in text
+    assert "actions of 3 devices" in text
+    (row,) = (line for line in text.splitlines() if line.startswith("| plug "))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == ["plug", "action", "4", "8", "0.250", "0.375", "0.500"]
+
+
+def test_a_file_of_data_that_changes_has_another_digest(tmp_path):
+    (tmp_path / "a.csv").write_text("1")
+    before = data_digest(tmp_path)
+    assert data_digest(tmp_path) == before
+    (tmp_path / "a.csv").write_text("2")
+    data_digest.cache_clear()
+    assert data_digest(tmp_path) != before
+
+
+def test_answers_are_known_again_in_another_process_and_not_for_other_code(
+    monkeypatch,
+):
     samples = SimpleNamespace(x=np.zeros((2, 1)))
     folds = (Fold(train=np.array([0]), test=np.array([1])),)
     labels = np.array(["a", "b"])
@@ -179,3 +227,6 @@ def test_answers_are_known_again_in_another_process_and_not_for_other_code():
         answer_key(SimpleNamespace(x=np.ones((2, 1))), one, folds, labels, 0),
     ]
     assert len({key, *others}) == 5
+    # any module of the analysis is code that an answer depends on
+    monkeypatch.setattr("tests.bench.public_scores.code_digest", lambda: "other")
+    assert answer_key(samples, one, folds, labels, 0) not in {key, *others}
