@@ -25,9 +25,15 @@ class _Capture(pyshark.FileCapture):  # type: ignore[misc]  # it has no types
 
     pyshark ends tshark when its output is over, which may be before it has left by
     itself with the code that tells of a fault, and ignores the signal that killed it.
+    Of a tshark that is gone before the first byte was read, it says nothing at all.
     """
 
     ended_with: int | None = None
+
+    def _created_new_process(
+        self, parameters: Any, process: Any, process_name: str = "TShark"
+    ) -> None:
+        self._running_processes.add(process)
 
     async def _cleanup_subprocess(self, process: Any) -> None:
         if self._eof_reached:

@@ -2,9 +2,12 @@
 
 import asyncio
 import gzip
+import json
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -132,13 +135,30 @@ def test_text_of_strangers_cannot_act_on_a_terminal(tmp_path, monkeypatch):
     assert printable("\x1b]0;title\x07 grün 灯") == r"\x1b]0;title\x07 grün 灯"
 
 
-@pytest.mark.parametrize(
+ENDED = pytest.mark.parametrize(
     ("then", "said"),
     [
         ("kill -9 $$", "tshark was ended by SIGKILL before it was done"),
         ("echo 'tshark: out of memory' >&2; exit 3", "code 3: tshark: out of memory"),
     ],
 )
+GONE_BEFORE_IT_IS_READ = """
+import asyncio, sys
+from analysis.dissection.child import main
+
+start = asyncio.create_subprocess_exec
+
+async def started(*words, **options):
+    process = await start(*words, **options)
+    await process.wait()
+    return process
+
+asyncio.create_subprocess_exec = started
+main(sys.argv[1:])
+"""
+
+
+@ENDED
 def test_a_tshark_that_fails_is_told_in_one_sentence(tmp_path, monkeypatch, then, said):
     fake_tshark(tmp_path, monkeypatch, then)
     path = capture(tmp_path / "c.pcapng", [(0, udp(LAMP, b"x"))] * 2)
@@ -146,6 +166,19 @@ def test_a_tshark_that_fails_is_told_in_one_sentence(tmp_path, monkeypatch, then
         inspect_capture(path)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@ENDED
+def test_a_tshark_that_fails_at_once_is_told_as_one_that_fails_later(
+    tmp_path, monkeypatch, then, said
+):
+    fake_tshark(tmp_path, monkeypatch, then)
+    path = capture(tmp_path / "c.pcapng", [(0, udp(LAMP, b"x"))])
+    command = [sys.executable, "-c", GONE_BEFORE_IT_IS_READ, str(path), "9", ""]
+    done = subprocess.run(
+        command, cwd=EXAMPLE.parents[1], capture_output=True, check=True, text=True
+    )
+    assert said in json.loads(done.stdout)["error"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
