@@ -63,7 +63,8 @@ def room_for(
     """Return room for every rule, and for the curve as far as most trials allow."""
     at_ns = heard.acts.frame["t_ns"].to_numpy()
     given_s = max(profile_s(heard).values(), default=0.0)
-    learnt_s = max((each.length_s for each in heard.runs.values()), default=0.0)
+    runs = heard.followed().values()
+    learnt_s = max((each.length_s for each in runs), default=0.0)
     gaps_s = np.diff(at_ns) / 1e9
     followed_s = float(np.quantile(gaps_s, _FOLLOWED)) if gaps_s.size else 0.0
     longest_s = max(given_s, min(followed_s, learnt_s, SECONDS[-1]))

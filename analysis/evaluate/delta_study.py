@@ -7,7 +7,7 @@ from functools import partial
 from analysis.classifiers.model import Classifier
 from analysis.dataset import ActivityLog
 from analysis.evaluate.delta import DeltaEstimate
-from analysis.evaluate.delta_rules import profile_s, shared
+from analysis.evaluate.delta_rules import Room, profile_s, shared
 from analysis.evaluate.delta_scores import (
     SECONDS,
     DeltaScore,
@@ -87,7 +87,7 @@ def study_delta(
         device=name,
         given_s=given_s,
         estimates=estimates,
-        n_runs={name: len(runs) for name, runs in heard.runs.items()},
+        n_runs={name: runs.rows.size for name, runs in heard.followed().items()},
         groups=shared(estimates, given_s),
     )
     if not plan.classifiers:
@@ -111,5 +111,21 @@ def study_delta(
             progress=partial(told, f"{name}: δ in seconds"),
         )
     except SplitRefusedError as exc:
-        refused = str(exc)
+        refused = _reason(exc, room)
     return replace(found, scores=scores, n_cut=room.n_cut, refused=refused)
+
+
+def _reason(refusal: SplitRefusedError, room: Room) -> str:
+    """Say why nothing is scored, and what the next act has to do with it."""
+    n_left = int((room.act >= 0).sum())
+    if not room.n_cut:
+        return str(refusal)
+    if not n_left:
+        return (
+            f"all {room.n_cut} trials are followed by another act within "
+            f"{room.longest_s:g} s, the longest δ, so none is left to score"
+        )
+    return (
+        f"{refusal}; {room.n_cut} of {room.n_cut + n_left} trials are left out because "
+        f"another act follows within {room.longest_s:g} s, the longest δ"
+    )

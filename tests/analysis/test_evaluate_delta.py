@@ -183,8 +183,8 @@ def test_acts_without_effect_are_not_learnt_but_keep_silence_away(rng):
     house = House(rng)
     nothing = log(house.starts + 30, activity="stream", outcome="no_effect")
     found = listen(house.table, joined(house.log, nothing))
-    assert len(found.runs["stream"]) <= 40
-    assert len(found.idle) < len(listen(house.table, house.log).idle)
+    assert len(found.followed()["stream"].rows) <= 40
+    assert len(found.idle_ns()) < len(listen(house.table, house.log).idle_ns())
 
 
 def test_what_may_not_be_learnt_changes_nothing(rng):
@@ -203,6 +203,56 @@ def test_what_may_not_be_learnt_changes_nothing(rng):
     after = listen(other, house.log).estimates(learn)["stream"]
     assert after == before
     assert one.n_trials == before.n_trials == 20
+
+
+def sides(rng):
+    """Return a house of two activities, its log and which rows may be learnt from."""
+    house = House(rng, n=80, end_s=4.0)
+    frame = house.log.frame.with_columns(
+        activity=pl.Series(np.where(np.arange(80) % 2, "stop", "stream"))
+    )
+    return house, frame, np.arange(80) < 40
+
+
+def estimates_of(house, frame, learn):
+    order = np.argsort(frame["t_ns"].to_numpy(), kind="stable")
+    acts = ActivityLog(path=None, frame=frame[order])
+    return listen(house.table, acts).estimates(learn[order])
+
+
+def test_where_acts_of_the_test_side_are_changes_nothing_that_is_learnt(rng):
+    house, frame, learn = sides(rng)
+    before = estimates_of(house, frame, learn)
+    assert sorted(before) == ["stop", "stream"]
+    # all but the first, which says where the other side begins, move onto each other
+    at_ns = frame["t_ns"].to_numpy().copy()
+    at_ns[41:] = at_ns[40] + (1 + np.arange(39)) * S // 2
+    moved = frame.with_columns(t_ns=pl.Series(at_ns))
+    assert estimates_of(house, moved, learn) == before
+    assert estimates_of(house, moved, np.ones(80, bool)) != before
+    one_more = frame[41:42].with_columns(t_ns=pl.col("t_ns") + 4 * S)
+    longer = pl.concat([frame, one_more.with_columns(trial=pl.lit("9999"))])
+    assert estimates_of(house, longer, np.append(learn, False)) == before
+
+
+def test_a_tested_act_soon_after_a_learnt_one_shortens_no_other_run(rng):
+    house, frame, _learn = sides(rng)
+    learn = np.arange(80) % 5 > 0  # rows of one session on both sides
+    before = estimates_of(house, frame, learn)["stream"]
+    at_ns = frame["t_ns"].to_numpy().copy()
+    at_ns[5::10] = at_ns[4:79:10] + 3 * S  # a tested act soon after a learnt one
+    moved = frame.with_columns(t_ns=pl.Series(at_ns))
+    after = estimates_of(house, moved, learn)["stream"]
+    assert not after.capped
+    assert after.high_s == pytest.approx(before.high_s, rel=0.1)
+
+
+def test_one_slip_among_many_acts_does_not_shorten_delta(rng):
+    house = House(rng, end_s=20.0)
+    slip = log(house.starts[:1] + 4, activity="stop")
+    found = listen(house.table, joined(slip, house.log)).estimates()["stream"]
+    assert not found.capped
+    assert found.low_s <= 0.95 * 20 <= found.high_s
 
 
 def test_the_same_seed_gives_the_same_interval(rng):
