@@ -15,11 +15,13 @@ from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.classifiers.model import Classifier
+    from analysis.dataset import Campaign
     from analysis.evaluate.delta import DeltaEstimate
     from analysis.evaluate.delta_scores import DeltaScore
     from analysis.evaluate.delta_study import DeltaPlan, DeltaStudy
 
 _WIDTH = 160
+_PAYLOAD = "payload"
 _SPLITS = ("s0_folds", "s0_holdout", "s1", "s2", "s3", "s4", "s5")
 
 Scored = Annotated[
@@ -84,15 +86,24 @@ def delta(
     recorded = open_recorded(folder)
     with shown_progress() as told:
         found = [delta_study(recorded, name, plan, told) for name in devices]
+    _print(load_campaign(folder), found, plan, as_json)
+    # what was found is shown even where there is nothing to draw
     if picture is not None:
         _draw(found, classifiers, split, picture)
-    campaign = load_campaign(folder)
+
+
+def _print(
+    campaign: "Campaign",
+    found: "Sequence[DeltaStudy]",
+    plan: "DeltaPlan",
+    as_json: bool,
+) -> None:
     if as_json:
         about = {"campaign": campaign.name, "simulated": campaign.simulated}
         print(json.dumps(about | _for_machines(found, plan), indent=2))
         return
     kind = "simulated" if campaign.simulated else "captured"
-    print(f"campaign {campaign.name}: {kind}, {campaign.form}; seed {seed}")
+    print(f"campaign {campaign.name}: {kind}, {campaign.form}; seed {plan.seed}")
     _print_estimates(found)
     _print_scores(found)
 
@@ -101,6 +112,11 @@ def _check(split: str, picture: Path | None, classifier: list[str] | None) -> No
     if split not in _SPLITS:
         raise ConfigError(
             f"--split: must be one of {', '.join(_SPLITS)}, got {split!r}"
+        )
+    if _PAYLOAD in (classifier or ()):
+        raise ConfigError(
+            f"--classifier: {_PAYLOAD} reads single messages, whatever δ is; name one "
+            "that reads windows, as rf"
         )
     if picture is not None and not classifier:
         raise ConfigError("--picture: name a --classifier to draw")
@@ -119,7 +135,8 @@ def _draw(
 
     scores = [score for study in found for score in study.scores]
     if not scores:
-        raise ConfigError("--picture: nothing could be scored; see the reasons")
+        reasons = "; ".join(f"{study.device}: {study.refused}" for study in found)
+        raise ConfigError(f"--picture: nothing could be scored: {reasons}")
     titles = {each.name: each.title for each in classifiers}
     drawn = draw_delta(scores, titles, path.stem, SPLITS[split].title)
     path.parent.mkdir(parents=True, exist_ok=True)

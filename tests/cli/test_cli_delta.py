@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import struct
 
 import numpy as np
@@ -112,6 +113,7 @@ def test_accuracy_by_delta_comes_as_json_and_as_a_picture(folder, tmp_path):
     [
         (("--split", "s6"), "--split: must be one of"),
         (("--picture", "a.svg"), "name a --classifier"),
+        (("--classifier", "payload"), "payload reads single messages, whatever δ is"),
         (("--picture", "a.png", "--classifier", "nb"), "must end in .svg"),
         (("--device", "lamp"), "has no device 'lamp'"),
     ],
@@ -120,3 +122,42 @@ def test_what_cannot_be_done_is_told_in_one_sentence(folder, words, said):
     done = run(folder, *words)
     assert done.exit_code != 0
     assert said in str(done.exception)
+
+
+@pytest.fixture
+def crowded(folder, tmp_path):
+    """The same campaign, each act followed by one without effect 4 s later."""
+    made = tmp_path / "crowded"
+    shutil.copytree(folder, made)
+    with (made / "activities.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    more = [
+        row
+        | {
+            "t_ns": int(row["t_ns"]) + 4 * S,
+            "attempt": 2,
+            "outcome": "no_effect",
+        }
+        for row in rows
+    ]
+    with (made / "activities.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, tuple(COLUMNS))
+        writer.writeheader()
+        writer.writerows(rows + more)
+    return made
+
+
+def test_trials_that_are_all_cut_short_are_the_reason_and_shown_before_a_picture_fails(
+    crowded, tmp_path
+):
+    picture = tmp_path / "a.svg"
+    reason = "all 36 trials are followed by another act within 10 s, the longest δ"
+    done = run(crowded, "--classifier", "nb")
+    assert done.exit_code == 0, done.output
+    assert f"camera: refused: {reason}" in done.output
+    done = run(crowded, "--classifier", "nb", "--picture", picture, "--json")
+    assert done.exit_code != 0
+    (device,) = json.loads(done.output)["devices"]
+    assert device["refused"].startswith(reason)
+    assert f"nothing could be scored: camera: {reason}" in str(done.exception)
+    assert not picture.exists()
