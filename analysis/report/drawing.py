@@ -6,6 +6,7 @@ no picture relies on colour alone.
 """
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.report.tables import Table
+from analysis.report.words import legible
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY = "#CC79A7", "#56B4E9"
@@ -107,8 +109,11 @@ def new_figure(width_in: float, height_in: float) -> Figure:
 def as_svg(figure: Figure) -> str:
     """Return the figure as SVG text, the same for the same drawing."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue().replace("'DejaVu Sans'", _PAGE_FONT)
+    with warnings.catch_warnings():
+        # text stays text: the font of the page has the glyph, or shows that it has not
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return legible(buffer.getvalue()).replace("'DejaVu Sans'", _PAGE_FONT)
 
 
 def bare(axes: Axes) -> None:

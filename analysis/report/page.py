@@ -10,6 +10,7 @@ from markupsafe import Markup
 from analysis.report.blocks import Chapter
 from analysis.report.drawing import Picture
 from analysis.report.tables import write_table
+from analysis.report.words import legible
 
 _HERE = Path(__file__).parent
 
@@ -45,7 +46,7 @@ def render(chapters: Sequence[Chapter]) -> str:
     # the sheet is ours, and no text of a campaign is in it
     sheet = Markup(style)  # noqa: S704
     template = environment.get_template("page.html.j2")
-    return template.render(chapters=chapters, style=sheet)
+    return legible(template.render(chapters=chapters, style=sheet))
 
 
 def _inline(picture: Picture) -> str:

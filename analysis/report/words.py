@@ -1,6 +1,21 @@
-"""How numbers are written for people: counts, shares, sizes, stamps."""
+"""How numbers and names are written for people: counts, shares, sizes, stamps."""
 
+import re
 from datetime import UTC, datetime
+
+# what XML does not know, what acts on a terminal, and halves of characters
+_ILLEGIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def legible(text: str) -> str:
+    """Return text with what cannot stand in a page or a picture as its number."""
+    return _ILLEGIBLE.sub(lambda found: _number(ord(found[0])), text)
+
+
+def _number(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def count(number: int) -> str:

@@ -1,10 +1,13 @@
 import csv
 import json
+import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
 from analysis.report import write_report
+from analysis.report.drawing import as_svg, house_style, new_figure
 
 EVIL = "<script>alert('model')</script>"
 
@@ -63,6 +66,31 @@ def test_what_a_campaign_says_is_text_and_never_markup(make, quiet, tmp_path):
     assert "&lt;b&gt; (lan)" in page.read_text(encoding="utf-8")
     assert "x" not in links.places
     assert EVIL in table(page, "house", "devices")[0]["model"]
+
+
+NOT_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+
+
+def test_control_characters_in_names_are_written_as_their_numbers(
+    make, quiet, tmp_path
+):
+    rows = [make.row(1, make.monday_ns, activity="off\x1b[2J\x9b")]
+    page = write_report([make.folder("house", rows)], tmp_path / "out", say=quiet)
+    text = page.read_text(encoding="utf-8")
+    assert r"off\x1b[2J\x9b" in text
+    assert not re.search(NOT_XML, text)
+
+
+def test_a_picture_with_control_characters_in_names_is_well_formed():
+    with house_style():
+        figure = new_figure(2, 2)
+        axes = figure.subplots()
+        axes.set_xticks([0, 1], ["off\x1b[2J", "on\x0b\x9b"])
+        axes.set_title("a < b")
+        drawn = as_svg(figure)
+    ElementTree.fromstring(drawn)  # noqa: S314 - our own
+    assert r"off\x1b[2J" in drawn
+    assert not re.search(NOT_XML, drawn)
 
 
 def test_a_user_activity_cannot_choose_where_its_files_land(make, quiet, tmp_path):
