@@ -21,7 +21,7 @@ from analysis.importers.activity_table import (
     ActivityRow,
 )
 from analysis.importers.folder import Capture, faulty_target
-from analysis.importers.names import folders_in, unprintable, unprintable_files
+from analysis.importers.names import folders_in, unprintable_files
 from analysis.importers.pcap import FoundRows, take_over
 from analysis.labelling import LabelReport
 
@@ -110,8 +110,8 @@ def load_macs(path: Path) -> dict[str, str]:
             continue
         parts = words[0].lower().split(":")
         plain = all(re.fullmatch(r"[0-9a-f]{1,2}", part) for part in parts)
-        told = unprintable("name", line)
-        if len(words) != 2 or len(parts) != 6 or not plain or told:
+        printed = all(word.isprintable() for word in words)
+        if len(words) != 2 or len(parts) != 6 or not plain or not printed:
             faults.append(f"{path}: line {number}: must be a MAC address and a name")
             continue
         macs[words[1]] = ":".join(part.zfill(2) for part in parts)

@@ -74,3 +74,15 @@ def test_a_device_of_pingpong_is_taken_over_in_the_zone_that_is_given(run, tmp_p
     assert "plug: 1 windows, 1 of 2 packets labelled" in done.output
     other = run(*words, "--timezone", "Mars/Olympus")
     assert "no time zone is called 'Mars/Olympus'" in str(other.exception)
+
+
+def test_columns_that_are_not_taken_cannot_act_on_the_terminal(run, tmp_path):
+    capture(tmp_path / "theirs/a.pcap", (1_700_000_000, 1_700_000_001))
+    table = tmp_path / "all.csv"
+    table.write_text("device,activity,start_epoch,x\x1b[2J\nplug,on,1700000000,1\n")
+    words = ["pcap", tmp_path / "theirs/a.pcap", "--activities", table]
+    words += ["--device", f"plug={MAC}", "--delta", "5 s", "--out", tmp_path / "out"]
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert "columns not taken: x" in done.output
+    assert "\x1b" not in done.output
