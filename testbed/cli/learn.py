@@ -175,7 +175,8 @@ def evaluate(
         raise ConfigError("--test: the campaigns are the split; leave out --split")
     found, about = _studied(folder, test, device or (), plan)
     about |= {"seed": seed, "by": by, "overlap": overlap, "idle": idle}
-    about |= {"window": window or None, "splits": list(plan.splits)}
+    splits = list(plan.splits) if test is None else []
+    about |= {"window": window or None, "splits": splits}
     if as_json:
         print(json.dumps(about | _for_machines(found, plan), indent=2))
     else:

@@ -65,7 +65,8 @@ def print_trust(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> No
         print("\nHow far probabilities can be believed")
         heads = ("ECE", "Brier", "log-loss", "95 % sets hold", "activities", "empty")
         show(("device", "split", "classifier", *heads), rows)
-        print("sets  cross-conformal: nothing is guaranteed, this is what was measured")
+        if any(row[-1] != "-" for row in rows):
+            print("sets  cross-conformal: measured here, and guaranteed by nothing")
 
 
 def _sets(result: "Result") -> list[str]:

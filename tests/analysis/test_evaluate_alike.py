@@ -100,6 +100,8 @@ def test_two_campaigns_are_scored_by_windows_of_one_length(two, monkeypatch):
     (both,) = seen
     assert {length for each in both for length in each.length_ns} == {9 * S}
     assert found["devices"][0]["window_s"] == 9.0
+    assert found["splits"] == []
+    assert found["test"]["campaign"] == "other"
 
 
 def joined_samples(monkeypatch):

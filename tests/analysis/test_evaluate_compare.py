@@ -215,4 +215,7 @@ def test_the_best_of_the_others_stands_beside_each_of_the_papers_classifiers(cap
 def test_sets_are_printed_as_cross_conformal_without_a_guarantee(capsys):
     results = results_of(trials(n_sessions=4), ["naive_bayes"], "s1")
     print_trust([SimpleNamespace(device="bulb", results=results)], {})
-    assert "cross-conformal: nothing is guaranteed" in capsys.readouterr().out
+    assert (
+        "cross-conformal: measured here, and guaranteed by nothing"
+        in capsys.readouterr().out
+    )
