@@ -217,6 +217,9 @@ def _print_canaries(found: "Sequence[DeviceStudy]") -> None:
             f"{device}, {split}: {canary.name} {canary.value:.2f}, more than "
             f"{canary.limit:.2f}: {canary.note}"
         )
+    every = (c for study in found for held in study.canaries.values() for c in held)
+    for each in dict.fromkeys(c for c in every if c.note.startswith("not measured")):
+        print(f"{each.name}: {each.note}")
 
 
 def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:

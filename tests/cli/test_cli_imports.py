@@ -86,3 +86,19 @@ def test_columns_that_are_not_taken_cannot_act_on_the_terminal(run, tmp_path):
     assert done.exit_code == 0, done.output
     assert "columns not taken: x" in done.output
     assert "\x1b" not in done.output
+
+
+def test_scores_of_traces_say_what_needs_times_that_nobody_recorded(run, tmp_path):
+    rows = "trace,activity,session,time,size,direction\n"
+    for trial in range(24):
+        activity, size = (("on", 100), ("off", 900))[trial % 2]
+        for k in range(3):
+            rows += f"{trial},{activity},s{trial // 6},{k},{size + trial + k},out\n"
+    tmp_path.joinpath("all.csv").write_text(rows)
+    folder = tmp_path / "done"
+    assert run("traces", tmp_path / "all.csv", "--out", folder).exit_code == 0
+    words = ["evaluate", folder, "--classifier", "nb", "--split", "s1", "--split", "s2"]
+    done = CliRunner().invoke(build(["learn"]), [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    assert "refused: the import made up the order: which session was" in done.output
+    assert "time_only: not measured: the import made up when windows" in done.output
