@@ -96,7 +96,7 @@ _VCFP = (
             title="train L, test K",
             description="learnt from all traces of set L, tested on those of set K: "
             "some of the commands in other recordings; any command of L may be named. "
-            "Not looked at when the fusion was designed",
+            "Not looked at in choosing the parts of the fusion",
             leaky=False,
             eligible=_eligible(_all),
             cut=across(_of_set("L"), _of_set("K"), back=False),
