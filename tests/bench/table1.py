@@ -1,21 +1,24 @@
-"""Table 1 of the paper on a campaign of the virtual lab: every classifier, S0 to S2.
+"""Table 1 of the paper on a campaign of the virtual lab, scored part by part.
 
-    python -m tests.bench.table1 [--out FOLDER] [--page docs/table-1.md] [--seed 0]
+    python -m tests.bench.table1 [--seed 4711] [--out FOLDER] [--page docs/table-1.md]
 
-Records the scenario `table_1` in the fast form into FOLDER (default build/bench), once:
-a campaign that is there is used again, and so are scores, unless --again names them.
-Scores it with the project's own evaluation, idle windows among the classes, and writes
-FOLDER/table1.json. With --page, also as a page of the documentation. All of it is
+Records the scenario `table_1` in the fast form under that seed into FOLDER (default
+build/bench), once. Scores it with the project's own evaluation under the same seed,
+idle windows among the classes, a file per device, classifiers, split and window. Such a
+file is taken again only where the code of `analysis`, the scenario, the seed and the
+campaign are what they were: rows of two versions are never put into one table. Writes
+FOLDER/table1.json and, with --page, a page of the documentation. All of it is
 simulated.
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +29,50 @@ ROOT = Path(__file__).parents[2]
 SCENARIO = "table_1"
 DEVICES = ("arlo_q", "echo_dot", "home_mini", "omna_180", "samsung_tv")
 N_IDLE = 112  # per device: twice the repeats of an activity
+SEED = 4711
 Record = dict[str, Any]
-# Boosted trees take ten times as long as a forest: not for each of them is all scored.
-SPLITS = {
-    "paper": ("s0_folds", "s0_holdout", "s1", "s2", "s6"),
-    "own": ("s0_folds", "s0_holdout", "s1", "s2", "s6"),
-    "trees": ("s0_folds", "s1", "s2"),
-}
-# what is scored again when one of them changes
 BATCHES = {
     "paper": ("random_forest", "nearest", "naive_bayes"),
+    "forest": ("random_forest",),
     "own": ("fusion",),
     "trees": ("gradient_boosting",),
 }
+OWN, LONGEST = "own", "longest"  # δ of windows: each activity's own, or one for all
+_WINDOWS = {OWN: None, LONGEST: 0.0}
+# What matters most comes first: a bench that is ended early leaves that.
+JOBS = (
+    ("paper", "s2", OWN),
+    ("own", "s2", OWN),
+    ("forest", "s2", LONGEST),
+    ("own", "s2", LONGEST),
+    ("paper", "s1", OWN),
+    ("own", "s1", OWN),
+    ("forest", "s1", LONGEST),
+    ("own", "s1", LONGEST),
+    ("paper", "s0_folds", OWN),
+    ("forest", "s6", OWN),
+    ("paper", "s0_holdout", OWN),
+    ("own", "s6", OWN),
+    ("own", "s0_folds", OWN),
+)
+_GROUPED = ("s2",)  # only there: for others it takes as long as all else
 _GROUPERS = ("random_forest",)  # says which activities can be told apart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What is scored at a time."""
+
+    device: str
+    batch: str
+    split: str
+    window: str
+    seed: int
+
+    @property
+    def stem(self) -> str:
+        """Name of its file, the digest apart."""
+        return f"{self.seed}-{self.window}-{self.device}-{self.batch}-{self.split}"
 
 
 def say(text: str) -> None:
@@ -47,116 +80,164 @@ def say(text: str) -> None:
     print(f"table1: {text}", file=sys.stderr, flush=True)
 
 
-def recorded(out: Path) -> tuple[Path, float | None]:
-    """Return the campaign's folder and how long it took, None when not made now."""
-    place, folder = out / SCENARIO, out / SCENARIO / SCENARIO
+def recorded(out: Path, seed: int) -> Path:
+    """Return the campaign's folder; record it when it is not there."""
+    name = f"{SCENARIO}-{seed}"
+    place, folder = out / name, out / name / name
     if (folder / "MANIFEST.sha256").exists():
-        return folder, None
+        return folder
     words = [sys.executable, "-m", "testbed"]
     if (folder / "campaign.yaml").exists():
         words += ["resume", str(folder), "--out", str(place)]
     else:
-        words += ["run", SCENARIO, "--fast", "--out", str(place)]
-        words += ["--campaign", SCENARIO]
+        words += ["run", SCENARIO, "--fast", "--seed", str(seed)]
+        words += ["--out", str(place), "--campaign", name]
     say("recording the campaign; a few minutes")
     place.mkdir(parents=True, exist_ok=True)
-    begun = time.perf_counter()
     with (place / "log.txt").open("w", encoding="utf-8") as log:
         done = subprocess.run(words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode:
         told = (place / "log.txt").read_text(encoding="utf-8")[-400:]
         raise SystemExit(f"exit code {done.returncode}: {told}")
-    return folder, time.perf_counter() - begun
+    return folder
 
 
-def score(
-    folder: Path, device: str, batch: str, splits: Sequence[str], seed: int
-) -> Record:
-    """Return every figure of one device and some classifiers."""
+def digest(folder: Path, seed: int) -> str:
+    """Return a digest of all that scores depend on: code, scenario, campaign, seed."""
+    found = hashlib.sha256(f"{seed} {N_IDLE} {BATCHES} {_GROUPERS}".encode())
+    for path in sorted((ROOT / "analysis").rglob("*.py")):
+        found.update(path.relative_to(ROOT).as_posix().encode())
+        found.update(path.read_bytes())
+    found.update((ROOT / "scenarios" / f"{SCENARIO}.yaml").read_bytes())
+    found.update((folder / "MANIFEST.sha256").read_bytes())
+    return found.hexdigest()[:12]
+
+
+def score(folder: Path, part: Part) -> Record:
+    """Return every figure of one part."""
     from analysis.evaluate.campaign import all_classifiers, plan_of, studies
     from analysis.evaluate.records import records_of
 
     begun = time.perf_counter()
     plan = plan_of(
-        BATCHES[batch],
-        splits,
-        seed=seed,
+        BATCHES[part.batch],
+        (part.split,),
+        seed=part.seed,
         n_idle=N_IDLE,
-        groups=True,
-        canaries=batch == "paper",
+        groups=part.split in _GROUPED,
+        canaries=part.batch in ("paper", "forest"),
+        window_s=_WINDOWS[part.window],
     )
     groupers = tuple(all_classifiers()[name] for name in _GROUPERS)
     plan = replace(plan, groupers=groupers)
-    found = records_of(list(studies(folder, (device,), plan)))
+    found = records_of(list(studies(folder, (part.device,), plan)))
     found["settings"] = {c.name: c.settings for c in plan.classifiers}
     found["took_s"] = round(time.perf_counter() - begun, 1)
     return found
 
 
-def scores(options: argparse.Namespace, folder: Path) -> Iterator[Record]:
-    """Yield the figures of each device and batch, those that are there as they are."""
+def parts_of(options: argparse.Namespace) -> Iterator[Part]:
+    """Yield what is to be scored, in order."""
+    for batch, split, window in JOBS:
+        if batch not in (options.batch or BATCHES):
+            continue
+        if options.split and split not in options.split:
+            continue
+        for device in options.device or DEVICES:
+            yield Part(
+                device=device,
+                batch=batch,
+                split=split,
+                window=window,
+                seed=options.seed,
+            )
+
+
+def scores(options: argparse.Namespace, folder: Path) -> Iterator[tuple[Part, Record]]:
+    """Yield each part and its figures; those of the same code are not made again."""
     place = options.out / "table1"
     place.mkdir(parents=True, exist_ok=True)
-    for batch in options.batch or BATCHES:
-        splits = options.split or SPLITS[batch]
-        for device in options.device or DEVICES:
-            stem = f"{device}-{batch}-{options.seed}"
-            if options.as_it_is:
-                for path in sorted(place.glob(f"{stem}-*.json")):
-                    yield json.loads(path.read_text(encoding="utf-8"))
+    key = options.digest or digest(folder, options.seed)
+    until = time.monotonic() + 60 * options.minutes
+    for part in parts_of(options):
+        path = place / f"{part.stem}-{key}.json"
+        if not path.exists():
+            if options.as_it_is or time.monotonic() > until:
                 continue
-            path = place / f"{stem}-{'-'.join(splits)}.json"
-            if not path.exists() or batch in (options.again or ()):
-                found = score(folder, device, batch, splits, options.seed)
-                path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-                say(f"{device}, {batch}: {found['took_s']} s")
-            yield json.loads(path.read_text(encoding="utf-8"))
+            found = score(folder, part)
+            if digest(folder, options.seed) != key:
+                raise SystemExit("analysis was changed while it was at work; again")
+            about = {"digest": key, "part": part.stem}
+            path.write_text(json.dumps(about | found, indent=1) + "\n", "utf-8")
+            say(f"{part.stem}: {found['took_s']} s")
+        yield part, json.loads(path.read_text(encoding="utf-8"))
 
 
 def joined(parts: Sequence[Record]) -> Record:
-    """Put the figures of all devices and batches together."""
-    found: Record = {"settings": {}, "took_s": 0.0}
+    """Put the figures of parts together.
+
+    Exits where parts are of different code, or a classifier had other settings.
+    """
+    found: Record = {"settings": {}, "took_s": 0.0, "digest": None}
     for part in parts:
-        found["settings"] |= part["settings"]
+        if found["digest"] not in (None, part["digest"]):
+            raise SystemExit("parts of different code cannot be put into one table")
+        found["digest"] = part["digest"]
+        for name, settings in part["settings"].items():
+            if found["settings"].setdefault(name, settings) != settings:
+                raise SystemExit(f"{name}: parts were made with different settings")
         found["took_s"] += part["took_s"]
         for key, rows in part.items():
             if isinstance(rows, list):
-                found.setdefault(key, []).extend(rows)
+                kept = found.setdefault(key, [])
+                kept.extend(row for row in rows if row not in kept)
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Record, score, write."""
+def options_of(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     parser.add_argument("--page", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=SEED, help="of campaign and scores")
     parser.add_argument("--device", action="append", choices=DEVICES)
-    parser.add_argument(
-        "--again", action="append", choices=BATCHES, help="score these anew"
-    )
     parser.add_argument("--batch", action="append", choices=BATCHES)
-    parser.add_argument("--split", action="append", help="instead of the usual ones")
+    parser.add_argument("--split", action="append")
+    parser.add_argument("--minutes", type=float, default=1e6, help="begin none later")
+    parser.add_argument("--digest", help="take parts of this code, not of the present")
+    parser.add_argument("--commit", default="", help="that this code is of, to be told")
     parser.add_argument(
         "--as-it-is", action="store_true", help="score nothing, write what is there"
     )
     options = parser.parse_args(argv)
-    folder, record_s = recorded(options.out)
-    found = joined(list(scores(options, folder)))
-    path = options.out / "table1.json"
-    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if options.digest and not options.as_it_is:
+        parser.error("--digest: scores of other code are only taken --as-it-is")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Record, score, write."""
+    options = options_of(argv)
+    folder = recorded(options.out, options.seed)
+    found = list(scores(options, folder))
+    own = joined([record for part, record in found if part.window == OWN])
+    longest = joined([record for part, record in found if part.window == LONGEST])
+    if longest["digest"] not in (None, own["digest"]):
+        raise SystemExit("parts of different code cannot be put onto one page")
     facts = {
         "command": "python -m tests.bench.table1",
+        "commit": options.commit,
         "scenario": SCENARIO,
         "simulated": True,
         "form": "fast",
         "seed": options.seed,
         "n_idle": N_IDLE,
-        "recorded_s": record_s or earlier.get("recorded_s"),
         "machine": machine(),
-        "classifiers": [name for batch in BATCHES.values() for name in batch],
-        **found,
+        "classifiers": list(dict.fromkeys(n for b in BATCHES.values() for n in b)),
+        **own,
+        "longest": longest,
     }
+    path = options.out / "table1.json"
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print("\n".join((*accuracy_table(facts), "", *trust_table(facts))))
     if options.page:
