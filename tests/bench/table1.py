@@ -50,10 +50,12 @@ JOBS = (
     ("forest", "s1", LONGEST),
     ("own", "s1", LONGEST),
     ("paper", "s0_folds", OWN),
-    ("forest", "s6", OWN),
+    ("paper", "s6", OWN),
     ("paper", "s0_holdout", OWN),
     ("own", "s6", OWN),
     ("own", "s0_folds", OWN),
+    ("trees", "s2", OWN),
+    ("trees", "s1", OWN),
 )
 _GROUPED = ("s2",)  # only there: for others it takes as long as all else
 _GROUPERS = ("random_forest",)  # says which activities can be told apart
