@@ -205,7 +205,7 @@ def _equally_long(facts: Record) -> list[str]:
     heads += ["S2, own δ", "macro-F1 S2", "ECE S2", "length only S2", "with own δ"]
     alike = {"classifiers": facts["classifiers"], "results": [], "groups": []}
     alike |= facts["longest"]
-    rows = []
+    rows: list[list[str]] = []
     for each in alike.get("devices", ()):
         device = each["device"]
         if device in {row[0] for row in rows}:
@@ -320,7 +320,7 @@ def _groups(facts: Record) -> list[str]:
 
 
 def _mistakes(facts: Record) -> list[str]:
-    rows = []
+    rows: list[list[str]] = []
     for device in _devices(facts):
         found = [result(facts, device, name, "s2") for name in _scored(facts)]
         best = max((r for r in found if r), key=lambda r: r["accuracy"])
@@ -333,7 +333,7 @@ def _mistakes(facts: Record) -> list[str]:
         ]
         top = sorted(wrong, reverse=True)[:3]
         told = "; ".join(f"{n} × {true} as {said}" for n, true, said in top)
-        title = TITLES.get(best["classifier"], best["classifier"])
+        title = TITLES.get(str(best["classifier"]), str(best["classifier"]))
         missed = f"{sum(n for n, _t, _s in wrong)} of {best['n_trials']}"
         rows.append([device, title, missed, told or "none"])
     heads = ["device", "classifier", "mistakes", "most of them"]
@@ -354,7 +354,7 @@ def _bars(facts: Record) -> list[str]:
             for each in (result(facts, d, name, "s2") for d in _devices(facts))
         ]
         below = [None if each is None else -each for each in ece]
-        rows.append([f"ECE S2 ≤ {_ECE}", title, *_shown(ece), _held(below, -_ECE)])
+        rows.append([f"ECE S2 ≤ {_ECE}", title, *_shown(ece, 4), _held(below, -_ECE)])
         open_set = [result(facts, d, name, "s6") for d in _devices(facts)]
         area = [None if r is None else r["open_set"]["auroc"] for r in open_set]
         if any(each is not None for each in area):
@@ -363,8 +363,8 @@ def _bars(facts: Record) -> list[str]:
     return list(markdown(heads, sorted(rows, key=lambda row: row[0])))
 
 
-def _shown(values: Sequence[float | None]) -> list[str]:
-    return ["–" if each is None else f"{each:.3f}" for each in values]
+def _shown(values: Sequence[float | None], digits: int = 3) -> list[str]:
+    return ["–" if each is None else f"{each:.{digits}f}" for each in values]
 
 
 def _held(values: Sequence[float | None], least: float) -> str:
