@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from testbed.cli.learn import DeviceNames, Idle, Seed, shown_progress
-from testbed.cli.options import AsJson, CampaignFolder, CleaningRules, rules_of
+from testbed.cli.learn import shown_progress
+from testbed.cli.options import (
+    AsJson,
+    CampaignFolder,
+    CleaningRules,
+    DeviceNames,
+    Idle,
+    Seed,
+    rules_of,
+)
 from testbed.cli.packets import make_current
 from testbed.errors import ConfigError
 

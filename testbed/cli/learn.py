@@ -14,9 +14,15 @@ from testbed.cli.options import (
     AsJson,
     CampaignFolder,
     CleaningRules,
+    DeviceNames,
+    Idle,
+    Jobs,
+    Label,
     OverlapPolicy,
-    overlap_of,
-    rules_of,
+    Seed,
+    Window,
+    label_options,
+    window_of,
 )
 from testbed.cli.packets import make_current
 from testbed.cli.score_tables import print_origin, print_scores
@@ -28,22 +34,6 @@ if TYPE_CHECKING:
     from analysis.evaluate.device_study import DeviceStudy, StudyPlan, Told
 
 _LEFT_OUT = "{}: left out, it is in one of the campaigns only"
-
-DeviceNames = Annotated[
-    list[str] | None,
-    typer.Option("--device", help="Only this device; may be repeated."),
-]
-Label = Annotated[
-    str,
-    typer.Option("--by", help="What makes a class: activity, or activity+channel."),
-]
-Idle = Annotated[
-    int,
-    typer.Option(
-        "--idle", min=0, help="Draw so many windows of a device without an activity."
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is random.")]
 
 SplitNames = Annotated[
     list[str] | None,
@@ -71,16 +61,6 @@ OtherCampaign = Annotated[
         "not in both are left out.",
     ),
 ]
-Window = Annotated[
-    str,
-    typer.Option(
-        "--window",
-        help="One length for all windows of a device: a duration as '20 s', or longest "
-        "for the longest δ that it has and that fits between its acts, of which a few "
-        "that follow too soon are left out; by default each activity's own, which "
-        "gives part of the answer away.",
-    ),
-]
 Groups = Annotated[
     bool,
     typer.Option(
@@ -99,10 +79,6 @@ Curves = Annotated[
 ]
 Canaries = Annotated[
     bool, typer.Option("--canaries/--no-canaries", help="Measure known leaks.")
-]
-Jobs = Annotated[
-    int,
-    typer.Option("--jobs", min=0, help="Processes side by side; 0 for one per core."),
 ]
 
 
@@ -184,20 +160,6 @@ def evaluate(
         print_scores(found, plan)
 
 
-def window_of(text: str) -> float | None:
-    """Return the length that --window names in seconds, 0 for the longest."""
-    if not text:
-        return None
-    if text == "longest":
-        return 0.0
-    from analysis.importers.stamps import parse_duration
-
-    try:
-        return parse_duration(text) / 1e9
-    except ValueError as exc:
-        raise ConfigError(f"--window: {exc} or longest, got {text!r}") from exc
-
-
 def _studied(
     folder: Path, test: Path | None, device: "Sequence[str]", plan: "StudyPlan"
 ) -> "tuple[list[DeviceStudy], dict[str, Any]]":
@@ -230,18 +192,6 @@ def _about(campaign: "Campaign") -> dict[str, Any]:
         "simulated": campaign.simulated,
         "form": campaign.form,
     }
-
-
-def label_options(by: str, overlap: str, clean: list[str] | None) -> dict[str, Any]:
-    """Return what --by, --overlap and --clean ask for. Raises ConfigError."""
-    from analysis.evaluate.samples import By
-
-    try:
-        label = By(by)
-    except ValueError as exc:
-        reason = f"must be activity or activity+channel, got {by!r}"
-        raise ConfigError(f"--by: {reason}") from exc
-    return {"by": label, "overlap": overlap_of(overlap), "rules": rules_of(clean)}
 
 
 def shown_progress() -> "AbstractContextManager[Told]":

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,6 +36,37 @@ CleaningRules = Annotated[
     ),
 ]
 
+DeviceNames = Annotated[
+    list[str] | None,
+    typer.Option("--device", help="Only this device; may be repeated."),
+]
+Label = Annotated[
+    str,
+    typer.Option("--by", help="What makes a class: activity, or activity+channel."),
+]
+Idle = Annotated[
+    int,
+    typer.Option(
+        "--idle", min=0, help="Draw so many windows of a device without an activity."
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is random.")]
+
+Window = Annotated[
+    str,
+    typer.Option(
+        "--window",
+        help="One length for all windows of a device: a duration as '20 s', or longest "
+        "for the longest δ that it has and that fits between its acts, of which a few "
+        "that follow too soon are left out; by default each activity's own, which "
+        "gives part of the answer away.",
+    ),
+]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", min=0, help="Processes side by side; 0 for one per core."),
+]
+
 _NO_RULE = "none"
 
 
@@ -65,3 +96,29 @@ def rules_of(names: Sequence[str] | None) -> tuple[str, ...]:
             known = ", ".join((*CLEANING_RULES, _NO_RULE))
             raise ConfigError(f"--clean: must be one of {known}, got {name!r}")
     return tuple(dict.fromkeys(names))
+
+
+def label_options(by: str, overlap: str, clean: list[str] | None) -> dict[str, Any]:
+    """Return what --by, --overlap and --clean ask for. Raises ConfigError."""
+    from analysis.evaluate.samples import By
+
+    try:
+        label = By(by)
+    except ValueError as exc:
+        reason = f"must be activity or activity+channel, got {by!r}"
+        raise ConfigError(f"--by: {reason}") from exc
+    return {"by": label, "overlap": overlap_of(overlap), "rules": rules_of(clean)}
+
+
+def window_of(text: str) -> float | None:
+    """Return the length that --window names in seconds, 0 for the longest."""
+    if not text:
+        return None
+    if text == "longest":
+        return 0.0
+    from analysis.importers.stamps import parse_duration
+
+    try:
+        return parse_duration(text) / 1e9
+    except ValueError as exc:
+        raise ConfigError(f"--window: {exc} or longest, got {text!r}") from exc

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from testbed.cli.learn import DeviceNames, Seed
 from testbed.cli.options import (
     AsJson,
     CampaignFolder,
     CleaningRules,
+    DeviceNames,
     OverlapPolicy,
+    Seed,
     overlap_of,
     rules_of,
 )

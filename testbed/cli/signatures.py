@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from testbed.cli.learn import DeviceNames, Idle, Seed
 from testbed.cli.options import (
     AsJson,
     CampaignFolder,
     CleaningRules,
+    DeviceNames,
+    Idle,
     OverlapPolicy,
+    Seed,
     overlap_of,
     rules_of,
 )

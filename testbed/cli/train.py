@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.learn import (
+from testbed.cli.options import (
+    CampaignFolder,
+    CleaningRules,
     DeviceNames,
     Jobs,
     Label,
+    OverlapPolicy,
     Seed,
     Window,
     label_options,
     window_of,
 )
-from testbed.cli.options import CampaignFolder, CleaningRules, OverlapPolicy
 from testbed.cli.packets import make_current
 from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
