@@ -58,15 +58,6 @@ class Rule:
     n_sessions: int
     n_windows: int
 
-    @property
-    def accept_from(self) -> float:
-        """Lowest probability, after the temperature, that may be answered."""
-        if not self.doubts.size:
-            return 0.0
-        share = self.strange_from * (2.0 if self.novelties.size else 1.0)
-        enough = int(min(share, 1.0) * self.doubts.size)
-        return 1.0 - float(self.doubts[min(enough, self.doubts.size - 1)])
-
     def strangeness(self, shares: Float64, new: Float64 | None = None) -> Float64:
         """Return (k,) float64: the mean rank of doubt and of new lengths.
 

@@ -59,6 +59,8 @@ def decided(
 
     answers  of the folds;  inner  per fold, its calibration folds and their answers
     """
+    told, untold = answers.probability, answers.unknown_probability
+    assert told is not None and untold is not None  # noqa: S101,PT018 - of estimators
     known: list[Float64] = []
     unknown: list[Float64] = []
     said: list[str] = []
@@ -66,10 +68,14 @@ def decided(
     for number, (fold, (parts, held)) in enumerate(zip(folds, inner, strict=True)):
         classes = np.unique(samples.activity[fold.train])
         rule = _rule(samples, classes, parts, held)
-        for asked, looks, answered in (
-            (_known(samples, classes, fold, answers, number), known, said),
-            (_unknown(samples, classes, fold, answers, number), unknown, strange),
+        mine, others = answers.fold == number, answers.unknown_fold == number
+        for rows, shares, looks, answered in (
+            (answers.rows[mine], told[mine], known, said),
+            (answers.unknown[others], untold[others], unknown, strange),
         ):
+            asked = _asked(
+                samples, classes, fold, rows, _columns(answers, shares, classes)
+            )
             looks.append(rule.strangeness(asked.shares, asked.new))
             made = rule.decide(asked.shares, asked.new)
             answered += [decision.label for decision in made]
@@ -113,27 +119,10 @@ def _rule(
     )
 
 
-def _known(
-    samples: Samples, classes: Strings, fold: Fold, answers: Answers, number: int
-) -> Asked:
-    mine = answers.fold == number
-    assert answers.probability is not None  # noqa: S101 - of estimators
-    shares = _columns(answers, answers.probability[mine], classes)
-    return _asked(samples, classes, fold, answers.rows[mine], shares)
-
-
-def _unknown(
-    samples: Samples, classes: Strings, fold: Fold, answers: Answers, number: int
-) -> Asked:
-    mine = answers.unknown_fold == number
-    assert answers.unknown_probability is not None  # noqa: S101 - of estimators
-    shares = _columns(answers, answers.unknown_probability[mine], classes)
-    return _asked(samples, classes, fold, answers.unknown[mine], shares)
-
-
 def _asked(
     samples: Samples, classes: Strings, fold: Fold, rows: Int64, shares: Float64
 ) -> Asked:
+    """Return the windows `rows` as the rule of a fold looks at them."""
     new = None
     if samples.sequence is not None:
         new = _new(samples, fold.train, rows, shares, classes)
