@@ -100,16 +100,37 @@ def _number(found: Record | None, key: str, digits: int) -> str:
 _F1, _WORST, _AUROC, _ECE = 0.95, 0.90, 0.95, 0.03
 
 
+_HEAD = """# Table 1, on simulated data
+
+Everything on this page is **simulated**: a campaign of the virtual lab in \
+its fast form, no captured packet among it. Written by \
+`{command} --seed {seed} --page docs/table-1.md`; do not \
+edit it.
+"""
+_ACCURACY = """The paper's column is its Table 1, five-fold cross validation on real \
+devices; it is there to see the shape, not to be compared with. In brackets, \
+the 95 % \
+interval over sessions. S0 has trials of one session on both sides; S1 keeps \
+sessions whole; S2 learns from the first sessions and is tested on the last. \
+Null: the same classifier on labels that were shuffled within sessions. A \
+dash: not scored.
+
+Each activity has its own δ here, as in the paper, and where δ differs **the \
+length of a window tells something of its label**. The next section has the \
+same without that.
+"""
+_TRUST = """Groups merge activities that a random forest cannot tell apart on training \
+rows (pairwise AUROC not surely above 0.6). Unknown: AUROC of the greatest \
+probability, whole sessions tested, other activities left out of training \
+(S6); accepted: share of unknown windows that pass where 95 % of the known \
+ones do.
+"""
+
+
 def page(facts: Record) -> str:
     """Return the page of the documentation."""
     lines = [
-        "# Table 1, on simulated data",
-        "",
-        "Everything on this page is **simulated**: a campaign of the virtual lab in "
-        "its fast form, no captured packet among it. Written by "
-        f"`{facts['command']} --seed {facts['seed']} --page docs/table-1.md`; do not "
-        "edit it.",
-        "",
+        _HEAD.format(command=facts["command"], seed=facts["seed"]),
         *_about(facts),
         "",
         "## What was looked at before",
@@ -118,18 +139,7 @@ def page(facts: Record) -> str:
         "",
         "## Accuracy, split by split",
         "",
-        "The paper's column is its Table 1, five-fold cross validation on real "
-        "devices; it is there to see the shape, not to be compared with. In brackets, "
-        "the 95 % "
-        "interval over sessions. S0 has trials of one session on both sides; S1 keeps "
-        "sessions whole; S2 learns from the first sessions and is tested on the last. "
-        "Null: the same classifier on labels that were shuffled within sessions. A "
-        "dash: not scored.",
-        "",
-        "Each activity has its own δ here, as in the paper, and where δ differs **the "
-        "length of a window tells something of its label**. The next section has the "
-        "same without that.",
-        "",
+        _ACCURACY,
         *accuracy_table(facts),
         "",
         "## All windows of a device equally long",
@@ -138,12 +148,7 @@ def page(facts: Record) -> str:
         "",
         "## S2 by command and by identifiable group, and trust in the answers",
         "",
-        "Groups merge activities that a random forest cannot tell apart on training "
-        "rows (pairwise AUROC not surely above 0.6). Unknown: AUROC of the greatest "
-        "probability, whole sessions tested, other activities left out of training "
-        "(S6); accepted: share of unknown windows that pass where 95 % of the known "
-        "ones do.",
-        "",
+        _TRUST,
         *trust_table(facts),
         "",
         *_groups(facts),
