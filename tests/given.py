@@ -1,9 +1,10 @@
-"""Write packet tables that were not made of a capture, as tests want them."""
+"""Packet tables and samples that were not made of a capture, as tests want them."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from analysis.evaluate.samples import Samples
 from analysis.packets.counts import counts_of
 from analysis.packets.index import (
     CapturePart,
@@ -59,4 +60,24 @@ def _nothing():
         n_foreign=0,
         n_one_sided=0,
         devices={},
+    )
+
+
+def trials(apart=4.0, n_sessions=8, repeats=6, n_kinds=4, seed=0):
+    """Make rows of which the first activities differ, by `apart`, and two do not."""
+    rng = np.random.default_rng(seed)
+    n = n_sessions * repeats * n_kinds
+    kind = np.arange(n) % n_kinds
+    x = rng.normal(size=(n, n_kinds + 2))
+    x[:, :n_kinds] += apart * np.eye(n_kinds)[np.minimum(kind, n_kinds - 2)]
+    return Samples(
+        device="bulb",
+        names=tuple(f"f{i}" for i in range(n_kinds + 2)),
+        x=x,
+        activity=np.array([f"activity_{k}" for k in kind]),
+        session=np.array([f"s{i * n_sessions // n}" for i in range(n)]),
+        trial=np.array([f"{i:04d}" for i in range(n)]),
+        start_ns=np.arange(n, dtype=np.int64) * 40 * 10**9,
+        n_packets=np.full(n, 9),
+        channel=np.full(n, "phone"),
     )

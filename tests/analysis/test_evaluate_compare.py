@@ -12,34 +12,14 @@ from analysis.classifiers.model import Classifier
 from analysis.evaluate.compare import compare, comparisons, gap
 from analysis.evaluate.folds import Fold
 from analysis.evaluate.groups import group_score, identifiable_groups, merged
-from analysis.evaluate.samples import Samples
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import score, scored
 from analysis.registry import discover
 from testbed.cli.score_extras import print_better, print_trust
+from tests.given import trials
 
 CLASSIFIERS = discover(analysis.classifiers, "CLASSIFIERS")
 BAYES = CLASSIFIERS["naive_bayes"]
-
-
-def trials(apart=4.0, n_sessions=8, repeats=6, n_kinds=4, seed=0):
-    """Make rows of which the first activities differ, by `apart`, and two do not."""
-    rng = np.random.default_rng(seed)
-    n = n_sessions * repeats * n_kinds
-    kind = np.arange(n) % n_kinds
-    x = rng.normal(size=(n, n_kinds + 2))
-    x[:, :n_kinds] += apart * np.eye(n_kinds)[np.minimum(kind, n_kinds - 2)]
-    return Samples(
-        device="bulb",
-        names=tuple(f"f{i}" for i in range(n_kinds + 2)),
-        x=x,
-        activity=np.array([f"activity_{k}" for k in kind]),
-        session=np.array([f"s{i * n_sessions // n}" for i in range(n)]),
-        trial=np.array([f"{i:04d}" for i in range(n)]),
-        start_ns=np.arange(n, dtype=np.int64) * 40 * 10**9,
-        n_packets=np.full(n, 9),
-        channel=np.full(n, "phone"),
-    )
 
 
 def results_of(rows, names, split):

@@ -19,36 +19,16 @@ from analysis.evaluate.curves import learning_curve
 from analysis.evaluate.decisions import calibration_folds
 from analysis.evaluate.fits import Answers
 from analysis.evaluate.open_set import auroc, open_set_of
-from analysis.evaluate.samples import Samples
 from analysis.evaluate.scores import f1_interval, macro_f1, session_interval
 from analysis.evaluate.splits import SPLITS
 from analysis.evaluate.study import score, scored
 from analysis.evaluate.transfer import joined, transfer
 from analysis.features.sequence import n_columns
 from analysis.registry import discover
+from tests.given import trials
 
 CLASSIFIERS = discover(analysis.classifiers, "CLASSIFIERS")
 BAYES, NEAREST = CLASSIFIERS["naive_bayes"], CLASSIFIERS["nearest"]
-
-
-def trials(apart=4.0, n_sessions=8, repeats=6, n_kinds=4, seed=0):
-    """Make rows of which the first activities differ, by `apart`, and two do not."""
-    rng = np.random.default_rng(seed)
-    n = n_sessions * repeats * n_kinds
-    kind = np.arange(n) % n_kinds
-    x = rng.normal(size=(n, n_kinds + 2))
-    x[:, :n_kinds] += apart * np.eye(n_kinds)[np.minimum(kind, n_kinds - 2)]
-    return Samples(
-        device="bulb",
-        names=tuple(f"f{i}" for i in range(n_kinds + 2)),
-        x=x,
-        activity=np.array([f"activity_{k}" for k in kind]),
-        session=np.array([f"s{i * n_sessions // n}" for i in range(n)]),
-        trial=np.array([f"{i:04d}" for i in range(n)]),
-        start_ns=np.arange(n, dtype=np.int64) * 40 * 10**9,
-        n_packets=np.full(n, 9),
-        channel=np.full(n, "phone"),
-    )
 
 
 def drawn(n=300, seed=2):
