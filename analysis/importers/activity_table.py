@@ -25,6 +25,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 from analysis.errors import ImportDataError
+from analysis.importers.faults import few, lacking, no_such_column
 from analysis.importers.names import unprintable
 from analysis.importers.stamps import INSTANTS, Instant, parse_duration
 
@@ -46,6 +47,7 @@ NETWORKS = ("", "lan", "wan")
 # labels that the analysis gives itself
 RESERVED = ("idle", "unknown")
 _MOST_SLACK_NS = 1_000
+_REMEDY = "name theirs with --column, or give one value with --constant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,7 @@ def load_activity_table(
     rows.sort(key=lambda row: (row.start_ns, row.line))
     ignored = tuple(c for c in header if c not in sources.values())
     return ActivityTable(
-        rows=tuple(_untouched(rows)), ignored=ignored, faults=tuple(faults)
+        rows=tuple(_untouched(rows)), ignored=ignored, faults=tuple(few(path, faults))
     )
 
 
@@ -136,19 +138,21 @@ def _sources(path: Path, header: Sequence[str], recipe: Recipe) -> dict[str, str
     """Return our column -> theirs, for the columns that we take."""
     starts, ends = ([edge + s for s in INSTANTS] for edge in ("start", "end"))
     known = (*_NEEDED, *starts, *ends, "delta", *TEXTS)
-    faults = []
-    for ours in (*recipe.columns, *recipe.constants):
-        if ours not in known:
-            faults.append(f"no column is called {ours!r}; use {', '.join(known)}")
+    given_by = {**dict.fromkeys(recipe.constants, ""), **recipe.columns}
+    faults = [
+        no_such_column(ours, theirs, known)
+        for ours, theirs in given_by.items()
+        if ours not in known
+    ]
     sources = {c: c for c in header if c in known and c not in recipe.columns}
     for ours, theirs in recipe.columns.items():
         sources[ours] = theirs
         if theirs not in header:
-            faults.append(f"{path}: line 1: has no column {theirs!r}")
+            faults.append(lacking(path, theirs, header))
     given = {*sources, *recipe.constants}
     for name in _NEEDED:
         if name not in given:
-            faults.append(f"{path}: line 1: has no column {name!r}")
+            faults.append(lacking(path, name, header, _REMEDY))
     if len(given & set(starts)) != 1:
         faults.append(
             f"{path}: line 1: needs exactly one column of {', '.join(starts)}"

@@ -26,6 +26,7 @@ from analysis.importers.activity_table import (
     find_overlaps,
     load_activity_table,
 )
+from analysis.importers.faults import SHOWN
 from analysis.importers.folder import (
     Capture,
     capture_of,
@@ -242,16 +243,24 @@ def _outside(
             _taken_as(zone, min(row.start_ns for row in rows)),
         )
         return [f"{path}: no activity lies in a capture: {where}"]
-    faults = []
-    for row in outside:
-        near = min(found, key=lambda each: abs(each.first_ns - row.start_ns))
-        by_s = (row.start_ns - near.first_ns) / 1e9
-        faults.append(
+    if len(outside) <= SHOWN:
+        return [
             f"{path}: line {row.line}: start: lies in no capture; it is "
-            f"{by_s:+.1f} s from the start of {near.sources[0].name}{_cut(near)}; "
-            "is the time zone right?"
-        )
-    return faults
+            f"{_away(row, found)}; is the time zone right?"
+            for row in outside
+        ]
+    some = "; ".join(f"line {r.line} is {_away(r, found)}" for r in outside[:SHOWN])
+    return [
+        f"{path}: {len(outside)} of {len(rows)} activities lie in no capture; is one "
+        f"missing, or the time zone wrong? {some} ..."
+    ]
+
+
+def _away(row: ActivityRow, found: Sequence[Capture]) -> str:
+    """Say how far an activity is from the nearest capture."""
+    near = min(found, key=lambda each: abs(each.first_ns - row.start_ns))
+    by_s = (row.start_ns - near.first_ns) / 1e9
+    return f"{by_s:+.1f} s from the start of {near.sources[0].name}{_cut(near)}"
 
 
 def _taken_as(zone: tzinfo | None, at_ns: int) -> tuple[str, int]:

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from analysis.errors import ImportDataError
 from analysis.importers.activity_table import CHANNELS, NETWORKS, RESERVED
+from analysis.importers.faults import few, lacking, no_such_column
 from analysis.importers.names import unprintable, unprintable_files
 from analysis.importers.trace_rows import (
     MORE,
@@ -44,9 +45,6 @@ _OPTIONAL = (
     *("day", "unit", "channel", "network", "user", "home", "firmware", "app_version"),
     *("repeat", "trial", "parameters"),
 )
-# a file with a fault in every row is wrong as a whole; its first faults tell why
-_SHOWN = 20
-
 Row = tuple[int, tuple[str, ...]]
 
 
@@ -98,11 +96,11 @@ def load_traces(
     tables  files, or folders of which every *.csv is taken
     labels  which trace each file is; None when the files themselves say so
 
-    Raises ImportDataError when a file is no CSV, lacks a column, or there is none.
+    Raises ImportDataError when the recipe names columns that there are not.
     """
     _refuse_unknown(recipe)
-    given = _files(tables, labels)
     faults: list[str] = []
+    given = _files(tables, labels, faults)
     if labels is None:
         traces = [t for path in given.values() for t in _in_one(path, recipe, faults)]
         files = tuple(given.values())
@@ -125,8 +123,8 @@ def _refuse_unknown(recipe: TraceRecipe) -> None:
     names = (*_NAMED, *_OPTIONAL)
     known = (*_PACKET, *names, "file", "trace")
     faults = [
-        f"no column is called {ours!r}; use {', '.join(known)}"
-        for ours in recipe.columns
+        no_such_column(ours, theirs, known)
+        for ours, theirs in recipe.columns.items()
         if ours not in known
     ]
     faults += [
@@ -138,13 +136,15 @@ def _refuse_unknown(recipe: TraceRecipe) -> None:
         raise ImportDataError(tuple(faults))
 
 
-def _files(tables: Sequence[Path], labels: Path | None) -> dict[str, Path]:
+def _files(
+    tables: Sequence[Path], labels: Path | None, faults: list[str]
+) -> dict[str, Path]:
     """Return the files by the name that labels may use: relative to their folder."""
     found: dict[str, Path] = {}
-    faults = []
     for table in tables:
         if not table.exists():
             faults.append(f"{table}: is not there")
+            continue
         inside = sorted(table.rglob("*.csv")) if table.is_dir() else [table]
         if not inside:
             faults.append(f"{table}: holds no file *.csv")
@@ -156,8 +156,6 @@ def _files(tables: Sequence[Path], labels: Path | None) -> dict[str, Path]:
             if name in found and found[name] != path:
                 faults.append(f"{path}: {found[name]} has the same name; rename one")
             found[name] = path
-    if faults:
-        raise ImportDataError(tuple(faults))
     return found
 
 
@@ -170,9 +168,7 @@ def _places(
         theirs = recipe.columns.get(name, name)
         places[name] = sheet.column(theirs.strip())
         if places[name] < 0 and (name in needed or name in recipe.columns):
-            faults.append(
-                f"{sheet.path}: line 1: has no column {theirs!r}; {_remedy(name)}"
-            )
+            faults.append(lacking(sheet.path, theirs, sheet.header, _remedy(name)))
     if faults:
         raise ImportDataError(tuple(faults))
     return places
@@ -191,9 +187,13 @@ def _named(
     labels: Path, given: Mapping[str, Path], recipe: TraceRecipe, faults: list[str]
 ) -> Iterator[tuple[Path, int, Mapping[str, str]]]:
     """Yield the file, line and texts of each row of the labels."""
-    sheet = read_sheet(labels)
     needed = [name for name in ("file", *_NAMED) if name not in recipe.constants]
-    places = _places(sheet, ("file", *_NAMED, *_OPTIONAL), needed, recipe)
+    try:
+        sheet = read_sheet(labels)
+        places = _places(sheet, ("file", *_NAMED, *_OPTIONAL), needed, recipe)
+    except ImportDataError as exc:
+        faults += exc.faults
+        return
     by_base = Counter(Path(name).name for name in given)
     known = dict(given) | {p.name: p for p in given.values() if by_base[p.name] == 1}
     line_of: dict[Path, int] = {}
@@ -269,7 +269,7 @@ def _of_file(
         faults.append(f"{path}: holds no packet; leave its row out of the labels")
         return None
     packets = reader.packets(path, sheet.rows)
-    faults += _few(path, reader.faults)
+    faults += few(path, reader.faults)
     if packets is None:
         return None
     return Trace(path=path, line=line, packets=packets, texts=texts)
@@ -277,10 +277,14 @@ def _of_file(
 
 def _in_one(path: Path, recipe: TraceRecipe, faults: list[str]) -> Iterator[Trace]:
     """Yield the traces of a file whose rows say what they are of."""
-    sheet = read_sheet(path)
     needed = [name for name in (*NEEDED, *_NAMED) if name not in recipe.constants]
     columns = (*_PACKET, *_NAMED, *_OPTIONAL, "trace")
-    places = _places(sheet, columns, needed, recipe)
+    try:
+        sheet = read_sheet(path)
+        places = _places(sheet, columns, needed, recipe)
+    except ImportDataError as exc:
+        faults += exc.faults
+        return
     reader = PacketRows(places=places, extra_b=recipe.extra_b, sort=recipe.sort)
     wrong: list[str] = []
     if not sheet.rows:
@@ -291,7 +295,7 @@ def _in_one(path: Path, recipe: TraceRecipe, faults: list[str]) -> Iterator[Trac
         packets = reader.packets(path, rows)
         if texts is not None and packets is not None:
             yield Trace(path=path, line=line, packets=packets, texts=texts)
-    faults += _few(path, sorted([*wrong, *reader.faults], key=_line_of))
+    faults += few(path, sorted([*wrong, *reader.faults], key=_line_of))
 
 
 def _together(
@@ -327,14 +331,6 @@ def _names(row: tuple[str, ...], told: Sequence[int]) -> tuple[str, ...]:
 def _line_of(fault: str) -> int:
     digits = fault.partition(": line ")[2].partition(":")[0]
     return int(digits) if digits.isdecimal() else 0
-
-
-def _few(path: Path, faults: Sequence[str]) -> list[str]:
-    """Return the first faults of a file, and how many more there are."""
-    if len(faults) <= _SHOWN + 1:
-        return list(faults)
-    more = f"{path}: has {len(faults) - _SHOWN} more faults; mend these first"
-    return [*faults[:_SHOWN], more]
 
 
 def _twice(traces: Sequence[Trace]) -> list[str]:

@@ -1,0 +1,114 @@
+import pytest
+
+from analysis.errors import ImportDataError
+from analysis.importers.activity_table import Recipe
+from analysis.importers.pcap import import_pcap
+from analysis.importers.trace_table import TraceRecipe
+from analysis.importers.traces import import_traces
+
+HEAD = "activity,session,time,size,direction\n"
+ZERO_S = 1_700_000_000
+
+
+@pytest.fixture
+def faults_of_traces(tmp_path):
+    """Import files of these texts, of which None is not there; return the faults."""
+
+    def _faults(files, **recipe):
+        paths = [tmp_path / name for name in files]
+        for path, text in zip(paths, files.values(), strict=True):
+            if text is not None:
+                path.write_text(text)
+        with pytest.raises(ImportDataError) as caught:
+            import_traces(paths, target=tmp_path / "out", recipe=TraceRecipe(**recipe))
+        return caught.value.faults
+
+    return _faults
+
+
+@pytest.fixture
+def faults_of_pcap(tmp_path, record):
+    """Import captures of a minute with these starts, in s; return the faults."""
+
+    def _faults(starts_s, mac="02:00:00:00:00:11", **recipe):
+        captures = [record("one.pcapng", [ZERO_S + t for t in range(60)])]
+        table = tmp_path / "acts.csv"
+        rows = "".join(f"lamp,turn_on,{ZERO_S + t},1 s\n" for t in starts_s)
+        table.write_text("device,activity,start_epoch,delta\n" + rows)
+        with pytest.raises(ImportDataError) as caught:
+            import_pcap(
+                captures,
+                activities=table,
+                devices={"lamp": mac},
+                target=tmp_path / "out",
+                recipe=Recipe(**recipe),
+            )
+        return caught.value.faults
+
+    return _faults
+
+
+def test_a_table_that_is_not_there_hides_no_fault_of_the_others(faults_of_traces):
+    told = faults_of_traces(
+        {
+            "gone.csv": None,
+            "bare.csv": "activity,session,time,size\na,s,0,60\n",
+            "void.csv": "",
+            "back.csv": HEAD + "a,s,0,60,up\n",
+        }
+    )
+    assert len(told) == 4
+    for fault, end in zip(
+        told,
+        ("is not there", "has no column 'direction'", "has no columns", "got 'up'"),
+        strict=True,
+    ):
+        assert end in fault
+
+
+def test_a_column_that_was_given_the_wrong_way_round_is_turned(
+    faults_of_traces, faults_of_pcap
+):
+    (fault,) = faults_of_traces({"a.csv": HEAD}, columns={"length": "size"})
+    assert "--column is OURS=THEIRS, did you mean size=length?" in fault
+    assert any(
+        "did you mean activity=command?" in fault
+        for fault in faults_of_pcap([5], columns={"command": "activity"})
+    )
+
+
+def test_a_column_that_lacks_is_told_with_those_that_there_are(faults_of_traces):
+    text = HEAD.replace("size", "bytes").replace("direction", "directions")
+    told = "\n".join(faults_of_traces({"a.csv": text + "a,s,0,60,1\n"}))
+    assert "has no column 'size'; add it, or name theirs with --column; it has" in told
+    assert "activity, session, time, bytes, directions" in told
+    assert "name theirs with --column; did you mean 'directions'?" in told
+
+
+def test_faults_that_are_alike_are_told_by_five_and_others_beside_them(
+    faults_of_traces,
+):
+    rows = "".join(f"a,s,{t},60,up\n" for t in range(40)) + "a,s,41,none,1\n"
+    told = faults_of_traces({"a.csv": HEAD + rows})
+    assert sum("direction: must be" in fault for fault in told) == 5
+    assert any(
+        fault.endswith("line 42: size: must be a whole number of bytes, got 'none'")
+        for fault in told
+    )
+    assert told[-1].endswith("direction: 35 more rows with a fault; mend these first")
+
+
+def test_activities_outside_of_the_captures_are_one_sentence_of_five_examples(
+    faults_of_pcap,
+):
+    (fault,) = faults_of_pcap([5, *range(1000, 1040)])
+    assert "40 of 41 activities lie in no capture" in fault
+    assert fault.count("from the start of one.pcapng") == 5
+    assert "line 3 is +1000.0 s" in fault
+
+
+def test_a_wrong_mac_is_one_sentence_beside_them(faults_of_pcap):
+    outside, unseen = faults_of_pcap([5, *range(1000, 1040)], mac="02:00:00:00:00:99")
+    assert "40 of 41" in outside
+    assert "no capture holds a packet of 02:00:00:00:00:99; the most seen are" in unseen
+    assert "\n" not in unseen
