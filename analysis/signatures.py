@@ -5,8 +5,8 @@ what a device and its peer say first and answer has the same few lengths each ti
 that pairs of neighbouring packets of a conversation, clustered by DBSCAN over many
 repeats, tell an activity, say at which instant it was, and can be read by people:
 
-    turn_on: > 490-491 B, then < 1027-1029 B (in 97% of its windows, in at most 1% of
-    others'; as often in those of turn_off)
+    turn_on, within 1.2 s: > 490-491 B, then < 1027-1029 B (in 97% of its windows, in
+    96% of those of turn_off, in at most 1% of all others)
 
 learnt = SignatureMatcher(pairs_of(table, windows)).fit(rows, activity)
 learnt.predict(rows)                    activity of each window, or unknown
@@ -72,7 +72,7 @@ class PairRange:
                    second is (0, 0) where no packet the other way follows
     support        share of the activity's windows that hold it
     also           other activities that hold it more than half as often: on and off may
-                   have the same lengths
+                   have the same lengths;  also_share  of the windows of each that do
     elsewhere      the largest share of windows of any other activity, or idle, that do
     """
 
@@ -81,6 +81,7 @@ class PairRange:
     support: float
     elsewhere: float
     also: tuple[str, ...] = ()
+    also_share: tuple[float, ...] = ()
 
     def holds(self, pairs: Pairs) -> Bool:
         """Return (m,) bool, which pairs lie in the ranges."""
@@ -94,6 +95,15 @@ class PairRange:
         if self.second != (0, 0):
             said.append(_spoken(self.second))
         return ", then ".join(said)
+
+    @property
+    def where(self) -> str:
+        """Say how often it is found in which windows."""
+        shared = zip(self.also, self.also_share, strict=True)
+        told = [f"{share:.0%} of those of {name}" for name, share in shared]
+        rest = "all others" if told else "others"
+        told = [f"{self.support:.0%} of its windows", *told]
+        return ", in ".join([*told, f"at most {self.elsewhere:.0%} of {rest}"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +124,9 @@ class Signature:
             return f"{self.activity}: too few windows ({self.n_windows})"
         if not self.pairs:
             return f"{self.activity}: no packet lengths mark it"
-        told = "; ".join(
-            f"{pair} (in {pair.support:.0%} of its windows, in at most "
-            f"{pair.elsewhere:.0%} of others')"
-            for pair in self.pairs
-        )
-        also = f"; so does {', '.join(self.also)}" if self.also else ""
+        told = "; ".join(f"{pair} (in {pair.where})" for pair in self.pairs)
+        alike = " and ".join(self.also)
+        also = f"; it cannot tell {self.activity} from {alike}" if alike else ""
         return f"{self.activity}, within {self.span_s:.1f} s: {told}{also}"
 
     @property
@@ -289,7 +296,13 @@ def _measured(pair: PairRange, name: str, held: dict[str, list[Pairs]]) -> PairR
     support = share.pop(name)
     also = tuple(a for a, each in share.items() if each > _RARELY * support)
     rest = [each for activity, each in share.items() if activity not in also]
-    return replace(pair, support=support, also=also, elsewhere=max(rest, default=0.0))
+    return replace(
+        pair,
+        support=support,
+        also=also,
+        also_share=tuple(share[a] for a in also),
+        elsewhere=max(rest, default=0.0),
+    )
 
 
 def _clusters(

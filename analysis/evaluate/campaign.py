@@ -8,18 +8,20 @@ from typing import Any
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.dataset import load_campaign
-from analysis.evaluate.alike import alike, alike_both, n_too_close
+from analysis.evaluate.delta.alike import alike, alike_both, n_too_close
 from analysis.evaluate.device_study import (
     DeviceStudy,
     StudyPlan,
-    Told,
-    nobody_told,
     packets_of,
     study_device,
 )
-from analysis.evaluate.folds import Split, SplitRefusedError
-from analysis.evaluate.payloads import NAME as PAYLOAD
-from analysis.evaluate.payloads import open_captures, payloads_in, plain_devices
+from analysis.evaluate.fits import Told, nobody_told
+from analysis.evaluate.patterns.payloads import NAME as PAYLOAD
+from analysis.evaluate.patterns.payloads import (
+    open_captures,
+    payloads_in,
+    plain_devices,
+)
 from analysis.evaluate.records import record_of
 from analysis.evaluate.samples import (
     Recorded,
@@ -29,10 +31,11 @@ from analysis.evaluate.samples import (
     samples_in,
     samples_of,
 )
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.splits.folds import Split, SplitRefusedError
+from analysis.evaluate.splits.named import SPLITS
+from analysis.evaluate.splits.transfer import NAME as TRANSFER
+from analysis.evaluate.splits.transfer import joined, transfer
 from analysis.evaluate.study import Refusal, Result, parted
-from analysis.evaluate.transfer import NAME as TRANSFER
-from analysis.evaluate.transfer import joined, transfer
 from analysis.payload import Captures
 from analysis.registry import discover, find
 

@@ -16,9 +16,9 @@ from analysis.classifiers.folds import dealt
 from analysis.classifiers.model import UNKNOWN
 from analysis.classifiers.novelty import Novelty
 from analysis.evaluate.fits import Answers
-from analysis.evaluate.folds import Fold
-from analysis.evaluate.open_set import OpenSet, open_set_of
 from analysis.evaluate.samples import Samples, Strings
+from analysis.evaluate.scores.open_set import OpenSet, open_set_of
+from analysis.evaluate.splits.folds import Fold
 from analysis.features.model import Float64, Int64
 
 _FOLDS = 3

@@ -1,35 +1,28 @@
 """Everything that is scored on the trials of one device."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 from analysis.classifiers.model import Classifier
-from analysis.evaluate.canaries import Canary, canaries_of
-from analysis.evaluate.compare import Comparison, Gap, comparisons, gaps
-from analysis.evaluate.curves import CurvePoint, earliness, learning_curve
-from analysis.evaluate.fits import Progress
-from analysis.evaluate.folds import Split
-from analysis.evaluate.groups import GroupScore, group_score, identifiable_groups
+from analysis.evaluate.fits import Progress, Told, nobody_told
 from analysis.evaluate.samples import By, Cut, Samples
+from analysis.evaluate.splits.folds import Split
 from analysis.evaluate.study import Refusal, Result, scored
+from analysis.evaluate.trust.canaries import Canary, canaries_of
+from analysis.evaluate.trust.compare import Comparison, Gap, comparisons, gaps
+from analysis.evaluate.trust.curves import CurvePoint, earliness, learning_curve
+from analysis.evaluate.trust.groups import GroupScore, group_score, identifiable_groups
 from analysis.labelling import Overlap
 from analysis.packets import Index, removed_in
 from analysis.packets.cleaning import DEFAULT_RULES
 
-# told (what is done, how much of it, of how much)
-Told: TypeAlias = Callable[[str, int, int], None]
 Parted: TypeAlias = tuple[tuple[Split, ...], tuple[Refusal, ...]]
 Extra: TypeAlias = tuple[tuple[Result, ...], tuple[Refusal, ...]]
 
 _CURVES_UNDER = ("s2", "s1", "transfer")  # the first that there is
 _NOTHING: Extra = ((), ())
-
-
-def nobody_told(what: str, done: int, total: int) -> None:
-    """Tell nobody."""
-    del what, done, total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,14 @@ import numpy as np
 
 from analysis.classifiers.model import Classifier, Estimator, Reads
 from analysis.errors import AnalysisError
-from analysis.evaluate.folds import Fold
 from analysis.evaluate.samples import Samples, Strings
+from analysis.evaluate.splits.folds import Fold
 from analysis.features.model import Float64, Int64
 
 # told (done, total) after each fit
 Progress = Callable[[int, int], None]
+# told (what is done, how much of it, of how much)
+Told = Callable[[str, int, int], None]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _WORTH_IT = 50_000  # rows to learn from in all; below, processes start too slowly
@@ -32,6 +34,11 @@ _WORTH_IT = 50_000  # rows to learn from in all; below, processes start too slow
 def nobody(done: int, total: int) -> None:
     """Tell nobody how far it is."""
     del done, total
+
+
+def nobody_told(what: str, done: int, total: int) -> None:
+    """Tell nobody what is done."""
+    del what, done, total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

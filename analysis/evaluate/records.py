@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from analysis.evaluate.canaries import Canary
-from analysis.evaluate.compare import Comparison, Gap
-from analysis.evaluate.curves import CurvePoint
 from analysis.evaluate.device_study import DeviceStudy
-from analysis.evaluate.groups import GroupScore
-from analysis.evaluate.open_set import OpenSet
-from analysis.evaluate.scores import Interval
+from analysis.evaluate.scores.intervals import Interval
+from analysis.evaluate.scores.open_set import OpenSet
 from analysis.evaluate.study import Refusal, Result
+from analysis.evaluate.trust.canaries import Canary
+from analysis.evaluate.trust.compare import Comparison, Gap
+from analysis.evaluate.trust.curves import CurvePoint
+from analysis.evaluate.trust.groups import GroupScore
 
 Record = dict[str, Any]
 

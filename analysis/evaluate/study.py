@@ -6,15 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.classifiers.model import Classifier
-from analysis.evaluate.calibration import Calibration, calibration_of
-from analysis.evaluate.chance import (
-    Null,
-    null_folds,
-    null_labels,
-    null_of,
-    used_rows,
-)
-from analysis.evaluate.conformal import Conformal, conformal_of
 from analysis.evaluate.decisions import calibration_folds, decided
 from analysis.evaluate.fits import (
     Answer,
@@ -27,18 +18,21 @@ from analysis.evaluate.fits import (
     plain,
     pooled,
 )
-from analysis.evaluate.folds import Fold, Split, SplitRefusedError
-from analysis.evaluate.open_set import OpenSet, open_set_of
 from analysis.evaluate.samples import Samples, Strings
-from analysis.evaluate.scores import (
-    ActivityScore,
-    Interval,
-    by_activity,
-    confusion,
-    f1_interval,
-    session_interval,
+from analysis.evaluate.scores.activities import ActivityScore, by_activity, confusion
+from analysis.evaluate.scores.calibration import Calibration, calibration_of
+from analysis.evaluate.scores.chance import (
+    Null,
+    null_folds,
+    null_labels,
+    null_of,
+    used_rows,
 )
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.scores.conformal import Conformal, conformal_of
+from analysis.evaluate.scores.intervals import Interval, f1_interval, session_interval
+from analysis.evaluate.scores.open_set import OpenSet, open_set_of
+from analysis.evaluate.splits.folds import Fold, Split, SplitRefusedError
+from analysis.evaluate.splits.named import SPLITS
 from analysis.features.model import Int64
 
 

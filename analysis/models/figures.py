@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from analysis.classifiers.model import Classifier
 from analysis.evaluate.fits import Progress, nobody
 from analysis.evaluate.samples import Samples
-from analysis.evaluate.scores import Interval
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.scores.intervals import Interval
+from analysis.evaluate.splits.named import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
 from analysis.models.model import ActivityFigures, SplitFigures
 

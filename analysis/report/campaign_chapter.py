@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from analysis.evaluate.payloads import plain_devices
+from analysis.evaluate.patterns.payloads import plain_devices
 from analysis.report import words
 from analysis.report.blocks import Chapter, Gallery, Note, Section
 from analysis.report.facts import cleaning, last_attempts, recorded

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from analysis.evaluate.delta_scores import DeltaScore
+from analysis.evaluate.delta.scores import DeltaScore
 from analysis.report.drawing import (
     INK,
     LOOK,

@@ -9,9 +9,9 @@ import numpy as np
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
-from analysis.evaluate.payloads import payload_study
+from analysis.evaluate.patterns.payloads import payload_study
 from analysis.evaluate.samples import samples_in
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.splits.named import SPLITS
 from analysis.evaluate.study import Refusal, Result, study
 from analysis.payload import (
     Captures,

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from analysis.classifiers.model import Classifier
 from analysis.dataset import ActivityLog
-from analysis.evaluate.compare import Gap, gaps
-from analysis.evaluate.curves import CurvePoint, earliness, learning_curve
-from analysis.evaluate.delta_scores import SECONDS
-from analysis.evaluate.delta_study import DeltaPlan, DeltaStudy, study_delta
+from analysis.evaluate.delta.scores import SECONDS
+from analysis.evaluate.delta.study import DeltaPlan, DeltaStudy, study_delta
 from analysis.evaluate.samples import samples_in
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.splits.named import SPLITS
 from analysis.evaluate.study import Result, parted, scored
+from analysis.evaluate.trust.compare import Gap, gaps
+from analysis.evaluate.trust.curves import CurvePoint, earliness, learning_curve
 from analysis.report import words
 from analysis.report.blocks import Block, Gallery, Grid, Item, Section, columns
 from analysis.report.delta_chart import draw_delta

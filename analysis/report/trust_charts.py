@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.evaluate.curves import CurvePoint
 from analysis.evaluate.study import Result
+from analysis.evaluate.trust.curves import CurvePoint
 from analysis.report.drawing import (
     ACTIVITY_COLOURS,
     INK,

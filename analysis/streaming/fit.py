@@ -19,7 +19,7 @@ from analysis.classifiers.model import (
     inputs_of,
 )
 from analysis.evaluate.campaign import all_classifiers
-from analysis.evaluate.groups import Groups, merged, told_apart
+from analysis.evaluate.trust.groups import Groups, merged, told_apart
 from analysis.streaming.model import Stage, is_act
 from analysis.streaming.windows import Seen
 from analysis.windows import IDLE_ACTIVITY

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.classifiers.model import UNKNOWN, Estimator, Float64, Reads, inputs_of
 from analysis.dataset import Device
-from analysis.evaluate.groups import Groups
+from analysis.evaluate.trust.groups import Groups
 from analysis.streaming.background import Background
 from analysis.streaming.windows import Seen
 from analysis.windows import IDLE_ACTIVITY

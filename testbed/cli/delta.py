@@ -24,9 +24,9 @@ from testbed.errors import ConfigError
 if TYPE_CHECKING:
     from analysis.classifiers.model import Classifier
     from analysis.dataset import Campaign
-    from analysis.evaluate.delta import DeltaEstimate
-    from analysis.evaluate.delta_scores import DeltaScore
-    from analysis.evaluate.delta_study import DeltaPlan, DeltaStudy
+    from analysis.evaluate.delta.estimate import DeltaEstimate
+    from analysis.evaluate.delta.scores import DeltaScore
+    from analysis.evaluate.delta.study import DeltaPlan, DeltaStudy
 
 _WIDTH = 160
 _PAYLOAD = "payload"
@@ -76,7 +76,7 @@ def delta(
     """Learn how long each activity's answer is, and compare with the profile's δ."""
     from analysis.dataset import load_campaign
     from analysis.evaluate.campaign import devices_of, plan_of
-    from analysis.evaluate.delta_study import DeltaPlan, delta_study
+    from analysis.evaluate.delta.study import DeltaPlan, delta_study
     from analysis.evaluate.samples import open_recorded
 
     _check(split, picture, classifier)
@@ -138,7 +138,7 @@ def _draw(
     split: str,
     path: Path,
 ) -> None:
-    from analysis.evaluate.splits import SPLITS
+    from analysis.evaluate.splits.named import SPLITS
     from analysis.report.delta_chart import draw_delta
 
     scores = [score for study in found for score in study.scores]
@@ -164,7 +164,7 @@ def _print_estimates(found: "Sequence[DeltaStudy]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from analysis.evaluate.delta_rules import DeltaRule, deltas_by
+    from analysis.evaluate.delta.rules import DeltaRule, deltas_by
 
     table = Table(box=None, pad_edge=False, header_style=None)
     heads = ("device", "activity", "profile s", "δ s", "95 %", "shared s")
@@ -183,7 +183,7 @@ def _print_estimates(found: "Sequence[DeltaStudy]") -> None:
 
 
 def _why(study: "DeltaStudy", activity: str) -> str:
-    from analysis.evaluate.delta import MIN_RUNS
+    from analysis.evaluate.delta.estimate import MIN_RUNS
 
     if study.n_runs.get(activity, 0) < MIN_RUNS:
         return f"fewer than {MIN_RUNS} trials to learn from"

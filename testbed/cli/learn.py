@@ -31,7 +31,8 @@ from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.dataset import Campaign
-    from analysis.evaluate.device_study import DeviceStudy, StudyPlan, Told
+    from analysis.evaluate.device_study import DeviceStudy, StudyPlan
+    from analysis.evaluate.fits import Told
 
 _LEFT_OUT = "{}: left out, it is in one of the campaigns only"
 
@@ -196,7 +197,7 @@ def _about(campaign: "Campaign") -> dict[str, Any]:
 
 def shown_progress() -> "AbstractContextManager[Told]":
     """Return who is told how far it is: a bar on a terminal, nobody elsewhere."""
-    from analysis.evaluate.device_study import nobody_told
+    from analysis.evaluate.fits import nobody_told
 
     return _drawn() if sys.stderr.isatty() else nullcontext(nobody_told)
 

@@ -19,7 +19,7 @@ from testbed.cli.packets import make_current
 from testbed.cli.starting import load_kernels
 
 if TYPE_CHECKING:
-    from analysis.evaluate.new_payloads import NewResult
+    from analysis.evaluate.patterns.new_payloads import NewResult
     from analysis.evaluate.study import Result
 
 _WORDS = {
@@ -50,7 +50,7 @@ def payloads(
     """
     load_kernels()
     from analysis.evaluate.campaign import devices_of
-    from analysis.evaluate.payloads import plain_devices
+    from analysis.evaluate.patterns.payloads import plain_devices
     from analysis.evaluate.samples import open_recorded
 
     policy, rules = overlap_of(overlap), rules_of(clean)
@@ -70,7 +70,7 @@ def payloads(
 
 
 def _of_device(recorded: Any, name: str, **cutting: Any) -> dict[str, Any]:
-    from analysis.evaluate.new_payloads import new_payload_study
+    from analysis.evaluate.patterns.new_payloads import new_payload_study
     from analysis.evaluate.samples import cut_of, samples_in
     from analysis.packets import find_raw
     from analysis.payload import Captures, texts_of

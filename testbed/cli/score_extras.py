@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.evaluate.compare import Comparison
-    from analysis.evaluate.curves import CurvePoint
     from analysis.evaluate.device_study import DeviceStudy
-    from analysis.evaluate.groups import GroupScore
-    from analysis.evaluate.scores import Interval
+    from analysis.evaluate.scores.intervals import Interval
     from analysis.evaluate.study import Result
+    from analysis.evaluate.trust.compare import Comparison
+    from analysis.evaluate.trust.curves import CurvePoint
+    from analysis.evaluate.trust.groups import GroupScore
 
 # tables are never cut to a narrow terminal: a number that is not shown cannot be read
 _WIDTH = 250

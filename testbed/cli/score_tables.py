@@ -56,7 +56,7 @@ def print_scores(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
 
 def _titles(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str, str]:
     """Return classifier -> title; the matcher only where it has something to say."""
-    from analysis.evaluate.payloads import NAME, TITLE
+    from analysis.evaluate.patterns.payloads import NAME, TITLE
 
     titles = {c.name: c.title for c in plan.classifiers}
     heard = any(r.classifier == NAME for study in found for r in study.results)
@@ -92,7 +92,7 @@ def _print_split(
 
 
 def _head(name: str, found: "Sequence[DeviceStudy]") -> str:
-    from analysis.evaluate.splits import SPLITS
+    from analysis.evaluate.splits.named import SPLITS
 
     made = [r.split for study in found for r in study.results if r.split.name == name]
     if name not in SPLITS and not made:

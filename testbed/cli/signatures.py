@@ -64,8 +64,8 @@ def signatures(
 def _of_device(recorded: Any, name: str, **cutting: Any) -> dict[str, Any]:
     import numpy as np
 
+    from analysis.evaluate.patterns.signatures import signature_study
     from analysis.evaluate.samples import cut_of, samples_in
-    from analysis.evaluate.signatures import signature_study
     from analysis.signatures import SignatureMatcher, pairs_of
 
     made = cut_of(recorded, name, **cutting)

@@ -6,11 +6,11 @@ import pytest
 
 from analysis.dataset import COLUMNS, ActivityLog
 from analysis.evaluate.campaign import all_classifiers
-from analysis.evaluate.delta import DeltaEstimate
-from analysis.evaluate.delta_rules import DeltaRule, deltas_by, make_room, shared
-from analysis.evaluate.delta_scores import room_for, score_rules, score_seconds
-from analysis.evaluate.deltas import listen
-from analysis.evaluate.folds import SplitRefusedError
+from analysis.evaluate.delta.estimate import DeltaEstimate
+from analysis.evaluate.delta.heard import listen
+from analysis.evaluate.delta.rules import DeltaRule, deltas_by, make_room, shared
+from analysis.evaluate.delta.scores import room_for, score_rules, score_seconds
+from analysis.evaluate.splits.folds import SplitRefusedError
 from analysis.packets import PacketTable, clean
 from analysis.packets.table import COLUMNS as PACKET_COLUMNS
 from analysis.windows import IDLE_ACTIVITY

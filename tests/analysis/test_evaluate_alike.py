@@ -12,10 +12,10 @@ import yaml
 from typer.testing import CliRunner
 
 from analysis.dataset import COLUMNS
-from analysis.evaluate.alike import alike, alike_both, n_too_close
 from analysis.evaluate.campaign import plan_of, studies_between
+from analysis.evaluate.delta.alike import alike, alike_both, n_too_close
 from analysis.evaluate.samples import open_recorded, samples_of
-from analysis.evaluate.transfer import joined
+from analysis.evaluate.splits.transfer import joined
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
 

@@ -170,8 +170,8 @@ def test_all_windows_are_alike_where_that_is_asked(tmp_path):
 
 def test_groups_and_curves_are_printed_and_in_the_json(folder, monkeypatch):
     monkeypatch.setattr("analysis.evaluate.campaign._GROUPERS", ("naive_bayes",))
-    monkeypatch.setattr("analysis.evaluate.curves._PACKETS", (5,))
-    monkeypatch.setattr("analysis.evaluate.curves._SHARES", (0.25,))
+    monkeypatch.setattr("analysis.evaluate.trust.curves._PACKETS", (5,))
+    monkeypatch.setattr("analysis.evaluate.trust.curves._SHARES", (0.25,))
     asked = ("evaluate", folder, "--classifier", "nb", "--device", "camera", "--split")
     shown = command(*asked, "s2", "--groups", "--curves")
     assert shown.exit_code == 0

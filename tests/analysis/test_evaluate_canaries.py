@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.evaluate.canaries import canaries_of, copied
-from analysis.evaluate.chance import matched_by_chance, null_labels, null_of
-from analysis.evaluate.folds import Fold, Split
 from analysis.evaluate.samples import Samples
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.scores.chance import matched_by_chance, null_labels, null_of
+from analysis.evaluate.splits.folds import Fold, Split
+from analysis.evaluate.splits.named import SPLITS
+from analysis.evaluate.trust.canaries import canaries_of, copied
 
 S = 10**9
 

@@ -9,11 +9,11 @@ from scipy.stats import binomtest
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
-from analysis.evaluate.compare import compare, comparisons, gap
-from analysis.evaluate.folds import Fold
-from analysis.evaluate.groups import group_score, identifiable_groups, merged
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.splits.folds import Fold
+from analysis.evaluate.splits.named import SPLITS
 from analysis.evaluate.study import score, scored
+from analysis.evaluate.trust.compare import compare, comparisons, gap
+from analysis.evaluate.trust.groups import group_score, identifiable_groups, merged
 from analysis.registry import discover
 from testbed.cli.score_extras import print_better, print_trust
 from tests.given import trials

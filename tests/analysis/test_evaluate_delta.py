@@ -3,8 +3,8 @@ import polars as pl
 import pytest
 
 from analysis.dataset import COLUMNS, ActivityLog
-from analysis.evaluate.deltas import listen
-from analysis.evaluate.responses import STEP_S, traffic_at
+from analysis.evaluate.delta.heard import listen
+from analysis.evaluate.delta.responses import STEP_S, traffic_at
 from analysis.packets import PacketTable
 from analysis.packets.table import COLUMNS as PACKET_COLUMNS
 

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from analysis.evaluate.events import (
+from analysis.evaluate.patterns.events import (
     Happening,
     collar_curve,
     f1_interval,

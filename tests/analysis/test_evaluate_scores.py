@@ -8,14 +8,10 @@ from sklearn.metrics import precision_recall_fscore_support
 import analysis.classifiers
 from analysis.classifiers.model import Reads
 from analysis.evaluate.samples import Samples
-from analysis.evaluate.scores import (
-    by_activity,
-    confusion,
-    session_interval,
-    shuffled_within,
-    wilson,
-)
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.scores.activities import by_activity, confusion
+from analysis.evaluate.scores.chance import shuffled_within
+from analysis.evaluate.scores.intervals import session_interval, wilson
+from analysis.evaluate.splits.named import SPLITS
 from analysis.evaluate.study import result_of, study
 from analysis.registry import discover
 

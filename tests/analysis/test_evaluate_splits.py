@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis.evaluate.held_out import session_groups
 from analysis.evaluate.samples import Samples
-from analysis.evaluate.splits import SPLITS, Fold, SplitRefusedError, refuse_leaks
+from analysis.evaluate.splits.held_out import session_groups
+from analysis.evaluate.splits.named import SPLITS, Fold, SplitRefusedError, refuse_leaks
 
 
 def samples(n_sessions=4, repeats=3, n_activities=3, seed=0, **changes):

@@ -13,16 +13,17 @@ from sklearn.metrics import brier_score_loss, f1_score, log_loss, roc_auc_score
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
 from analysis.errors import AnalysisError
-from analysis.evaluate.calibration import calibration_of
-from analysis.evaluate.conformal import conformal_of
-from analysis.evaluate.curves import learning_curve
 from analysis.evaluate.decisions import calibration_folds
 from analysis.evaluate.fits import Answers
-from analysis.evaluate.open_set import auroc, open_set_of
-from analysis.evaluate.scores import f1_interval, macro_f1, session_interval
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.scores.activities import macro_f1
+from analysis.evaluate.scores.calibration import calibration_of
+from analysis.evaluate.scores.conformal import conformal_of
+from analysis.evaluate.scores.intervals import f1_interval, session_interval
+from analysis.evaluate.scores.open_set import auroc, open_set_of
+from analysis.evaluate.splits.named import SPLITS
+from analysis.evaluate.splits.transfer import joined, transfer
 from analysis.evaluate.study import score, scored
-from analysis.evaluate.transfer import joined, transfer
+from analysis.evaluate.trust.curves import learning_curve
 from analysis.features.sequence import n_columns
 from analysis.registry import discover
 from tests.given import trials
@@ -356,7 +357,7 @@ def test_a_leaking_classifier_is_caught_by_its_null():
             return (np.array(found)[:, None] == self.classes_).astype(float)
 
     split = SPLITS["s1"].split(rows, 0)
-    from analysis.evaluate.chance import null_labels
+    from analysis.evaluate.scores.chance import null_labels
 
     labels = null_labels(rows, split, 0)
     thief = Classifier(name="thief", title="Thief", make=lambda seed: Thief())

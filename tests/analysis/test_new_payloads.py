@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from analysis.classifiers.model import UNKNOWN
-from analysis.evaluate.new_payloads import New, first_of_each, new_payload_study
+from analysis.evaluate.patterns.new_payloads import (
+    New,
+    first_of_each,
+    new_payload_study,
+)
 from analysis.evaluate.samples import Samples
 from analysis.payload import GramClassifier
 

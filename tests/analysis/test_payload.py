@@ -388,7 +388,7 @@ def test_the_matcher_learns_from_training_sessions_only(tmp_path, monkeypatch):
             seen.append(set(session))
             return super().fit(rows, activity, session)
 
-    monkeypatch.setattr("analysis.evaluate.payloads.PayloadMatcher", Spy)
+    monkeypatch.setattr("analysis.evaluate.patterns.payloads.PayloadMatcher", Spy)
     payload_results(campaign(tmp_path / "c", *trials()), ["plug"], ["s2"])
     assert seen == [{"s0", "s1"}] * 2  # for the accuracy and for its null
 

@@ -6,7 +6,7 @@ On the public captures of a real plug (FOLDER or $TESTBED_PUBLIC_DATA), every me
 port 9999 that `heard` finds is compared with an oracle of tshark's fields and a naive
 cipher. In the fast lab, a campaign per seed of the devices in plain text is recorded
 once, and the matcher is scored on payloads that were never said in training, in each of
-three meanings (`analysis.evaluate.new_payloads`), beside 3-grams with logistic
+three meanings (`analysis.evaluate.patterns.new_payloads`), beside 3-grams with logistic
 regression; and each activity is left out of training once, by session, to see whether
 its windows are called unknown. Writes OUT/payloads.json, in two parts that are never
 put together: `real`, and `lab`, which says that it is simulated. OUT is build/bench
@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis.evaluate.folds import Fold
-from analysis.evaluate.new_payloads import new_payload_study
-from analysis.evaluate.payloads import payload_study
+from analysis.evaluate.patterns.new_payloads import new_payload_study
+from analysis.evaluate.patterns.payloads import payload_study
 from analysis.evaluate.samples import Samples, cut_of, samples_in
-from analysis.evaluate.scores import session_interval
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.scores.intervals import session_interval
+from analysis.evaluate.splits.folds import Fold
+from analysis.evaluate.splits.named import SPLITS
 from analysis.packets import find_raw
 from analysis.payload import (
     UNKNOWN,

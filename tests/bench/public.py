@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from analysis.dataset import load_campaign
-from analysis.evaluate.folds import SplitPlan, SplitRefusedError
 from analysis.evaluate.samples import Samples, samples_of
+from analysis.evaluate.splits.folds import SplitPlan, SplitRefusedError
 from tests.bench.public_digests import code_digest, data_digest
 from tests.bench.public_page import page, table
 from tests.bench.public_scores import (

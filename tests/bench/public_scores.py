@@ -17,13 +17,14 @@ import numpy as np
 import sklearn
 
 from analysis.classifiers.model import Classifier, Estimator, Reads
-from analysis.evaluate.calibration import calibration_of
 from analysis.evaluate.campaign import all_classifiers
-from analysis.evaluate.chance import null_labels, used_rows
 from analysis.evaluate.fits import done, fold_fits, pooled
-from analysis.evaluate.folds import Fold, Split, SplitPlan, SplitRefusedError
 from analysis.evaluate.samples import Samples
-from analysis.evaluate.scores import macro_f1, session_interval
+from analysis.evaluate.scores.activities import macro_f1
+from analysis.evaluate.scores.calibration import calibration_of
+from analysis.evaluate.scores.chance import null_labels, used_rows
+from analysis.evaluate.scores.intervals import session_interval
+from analysis.evaluate.splits.folds import Fold, Split, SplitPlan, SplitRefusedError
 from analysis.features.model import Int64
 from tests.bench.public_digests import code_digest
 

@@ -24,8 +24,8 @@ import numpy as np
 
 from analysis.dataset import Device
 from analysis.evaluate.samples import cut_of, samples_in
-from analysis.evaluate.scores import session_interval
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.scores.intervals import session_interval
+from analysis.evaluate.splits.named import SPLITS
 from analysis.packets import clean, load_packets, make_tables
 from analysis.packets.cleaning import DEFAULT_RULES
 from analysis.signatures import Pairs, SignatureMatcher, pairs_in, pairs_of, spot

@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis.evaluate.events import (
+from analysis.evaluate.patterns.events import (
     EventScore,
     Happening,
     collar_curve,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.evaluate.events import Happening
+from analysis.evaluate.patterns.events import Happening
 
 START_NS = 1_786_000_000 * 10**9
 _MEAN_PAUSE_S = 240.0

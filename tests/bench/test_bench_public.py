@@ -7,7 +7,7 @@ import pytest
 
 from analysis.classifiers.model import Classifier
 from analysis.dataset import load_activities
-from analysis.evaluate.folds import Fold
+from analysis.evaluate.splits.folds import Fold
 from analysis.pcap.writer import open_capture
 from tests.bench.public import TASKS, macro, main
 from tests.bench.public_digests import data_digest

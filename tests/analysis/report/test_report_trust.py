@@ -5,7 +5,7 @@ import re
 import pytest
 
 from analysis.evaluate.campaign import all_classifiers
-from analysis.evaluate.delta_scores import DeltaScore
+from analysis.evaluate.delta.scores import DeltaScore
 from analysis.evaluate.samples import cut_of, open_recorded, samples_in
 from analysis.evaluate.study import study
 from analysis.report.blocks import Gallery, Grid

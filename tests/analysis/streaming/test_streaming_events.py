@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.errors import DatasetError, ModelError
-from analysis.evaluate.events import Happening, score_events
+from analysis.evaluate.patterns.events import Happening, score_events
 from analysis.packets import find_raw, make_tables
 from analysis.pcap.stream import open_capture_stream
 from analysis.streaming.captures import in_order_of_time

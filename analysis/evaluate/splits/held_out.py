@@ -8,7 +8,8 @@ import warnings
 import numpy as np
 
 from analysis.dataset import Times
-from analysis.evaluate.folds import (
+from analysis.evaluate.samples import Samples, Strings
+from analysis.evaluate.splits.folds import (
     Fold,
     MayUse,
     SplitPlan,
@@ -16,7 +17,6 @@ from analysis.evaluate.folds import (
     none_of,
     seen_under,
 )
-from analysis.evaluate.samples import Samples, Strings
 from analysis.features.model import Int64
 from analysis.windows import IDLE_ACTIVITY
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.dataset import Times
-from analysis.evaluate.chance import matched_by_chance, null_folds
-from analysis.evaluate.folds import Fold, Split
-from analysis.evaluate.open_set import auroc
 from analysis.evaluate.samples import Samples, Strings
+from analysis.evaluate.scores.chance import matched_by_chance, null_folds
+from analysis.evaluate.scores.open_set import auroc
+from analysis.evaluate.splits.folds import Fold, Split
 from analysis.features.model import Float64, Int64
 
 _CLOCK = 0.95  # rank correlation with time from which a feature is called a clock

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.evaluate.responses import STEP_S, Float64, Int64, Traffic
+from analysis.evaluate.delta.responses import STEP_S, Float64, Int64, Traffic
 
 COARSE = 5  # steps at a time
 COARSE_S = COARSE * STEP_S

@@ -11,20 +11,21 @@ import numpy as np
 
 from analysis.classifiers.model import Classifier
 from analysis.dataset import ActivityLog
-from analysis.evaluate.delta import DeltaEstimate
-from analysis.evaluate.delta_rules import (
+from analysis.evaluate.delta.estimate import DeltaEstimate
+from analysis.evaluate.delta.heard import Heard
+from analysis.evaluate.delta.rules import (
     DeltaRule,
     Room,
     deltas_by,
     make_room,
     profile_s,
 )
-from analysis.evaluate.deltas import Heard
 from analysis.evaluate.fits import Answer, Progress, done, fold_fits, nobody, pooled
-from analysis.evaluate.folds import Fold
 from analysis.evaluate.samples import Samples, Strings, samples_in
-from analysis.evaluate.scores import Interval, macro_f1, session_interval
-from analysis.evaluate.splits import SPLITS
+from analysis.evaluate.scores.activities import macro_f1
+from analysis.evaluate.scores.intervals import Interval, session_interval
+from analysis.evaluate.splits.folds import Fold
+from analysis.evaluate.splits.named import SPLITS
 from analysis.packets import Cleaned
 from analysis.windows import IDLE_ACTIVITY
 

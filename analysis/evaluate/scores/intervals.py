@@ -1,4 +1,4 @@
-"""From answers to scores: accuracy, precision, recall, F1, and how sure they are."""
+"""How sure a score is: intervals over sessions, none narrower than over trials."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 from analysis.evaluate.samples import Strings
+from analysis.evaluate.scores.activities import macro_f1
 from analysis.features.model import Float64, Int64
 
 _DRAWS = 5000
@@ -17,51 +18,11 @@ _LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActivityScore:
-    """How one activity was recognised; `support` is its number of test trials."""
-
-    activity: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """From where to where a share may lie, at 95 % unless said otherwise."""
 
     low: float
     high: float
-
-
-def confusion(truth: Strings, said: Strings, activities: tuple[str, ...]) -> Int64:
-    """Return (c, c) int64: row is the true activity, column the predicted one."""
-    c = len(activities)
-    position = {name: i for i, name in enumerate(activities)}
-    cells = [position[t] * c + position[s] for t, s in zip(truth, said, strict=True)]
-    return np.bincount(np.array(cells, dtype=np.int64), minlength=c * c).reshape(c, c)
-
-
-def by_activity(
-    matrix: Int64, activities: tuple[str, ...]
-) -> tuple[ActivityScore, ...]:
-    """Return precision, recall and F1 of each activity; 0 where they have no value."""
-    hits = np.diag(matrix).astype(np.float64)
-    support, claimed = matrix.sum(axis=1), matrix.sum(axis=0)
-    precision = hits / np.maximum(claimed, 1)
-    recall = hits / np.maximum(support, 1)
-    f1 = 2 * hits / np.maximum(support + claimed, 1)
-    return tuple(
-        ActivityScore(
-            activity=name,
-            precision=float(precision[i]),
-            recall=float(recall[i]),
-            f1=float(f1[i]),
-            support=int(support[i]),
-        )
-        for i, name in enumerate(activities)
-    )
 
 
 def session_interval(
@@ -105,15 +66,6 @@ def f1_interval(
     return never_narrower(mean, middle, truth.size)
 
 
-def macro_f1(truth: Strings, said: Strings) -> float:
-    """Return the mean F1 over the activities that are tested."""
-    names = np.unique(truth)
-    hits = np.array([((truth == n) & (said == n)).sum() for n in names])
-    support = np.array([(truth == n).sum() for n in names])
-    claimed = np.array([(said == n).sum() for n in names])
-    return float(np.mean(2 * hits / (support + claimed)))
-
-
 def session_draws(columns: Float64, group: Int64, seed: int) -> Float64:
     """Return (draws, m) sums of columns over sessions drawn with returning.
 
@@ -147,13 +99,3 @@ def wilson(share: float, n: int, level: float = _LEVEL) -> Interval:
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return Interval(low=max(0.0, middle - reach), high=min(1.0, middle + reach))
-
-
-def shuffled_within(activity: Strings, session: Strings, seed: int) -> Strings:
-    """Return the labels shuffled inside each session: the null keeps the sessions."""
-    rng = np.random.default_rng(seed)
-    shuffled = activity.copy()
-    for name in np.unique(session):
-        rows = np.flatnonzero(session == name)
-        shuffled[rows] = activity[rng.permutation(rows)]
-    return shuffled

@@ -5,9 +5,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from analysis.evaluate.folds import Fold, Split
 from analysis.evaluate.samples import Samples, Strings
-from analysis.evaluate.scores import Interval, wilson
+from analysis.evaluate.scores.intervals import Interval, wilson
+from analysis.evaluate.splits.folds import Fold, Split
 from analysis.features.model import Int64
 
 LEVEL = 0.999  # of the chance interval: one sound score of a thousand lies outside
@@ -35,8 +35,6 @@ class Null:
 
 def null_labels(samples: Samples, split: Split, seed: int) -> Strings:
     """Return the labels of all rows, those that the split uses shuffled in sessions."""
-    from analysis.evaluate.scores import shuffled_within
-
     used, labels = used_rows(split), samples.activity.copy()
     labels[used] = shuffled_within(labels[used], samples.session[used], seed)
     return labels
@@ -118,3 +116,13 @@ def _matches(true: Int64, answer: Int64, c: int) -> tuple[float, float]:
     off = same - is_true[said][:, None] / n - is_said[held] / n + mean / n
     weight = is_said[said][:, None] * is_true[held]
     return mean, float((weight * off**2).sum() / (n - 1))
+
+
+def shuffled_within(activity: Strings, session: Strings, seed: int) -> Strings:
+    """Return the labels shuffled inside each session: the null keeps the sessions."""
+    rng = np.random.default_rng(seed)
+    shuffled = activity.copy()
+    for name in np.unique(session):
+        rows = np.flatnonzero(session == name)
+        shuffled[rows] = activity[rng.permutation(rows)]
+    return shuffled

@@ -14,9 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analysis.dataset import ActivityLog
-from analysis.evaluate.delta import DeltaEstimate
-from analysis.evaluate.deltas import Heard
-from analysis.evaluate.responses import Int64
+from analysis.evaluate.delta.estimate import DeltaEstimate
+from analysis.evaluate.delta.heard import Heard
+from analysis.evaluate.delta.responses import Int64
 from analysis.evaluate.samples import Cut
 from analysis.labelling import Overlap
 from analysis.packets import Cleaned

@@ -13,8 +13,8 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.evaluate.answers import COARSE, COARSE_S, Loudness, loudness
-from analysis.evaluate.responses import STEP_S, Float64, Int64, Traffic
+from analysis.evaluate.delta.answers import COARSE, COARSE_S, Loudness, loudness
+from analysis.evaluate.delta.responses import STEP_S, Float64, Int64, Traffic
 
 MIN_RUNS = 4  # fewer have no median worth the name
 PLATEAU = 0.95  # share of what a run says that it has said when it ends

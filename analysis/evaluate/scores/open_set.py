@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.evaluate.samples import Strings
-from analysis.evaluate.scores import Interval, wilson
+from analysis.evaluate.scores.intervals import Interval, wilson
 from analysis.features.model import Float64, Int64
 
 _KNOWN_ACCEPTED = 0.95

@@ -11,7 +11,8 @@ from types import MappingProxyType
 import numpy as np
 
 from analysis.dataset import Times
-from analysis.evaluate.folds import (
+from analysis.evaluate.samples import Samples
+from analysis.evaluate.splits.folds import (
     Fold,
     MayUse,
     Split,
@@ -22,8 +23,7 @@ from analysis.evaluate.folds import (
     refuse_leaks,
     seen_under,
 )
-from analysis.evaluate.held_out import HELD_OUT, session_groups
-from analysis.evaluate.samples import Samples
+from analysis.evaluate.splits.held_out import HELD_OUT, session_groups
 from analysis.features.model import Int64
 
 __all__ = ["SPLITS", "Fold", "Split", "SplitPlan", "SplitRefusedError", "refuse_leaks"]

@@ -15,7 +15,7 @@ import numpy as np
 from analysis.classifiers.calibration import Held, fit_rule
 from analysis.evaluate.fits import Answers
 from analysis.evaluate.samples import Strings
-from analysis.evaluate.scores import Interval, session_interval
+from analysis.evaluate.scores.intervals import Interval, session_interval
 
 LEVELS = (0.90, 0.95)
 

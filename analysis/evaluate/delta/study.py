@@ -6,19 +6,19 @@ from functools import partial
 
 from analysis.classifiers.model import Classifier
 from analysis.dataset import ActivityLog
-from analysis.evaluate.delta import DeltaEstimate
-from analysis.evaluate.delta_rules import Room, profile_s, shared
-from analysis.evaluate.delta_scores import (
+from analysis.evaluate.delta.estimate import DeltaEstimate
+from analysis.evaluate.delta.heard import GAP_SHARE, listen
+from analysis.evaluate.delta.rules import Room, profile_s, shared
+from analysis.evaluate.delta.scores import (
     SECONDS,
     DeltaScore,
     room_for,
     score_rules,
     score_seconds,
 )
-from analysis.evaluate.deltas import GAP_SHARE, listen
-from analysis.evaluate.device_study import Told, nobody_told
-from analysis.evaluate.folds import SplitRefusedError
+from analysis.evaluate.fits import Told, nobody_told
 from analysis.evaluate.samples import Recorded
+from analysis.evaluate.splits.folds import SplitRefusedError
 from analysis.packets import Cleaned, clean, load_packets
 from analysis.packets.cleaning import DEFAULT_RULES
 
@@ -29,7 +29,7 @@ class DeltaPlan:
 
     classifiers  whose accuracy is scored by δ; without any, nothing is
     n_idle       windows without an activity among those that are scored
-    gap_share    see `analysis.evaluate.deltas.listen`
+    gap_share    see `analysis.evaluate.delta.heard.listen`
     rules        of cleaning;  seconds  of δ that are scored
     """
 

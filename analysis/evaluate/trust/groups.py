@@ -16,16 +16,12 @@ import numpy as np
 from analysis.classifiers.folds import dealt
 from analysis.classifiers.model import Classifier
 from analysis.evaluate.fits import Answers, Fit, Progress, done, nobody, pooled
-from analysis.evaluate.folds import Fold, Split, SplitRefusedError
-from analysis.evaluate.held_out import session_groups
-from analysis.evaluate.open_set import auroc
 from analysis.evaluate.samples import Samples, Strings
-from analysis.evaluate.scores import (
-    Interval,
-    f1_interval,
-    macro_f1,
-    session_interval,
-)
+from analysis.evaluate.scores.activities import macro_f1
+from analysis.evaluate.scores.intervals import Interval, f1_interval, session_interval
+from analysis.evaluate.scores.open_set import auroc
+from analysis.evaluate.splits.folds import Fold, Split, SplitRefusedError
+from analysis.evaluate.splits.held_out import session_groups
 from analysis.evaluate.study import Result
 from analysis.features.model import Float64, Int64
 

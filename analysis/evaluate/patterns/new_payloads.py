@@ -27,9 +27,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.evaluate.folds import Fold, MayUse, SplitPlan, SplitRefusedError, digest
 from analysis.evaluate.samples import Samples, Strings
-from analysis.evaluate.splits import SPLITS, Split
+from analysis.evaluate.splits.folds import (
+    Fold,
+    MayUse,
+    SplitPlan,
+    SplitRefusedError,
+    digest,
+)
+from analysis.evaluate.splits.named import SPLITS, Split
 from analysis.evaluate.study import Refusal, Result, result_of
 from analysis.features.model import Int64
 from analysis.payload import (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.evaluate.samples import Samples, Strings
-from analysis.evaluate.splits import Split
+from analysis.evaluate.splits.named import Split
 from analysis.evaluate.study import Refusal, Result, parted, result_of
 from analysis.signatures import Pairs, SignatureMatcher
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from analysis.dataset import Times
-from analysis.evaluate.folds import (
+from analysis.evaluate.samples import Samples
+from analysis.evaluate.splits.folds import (
     Fold,
     Split,
     SplitRefusedError,
@@ -14,7 +15,6 @@ from analysis.evaluate.folds import (
     left_out,
     refuse_leaks,
 )
-from analysis.evaluate.samples import Samples
 
 NAME = "transfer"
 _COLUMNS = (

@@ -8,7 +8,7 @@ import numpy as np
 from analysis.dataset import Campaign
 from analysis.errors import DatasetError
 from analysis.evaluate.samples import Cut, Samples, Strings
-from analysis.evaluate.splits import SPLITS, Split, SplitRefusedError
+from analysis.evaluate.splits.named import SPLITS, Split, SplitRefusedError
 from analysis.evaluate.study import Refusal, Result, result_of
 from analysis.packets import find_raw
 from analysis.payload import (

@@ -8,9 +8,9 @@ import numpy as np
 
 from analysis.classifiers.model import Classifier
 from analysis.evaluate.fits import Answer, Fit, Progress, done, nobody
-from analysis.evaluate.folds import Fold, Split
 from analysis.evaluate.samples import By, Cut, Samples, Strings, samples_in
-from analysis.evaluate.scores import Interval, session_interval
+from analysis.evaluate.scores.intervals import Interval, session_interval
+from analysis.evaluate.splits.folds import Fold, Split
 from analysis.features.model import Float64
 from analysis.windows import Windows
 

@@ -15,7 +15,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.evaluate.scores import Interval, session_draws, wilson
+from analysis.evaluate.scores.intervals import Interval, session_draws, wilson
 from analysis.evaluate.study import Result
 
 _TAIL = 0.025

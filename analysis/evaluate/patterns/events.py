@@ -17,7 +17,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.evaluate.scores import never_narrower
+from analysis.evaluate.scores.intervals import never_narrower
 
 Float64 = NDArray[np.float64]
 

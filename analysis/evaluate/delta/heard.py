@@ -12,8 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analysis.dataset import LABELLED, ActivityLog
-from analysis.evaluate.delta import DeltaEstimate, estimate_delta
-from analysis.evaluate.responses import STEP_S, Float64, Int64, traffic_at
+from analysis.evaluate.delta.estimate import DeltaEstimate, estimate_delta
+from analysis.evaluate.delta.responses import STEP_S, Float64, Int64, traffic_at
 from analysis.labelling import spans
 from analysis.packets import PacketTable
 from analysis.windows import free_stretches

@@ -1,0 +1,1 @@
+"""How long a device answers to an activity, and what accuracy has of it."""

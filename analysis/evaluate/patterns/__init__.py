@@ -1,0 +1,1 @@
+"""Scores of what looks for patterns: payloads, length signatures, events."""

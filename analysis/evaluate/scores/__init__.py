@@ -1,0 +1,1 @@
+"""From answers to scores, and how far each can be relied on."""

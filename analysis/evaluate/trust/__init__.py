@@ -1,0 +1,1 @@
+"""What stands beside a score: canaries, comparisons, curves, what is told apart."""
