@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analysis.dataset import ActivityLog, Times
+from analysis.dataset import LABELLED, ActivityLog, Times
 from analysis.errors import LabelError
 from analysis.labelling import LabelWindows, Overlap, label_windows, spans
 from analysis.packets import PacketTable
@@ -23,7 +23,10 @@ IDLE_ACTIVITY = "idle"
 UNKNOWN = "unknown"  # what a window is called that is like none that was learnt
 # packets of an activity may still trickle in after its window; idle starts later
 IDLE_MARGIN_NS = 5_000_000_000
-_SCALARS = ("device", "n_uncovered", "times")
+# what the activities are called that take a device's power and give it back
+POWER_OFF, POWER_ON = "power_off", "power_on"
+_FAR_NS = 2**62  # before and after every stamp
+_SCALARS = ("device", "n_uncovered", "unpowered_ns", "times")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Windows:
     attempt                     (k,) int64, 0 for idle windows
     n_uncovered                 label windows that lie wholly outside every capture;
                                 they are not among the k
+    unpowered_ns                captured time in which, after the log, the device had
+                                no power, and no idle window was drawn
     times                       what is real of these times
     """
 
@@ -59,6 +64,7 @@ class Windows:
     firmware: Text
     attempt: Int64
     n_uncovered: int = 0
+    unpowered_ns: int = 0
     times: Times = Times.RECORDED
 
     def __post_init__(self) -> None:
@@ -181,7 +187,8 @@ def _idle_windows(
     """Draw idle windows, as long as the device's label windows, that touch nothing.
 
     Every attempt keeps idle windows away, whatever its outcome: one without effect
-    has traffic of its own.
+    has traffic of its own. So does a time without power: it is no idleness to be
+    silent then, and nobody could tell it from the moment of power off.
     """
     acted = ActivityLog(
         path=rows.path,
@@ -197,10 +204,50 @@ def _idle_windows(
     busy = list(zip(start_ns.tolist(), end_ns.tolist(), strict=True))
     if not length_ns.size:
         return _idle_at(table, acted, np.zeros(0, np.int64), np.zeros(0, np.int64))
-    slots = draw_idle(table.covered_ns, busy, length_ns, n_idle, rng)
+    off = without_power(acted)
+    slots = draw_idle(table.covered_ns, [*busy, *off], length_ns, n_idle, rng)
     starts = np.array([start for start, _end in slots], dtype=np.int64)
     ends = np.array([end for _start, end in slots], dtype=np.int64)
-    return _idle_at(table, acted, starts, ends)
+    return replace(
+        _idle_at(table, acted, starts, ends),
+        unpowered_ns=_covered_of(off, table.covered_ns),
+    )
+
+
+def without_power(log: ActivityLog) -> list[tuple[int, int]]:
+    """Return the disjoint [start, end) in which one device had no power, or may not.
+
+    log  its attempts with a stamp, in order of time, of every outcome
+
+    That is from each attempt to take the power, which may have come true whatever its
+    outcome, to the next act with an effect; and what lies before a power that came on.
+    """
+    frame = log.frame.filter(
+        pl.col("t_ns").is_not_null()
+        & ((pl.col("activity") == POWER_OFF) | pl.col("outcome").is_in(LABELLED))
+    )
+    acts = zip(frame["t_ns"].to_list(), frame["activity"].to_list(), strict=True)
+    off: list[tuple[int, int]] = []
+    before_ns, before = -_FAR_NS, ""
+    for at_ns, activity in acts:
+        if before == POWER_OFF or activity == POWER_ON:
+            off.append((before_ns, at_ns))
+        before_ns, before = at_ns, activity
+    if before == POWER_OFF:
+        off.append((before_ns, _FAR_NS))
+    return off
+
+
+def _covered_of(
+    spans_ns: Iterable[tuple[int, int]], covered_ns: Iterable[tuple[int, int]]
+) -> int:
+    """Return how much of some disjoint spans was captured, in ns."""
+    covered = free_stretches(covered_ns, ())
+    return sum(
+        max(0, min(end, until) - max(start, since))
+        for start, end in spans_ns
+        for since, until in covered
+    )
 
 
 def draw_idle(
@@ -281,4 +328,4 @@ def _merged(one: Windows, two: Windows) -> Windows:
         name: np.concatenate((getattr(one, name), getattr(two, name)))[order]
         for name in _COLUMNS
     }
-    return replace(one, **columns)
+    return replace(one, unpowered_ns=two.unpowered_ns, **columns)

@@ -18,6 +18,7 @@ from analysis.windows import (
     draw_idle,
     free_stretches,
     rows_between,
+    without_power,
 )
 
 S = 10**9
@@ -96,6 +97,60 @@ def test_idle_windows_are_drawn_by_the_seed(evening):
     assert len(starts(1)) == 3 + 9
     with pytest.raises(ValueError, match="give a generator"):
         cut(*evening, "lamp", n_idle=9)
+
+
+def _acts(*rows):
+    """(t, activity, outcome) as the log of one device."""
+    names = ("t_ns", "activity", "outcome")
+    columns = zip(*rows, strict=True)
+    frame = pl.DataFrame(dict(zip(names, columns, strict=True)))
+    return ActivityLog(path=None, frame=frame)
+
+
+def test_a_device_has_no_power_from_power_off_to_its_next_act_with_an_effect():
+    told = _acts(
+        (10, "turn_on", "confirmed"),
+        (20, "power_off", "confirmed"),
+        (30, "turn_on", "no_effect"),
+        (40, "power_on", "confirmed"),
+        (50, "power_off", "failed"),
+        (60, "turn_off", "unchecked"),
+        (70, "turn_on", "confirmed"),
+        (80, "power_off", "no_effect"),
+    )
+    spans = without_power(told)
+    assert spans[:2] == [(20, 40), (50, 60)]
+    assert spans[2][0] == 80
+    assert spans[2][1] > 2**61
+    assert len(spans) == 3
+
+
+def test_what_lies_before_a_power_that_came_on_was_without():
+    (first,) = without_power(_acts((40, "power_on", "unchecked")))
+    assert first[0] < 0
+    assert first[1] == 40
+    told = _acts((10, "turn_on", "confirmed"), (40, "power_on", "confirmed"))
+    assert without_power(told) == [(10, 40)]
+    assert without_power(_acts((40, "power_on", "failed"))) == []
+
+
+def test_idle_windows_are_drawn_where_the_device_has_power(campaign, craft):
+    rows = [
+        (60, {}),
+        (120, {"activity": "power_off"}),
+        (300, {"activity": "power_on"}),
+        (400, {"activity": "power_off", "outcome": "no_effect"}),
+    ]
+    folder = campaign([[(t, craft.udp4(b"x")) for t in range(600)]], rows)
+    table = read_tables(find_raw(folder), load_campaign(folder).devices)["lamp"]
+    rng = np.random.default_rng(1)
+    windows = cut(table, load_activities(folder), "lamp", n_idle=1000, rng=rng)
+    idle = windows.take(windows.activity == IDLE_ACTIVITY)
+    at_s = (idle.start_ns - craft.start_ns) / S
+    assert len(idle) > 20
+    assert not ((at_s > 115) & (at_s < 305)).any()
+    assert not (at_s > 395).any()
+    assert windows.unpowered_ns == (180 + 199) * S + 1
 
 
 spans = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=5)
