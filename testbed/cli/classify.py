@@ -65,7 +65,9 @@ def classify(
         raise ConfigError("name captures, or - for standard input, or --live")
     if live:
         _enter(lab, devices)
+    paths = _there(captures or [])
     load_kernels()
+    paths.sort(key=_first_ns)  # and what is no capture is refused before long work
     from analysis.models import load_parts
     from analysis.streaming.classify import Watch
     from analysis.streaming.store import of_parts
@@ -78,7 +80,7 @@ def classify(
     elif captures == [_STDIN]:
         found = _stdin(watch)
     else:
-        found = _files(watch, captures or [])
+        found = _files(watch, paths)
     for event in found:
         print(show(event), flush=True)
     for name in watch.unseen:
@@ -118,13 +120,25 @@ def _place(text: str, address: str) -> dict[str, Any]:
         raise ConfigError(f"--device: {reason}, got {text!r}") from exc
 
 
-def _files(watch: "Watch", captures: list[str]) -> "Iterator[Event]":
-    """Yield the events in captures, in the order of their first packets."""
-    from analysis.streaming.captures import batches_of
-
+def _there(captures: list[str]) -> list[Path]:
+    """Return the files that are named. Raises ConfigError for one that is none."""
+    if captures == [_STDIN]:
+        return []
     if _STDIN in captures:
         raise ConfigError("- stands alone: standard input is one capture")
-    paths = sorted(map(Path, captures), key=_first_ns)
+    paths = [Path(each) for each in captures]
+    for path in paths:
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; name the captures in it")
+        if not path.exists():
+            raise ConfigError(f"{path}: is not there; name captures that are")
+    return paths
+
+
+def _files(watch: "Watch", paths: list[Path]) -> "Iterator[Event]":
+    """Yield the events in captures, which are in the order of their first packets."""
+    from analysis.streaming.captures import batches_of
+
     for batch in batches_of(paths, on_end=_tell_cut):
         yield from watch.take(batch)
     yield from watch.finish()

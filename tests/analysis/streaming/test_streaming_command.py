@@ -67,6 +67,19 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(model, words, sentence):
     assert done.exception.exit_code == 2
 
 
+def test_captures_are_looked_at_before_the_model_is_loaded(tmp_path):
+    missing, words = tmp_path / "missing.pcap", tmp_path / "words.pcap"
+    words.write_text("no capture at all, but long enough to have a head")
+    for path, sentence in (
+        (missing, f"{missing}: is not there; name captures that are"),
+        (tmp_path, f"{tmp_path}: is a folder; name the captures in it"),
+        (words, f"{words}: byte 0: "),
+    ):
+        done = command("classify", tmp_path / "no_model", path)
+        assert done.exception.exit_code == 2
+        assert str(done.exception).startswith(sentence)
+
+
 def test_another_copy_of_a_device_is_found_by_its_address(model, other_day):
     other = "plug=02:00:00:00:00:99"
     done = command("classify", model, other_day[0], "--device", other)
