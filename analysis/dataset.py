@@ -7,7 +7,7 @@ log = load_activities(folder)
 import csv
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -157,6 +157,14 @@ COLUMNS: Mapping[str, tuple[type, Callable[[str], Any]]] = {
     "outcome": (str, _outcome),
     "simulated": (bool, _truth),
 }
+
+
+def devices_of(folder: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the devices asked for, or all. Raises DatasetError for an unknown one."""
+    campaign = load_campaign(folder)
+    if not wanted:
+        return tuple(device.name for device in campaign.devices)
+    return tuple(campaign.device(name).name for name in dict.fromkeys(wanted))
 
 
 def load_activities(folder: Path) -> ActivityLog:

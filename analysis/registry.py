@@ -23,6 +23,7 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+Anything = TypeVar("Anything")
 
 
 def discover(package: ModuleType, constant: str) -> Mapping[str, Any]:
@@ -51,7 +52,7 @@ def collect(claims: Iterable[tuple[str, Sequence[T]]]) -> Mapping[str, T]:
     return found
 
 
-def find(found: Mapping[str, T], name: str, what: str) -> T:
+def find(found: Mapping[str, Anything], name: str, what: str) -> Anything:
     """Return the value called `name`; raise RequestError with the nearest name."""
     if name in found:
         return found[name]

@@ -7,7 +7,7 @@ from typing import Any
 
 import analysis.classifiers
 from analysis.classifiers.model import Classifier
-from analysis.dataset import load_campaign
+from analysis.dataset import devices_of
 from analysis.evaluate.delta.alike import alike, alike_both, n_too_close
 from analysis.evaluate.device_study import (
     DeviceStudy,
@@ -32,10 +32,11 @@ from analysis.evaluate.samples import (
     samples_of,
 )
 from analysis.evaluate.splits.folds import Split, SplitRefusedError
-from analysis.evaluate.splits.named import SPLITS
+from analysis.evaluate.splits.names import splits_of
 from analysis.evaluate.splits.transfer import NAME as TRANSFER
 from analysis.evaluate.splits.transfer import joined, transfer
 from analysis.evaluate.study import Refusal, Result, parted
+from analysis.evaluate.trust.compare import OF_PAPER
 from analysis.payload import Captures
 from analysis.registry import discover, find
 
@@ -51,10 +52,6 @@ __all__ = [
     "studies_between",
 ]
 
-_TABLE_1 = ("random_forest", "nearest", "naive_bayes")  # the columns of the paper
-# people ask for the paper's splits by their common beginning
-_FAMILIES = {"s0": ("s0_folds", "s0_holdout"), "all": tuple(SPLITS)}
-_USUAL = ("s0_folds", "s0_holdout", "s1", "s2")
 # who says which activities can be told apart
 _GROUPERS = ("random_forest", "fusion")
 
@@ -62,7 +59,7 @@ _GROUPERS = ("random_forest", "fusion")
 def all_classifiers() -> Mapping[str, Classifier]:
     """Return the classifiers that work on features, those of the paper first."""
     found = dict(discover(analysis.classifiers, "CLASSIFIERS"))
-    first = {name: found.pop(name) for name in _TABLE_1}
+    first = {name: found.pop(name) for name in OF_PAPER}
     return first | found
 
 
@@ -77,6 +74,7 @@ def plan_of(
 
     Raises AnalysisError with the nearest name for one that does not exist.
     """
+    wanted = splits_of(splits)
     known: dict[str, Classifier | None] = dict(all_classifiers())
     shorts = {c.short: name for name, c in known.items() if c is not None and c.short}
     known[PAYLOAD] = None
@@ -84,27 +82,14 @@ def plan_of(
     for name in asked:
         if name not in known:
             find(all_classifiers(), name, "classifier")
-    wanted = [
-        part for name in splits or _USUAL for part in _FAMILIES.get(name, (name,))
-    ]
-    for name in wanted:
-        find(SPLITS, name, "split")
     chosen = (known[name] for name in asked)
     return StudyPlan(
         classifiers=tuple(c for c in chosen if c is not None),
         with_payload=PAYLOAD in asked,
-        splits=tuple(dict.fromkeys(wanted)),
+        splits=wanted,
         groupers=tuple(all_classifiers()[n] for n in _GROUPERS if n in known),
         **options,
     )
-
-
-def devices_of(folder: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the devices asked for, or all. Raises DatasetError for an unknown one."""
-    campaign = load_campaign(folder)
-    if not wanted:
-        return tuple(device.name for device in campaign.devices)
-    return tuple(campaign.device(name).name for name in dict.fromkeys(wanted))
 
 
 def studies(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from testbed.cli.learn import shown_progress
+from testbed.cli.bar import shown_progress
 from testbed.cli.options import (
     AsJson,
     CampaignFolder,

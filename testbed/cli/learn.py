@@ -2,14 +2,13 @@
 
 import json
 import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from testbed.cli.bar import shown_progress
 from testbed.cli.options import (
     AsJson,
     CampaignFolder,
@@ -32,7 +31,6 @@ from testbed.errors import ConfigError
 if TYPE_CHECKING:
     from analysis.dataset import Campaign
     from analysis.evaluate.device_study import DeviceStudy, StudyPlan
-    from analysis.evaluate.fits import Told
 
 _LEFT_OUT = "{}: left out, it is in one of the campaigns only"
 
@@ -100,17 +98,17 @@ def features(
     seed: Seed = 0,
 ) -> None:
     """Write one row of features per label window, for other tools."""
-    load_kernels()
-    from analysis.evaluate.campaign import devices_of
-    from analysis.evaluate.table import feature_tables, write_features
+    from analysis.dataset import devices_of
 
     if out.suffix != ".parquet":
         raise ConfigError(f"--out: {out}: must end in .parquet, which is what it holds")
+    devices = devices_of(folder, device or ())
+    load_kernels()
+    from analysis.evaluate.table import feature_tables, write_features
+
     options = label_options(by, overlap, clean)
     make_current(folder)
-    tables = feature_tables(
-        folder, devices_of(folder, device or ()), **options, n_idle=idle, seed=seed
-    )
+    tables = feature_tables(folder, devices, **options, n_idle=idle, seed=seed)
     height, width = write_features(tables, out)
     print(f"{out}: {height} windows, {width} columns")
 
@@ -134,11 +132,18 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score classifiers on a campaign, as Table 1 of the paper, split by split."""
+    from analysis.evaluate.splits.names import splits_of
+
+    # what can be wrong is looked at first: the rest takes seconds to load
+    if test is not None and split:
+        raise ConfigError("--test: the campaigns are the split; leave out --split")
+    splits = splits_of(split or ())
+    devices, left_out = _devices(folder, test, device or ())
     from analysis.evaluate.campaign import plan_of
 
     plan = plan_of(
         classifier or (),
-        split or (),
+        splits,
         seed=seed,
         n_idle=idle,
         groups=groups,
@@ -148,43 +153,71 @@ def evaluate(
         jobs=jobs or os.cpu_count() or 1,
         **label_options(by, overlap, clean),
     )
-    if test is not None and split:
-        raise ConfigError("--test: the campaigns are the split; leave out --split")
-    found, about = _studied(folder, test, device or (), plan)
+    found, about = _studied(folder, test, devices, plan)
+    if test is not None:
+        about |= {"left_out": left_out}
     about |= {"seed": seed, "by": by, "overlap": overlap, "idle": idle}
-    splits = list(plan.splits) if test is None else []
-    about |= {"window": window or None, "splits": splits}
+    shown = list(splits) if test is None else []
+    about |= {"window": window or None, "splits": shown}
     if as_json:
         print(json.dumps(about | _for_machines(found, plan), indent=2))
     else:
         print_origin(about)
         print_scores(found, plan)
+    _refuse_nothing(found)
+
+
+def _devices(
+    folder: Path, test: Path | None, device: Sequence[str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Return the devices to score, and a sentence for each that is left out.
+
+    Those that both campaigns have, where there are two. Raises DatasetError for one
+    that is asked for and is not there, ConfigError where no device is left.
+    """
+    from analysis.dataset import devices_of
+
+    devices = devices_of(folder, device)
+    if test is None:
+        return devices, []
+    others = devices_of(test, device)
+    both = tuple(name for name in devices if name in others)
+    if not both:
+        raise ConfigError(f"--test: {test}: has no device that {folder} has")
+    alone = [name for name in dict.fromkeys((*devices, *others)) if name not in both]
+    return both, [_LEFT_OUT.format(name) for name in alone]
+
+
+def _refuse_nothing(found: "Sequence[DeviceStudy]") -> None:
+    """Raise ConfigError where nothing was scored at all, with the first reason."""
+    if any(study.results for study in found):
+        return
+    refused = [each for study in found for each in study.refusals]
+    if not refused:
+        raise ConfigError("nothing was scored: no device says anything in plain text")
+    first = refused[0]
+    raise ConfigError(
+        f"nothing was scored, every split is refused; {first.device}, {first.split}: "
+        f"{first.reason}"
+    )
 
 
 def _studied(
-    folder: Path, test: Path | None, device: "Sequence[str]", plan: "StudyPlan"
+    folder: Path, test: Path | None, devices: Sequence[str], plan: "StudyPlan"
 ) -> "tuple[list[DeviceStudy], dict[str, Any]]":
     """Score one campaign, or learn from it and be tested on another."""
     from analysis.dataset import load_campaign
-    from analysis.evaluate.campaign import devices_of, studies, studies_between
+    from analysis.evaluate.campaign import studies, studies_between
 
-    devices = devices_of(folder, device)
     make_current(folder)
     about = _about(load_campaign(folder))
     if test is None:
         with shown_progress() as told:
             return list(studies(folder, devices, plan, told)), about
-    other = load_campaign(test)
-    known = {each.name for each in other.devices}
-    both = devices_of(test, device) if device else [d for d in devices if d in known]
-    alone = [d for d in devices if d not in known]
-    alone += [d for d in devices_of(test, device) if d not in devices]
-    if not both:
-        raise ConfigError(f"--test: {test}: has no device that {folder} has")
     make_current(test)
-    about |= {"test": _about(other), "left_out": [_LEFT_OUT.format(d) for d in alone]}
+    about |= {"test": _about(load_campaign(test))}
     with shown_progress() as told:
-        return list(studies_between(folder, test, both, plan, told)), about
+        return list(studies_between(folder, test, devices, plan, told)), about
 
 
 def _about(campaign: "Campaign") -> dict[str, Any]:
@@ -193,27 +226,6 @@ def _about(campaign: "Campaign") -> dict[str, Any]:
         "simulated": campaign.simulated,
         "form": campaign.form,
     }
-
-
-def shown_progress() -> "AbstractContextManager[Told]":
-    """Return who is told how far it is: a bar on a terminal, nobody elsewhere."""
-    from analysis.evaluate.fits import nobody_told
-
-    return _drawn() if sys.stderr.isatty() else nullcontext(nobody_told)
-
-
-@contextmanager
-def _drawn() -> "Iterator[Told]":
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading", total=None)
-
-        def told(what: str, done: int, total: int) -> None:
-            progress.update(task, description=what, completed=done, total=total)
-
-        yield told
 
 
 def _for_machines(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> dict[str, Any]:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 # tables are never cut to a narrow terminal: a number that is not shown cannot be read
 _WIDTH = 250
-_OF_PAPER = ("random_forest", "nearest", "naive_bayes")
 _TRUSTED = ("s1", "s2", "transfer")
 
 
@@ -187,18 +186,20 @@ def _curve_rows(
 
 def print_better(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> None:
     """Compare the best other classifier with each of the paper's three, per split."""
+    from analysis.evaluate.trust.compare import OF_PAPER
+
     rows = []
     for study in found:
         for name in dict.fromkeys(r.split.name for r in study.results):
             scored = [r for r in study.results if r.split.name == name]
-            others = [r for r in scored if r.classifier not in _OF_PAPER]
+            others = [r for r in scored if r.classifier not in OF_PAPER]
             if not others:
                 continue
             best = max(others, key=lambda r: r.accuracy).classifier
             rows += [
                 _better_row(each, titles)
                 for each in study.comparisons
-                if (each.split, each.one) == (name, best) and each.other in _OF_PAPER
+                if (each.split, each.one) == (name, best) and each.other in OF_PAPER
             ]
     if rows:
         print("\nThe best of the others less each of the paper's three, same trials")

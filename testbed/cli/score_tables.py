@@ -93,12 +93,16 @@ def _print_split(
 
 def _head(name: str, found: "Sequence[DeviceStudy]") -> str:
     from analysis.evaluate.splits.named import SPLITS
+    from analysis.evaluate.splits.names import HEADLINE
 
     made = [r.split for study in found for r in study.results if r.split.name == name]
     if name not in SPLITS and not made:
         return name
     split = made[0] if made else SPLITS[name]
-    return f"{split.title}{' (LEAKY)' if split.leaky else ''}: {split.description}"
+    mark = " (LEAKY)" if split.leaky else ""
+    if name == HEADLINE:
+        mark = ", THE HEADLINE"
+    return f"{split.title}{mark}: {split.description}"
 
 
 def _asides(scored: "dict[str, Result]") -> Iterator[str]:

@@ -4,6 +4,8 @@ import csv
 import gc
 import json
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,8 @@ from analysis.evaluate.campaign import (
     studies,
 )
 from analysis.evaluate.samples import By, open_recorded, samples_of
+from analysis.evaluate.splits.named import SPLITS
+from analysis.evaluate.splits.names import HEADLINE, NAMES
 from analysis.evaluate.table import feature_tables, write_features
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
@@ -396,8 +400,44 @@ def test_evaluate_prints_a_row_per_device_and_calls_the_leaky_splits_leaky(folde
 def test_evaluate_says_why_a_split_is_refused(tmp_path):
     made = make(tmp_path / "week", 1, 5)
     shown = command("evaluate", made, "--classifier", "nb", "--split", "s1")
-    assert "camera: refused: one session only: no session is new" in shown.output
+    reason = "one session only: no session is new"
+    assert f"camera: refused: {reason}" in shown.output
+    assert getattr(shown.exception, "exit_code", None) == 2
+    told = f"nothing was scored, every split is refused; camera, s1: {reason}"
+    assert str(shown.exception) == told
+    shown = command("evaluate", made, "--classifier", "nb", "--split", "s1", "--json")
+    assert json.loads(shown.output)["refusals"][0]["reason"] == reason
+    assert shown.exception.exit_code == 2
+
+
+def test_one_split_that_is_scored_is_enough(tmp_path):
+    made = make(tmp_path / "week", 1, 5)
+    asked = ("--split", "s0_holdout", "--split", "s2")
+    shown = command("evaluate", made, "--classifier", "nb", *asked)
     assert shown.exit_code == 0
+    assert "S2 chronological, THE HEADLINE: earlier sessions" in shown.output
+
+
+@pytest.mark.parametrize("option", [("--split", "s9"), ("--device", "toaster")])
+def test_a_wrong_name_is_told_before_anything_is_loaded(folder, option):
+    asked = ["evaluate", str(folder), *option]
+    code = (
+        "import sys\nfrom testbed.cli import build, main\n"
+        f"sys.argv[1:] = {asked!r}\n"
+        "try:\n    main()\n"
+        "finally:\n    print({'sklearn', 'numba', 'scipy'} & set(sys.modules))\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
+    assert told.returncode == 2
+    assert option[1] in told.stderr
+    assert told.stdout == "set()\n"
+
+
+def test_the_names_of_splits_are_those_there_are():
+    assert tuple(SPLITS) == NAMES
+    assert HEADLINE in NAMES
 
 
 def test_evaluate_for_machines_is_json_with_results_and_refusals(folder):

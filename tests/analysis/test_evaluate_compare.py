@@ -41,6 +41,14 @@ def test_a_classifier_that_errs_less_is_better_by_the_errors_it_does_not_make():
     assert found.fewer_interval.low > 0.3
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_is_not_of_the_paper_is_compared_with_what_is_in_any_order(order):
+    paper, own = results_of(trials(1.5), ("nearest", "gradient_boosting"), "s0_holdout")
+    ours = replace(own, classifier="fusion")
+    (found,) = comparisons([(paper, ours)[n] for n in order])
+    assert (found.one, found.other) == ("fusion", "nearest")
+
+
 def test_equal_answers_differ_by_nothing():
     one, other = results_of(trials(1.5), ("nearest", "nearest"), "s1")
     found = compare(one, other)
