@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 
 from testbed.model.types import Channel, Network, Seconds, Slug, Strict, Truth
+from testbed.model.users import User
 
 
 class Rest(Strict):
@@ -26,33 +27,6 @@ class Selection(Strict):
     channels: tuple[Channel, ...] = ()
     networks: tuple[Network, ...] = ()
     repeats: PositiveInt | None = None
-
-
-class Habit(Strict):
-    """How often a user does one thing, by hour of the day.
-
-    weekday  hour '22' or range of hours '7-9' -> events per hour (Poisson)
-    weekend  the same for Saturday and Sunday; the weekday's where it is left out
-    """
-
-    device: Slug
-    activity: Slug
-    channel: Channel
-    network: Network | None = None
-    weekday: dict[str, float] = Field(default_factory=dict)
-    weekend: dict[str, float] = Field(default_factory=dict)
-
-
-class User(Strict):
-    """A person with daily habits, benign or malicious.
-
-    first_day  day of the scenario on which he appears; 0 is the first
-    """
-
-    name: Slug
-    malicious: Truth = False
-    first_day: int = Field(default=0, ge=0)
-    habits: tuple[Habit, ...] = Field(min_length=1)
 
 
 class Scenario(Strict):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from testbed.model.habits import habit_times
+from testbed.model.acts import Act, draw_acts
 from testbed.model.plan import Plan, PlannedTrial
 from testbed.model.profile import DeviceProfile
 from testbed.model.scenario import Scenario, Selection
@@ -222,29 +222,33 @@ def _queues_of_users(
     queues: dict[str, list[_Want]] = {}
     free_s: dict[str, float] = {}
     states: dict[str, dict[str, str]] = {}
-    for at_s, user, habit in habit_times(scenario):
-        profile = profiles[habit.device]
-        state = states.setdefault(habit.device, dict(profile.initial))
-        networks = _networks(profile, habit.activity, habit.channel)
-        want = _Want(
-            activity=habit.activity,
-            channel=habit.channel,
-            network=habit.network or networks[0],
-            session=int(at_s // 86400),
-            user=user.name,
-            malicious=user.malicious,
-            not_before_s=max(at_s - scenario.begins, free_s.get(habit.device, 0.0)),
-        )
-        if habit.channel is not Channel.PHONE:
-            want = replace(want, network=None)
-        is_served = wired.serves(habit.device, habit.channel)
+    for act in draw_acts(scenario):
+        profile = profiles[act.device]
+        state = states.setdefault(act.device, dict(profile.initial))
+        want = _want_of(act, profile, scenario.begins, free_s.get(act.device, 0.0))
+        is_served = wired.serves(act.device, act.channel)
         if not is_served or not _holds(profile, want, state):
             continue
         start_s = want.not_before_s or 0.0
-        free_s[habit.device] = start_s + profile.delta_s(habit.activity) + 30.0
-        state.update(profile.activities[habit.activity].gives)
-        queues.setdefault(habit.device, []).append(want)
+        free_s[act.device] = start_s + profile.delta_s(act.activity) + 30.0
+        state.update(profile.activities[act.activity].gives)
+        queues.setdefault(act.device, []).append(want)
     return queues
+
+
+def _want_of(act: Act, profile: DeviceProfile, begins_s: float, free_s: float) -> _Want:
+    network = None
+    if act.channel is Channel.PHONE:
+        network = act.network or _networks(profile, act.activity, act.channel)[0]
+    return _Want(
+        activity=act.activity,
+        channel=act.channel,
+        network=network,
+        session=int(act.at_s // 86400),
+        user=act.user,
+        malicious=act.malicious,
+        not_before_s=max(act.at_s - begins_s, free_s),
+    )
 
 
 def _merged(

@@ -67,5 +67,5 @@ def _wanted(
                 if not selection.channels or channel in selection.channels:
                     yield selection.device, name, channel
     for user in scenario.users:
-        for habit in user.habits:
-            yield habit.device, habit.activity, habit.channel
+        for action in user.actions():
+            yield action.device, action.activity, action.channel

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from testbed.model.estimate import estimate
 from testbed.model.habits import habit_times, rates_per_hour
 from testbed.model.load import load_profiles, load_scenario
-from testbed.model.scenario import Habit, Scenario, Selection
+from testbed.model.scenario import Scenario, Selection
 from testbed.model.types import Channel
 from testbed.model.unroll import unroll
+from testbed.model.users import Habit
 from testbed.model.wired import Wired, left_out
 
 ROOT = Path(__file__).parents[2]
