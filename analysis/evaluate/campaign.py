@@ -20,6 +20,7 @@ from analysis.evaluate.patterns.payloads import NAME as PAYLOAD
 from analysis.evaluate.patterns.payloads import (
     open_captures,
     payloads_in,
+    payloads_over,
     plain_devices,
 )
 from analysis.evaluate.records import record_of
@@ -118,10 +119,12 @@ def studies_between(
 ) -> Iterator[DeviceStudy]:
     """Learn devices from one campaign and test them on another.
 
-    devices  names that both campaigns have; the splits of the plan play no part, nor
-             does the payload matcher
+    devices  names that both campaigns have; the splits of the plan play no part. The
+             payload matcher is scored on those that may speak in plain text in both
     """
     opened = open_recorded(train), open_recorded(test)
+    plain = _plain_in_both(opened, devices) if plan.with_payload else ()
+    captures = [open_captures(folder) if plain else "" for folder in (train, test)]
     names = opened[0].campaign.name, opened[1].campaign.name
     for device in devices:
         both = opened
@@ -134,14 +137,25 @@ def studies_between(
             splits = (transfer(samples, names),)
         except SplitRefusedError as exc:
             refusals = (Refusal(device=device, split=TRANSFER, reason=str(exc)),)
+        extra: tuple[tuple[Result, ...], tuple[Refusal, ...]] = (), ()
+        if device in plain:
+            cuts = (cut_of(each, device, **_cutting(plan)) for each in both)
+            sources = list(zip(captures, cuts, strict=True))
+            extra = payloads_over(sources, samples, (splits, refusals), plan.seed)
         made = study_device(
             samples,
             (splits, refusals),
             plan,
             packets_of([each.index for each in both], device, plan.rules),
+            extra=extra,
             told=told,
         )
         yield _with_window(made, both, plan)
+
+
+def _plain_in_both(both: Sequence[Recorded], devices: Sequence[str]) -> tuple[str, ...]:
+    first, second = (plain_devices(each.campaign, devices) for each in both)
+    return tuple(name for name in first if name in second)
 
 
 def _of_both(

@@ -56,7 +56,8 @@ class Learnt:
     """The rows that a device was learnt from.
 
     trials    activity -> trials, idle windows among them;  n_uncovered  trials outside
-              of every capture, which are none of them
+              of every capture, which are none of them;  n_too_close  trials that were
+              left out to make windows of one length
     sessions  in the order of time;  days  dates in UTC that have a trial
     digest    SHA-256 of the identities of all rows
     """
@@ -66,6 +67,7 @@ class Learnt:
     sessions: tuple[str, ...]
     days: tuple[str, ...]
     digest: str
+    n_too_close: int = 0
 
     @property
     def n_rows(self) -> int:

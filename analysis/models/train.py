@@ -8,8 +8,9 @@ figures that are kept with the model.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -18,8 +19,9 @@ import numpy as np
 from analysis.classifiers.model import Classifier
 from analysis.classifiers.novelty import Novelty
 from analysis.errors import DatasetError
-from analysis.evaluate.campaign import alike, plan_of
-from analysis.evaluate.fits import Progress, learnt, nobody
+from analysis.evaluate.campaign import plan_of
+from analysis.evaluate.delta.alike import alike, n_too_close
+from analysis.evaluate.fits import Progress, Told, learnt, nobody_told
 from analysis.evaluate.samples import (
     By,
     Recorded,
@@ -82,15 +84,13 @@ def train(
     devices: Sequence[str],
     plan: TrainPlan,
     *,
-    on_device: Callable[[str], None] = lambda name: None,
-    progress: Progress = nobody,
+    told: Told = nobody_told,
     jobs: int = 1,
 ) -> TrainedModel:
     """Learn devices of a campaign; the same folder, plan and seed give the same model.
 
-    on_device  told the name of each device before it is learnt
-    progress   told (done, total) after each fit of a device, the last one aside
-    jobs       processes that share the fits, where these are worth more than one
+    told  told (what is done, how much of it, of how much) after each fit of a device
+    jobs  processes that share the fits, where these are worth more than one
 
     Raises DatasetError when the folder cannot be read or a device has fewer than two
     activities to tell apart, LabelError when windows overlap.
@@ -99,7 +99,7 @@ def train(
     made = {}
     names: tuple[str, ...] = ()
     for device in dict.fromkeys(devices):
-        on_device(device)
+        progress = partial(told, f"{device}: training")
         made[device], names = _learn(
             recorded, device, plan, jobs=jobs, progress=progress
         )
@@ -158,7 +158,7 @@ def _learn(
         activities=names,
         delta_s=_delta_s(samples, windows),
         longest_s=longest_of(windows.start_ns, windows.end_ns),
-        learnt=_learnt(samples),
+        learnt=_learnt(samples, n_too_close(recorded, device)),
         tried=tried(samples, results.get("s1"), names),
         strange=strange(results.get("s6")),
         scores=figures_of(results, refusals),
@@ -191,7 +191,7 @@ def _delta_s(samples: Samples, windows: Windows) -> dict[str, float]:
     }
 
 
-def _learnt(samples: Samples) -> Learnt:
+def _learnt(samples: Samples, n_too_close: int) -> Learnt:
     trials = "\n".join(sorted(samples.trial.tolist()))
     return Learnt(
         trials=dict(sorted(Counter(samples.activity.tolist()).items())),
@@ -199,4 +199,5 @@ def _learnt(samples: Samples) -> Learnt:
         sessions=samples.sessions(),
         days=tuple(str(day) for day in np.unique(samples.day)),
         digest=hashlib.sha256(trials.encode()).hexdigest(),
+        n_too_close=n_too_close,
     )

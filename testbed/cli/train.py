@@ -1,14 +1,14 @@
 """`train`: from a campaign to a model that is kept, with its card."""
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from testbed.cli.bar import shown_progress
 from testbed.cli.options import (
     CampaignFolder,
     CleaningRules,
@@ -26,8 +26,6 @@ from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from analysis.models import DeviceModel, TrainPlan
 
 ModelFolder = Annotated[
@@ -78,8 +76,10 @@ def train(
     jobs: Jobs = 0,
 ) -> None:
     """Train a model on a campaign and keep it, with a card that says how good it is."""
+    from analysis.dataset import devices_of
+
+    devices = devices_of(folder, device or ())
     load_kernels()
-    from analysis.evaluate.campaign import devices_of
     from analysis.models import save, train_plan_of
     from analysis.models import train as learn
     from analysis.models.store import refuse_present
@@ -90,21 +90,16 @@ def train(
     if streaming:
         _refuse_own_windows(plan)
     refuse_present(out)
-    devices = devices_of(folder, device or ())
     make_current(folder)
-    with _told(devices) as bar:
-        model = learn(
-            folder,
-            devices,
-            plan,
-            on_device=bar.on_device,
-            progress=bar.on_fit,
-            jobs=jobs or os.cpu_count() or 1,
-        )
+    with shown_progress() as told:
+        n_jobs = jobs or os.cpu_count() or 1
+        model = learn(folder, devices, plan, told=told, jobs=n_jobs)
     parts = _learn_streaming(folder, devices, plan) if streaming else {}
     size_b = save(model, out, parts=parts)
     for name, made in model.devices.items():
         print(f"{name}: {_scores(made)}")
+        for line in _left_out(made):
+            print(f"{name}: {line}")
     kind = "simulated" if model.origin.simulated else "captured"
     print(f"{out}: {len(model.devices)} devices, {size_b} bytes, {kind}; see CARD.md")
 
@@ -140,10 +135,27 @@ def _learn_streaming(
     from analysis.streaming.learn import learn
     from analysis.streaming.store import to_parts
 
-    with _told(devices) as bar:
-        how = StreamPlan(classifier=plan.classifier, seed=plan.seed)
-        learnt = learn(folder, devices, how, on_device=bar.on_device)
+    how = StreamPlan(classifier=plan.classifier, seed=plan.seed)
+    begun = count()
+    with shown_progress() as told:
+
+        def on_device(name: str) -> None:
+            told(f"{name}: training for a stream", next(begun), len(devices))
+
+        learnt = learn(folder, devices, how, on_device=on_device)
     return to_parts(learnt)
+
+
+def _left_out(made: "DeviceModel") -> Iterator[str]:
+    """Say which trials were not learnt from, and why."""
+    learnt = made.facts.learnt
+    if learnt.n_too_close:
+        yield (
+            f"all windows are {made.longest_s:g} s; {learnt.n_too_close} acts left "
+            "out, another follows too soon"
+        )
+    if learnt.n_uncovered:
+        yield f"{learnt.n_uncovered} windows outside every capture left out"
 
 
 def _scores(made: "DeviceModel") -> str:
@@ -158,45 +170,3 @@ def _scores(made: "DeviceModel") -> str:
             said.append(f"{score.split} {score.accuracy:.3f} {low:.2f}–{high:.2f}")
     n_rows, n_sessions = made.facts.learnt.n_rows, len(made.facts.learnt.sessions)
     return f"{n_rows} windows of {n_sessions} sessions; accuracy {', '.join(said)}"
-
-
-class _Silent:
-    """Nothing is shown."""
-
-    def on_device(self, name: str) -> None:
-        """Hear that a device is begun."""
-
-    def on_fit(self, done: int, total: int) -> None:
-        """Hear how many of the fits of a device are done."""
-
-
-class _Bar(_Silent):
-    """A bar over all devices, fit by fit."""
-
-    def __init__(self, progress: "Progress", total: int) -> None:
-        self._progress = progress
-        self._bar = progress.add_task("training", total=total)
-        self._begun = 0
-
-    def on_device(self, name: str) -> None:
-        """Show which device is learnt."""
-        shown = f"training {name}"
-        self._progress.update(self._bar, completed=self._begun, description=shown)
-        self._begun += 1
-
-    def on_fit(self, done: int, total: int) -> None:
-        """Show how far it is."""
-        self._progress.update(self._bar, completed=self._begun - 1 + done / total)
-
-
-@contextmanager
-def _told(devices: Sequence[str]) -> Iterator[_Silent]:
-    """Show a bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield _Silent()
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        yield _Bar(progress, len(devices))

@@ -16,6 +16,7 @@ from analysis.evaluate.campaign import plan_of, studies_between
 from analysis.evaluate.delta.alike import alike, alike_both, n_too_close
 from analysis.evaluate.samples import open_recorded, samples_of
 from analysis.evaluate.splits.transfer import joined
+from analysis.models import load
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
 
@@ -192,3 +193,13 @@ def test_a_session_of_one_name_in_two_homes_is_two_sessions(two):
         "home_1: day-0",
     )
     assert samples_of(opened, "camera").sessions() == ("day-0", "day-1")
+
+
+def test_training_tells_what_it_left_out_to_make_windows_alike(tmp_path):
+    folder = make(tmp_path / "week", (5, 8, 12), {4: 0.5})
+    asked = ("train", folder, "--classifier", "nb", "--out", tmp_path / "model")
+    trained = command(*asked, "--window", "longest").output.splitlines()
+    line = "camera: all windows are 12 s; 2 acts left out, another follows too soon"
+    assert trained[1] == line
+    facts = load(tmp_path / "model").devices["camera"].facts
+    assert facts.learnt.n_too_close == 2

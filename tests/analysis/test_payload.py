@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from analysis.dataset import COLUMNS
-from analysis.evaluate.campaign import plan_of, studies
+from analysis.evaluate.campaign import plan_of, studies, studies_between
 from analysis.evaluate.samples import cut_of
 from analysis.packets import find_raw
 from analysis.payload import (
@@ -391,6 +391,23 @@ def test_the_matcher_learns_from_training_sessions_only(tmp_path, monkeypatch):
     monkeypatch.setattr("analysis.evaluate.patterns.payloads.PayloadMatcher", Spy)
     payload_results(campaign(tmp_path / "c", *trials()), ["plug"], ["s2"])
     assert seen == [{"s0", "s1"}] * 2  # for the accuracy and for its null
+
+
+def test_what_one_campaign_said_is_understood_in_another(tmp_path):
+    packets, rows = trials()
+    later = [(at_s + 0.01 * (n % 7), data) for n, (at_s, data) in enumerate(packets)]
+    one = campaign(tmp_path / "a", packets, rows)
+    other = campaign(tmp_path / "b", later, rows[:12])
+    plan = plan_of(["payload"])
+    (study,) = studies_between(one, other, ["plug"], plan)
+    (result,) = study.results
+    assert (result.classifier, result.split.name) == ("payload", "transfer")
+    assert (result.n_trials, result.accuracy) == (12, 1.0)
+    shutil.rmtree(other / "raw")
+    (study,) = studies_between(one, other, ["plug"], plan)
+    assert study.results == ()
+    assert [each.split for each in study.refusals] == ["transfer"]
+    assert "holds no capture" in study.refusals[0].reason
 
 
 def test_without_raw_captures_payloads_are_refused_in_words(tmp_path):

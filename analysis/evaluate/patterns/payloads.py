@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from analysis.dataset import Campaign
 from analysis.errors import DatasetError
 from analysis.evaluate.samples import Cut, Samples, Strings
-from analysis.evaluate.splits.named import SPLITS, Split, SplitRefusedError
-from analysis.evaluate.study import Refusal, Result, result_of
+from analysis.evaluate.splits.folds import Split
+from analysis.evaluate.study import Refusal, Result, parted, result_of
 from analysis.packets import find_raw
 from analysis.payload import (
     Captures,
@@ -21,6 +22,7 @@ from analysis.payload import (
 )
 
 NAME, TITLE = "payload", "Payload"
+Found: TypeAlias = tuple[tuple[Result, ...], tuple[Refusal, ...]]
 
 
 def plain_devices(campaign: Campaign, devices: Sequence[str]) -> tuple[str, ...]:
@@ -47,42 +49,59 @@ def payloads_in(
     samples: Samples,
     splits: Sequence[str],
     seed: int,
-) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
-    """Score the matcher on one device, or refuse each split in words.
-
-    A device without any message in plain text has neither results nor refusals.
+) -> Found:
+    """Score the matcher on one device of a campaign, or refuse each split in words.
 
     captures  raw captures, or why there are none;  samples  those of `made`
     """
-    reason = captures if isinstance(captures, str) else ""
-    if not isinstance(captures, str):
-        messages = messages_of(captures, made.cleaned.table, made.windows)
+    return payloads_over(
+        [(captures, made)], samples, parted(samples, splits, seed), seed
+    )
+
+
+def payloads_over(
+    sources: Sequence[tuple[Captures | str, Cut]],
+    samples: Samples,
+    split: tuple[tuple[Split, ...], tuple[Refusal, ...]],
+    seed: int,
+) -> Found:
+    """Score the matcher on one device of one campaign or several.
+
+    A device without any message in plain text has neither results nor refusals.
+
+    sources  captures, or why there are none, and windows, in the order of `samples`
+    split    the splits that could be made, and refusals of others
+    """
+    reason = next((each for each, _made in sources if isinstance(each, str)), "")
+    if not reason:
+        messages = [
+            window
+            for captures, made in sources
+            if not isinstance(captures, str)
+            for window in messages_of(captures, made.cleaned.table, made.windows)
+        ]
         if not any(messages):
             return (), ()
         try:
-            return payload_study(samples, vocabulary(messages), splits, seed)
+            known = vocabulary(messages)
+            found = tuple(_score(samples, known, each, seed) for each in split[0])
         except TooMuchTextError as exc:
             reason = str(exc)
+        else:
+            return found, split[1]
+    names = (*(each.name for each in split[0]), *(each.split for each in split[1]))
     return (), tuple(
         Refusal(device=samples.device, split=name, reason=f"{NAME}: {reason}")
-        for name in splits
+        for name in names
     )
 
 
 def payload_study(
     samples: Samples, known: Vocabulary, splits: Sequence[str], seed: int
-) -> tuple[tuple[Result, ...], tuple[Refusal, ...]]:
+) -> Found:
     """Score the matcher on one device; row i of `known` is row i of the samples."""
-    results: list[Result] = []
-    refusals: list[Refusal] = []
-    for name in splits:
-        try:
-            split = SPLITS[name].split(samples, seed)
-        except SplitRefusedError as exc:
-            refusals.append(Refusal(device=samples.device, split=name, reason=str(exc)))
-            continue
-        results.append(_score(samples, known, split, seed))
-    return tuple(results), tuple(refusals)
+    made, refusals = parted(samples, splits, seed)
+    return tuple(_score(samples, known, split, seed) for split in made), refusals
 
 
 def _score(samples: Samples, known: Vocabulary, split: Split, seed: int) -> Result:

@@ -24,8 +24,16 @@ def test_a_device_is_learnt_from_all_its_trials_and_from_idle_windows(model):
 
 
 def test_without_a_number_there_are_as_many_idle_windows_as_of_the_commonest(campaign):
-    made = train(campaign, ("plug",), train_plan_of("nb"))
+    heard = []
+    made = train(
+        campaign,
+        ("plug",),
+        train_plan_of("nb"),
+        told=lambda *each: heard.append(each),
+    )
     assert made.devices["plug"].facts.learnt.trials["idle"] == 16
+    assert {what for what, _done, _total in heard} == {"plug: training"}
+    assert heard[-1][1] == heard[-1][2] > 1
 
 
 def test_the_same_plan_and_seed_give_the_same_model(campaign, model, plan):
