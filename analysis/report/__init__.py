@@ -1,6 +1,6 @@
 """One self-contained page about campaigns: what was recorded, and what it teaches.
 
-write_report(folders, out, behaviour, seed=0, say=print)
+write_report(folders, out, behaviour, say=print, seed=0, classifiers=(), jobs=1)
 """
 
 from analysis.report.write import write_report

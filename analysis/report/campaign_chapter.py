@@ -3,14 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from analysis.evaluate.patterns.payloads import plain_devices
+from analysis.dataset import Times
+from analysis.evaluate.campaign import all_classifiers
+from analysis.evaluate.device_study import StudyPlan
+from analysis.evaluate.fits import Told
+from analysis.evaluate.patterns.payloads import open_captures, plain_devices
 from analysis.report import words
 from analysis.report.blocks import Chapter, Gallery, Note, Section
 from analysis.report.facts import cleaning, last_attempts, recorded
 from analysis.report.receipt import captures_of, receipt, uncertainty_ns
+from analysis.report.recognition import recognition
 from analysis.report.recording import Recording, Share, shares_of
 from analysis.report.remarks import remarks
-from analysis.report.scores import Scores, measure, payloads_of, recognition
+from analysis.report.scores import Scores, measure
 from analysis.report.timeline import draw_timeline
 from analysis.report.trust import QUICK, measure_trust, trusted
 
@@ -18,10 +23,18 @@ _NO_PACKETS = (
     "This campaign holds no packets: only its activities were recorded. There is no "
     "traffic to draw and nothing to learn from."
 )
+_MADE_UP = (
+    "Each window is a trace of its own: what lies between two, and so the silence "
+    "there, was made up by the import."
+)
 
 
 def campaign_chapter(
-    recording: Recording, key: str, seed: int, say: Callable[[str], None]
+    recording: Recording,
+    key: str,
+    plan: StudyPlan,
+    say: Callable[[str], None],
+    told: Told,
 ) -> Chapter:
     """Return the chapter; learns from the packets when there are some."""
     sections = [recorded(recording), receipt(recording)]
@@ -31,14 +44,11 @@ def campaign_chapter(
     tiles = _tiles(recording, shares)
     if shares:
         say(f"{recording.campaign.name}: drawing traffic")
-        sections += [_traffic(shares), cleaning(shares)]
+        sections += [_traffic(recording, shares), cleaning(shares)]
         say(f"{recording.campaign.name}: recognising activities")
-        names = [share.device for share in shares]
-        plain = plain_devices(recording.campaign, names)
-        raw = recording.raw if plain else ()
-        scores = measure(shares, seed, say, payloads=payloads_of(shares, plain, raw))
+        scores = _scores(recording, shares, plan, say, told)
         sections.append(recognition(scores))
-        sections += _trust(recording, shares, scores, seed, say)
+        sections += _trust(recording, shares, scores, plan.seed, say)
         headline = scores.headline()
         tiles += (headline,) if headline else ()
     else:
@@ -57,6 +67,19 @@ def campaign_chapter(
     )
 
 
+def _scores(
+    recording: Recording,
+    shares: tuple[Share, ...],
+    plan: StudyPlan,
+    say: Callable[[str], None],
+    told: Told,
+) -> Scores:
+    names = [share.device for share in shares]
+    plain = plain_devices(recording.campaign, names) if plan.with_payload else ()
+    captures = open_captures(recording.campaign.folder) if plain else ""
+    return measure(shares, plan, say, plain=plain, captures=captures, told=told)
+
+
 def _trust(
     recording: Recording,
     shares: tuple[Share, ...],
@@ -66,13 +89,13 @@ def _trust(
 ) -> list[Section]:
     if not scores.results:
         return []
-    quick = next(c for c in scores.classifiers if c.name == QUICK)
+    quick = all_classifiers()[QUICK]
     trust = measure_trust(shares, recording.log, quick, seed, say)
-    section = trusted(trust, scores.results, scores.classifiers, seed)
+    section = trusted(trust, scores)
     return [] if section is None else [section]
 
 
-def _traffic(shares: tuple[Share, ...]) -> Section:
+def _traffic(recording: Recording, shares: tuple[Share, ...]) -> Section:
     drawn = [draw_timeline(share.table, share.cut.windows) for share in shares]
     pictures = tuple(picture for picture in drawn if picture is not None)
     silent = [s.device for s, p in zip(shares, drawn, strict=True) if p is None]
@@ -82,12 +105,14 @@ def _traffic(shares: tuple[Share, ...]) -> Section:
         else ()
     )
     galleries = (Gallery(pictures=pictures, wide=True),) if pictures else ()
+    invented = recording.campaign.times is not Times.RECORDED
+    apart = f" {_MADE_UP}" if invented else ""
     return Section(
         key="traffic",
         title="Traffic and label windows",
         lead="Bytes per second that each device sent (up) and received (down), on a "
         "log scale, and the label windows over them. Long campaigns are shown by an "
-        "excerpt, and the caption says so.",
+        "excerpt, and the caption says so." + apart,
         blocks=(*galleries, *notes),
     )
 
@@ -117,7 +142,7 @@ def _tiles(
     if known and len(known) == len(dropped):
         tiles.append((words.count(sum(known)), "packets dropped"))
     bounds = uncertainty_ns(recording)
-    if bounds is not None:
+    if bounds is not None and recording.campaign.form != "imported":
         tiles.append((words.milliseconds(bounds[0]), "clock’s error, median"))
     return tuple(tiles)
 
@@ -133,7 +158,9 @@ def _facts(recording: Recording) -> tuple[tuple[str, str], ...]:
         ("form", recording.campaign.form),
         ("seed", str(about["seed"]) if about.get("seed") is not None else "–"),
     ]
-    if stamps:
+    if recording.campaign.times is not Times.RECORDED:
+        facts.append(("activities", "when is not known: the traces do not say"))
+    elif stamps:
         first, last = words.stamp(min(stamps)), words.stamp(max(stamps))
         facts.append(("activities", f"{first} to {last} UTC"))
     if named:

@@ -48,7 +48,7 @@ def draw_delta(
     split   as the title says it
     """
     devices = list(dict.fromkeys(s.device for s in scores))
-    across = min(_ACROSS, len(devices))
+    across = min(_ACROSS, max(2, len(devices)))
     down = -(-len(devices) // across)
     with house_style():
         figure = new_figure(0.6 + 3.3 * across, 0.9 + 2.2 * down)

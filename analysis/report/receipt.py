@@ -1,17 +1,32 @@
 """The receipt of the capture: files, hashes, drops, beacons, clock."""
 
 from collections.abc import Mapping
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
+from analysis.dataset import Times
 from analysis.report import words
 from analysis.report.blocks import Grid, Item, Note, Section, columns, items
 from analysis.report.recording import Recording
 from analysis.report.tables import Cell, Table
 
 _SHOWN = 60  # files on the page; the CSV has all
+_IMPORTED = "imported"  # what an importer writes for the tool
 
+_HEADS = (
+    "capture",
+    "session",
+    "files",
+    "packets received",
+    "dropped",
+    "beacons",
+    "first beacon (UTC)",
+    "last beacon (UTC)",
+    "clock offset, median",
+    "worst error",
+)
 _CAPTURES = (
     "capture",
     "session",
@@ -60,7 +75,20 @@ def uncertainty_ns(recording: Recording) -> tuple[float, float] | None:
 
 
 def _quality(recording: Recording) -> str:
+    if recording.campaign.times is not Times.RECORDED:
+        return (
+            "When the activities were is not known, nor how well their clock went: the "
+            "traces hold times within a trace only, and the import placed them. No "
+            "date of this campaign means anything."
+        )
     bounds = uncertainty_ns(recording)
+    if recording.campaign.form == "imported":
+        fine = (
+            f" Stamps were written to {words.milliseconds(bounds[1])}."
+            if bounds
+            else ""
+        )
+        return f"Others recorded this: how well their clock went is not known.{fine}"
     if bounds is None:
         return "The log does not say how sure its clock is."
     median, worst = (words.milliseconds(bound) for bound in bounds)
@@ -71,30 +99,34 @@ def _quality(recording: Recording) -> str:
 
 
 def _captures(captures: tuple[Mapping[str, Any], ...]) -> Grid:
+    rows = tuple(_capture_row(capture) for capture in captures)
+    # what an import cannot know is not a column of dashes
+    said = [any(row[i].text != "–" for row in rows) for i in range(len(_HEADS))]
+    heads = columns(*_HEADS, texts=2)
     return Grid(
         title="Captures",
-        columns=columns(
-            "capture",
-            "session",
-            "files",
-            "packets received",
-            "dropped",
-            "beacons",
-            "first beacon (UTC)",
-            "last beacon (UTC)",
-            "clock offset, median",
-            "worst error",
-            texts=2,
-        ),
-        rows=tuple(_capture_row(capture) for capture in captures),
+        columns=tuple(compress(heads, said)),
+        rows=tuple(tuple(compress(row, said)) for row in rows),
         data=Table(
             name="captures",
             columns=_CAPTURES,
             rows=tuple(_capture_record(capture) for capture in captures),
         ),
-        note=f"Recorded with {_tools(captures)}. The offset is that of the router's "
-        "clock against the controller's, measured over SSH; beacons are stamped by "
-        "the capture itself.",
+        note=_captured_by(captures),
+    )
+
+
+def _captured_by(captures: tuple[Mapping[str, Any], ...]) -> str:
+    tools = {str(capture.get("tool", "?")) for capture in captures}
+    if tools == {_IMPORTED}:
+        return (
+            "Made of the files of others. What they lost on the way, and what their "
+            "clock was worth, nobody wrote down."
+        )
+    return (
+        f"Recorded with {words.listed(sorted(tools))}. The offset is that of the "
+        "router's clock against the controller's, measured over SSH; beacons are "
+        "stamped by the capture itself."
     )
 
 
@@ -146,10 +178,6 @@ def _moment(at_ns: int | None) -> Item:
     return Item(
         text=words.stamp(at_ns, "%H:%M:%S"), below=words.stamp(at_ns, "%Y-%m-%d")
     )
-
-
-def _tools(captures: tuple[Mapping[str, Any], ...]) -> str:
-    return words.listed(sorted({str(c.get("tool", "?")) for c in captures}))
 
 
 def _files(captures: tuple[Mapping[str, Any], ...]) -> Grid:

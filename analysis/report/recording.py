@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ class Recording:
 
     about    campaign.yaml as it stands;  receipt  raw/receipt.json, empty without one
     packets  device -> its packets; empty when the campaign has no packets at all
-    raw      the captures themselves; empty where only packet tables are left
     """
 
     campaign: Campaign
@@ -40,7 +39,6 @@ class Recording:
     about: Mapping[str, Any]
     receipt: Mapping[str, Any]
     packets: Mapping[str, PacketTable]
-    raw: tuple[Path, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -100,7 +98,6 @@ def read_recording(folder: Path) -> Recording:
         about=read_about(folder),
         receipt=_receipt(folder / "raw" / "receipt.json"),
         packets=_packets(campaign),
-        raw=_raw(folder),
     )
 
 
@@ -133,22 +130,21 @@ def _raw(folder: Path) -> tuple[Path, ...]:
 
 def shares_of(recording: Recording) -> tuple[Share, ...]:
     """Cut the packets of each device into its label windows."""
-    policy = labelled_as(recording.campaign.folder)
     return tuple(
-        _share(table, recording.log, name, policy)
-        for name, table in recording.packets.items()
+        _share(recording, name, table) for name, table in recording.packets.items()
     )
 
 
-def _share(
-    table: PacketTable, log: ActivityLog, device: str, policy: tuple[Overlap, bool]
-) -> Share:
-    (overlap, widen), cleaned, note = policy, clean(table), ""
+def _share(recording: Recording, device: str, table: PacketTable) -> Share:
+    campaign, log = recording.campaign, recording.log
+    (overlap, widen), cleaned, note = labelled_as(campaign.folder), clean(table), ""
     try:
         windows = cut(cleaned.table, log, device, overlap=overlap, widen=widen)
     except LabelError:
         note = "label windows overlap; the earlier one was cut short for this report"
         windows = cut(cleaned.table, log, device, overlap=Overlap.CUT, widen=widen)
+    # what is real of the times: splits by an order that was made up are refused
+    windows = replace(windows, times=campaign.times)
     first, last = rows_between(table.time_ns, windows.start_ns, windows.end_ns)
     return Share(
         device=device,

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from analysis.dataset import Times
 from analysis.features.model import Float64, Int64
 from analysis.packets import PacketTable
 from analysis.report import words
@@ -59,7 +60,8 @@ def draw_timeline(table: PacketTable, windows: Windows) -> Picture | None:
         _draw_windows(axes, windows, excerpt)
         svg = as_svg(figure)
     shown, total = excerpt.rows.size, len(windows)
-    begin = words.stamp(excerpt.start_ns)
+    known = windows.times is Times.RECORDED
+    begin = f", from {words.stamp(excerpt.start_ns)} UTC" if known else ""
     what = (
         ("1 label window" if total == 1 else f"all {total} label windows")
         if excerpt.whole
@@ -67,7 +69,7 @@ def draw_timeline(table: PacketTable, windows: Windows) -> Picture | None:
     )
     return Picture(
         name=f"timeline_{table.device}",
-        title=f"{table.device}: {what}, from {begin} UTC",
+        title=f"{table.device}: {what}{begin}",
         alt=f"bytes per second sent and received by {table.device}, with {shown} "
         "named label windows",
         svg=svg,
@@ -197,8 +199,10 @@ def _clock(seconds: float) -> str:
 
 
 def _table(windows: Windows, excerpt: _Excerpt) -> Table:
+    known = windows.times is Times.RECORDED
     left_s = excerpt.edges_s[:-1]
     start_ns = excerpt.start_ns + np.rint(left_s * 1e9).astype(np.int64)
+    zero_ns = 0 if known else excerpt.start_ns
     inside = np.full(start_ns.size, "", dtype=object)
     for row in excerpt.rows:
         held = start_ns >= windows.start_ns[row] - round(excerpt.bin_s * 1e9)
@@ -206,6 +210,11 @@ def _table(windows: Windows, excerpt: _Excerpt) -> Table:
     rows = zip(start_ns, excerpt.out_b, excerpt.in_b, inside, strict=True)
     return Table(
         name=f"timeline_{excerpt.device}",
-        columns=("bin_start_ns", "out_b_per_s", "in_b_per_s", "activity"),
-        rows=tuple((int(t), round(o, 1), round(i, 1), str(a)) for t, o, i, a in rows),
+        columns=(
+            "bin_start_ns" if known else "since_start_ns",
+            *("out_b_per_s", "in_b_per_s", "activity"),
+        ),
+        rows=tuple(
+            (int(t) - zero_ns, round(o, 1), round(i, 1), str(a)) for t, o, i, a in rows
+        ),
     )

@@ -15,12 +15,13 @@ from analysis.evaluate.delta.study import DeltaPlan, DeltaStudy, study_delta
 from analysis.evaluate.samples import samples_in
 from analysis.evaluate.splits.named import SPLITS
 from analysis.evaluate.study import Result, parted, scored
-from analysis.evaluate.trust.compare import Gap, gaps
+from analysis.evaluate.trust.compare import Gap
 from analysis.evaluate.trust.curves import CurvePoint, earliness, learning_curve
 from analysis.report import words
 from analysis.report.blocks import Block, Gallery, Grid, Item, Section, columns
 from analysis.report.delta_chart import draw_delta
 from analysis.report.recording import Share
+from analysis.report.scores import Scores
 from analysis.report.tables import Table
 from analysis.report.trust_charts import (
     draw_curve,
@@ -91,26 +92,18 @@ def measure_trust(
     )
 
 
-def trusted(
-    trust: Trust,
-    results: Sequence[Result],
-    classifiers: Sequence[Classifier],
-    seed: int,
-) -> Section | None:
-    """Return the section, None where there is nothing to say.
-
-    results  of all classifiers under S0, S1 and S2
-    """
-    titles = {c.name: c.title for c in classifiers}
+def trusted(trust: Trust, scores: Scores) -> Section | None:
+    """Return the section, None where there is nothing to say."""
+    results, titles = scores.results, scores.titles
     blocks: list[Block] = []
     if results:
         heads = {name: plan.title for name, plan in SPLITS.items()}
         picture = draw_splits(results, titles, heads)
         blocks.append(Gallery(pictures=(picture,), wide=True))
-        blocks += _gaps(gaps(results, seed), titles)
+        blocks += _gaps([gap for s in scores.studies for gap in s.gaps], titles)
     blocks += _reliability(results, titles)
     blocks += _curves(trust)
-    blocks += _open_set(trust, titles)
+    blocks += _open_set(trust)
     blocks += _deltas(trust)
     if not blocks:
         return None
@@ -121,7 +114,8 @@ def trusted(
         "say, how many sessions and packets it takes, what becomes of activities that "
         "were never learnt, and how much depends on the length of label windows. What "
         f"takes hundreds of fits is drawn for {trust.classifier.title} only, which is "
-        "quick; the others have curves of the same shape, higher up or lower down.",
+        "quick; curves of the others were not measured: “testbed evaluate --curves "
+        "--split s6” and “testbed delta” do.",
         blocks=tuple(blocks),
     )
 
@@ -182,7 +176,8 @@ def _curves(trust: Trust) -> list[Block]:
     return [Gallery(pictures=tuple(pictures))] if pictures else []
 
 
-def _open_set(trust: Trust, titles: dict[str, str]) -> list[Block]:
+def _open_set(trust: Trust) -> list[Block]:
+    titles = {trust.classifier.name: trust.classifier.title}
     found = [r for r in trust.open_set if r.open_set is not None]
     return [Gallery(pictures=(draw_open_set(found, titles),))] if found else []
 

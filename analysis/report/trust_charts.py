@@ -22,6 +22,7 @@ from analysis.report.drawing import (
 from analysis.report.tables import Table
 
 _ACROSS = 3
+_LEGEND_IN = 1.55  # width of one entry of a legend
 # hollow where rows of one session are on both sides
 _SPLIT_LOOK = {"s0_folds": ("o", "none"), "s1": ("s", None), "s2": ("^", None)}
 _LINES = ("-", "--", ":", "-.")
@@ -37,9 +38,14 @@ def draw_splits(
     devices = list(dict.fromkeys(r.device for r in results))
     classifiers = list(dict.fromkeys(r.classifier for r in results))
     with house_style():
-        figure = new_figure(1.6 + 2.9 * len(classifiers), 1.2 + 0.4 * len(devices))
-        panels = figure.subplots(1, len(classifiers), sharey=True, squeeze=False)[0]
-        for i, (axes, name) in enumerate(zip(panels, classifiers, strict=True)):
+        across = min(_ACROSS, len(classifiers))
+        down = -(-len(classifiers) // across)
+        height = 0.5 + down * (0.8 + 0.34 * len(devices))
+        figure = new_figure(1.6 + 2.9 * across, height)
+        panels = np.ravel(figure.subplots(down, across, sharey=True, squeeze=False))
+        for axes in panels[len(classifiers) :]:
+            axes.set_visible(False)
+        for i, (axes, name) in enumerate(zip(panels, classifiers, strict=False)):
             mine = [r for r in results if r.classifier == name]
             _draw_split_panel(axes, mine, devices, heads, LOOK[i % len(LOOK)][0])
             axes.set_title(titles.get(name, name), fontweight="bold")
@@ -261,7 +267,8 @@ def _open_row(r: Result) -> tuple[str | float | None, ...]:
 
 def _small_multiples(devices: Sequence[str], draw: Callable[[Axes, str], None]) -> str:
     """Draw a panel per device, with one legend for all."""
-    across = min(_ACROSS, len(devices))
+    # one panel alone would be drawn as wide as the page
+    across = min(_ACROSS, max(2, len(devices)))
     down = -(-len(devices) // across)
     with house_style():
         figure = new_figure(0.6 + 3.3 * across, 0.9 + 2.3 * down)
@@ -278,4 +285,6 @@ def _small_multiples(devices: Sequence[str], draw: Callable[[Axes, str], None]) 
 
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
+    room = max(1, int(figure.get_figwidth() / _LEGEND_IN))
+    columns = min(len(labels), room)
+    figure.legend(handles, labels, loc="outside upper right", ncols=columns)

@@ -1,11 +1,14 @@
 """`report`: one page about campaigns."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from testbed.cli.bar import shown_progress
 from testbed.cli.manifest import keep_manifest_true
+from testbed.cli.options import Jobs
 
 Campaigns = Annotated[list[Path], typer.Argument(help="Campaign folders.")]
 Behaviour = Annotated[
@@ -19,6 +22,14 @@ Out = Annotated[
     typer.Option("--out", help="Folder of the report; by default CAMPAIGN/report."),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="For splits and classifiers.")]
+Classifiers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classifier",
+        help="Score these only; by default all, as `testbed evaluate`. Some are slow: "
+        "--classifier rf is not.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,12 +42,24 @@ def report(
     behaviour: Behaviour = None,
     out: Out = None,
     seed: Seed = 0,
+    classifier: Classifiers = None,
+    jobs: Jobs = 0,
 ) -> None:
     """Write a page with everything that the campaigns hold and teach."""
     from analysis.report import write_report
 
     target = out or campaigns[0] / "report"
-    path = write_report(campaigns, target, behaviour or (), seed=seed, say=_say)
+    with shown_progress() as told:
+        path = write_report(
+            campaigns,
+            target,
+            behaviour or (),
+            say=_say,
+            seed=seed,
+            classifiers=classifier or (),
+            jobs=jobs or os.cpu_count() or 1,
+            told=told,
+        )
     for folder in campaigns:
         keep_manifest_true(folder)
     print(path)

@@ -7,6 +7,7 @@ import yaml
 
 from analysis.dataset import COLUMNS
 from analysis.packets import PacketTable
+from analysis.report import write_report
 from tests.given import write_packets
 
 # a Monday, so that days and hours are easy to read
@@ -153,3 +154,14 @@ def make(tmp_path):
 @pytest.fixture
 def quiet():
     return lambda _line: None
+
+
+@pytest.fixture
+def write():
+    """Write a report by the classifiers that learn in no time."""
+
+    def _write(folders, out, behaviour=(), **options):
+        usual = {"say": lambda _line: None, "classifiers": ("nb",)}
+        return write_report(folders, out, behaviour, **(usual | options))
+
+    return _write

@@ -3,7 +3,6 @@ import json
 import pytest
 
 from analysis.dataset import load_activities, load_campaign
-from analysis.report import write_report
 from analysis.report.behaviour import Diary, malicious_users, watch_all
 from analysis.report.recording import read_about
 
@@ -93,16 +92,16 @@ def test_one_day_cannot_be_left_out_and_no_alarm_is_claimed(make):
     assert watch.train_alarms.size == len(watch.train)
 
 
-def test_too_few_hours_teach_nothing_and_the_table_says_so(make, quiet, tmp_path):
+def test_too_few_hours_teach_nothing_and_the_table_says_so(make, write, tmp_path):
     folder = make.diary("short", HABIT[:2], [OWNER])
-    page = write_report([], tmp_path / "out", [folder], say=quiet)
+    page = write([], tmp_path / "out", [folder])
     assert "too few hours to learn from" in page.read_text()
 
 
-def test_the_chapter_says_that_it_is_from_logs_and_counts(make, quiet, tmp_path):
+def test_the_chapter_says_that_it_is_from_logs_and_counts(make, write, tmp_path):
     one = make.diary("one", HABIT, [OWNER])
     two = make.diary("two", HABIT + NIGHT, [OWNER, THIEF])
-    page = write_report([], tmp_path / "out", [one, two], say=quiet)
+    page = write([], tmp_path / "out", [one, two])
     text = page.read_text()
     assert "from logged activities" in text
     assert "10 benign hours of the tested logs are copies" in text
@@ -113,13 +112,13 @@ def test_the_chapter_says_that_it_is_from_logs_and_counts(make, quiet, tmp_path)
     assert sum(point["kind"] == "malicious" for point in points) == 2
 
 
-def test_logs_of_two_origins_are_two_chapters(make, quiet, tmp_path):
+def test_logs_of_two_origins_are_two_chapters(make, write, tmp_path):
     fast = make.diary("fast", HABIT, [OWNER])
     real = make.diary("real", HABIT, [OWNER])
     text = (real / "campaign.yaml").read_text()
     (real / "campaign.yaml").write_text(
         text.replace("simulated: true", "simulated: no")
     )
-    page = write_report([], tmp_path / "out", [fast, real], say=quiet)
+    page = write([], tmp_path / "out", [fast, real])
     names = {p.name for p in (page.parent / "data").iterdir()}
     assert names == {"behaviour", "behaviour-2"}

@@ -6,7 +6,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from analysis.report import write_report
 from analysis.report.drawing import as_svg, house_style, new_figure
 
 EVIL = "<script>alert('model')</script>"
@@ -37,8 +36,8 @@ def table(page, campaign, name):
         return list(csv.DictReader(file))
 
 
-def test_the_page_needs_nothing_from_elsewhere(make, quiet, tmp_path):
-    page = write_report([make.trained()], tmp_path / "out", say=quiet)
+def test_the_page_needs_nothing_from_elsewhere(make, write, tmp_path):
+    page = write([make.trained()], tmp_path / "out")
     links = read(page)
     assert "script" not in links.tags
     assert "link" not in links.tags
@@ -50,7 +49,7 @@ def test_the_page_needs_nothing_from_elsewhere(make, quiet, tmp_path):
             assert (page.parent / place).is_file(), place
 
 
-def test_what_a_campaign_says_is_text_and_never_markup(make, quiet, tmp_path):
+def test_what_a_campaign_says_is_text_and_never_markup(make, write, tmp_path):
     rows = [make.row(1, make.monday_ns, activity=EVIL, channel="<b>")]
     folder = make.folder(
         "house",
@@ -60,7 +59,7 @@ def test_what_a_campaign_says_is_text_and_never_markup(make, quiet, tmp_path):
         versions={"<u>": "<s>"},
     )
     make.traffic(folder, rows)
-    page = write_report([folder], tmp_path / "out", say=quiet)
+    page = write([folder], tmp_path / "out")
     links = read(page)
     assert not {"script", "i", "u", "s"} & set(links.tags)
     assert "&lt;b&gt; (lan)" in page.read_text(encoding="utf-8")
@@ -72,10 +71,10 @@ NOT_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 
 
 def test_control_characters_in_names_are_written_as_their_numbers(
-    make, quiet, tmp_path
+    make, write, tmp_path
 ):
     rows = [make.row(1, make.monday_ns, activity="off\x1b[2J\x9b")]
-    page = write_report([make.folder("house", rows)], tmp_path / "out", say=quiet)
+    page = write([make.folder("house", rows)], tmp_path / "out")
     text = page.read_text(encoding="utf-8")
     assert r"off\x1b[2J\x9b" in text
     assert not re.search(NOT_XML, text)
@@ -93,7 +92,7 @@ def test_a_picture_with_control_characters_in_names_is_well_formed():
     assert not re.search(NOT_XML, drawn)
 
 
-def test_a_user_activity_cannot_choose_where_its_files_land(make, quiet, tmp_path):
+def test_a_user_activity_cannot_choose_where_its_files_land(make, write, tmp_path):
     rows = [
         make.row(
             n, make.monday_ns + n * 3600 * 10**9, activity="../../out", user="owner"
@@ -101,17 +100,17 @@ def test_a_user_activity_cannot_choose_where_its_files_land(make, quiet, tmp_pat
         for n in range(8)
     ]
     folder = make.folder("week", rows)
-    page = write_report([], tmp_path / "a/b/out", [folder], say=quiet)
+    page = write([], tmp_path / "a/b/out", [folder])
     found = list((tmp_path / "a").rglob("behaviour_*.svg"))
     assert len(found) == 1
     assert found[0].parent == page.parent / "pictures" / "behaviour"
 
 
-def test_the_same_input_and_seed_give_the_same_bytes(make, quiet, tmp_path):
+def test_the_same_input_and_seed_give_the_same_bytes(make, write, tmp_path):
     folder = make.trained()
     runs = []
     for name in ("one", "two"):
-        page = write_report([folder], tmp_path / name, say=quiet)
+        page = write([folder], tmp_path / name)
         files = sorted(p for p in page.parent.rglob("*") if p.is_file())
         runs.append({p.relative_to(page.parent): p.read_bytes() for p in files})
     assert len(runs[0]) > 10
@@ -128,25 +127,25 @@ def test_the_same_input_and_seed_give_the_same_bytes(make, quiet, tmp_path):
     ],
 )
 def test_every_table_says_where_its_data_come_from(
-    make, quiet, tmp_path, simulated, form, origin
+    make, write, tmp_path, simulated, form, origin
 ):
     folder = make.trained(sessions=1, repeats=5, simulated=simulated, form=form)
-    text = write_report([folder], tmp_path / "out", say=quiet).read_text()
+    text = write([folder], tmp_path / "out").read_text()
     heads = text.count("<h4>") + text.count("<figcaption>")
     assert heads > 5
     assert text.count(f'<span class="tag">{origin}</span>') == heads
 
 
-def test_two_campaigns_are_two_chapters_with_their_own_files(make, quiet, tmp_path):
+def test_two_campaigns_are_two_chapters_with_their_own_files(make, write, tmp_path):
     live = make.trained("one/house", repeats=1, form="live")
     fast = make.trained("two/house", repeats=1, form="fast")
-    page = write_report([live, fast], tmp_path / "out", say=quiet)
+    page = write([live, fast], tmp_path / "out")
     assert {p.name for p in (page.parent / "data").iterdir()} == {"house", "house-2"}
     assert {"house", "house-2"} <= read(page).ids
 
 
-def test_csv_and_json_hold_the_same_records(make, quiet, tmp_path):
-    page = write_report([make.trained()], tmp_path / "out", say=quiet)
+def test_csv_and_json_hold_the_same_records(make, write, tmp_path):
+    page = write([make.trained()], tmp_path / "out")
     for path in (page.parent / "data").rglob("*.csv"):
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))

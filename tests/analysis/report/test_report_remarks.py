@@ -3,8 +3,6 @@
 import csv
 import json
 
-from analysis.report import write_report
-
 
 def lines(detail, trial="0001"):
     started = {"trial": trial, "attempt": 1, "device": "lamp", "activity": "turn_on"}
@@ -15,13 +13,13 @@ def lines(detail, trial="0001"):
     ]
 
 
-def page_of(make, quiet, tmp_path, journal):
+def page_of(make, write, tmp_path, journal):
     folder = make.folder("house", [make.row(1, make.monday_ns)])
     (folder / "journal.jsonl").write_text("\n".join(journal))
-    return write_report([folder], tmp_path / "out", say=quiet)
+    return write([folder], tmp_path / "out")
 
 
-def test_each_is_counted_by_device_and_activity(make, quiet, tmp_path):
+def test_each_is_counted_by_device_and_activity(make, write, tmp_path):
     fallback = {"fallback": "text 'On', as id 'on' is not on the screen"}
     closed = {"interrupt": "permission dialog, closed by text 'Deny'"}
     journal = [
@@ -30,7 +28,7 @@ def test_each_is_counted_by_device_and_activity(make, quiet, tmp_path):
         *lines(closed, "0003"),
         "{cut sho",
     ]
-    page = page_of(make, quiet, tmp_path, journal)
+    page = page_of(make, write, tmp_path, journal)
     (path,) = page.parent.rglob("*remarks.csv")
     with path.open(encoding="utf-8") as file:
         rows = {(r["device"], r["what"]): r["times"] for r in csv.DictReader(file)}
@@ -38,6 +36,6 @@ def test_each_is_counted_by_device_and_activity(make, quiet, tmp_path):
     assert "In 2 attempts a button was not found" in page.read_text()
 
 
-def test_a_campaign_that_went_as_described_has_no_such_section(make, quiet, tmp_path):
-    page = page_of(make, quiet, tmp_path, lines({"rung": "id"}))
+def test_a_campaign_that_went_as_described_has_no_such_section(make, write, tmp_path):
+    page = page_of(make, write, tmp_path, lines({"rung": "id"}))
     assert "went another way" not in page.read_text()

@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.report import write_report
 from analysis.report.facts import cleaning
 from analysis.report.recording import read_recording, shares_of
 from analysis.report.timeline import draw_timeline
@@ -16,8 +15,8 @@ def records(page, campaign, name):
     return json.loads((page.parent / "data" / campaign / f"{name}.json").read_text())
 
 
-def test_every_split_and_classifier_is_in_the_accuracy_table(make, quiet, tmp_path):
-    page = write_report([make.trained()], tmp_path / "out", say=quiet)
+def test_every_split_and_classifier_is_in_the_accuracy_table(make, write, tmp_path):
+    page = write([make.trained()], tmp_path / "out", classifiers=("rf", "knn", "nb"))
     rows = records(page, "house", "accuracy")
     places = {(r["split"], r["classifier"]) for r in rows}
     assert len(places) == len(rows) == 9
@@ -28,46 +27,42 @@ def test_every_split_and_classifier_is_in_the_accuracy_table(make, quiet, tmp_pa
     assert all(r["low"] <= r["accuracy"] <= r["high"] for r in rows if r["low"])
 
 
-def test_one_repeat_in_one_session_is_refused_in_one_sentence(make, quiet, tmp_path):
-    page = write_report(
-        [make.trained(sessions=1, repeats=1)], tmp_path / "out", say=quiet
-    )
+def test_one_repeat_in_one_session_is_refused_in_one_sentence(make, write, tmp_path):
+    page = write([make.trained(sessions=1, repeats=1)], tmp_path / "out")
     text = page.read_text()
     assert "Nothing is learnt from this campaign alone" in text
     assert "Table 1" not in text
     assert not (page.parent / "data" / "house" / "accuracy.csv").exists()
 
 
-def test_what_only_some_splits_allow_is_named_by_reason(make, quiet, tmp_path):
-    page = write_report(
-        [make.trained(sessions=1, repeats=6)], tmp_path / "o", say=quiet
-    )
+def test_what_only_some_splits_allow_is_named_by_reason(make, write, tmp_path):
+    page = write([make.trained(sessions=1, repeats=6)], tmp_path / "o")
     text = page.read_text()
     assert "S1 by session refused for lamp: one session only" in text
-    assert "Confusion matrices of the best classifier: S0 random" in text
+    assert "Confusion matrices: Naive Bayes, S0 random, 5 folds" in text
     refused = [r for r in records(page, "house", "accuracy") if not r["classifier"]]
     assert {r["split"] for r in refused} == {"s1", "s2"}
 
 
-def test_a_campaign_without_packets_says_so(make, quiet, tmp_path):
+def test_a_campaign_without_packets_says_so(make, write, tmp_path):
     folder = make.folder("week", [make.row(1, make.monday_ns)])
-    text = write_report([folder], tmp_path / "out", say=quiet).read_text()
+    text = write([folder], tmp_path / "out").read_text()
     assert "holds no packets" in text
     assert "has no receipt" in text
 
 
-def test_a_campaign_without_any_activity_is_no_accident(make, quiet, tmp_path):
+def test_a_campaign_without_any_activity_is_no_accident(make, write, tmp_path):
     folder = make.folder("empty", [])
-    assert write_report([folder], tmp_path / "out", say=quiet).is_file()
+    assert write([folder], tmp_path / "out").is_file()
 
 
-def test_a_trial_counts_by_its_last_attempt(make, quiet, tmp_path):
+def test_a_trial_counts_by_its_last_attempt(make, write, tmp_path):
     rows = [
         make.row(1, make.monday_ns, outcome="failed"),
         make.row(1, make.monday_ns + 60 * 10**9, attempt=2),
         make.row(2, make.monday_ns + 120 * 10**9, outcome="no_effect"),
     ]
-    page = write_report([make.folder("house", rows)], tmp_path / "out", say=quiet)
+    page = write([make.folder("house", rows)], tmp_path / "out")
     (row,) = records(page, "house", "outcomes")
     assert (row["confirmed"], row["failed"], row["no_effect"]) == (1, 0, 1)
     assert (row["trials"], row["repeated_attempts"]) == (2, 1)
@@ -75,7 +70,7 @@ def test_a_trial_counts_by_its_last_attempt(make, quiet, tmp_path):
     assert (covered["trials"], covered["labelled"]) == (2, 1)
 
 
-def test_the_receipt_gives_drops_hashes_and_the_clock(make, quiet, tmp_path):
+def test_the_receipt_gives_drops_hashes_and_the_clock(make, write, tmp_path):
     folder = make.trained()
     (folder / "raw").mkdir()
     clock = [{"offset_ns": 49_000_000_000 + i, "error_ns": 30_000 + i} for i in (0, 4)]
@@ -92,7 +87,7 @@ def test_the_receipt_gives_drops_hashes_and_the_clock(make, quiet, tmp_path):
     }
     receipt = json.dumps({"captures": [capture]})
     (folder / "raw" / "receipt.json").write_text(receipt)
-    page = write_report([folder], tmp_path / "out", say=quiet)
+    page = write([folder], tmp_path / "out")
     (row,) = records(page, "house", "captures")
     assert (row["dropped"], row["received"], row["size_b"]) == (3, 1465, 681_800)
     assert row["first_beacon_ns"] == make.monday_ns
@@ -103,17 +98,17 @@ def test_the_receipt_gives_drops_hashes_and_the_clock(make, quiet, tmp_path):
     assert "<b>3</b><span>packets dropped" in page.read_text()
 
 
-def test_windows_that_overlap_are_cut_and_it_is_said(make, quiet, tmp_path):
+def test_windows_that_overlap_are_cut_and_it_is_said(make, write, tmp_path):
     rows = [make.row(n, make.monday_ns + n * 5 * 10**9) for n in (1, 2, 3)]
     folder = make.folder("house", rows)
     make.traffic(folder, rows)
-    text = write_report([folder], tmp_path / "out", say=quiet).read_text()
+    text = write([folder], tmp_path / "out").read_text()
     assert "label windows overlap; the earlier one was cut short" in text
 
 
-def test_labelled_and_removed_packets_are_counted(make, quiet, tmp_path):
+def test_labelled_and_removed_packets_are_counted(make, write, tmp_path):
     folder = make.trained(sessions=1, repeats=1)
-    page = write_report([folder], tmp_path / "out", say=quiet)
+    page = write([folder], tmp_path / "out")
     (row,) = records(page, "house", "cleaning")
     assert row["packets"] == row["in_a_label_window"] == 6 + 12 + 3
     assert (row["windows"], row["empty_windows"], row["kept"]) == (3, 0, 21)

@@ -6,11 +6,13 @@ import pytest
 
 from analysis.evaluate.campaign import all_classifiers
 from analysis.evaluate.delta.scores import DeltaScore
+from analysis.evaluate.device_study import Packets, StudyPlan, study_device
 from analysis.evaluate.samples import cut_of, open_recorded, samples_in
-from analysis.evaluate.study import study
+from analysis.evaluate.study import parted
 from analysis.report.blocks import Gallery, Grid
 from analysis.report.delta_chart import draw_delta
 from analysis.report.recording import Share
+from analysis.report.scores import Scores
 from analysis.report.trust import QUICK, Trust, measure_trust, trusted
 
 QUICKLY = all_classifiers()[QUICK]
@@ -30,9 +32,14 @@ def shares(make):
 
 
 def section(log, shares, quiet):
-    results = study(samples_in(shares[0].cut), (QUICKLY,), ("s0_folds", "s1", "s2"))[0]
+    plan = StudyPlan(
+        classifiers=(QUICKLY,), with_payload=False, splits=("s0_folds", "s1", "s2")
+    )
+    samples = samples_in(shares[0].cut)
+    parts = parted(samples, plan.splits, 0)
+    made = study_device(samples, parts, plan, Packets(n=1, removed={}))
     trust = measure_trust(shares, log, QUICKLY, 0, quiet)
-    return trusted(trust, results, (QUICKLY,), 0)
+    return trusted(trust, Scores(studies=(made,), classifiers=(QUICKLY,)))
 
 
 def test_a_campaign_that_is_large_enough_has_every_picture(shares, quiet):
@@ -68,7 +75,7 @@ def test_few_trials_have_no_curves_but_what_their_scores_say(shares, quiet):
 
 def test_without_any_score_there_is_no_section():
     nothing = Trust(classifier=QUICKLY, open_set=(), curves=(), deltas=())
-    assert trusted(nothing, (), (QUICKLY,), 0) is None
+    assert trusted(nothing, Scores(studies=(), classifiers=(QUICKLY,))) is None
 
 
 def test_names_of_devices_cannot_become_markup():
