@@ -74,7 +74,8 @@ class ActivityRow:
     written_ns      start and end as written; where an end was not, that of the window
     start_ns        start of the window
     end_ns          end of the window, exclusive
-    uncertainty_ns  unit of the last written digit of the start
+    uncertainty_ns  unit of the last written digit of the start; None where nobody
+                    wrote when it was
     texts           the optional columns
     """
 
@@ -84,7 +85,7 @@ class ActivityRow:
     written_ns: tuple[int, int]
     start_ns: int
     end_ns: int
-    uncertainty_ns: int
+    uncertainty_ns: int | None
     texts: Mapping[str, str]
 
 

@@ -166,6 +166,6 @@ def _row(capture: Capture, device: str) -> ActivityRow:
         written_ns=(capture.first_ns, capture.last_ns),
         start_ns=capture.first_ns,
         end_ns=capture.last_ns + 1,
-        uncertainty_ns=0,
+        uncertainty_ns=None,
         texts=texts,
     )

@@ -210,7 +210,7 @@ def _rows(placed: Sequence[_Placed], device: str) -> list[ActivityRow]:
                 written_ns=(one.start_ns, one.end_ns),
                 start_ns=one.start_ns,
                 end_ns=one.end_ns + 1,
-                uncertainty_ns=0,
+                uncertainty_ns=None,
                 texts=kept,
             )
         )

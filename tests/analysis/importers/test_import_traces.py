@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from analysis.dataset import Times, load_activities, load_campaign
 from analysis.errors import DatasetError, ImportDataError
-from analysis.evaluate.canaries import canaries_of
 from analysis.evaluate.samples import samples_of
 from analysis.evaluate.study import parted
+from analysis.evaluate.trust.canaries import canaries_of
 from analysis.importers.trace_rows import Packets
 from analysis.importers.trace_table import Trace, TraceRecipe
 from analysis.importers.traces import _placed, import_traces
@@ -410,13 +410,6 @@ def test_names_that_contradict_each_other_are_told(bring):
     assert "line 4: trial: 'x' is that of" in told
     assert "line 5: trial: is empty, in others it is not" in told
     assert "day: session 's' is of day 'd' already" in told
-
-
-def test_a_file_of_faults_tells_the_first_and_how_many_more(bring):
-    rows = "".join(f"a,s,{t},none,1\n" for t in range(500))
-    faults = faults_of(bring, HEAD + rows)
-    assert len(faults) == 21
-    assert faults[-1].endswith("has 480 more faults; mend these first")
 
 
 def test_what_is_not_there_or_has_the_wrong_name_is_told(bring, tmp_path):
