@@ -80,7 +80,7 @@ class Case:
         starts = [h for h in among if h + _WIDTH_H <= among.stop] or list(among)
         sums = [counts[np.arange(h, h + _WIDTH_H) % 24].sum() for h in starts]
         start = starts[int(np.argmin(sums))]
-        return float(self.random.uniform(start, start + _WIDTH_H))
+        return float(self.random.uniform(start, start + _WIDTH_H - 1))
 
     def usual_hour(self) -> float:
         """Draw an hour of day as often as the household does something in it."""
@@ -104,7 +104,7 @@ def _gather(
 
 def _off_hours(case: Case) -> Iterator[Strike]:
     """Do the household's own actions, in the hours in which it does least."""
-    for episode, times in _gather(case, case.quiet_hour, 3, 2700):
+    for episode, times in _gather(case, case.quiet_hour, 4, 2700):
         for at_s, action in zip(times, case.some_actions(len(times)), strict=True):
             yield Strike(at_s=at_s, action=action, episode=episode)
 
@@ -166,7 +166,9 @@ def _order_swap(case: Case) -> Iterator[Strike]:
     for doing in case.doings:
         if doing.routine is not None and doing.at_s // DAY_S in case.days:
             found.setdefault(doing.routine, []).append(doing)
-    whole = [each for each in found.values() if len({d.action.what for d in each}) > 2]
+    n_steps = {key: len({d.action.what for d in each}) for key, each in found.items()}
+    enough = max(3, min(4, max(n_steps.values(), default=0)))
+    whole = [each for key, each in found.items() if n_steps[key] >= enough]
     n = min(case.attack.episodes, len(whole))
     chosen = sorted(int(i) for i in case.random.choice(len(whole), n, replace=False))
     for episode, index in enumerate(chosen, 1):

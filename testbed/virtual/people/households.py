@@ -168,7 +168,7 @@ def _routines(
         steps = [t for t in (home.of(w) for w in words) if t is not None]
         if len(steps) < 3:
             continue
-        order = random.permutation(len(steps))[:5]
+        order = random.permutation(len(steps))[:6]
         found.append(
             Routine(
                 at=round(at * 3600),
@@ -186,8 +186,8 @@ def _step(thing: Thing, random: np.random.Generator) -> RoutineStep:
         device=thing.device,
         activity=thing.activity,
         channel=Channel(thing.channel),
-        after=Gap(uniform=(15.0, float(random.uniform(40, 240)))),
-        chance=float(random.uniform(0.88, 1.0)),
+        after=Gap(uniform=(8.0, float(random.uniform(25, 90)))),
+        chance=float(random.uniform(0.92, 1.0)),
     )
 
 
