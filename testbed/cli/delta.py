@@ -1,7 +1,7 @@
 """`delta`: how long devices answer, and what accuracy depends on it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from analysis.evaluate.delta.scores import DeltaScore
     from analysis.evaluate.delta.study import DeltaPlan, DeltaStudy
 
-_WIDTH = 160
+_WIDTH = 200
 _PAYLOAD = "payload"
 _SPLITS = ("s0_folds", "s0_holdout", "s1", "s2", "s3", "s4", "s5")
 
@@ -177,7 +177,8 @@ def _print_estimates(found: "Sequence[DeltaStudy]") -> None:
             if estimate is None:
                 cells: tuple[str, ...] = (*("-",) * 5, _why(study, name))
             else:
-                cells = _cells(estimate, by_group[name])
+                note = "; ".join(_notes(study, estimate))
+                cells = (*_cells(estimate, by_group[name]), note)
             table.add_row(study.device, name, f"{given_s:g}", *cells)
     Console(width=_WIDTH, highlight=False).print(table)
 
@@ -185,9 +186,25 @@ def _print_estimates(found: "Sequence[DeltaStudy]") -> None:
 def _why(study: "DeltaStudy", activity: str) -> str:
     from analysis.evaluate.delta.estimate import MIN_RUNS
 
-    if study.n_runs.get(activity, 0) < MIN_RUNS:
-        return f"fewer than {MIN_RUNS} trials to learn from"
-    return "no answer is heard"
+    n_runs = study.n_runs.get(activity, 0)
+    if n_runs >= MIN_RUNS:
+        return "no answer is heard"
+    why = f"fewer than {MIN_RUNS} trials to learn from"
+    if n_short := study.n_trials.get(activity, 0) - n_runs:
+        why += f", {n_short} more cut short by the next act"
+    return why
+
+
+def _notes(study: "DeltaStudy", estimate: "DeltaEstimate") -> Iterator[str]:
+    """Say what an estimate does not rest on."""
+    name = estimate.activity
+    if estimate.capped:
+        yield "cut short by the next act"
+    n_runs = study.n_runs[name]
+    if n_short := study.n_trials[name] - n_runs:
+        yield f"{n_short} not learnt from, the next act came too soon"
+    if n_silent := n_runs - estimate.n_trials:
+        yield f"{n_silent} without an answer"
 
 
 def _cells(estimate: "DeltaEstimate", shared_s: float) -> tuple[str, ...]:
@@ -197,7 +214,6 @@ def _cells(estimate: "DeltaEstimate", shared_s: float) -> tuple[str, ...]:
         f"{shared_s:.1f}",
         str(estimate.n_trials),
         str(estimate.n_sessions),
-        "cut short by the next act" if estimate.capped else "",
     )
 
 

@@ -124,27 +124,35 @@ def test_what_cannot_be_done_is_told_in_one_sentence(folder, words, said):
     assert said in str(done.exception)
 
 
-@pytest.fixture
-def crowded(folder, tmp_path):
-    """The same campaign, each act followed by one without effect 4 s later."""
-    made = tmp_path / "crowded"
+def crowd(folder, made, activities, n):
+    """Copy a campaign in which acts without effect follow n of each activity."""
     shutil.copytree(folder, made)
     with (made / "activities.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     more = [
-        row
-        | {
-            "t_ns": int(row["t_ns"]) + 4 * S,
-            "attempt": 2,
-            "outcome": "no_effect",
-        }
-        for row in rows
+        row | {"t_ns": int(row["t_ns"]) + 4 * S, "attempt": 2, "outcome": "no_effect"}
+        for name in activities
+        for row in [row for row in rows if row["activity"] == name][:n]
     ]
     with (made / "activities.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, tuple(COLUMNS))
         writer.writeheader()
         writer.writerows(rows + more)
     return made
+
+
+@pytest.fixture
+def crowded(folder, tmp_path):
+    """The same campaign, each act followed by one without effect 4 s later."""
+    return crowd(folder, tmp_path / "crowded", ANSWERS_S, REPEATS)
+
+
+def test_trials_that_are_not_learnt_from_are_told_beside_the_estimate(folder, tmp_path):
+    done = run(crowd(folder, tmp_path / "slips", ["stream"], 2))
+    lines = {line.split()[1]: line for line in done.output.splitlines()[2:]}
+    assert "2 not learnt from, the next act came too soon" in lines["stream"]
+    assert lines["stream"].split()[6] == str(REPEATS - 2)
+    assert "not learnt from" not in lines["snapshot"]
 
 
 def test_trials_that_are_all_cut_short_are_the_reason_and_shown_before_a_picture_fails(

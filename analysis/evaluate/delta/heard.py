@@ -136,6 +136,12 @@ class Heard:
             )
         return found
 
+    def n_labelled(self) -> Mapping[str, int]:
+        """Return activity -> acts that have a label."""
+        names = self.acts.frame["activity"].to_numpy().astype(np.str_)
+        found, count = np.unique(names[self.labelled], return_counts=True)
+        return dict(zip(found.tolist(), count.tolist(), strict=True))
+
     def idle_ns(self, learn: NDArray[np.bool_] | None = None) -> Int64:
         """Return (n,) starts of pieces of silence, evenly some where there are many."""
         may = self._may(learn)

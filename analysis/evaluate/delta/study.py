@@ -49,7 +49,9 @@ class DeltaStudy:
     given_s    activity -> δ as the log has it, seconds
     estimates  activity -> δ learnt from all its trials, for people to read; none where
                nothing is heard
-    n_runs     activity -> trials that could be followed for long enough to learn from
+    n_trials   activity -> trials that have a label
+    n_runs     activity -> those of them that could be followed for long enough to learn
+               from; the next act came too soon after the others
     groups     activities that share δ under the rule `group`
     scores     accuracy by rule and by seconds, δ learnt inside each fold; empty where
                `refused` says why, or nothing was asked for
@@ -59,6 +61,7 @@ class DeltaStudy:
     device: str
     given_s: Mapping[str, float]
     estimates: Mapping[str, DeltaEstimate]
+    n_trials: Mapping[str, int]
     n_runs: Mapping[str, int]
     groups: Sequence[tuple[str, ...]]
     scores: tuple[DeltaScore, ...] = ()
@@ -87,6 +90,7 @@ def study_delta(
         device=name,
         given_s=given_s,
         estimates=estimates,
+        n_trials=heard.n_labelled(),
         n_runs={name: runs.rows.size for name, runs in heard.followed().items()},
         groups=shared(estimates, given_s),
     )
