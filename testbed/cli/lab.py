@@ -1,4 +1,4 @@
-"""`lab up | down | shell`: the virtual lab by itself; `learn`: what devices need."""
+"""`lab up | down | shell`: the virtual lab by itself; `learn`, `homes`: beside it."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli.lab_homes import homes
 from testbed.cli.options import AsJson, CampaignFolder
 from testbed.cli.packets import tabulate
 from testbed.cli.starting import load_kernels
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     topic.command()(down)
     topic.command()(shell)
     topic.command()(learn)
+    topic.command()(homes)
     app.add_typer(topic, name="lab")
 
 

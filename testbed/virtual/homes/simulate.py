@@ -1,0 +1,96 @@
+"""All homes of a task, one after the other, into a folder."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from testbed.errors import ConfigError
+from testbed.model.profile import DeviceProfile
+from testbed.virtual.homes.attacks import Attack
+from testbed.virtual.homes.files import VERSION, table, write_about, write_home
+from testbed.virtual.homes.life import Life
+from testbed.virtual.homes.places import LAB, Home, draw_homes
+from testbed.virtual.homes.span import Span
+
+START = date(2026, 10, 12)  # a Monday; summer time ends in Europe within two weeks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What to simulate.
+
+    homes    how many; the first is the lab
+    attacks  staged attacks, each in one home
+    """
+
+    homes: int = 8
+    days: int = 21
+    seed: int = 1
+    start: date = START
+    attacks: tuple[Attack, ...] = ()
+
+
+def simulate(
+    task: Task,
+    profile: DeviceProfile,
+    folder: Path,
+    *,
+    done: Callable[[str, int], None] = lambda name, n: None,
+) -> int:
+    """Write the flow records of all homes; return their number.
+
+    done  told of each home that is written: its name and its records
+    Raises ConfigError for a home that does not exist or a folder that is not empty.
+    """
+    if task.homes < 1 or task.days < 1:
+        raise ConfigError("a simulation needs at least one home and one day")
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: is not empty; name a new folder")
+    homes = draw_homes(task.homes, task.days, task.seed)
+    unknown = {a.home for a in task.attacks} - {h.name for h in homes}
+    if unknown:
+        raise ConfigError(
+            f"{', '.join(sorted(unknown))}: no such home; there are "
+            f"{', '.join(h.name for h in homes)}"
+        )
+    span = Span(start=task.start, days=task.days)
+    total = 0
+    for home in homes:
+        staged = tuple(a for a in task.attacks if a.home == home.name)
+        life = Life(home, profile, span, task.seed, staged)
+        n = write_home(folder, home.name, _tables(life))
+        done(home.name, n)
+        total += n
+    write_about(folder, _about(task, profile, homes))
+    return total
+
+
+def _tables(life: Life) -> Iterator[tuple[pa.Table, pa.Table]]:
+    profile, home = life.profile, life.home
+    same = {
+        "home": home.name,
+        "device": profile.device,
+        "model": f"{profile.vendor} {profile.model}",
+    }
+    for records in life.days():
+        yield table(records, life.sheet.ends, same, f"{home.network}.13")
+
+
+def _about(
+    task: Task, profile: DeviceProfile, homes: tuple[Home, ...]
+) -> dict[str, object]:
+    return {
+        "version": VERSION,
+        "simulated": True,
+        "seed": task.seed,
+        "device": profile.device,
+        "model": f"{profile.vendor} {profile.model}",
+        "start": task.start.isoformat(),
+        "days": task.days,
+        "lab": LAB,
+        "attacks": [asdict(a) for a in task.attacks],
+        "homes": [asdict(h) for h in homes],
+    }
