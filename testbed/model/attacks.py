@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from testbed.model.habits import DAY_S, Doing
-from testbed.model.references import hours_of
 from testbed.model.types import Channel
-from testbed.model.users import Action, Attack, AttackKind
+from testbed.model.users import Action, Attack, AttackKind, hours_of
 
 _WIDTH_H = 3  # of the stretch in which a household does least
 _OUTSIDE = range(8, 18)  # hours in which somebody at a window is no surprise

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from testbed.model.references import hours_of
 from testbed.model.scenario import Scenario
-from testbed.model.users import Action, DayKind, Habit, Routine, User
+from testbed.model.users import Action, DayKind, Habit, Routine, User, hours_of
 
 DAY_S = 86_400.0
 _FIRST_WEEKEND_DAY = 5  # day 0 of a scenario is a Monday

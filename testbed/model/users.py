@@ -26,6 +26,20 @@ def days_of(text: str) -> range:
     return days
 
 
+def hours_of(text: str) -> range:
+    """Return the hours of a key such as '7-9' (7 and 8) or '22'.
+
+    Raises ValueError when it is neither.
+    """
+    first, dash, last = text.partition("-")
+    if not first.isdigit() or (dash and not last.isdigit()):
+        raise ValueError("must be an hour such as '7' or a range such as '7-9'")
+    hours = range(int(first), int(last) if dash else int(first) + 1)
+    if not hours or hours.stop > 24:
+        raise ValueError("must lie in 0-24 and not be empty")
+    return hours
+
+
 def _days(value: object) -> str:
     days_of(str(value))
     return str(value)
@@ -41,7 +55,13 @@ def _time_of_day(value: object) -> float:
     return int(match[1]) * 3600.0 + int(match[2]) * 60.0
 
 
+def _hours(value: object) -> str:
+    hours_of(str(value))
+    return str(value)
+
+
 Days = Annotated[str, BeforeValidator(_days)]
+HourRange = Annotated[str, BeforeValidator(_hours)]
 TimeOfDay = Annotated[float, BeforeValidator(_time_of_day)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -165,7 +185,7 @@ class Attack(Strict):
     episodes: PositiveInt = 1
     acts: PositiveInt | None = None
     within: Seconds | None = None
-    hours: str | None = None
+    hours: HourRange | None = None
     of: tuple[Slug, ...] = ()
     actions: tuple[Action, ...] = ()
 
