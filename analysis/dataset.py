@@ -32,6 +32,8 @@ class Times(StrEnum):
     """What is real of the times of a campaign: an import may have to make some up."""
 
     RECORDED = "recorded"
+    DATES = "dates"  # the date of each session; neither its time of day nor what of two
+    # sessions of one date was first
     DAYS = "days"  # which sessions share a day; neither their order nor times of day
     INVENTED = "invented"  # nothing but what is within one trial
 

@@ -12,6 +12,7 @@ traces give the same bytes.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,7 @@ _END_NS = 9_214_646_400 * 10**9  # 2262-01-01; int64 ends in that year
 # Too short for an idle window, which keeps 5 s away from what was before: what lies
 # between traces was not recorded, and is no evidence of silence.
 _GAP_NS = 4 * 10**9
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -115,16 +117,34 @@ def import_traces(
 
 def _times(traces: Sequence[Trace]) -> Times:
     """Return what is real of the times: days, where every trace names its own."""
-    dated = all(trace.texts["day"] for trace in traces)
-    return Times.DAYS if dated else Times.INVENTED
+    if not all(trace.texts["day"] for trace in traces):
+        return Times.INVENTED
+    return Times.DATES if _dates(traces) else Times.DAYS
+
+
+def _dates(traces: Sequence[Trace]) -> Mapping[str, int]:
+    """Return day -> stamp of its midnight, where all days are dates; else nothing."""
+    found = {}
+    for day in dict.fromkeys(trace.texts["day"] for trace in traces):
+        try:
+            midnight = datetime.combine(date.fromisoformat(day), time(), tzinfo=UTC)
+        except ValueError:
+            return {}
+        at_ns = int(midnight.timestamp()) * 10**9
+        if not _DATE.fullmatch(day) or not 0 <= at_ns < _END_NS:
+            return {}
+        found[day] = at_ns
+    return found
 
 
 def _placed(traces: Sequence[Trace]) -> Mapping[str, tuple[_Placed, ...]]:
     """Return the traces of each session, laid out in time.
 
-    Sessions that name the same day share it; others have a day each. Raises
-    ImportDataError when a day has no room for its sessions, or the days run out.
+    Sessions that name the same day share it; others have a day each. Where all days
+    are dates, these are kept. Raises ImportDataError when a day has no room for its
+    sessions, or the days run out.
     """
+    dates = _dates(traces)
     faults = []
     sessions: dict[str, list[Trace]] = {}
     for trace in traces:
@@ -134,9 +154,12 @@ def _placed(traces: Sequence[Trace]) -> Mapping[str, tuple[_Placed, ...]]:
         days.setdefault(held[0].texts["day"] or number, []).append(held)
     placed: dict[str, list[_Placed]] = {}
     at = _ZERO_NS
-    for of_day in days.values():
-        midnight_ns = at
-        for held in of_day:
+    for day in sorted(days, key=lambda day: dates.get(str(day), 0)):
+        midnight_ns = dates.get(str(day), at)
+        if midnight_ns < at and placed:
+            faults.append(_overrun(days[day][0][0]))
+        at = midnight_ns
+        for held in days[day]:
             if at - midnight_ns >= _DAY_NS:
                 faults.append(_crowded(held[0]))
                 break
@@ -144,7 +167,7 @@ def _placed(traces: Sequence[Trace]) -> Mapping[str, tuple[_Placed, ...]]:
                 one = _Placed(trace=trace, start_ns=at)
                 placed.setdefault(trace.texts["session"], []).append(one)
                 at = one.end_ns + _GAP_NS
-        at = _ZERO_NS + -(-(at - _ZERO_NS) // _DAY_NS) * _DAY_NS
+        at = -(-at // _DAY_NS) * _DAY_NS  # the next midnight
     if at > _END_NS:
         faults.append(
             f"{len(sessions)} sessions on {len(days)} days would last beyond the year "
@@ -160,6 +183,14 @@ def _crowded(trace: Trace) -> str:
     return (
         f"{trace.path}: line {trace.line}: day: the sessions before {session!r} fill "
         f"the 24 h of day {day!r}; give it another day, or leave the column day out"
+    )
+
+
+def _overrun(trace: Trace) -> str:
+    session, day = trace.texts["session"], trace.texts["day"]
+    return (
+        f"{trace.path}: line {trace.line}: day: the sessions before {session!r} last "
+        f"into day {day!r}; give some another day, or leave the column day out"
     )
 
 

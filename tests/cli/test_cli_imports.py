@@ -1,6 +1,10 @@
 import pytest
 from typer.testing import CliRunner
 
+from analysis.dataset import Times
+from analysis.evaluate.samples import samples_of
+from analysis.evaluate.splits.folds import SplitRefusedError
+from analysis.evaluate.splits.named import SPLITS
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
 from testbed.errors import ConfigError
@@ -102,3 +106,54 @@ def test_scores_of_traces_say_what_needs_times_that_nobody_recorded(run, tmp_pat
     assert done.exit_code == 0, done.output
     assert "refused: the import made up the order: which session was" in done.output
     assert "time_only: not measured: the import made up when windows" in done.output
+
+
+def test_traces_of_dated_sessions_are_tested_on_the_last_days(run, tmp_path):
+    rows = "trace,activity,session,day,time,size,direction\n"
+    days = ("2026-03-05", "2026-03-02", "2026-02-27", "2026-03-05")
+    for trial in range(24):
+        activity, size = (("on", 100), ("off", 900))[trial % 2]
+        day = days[trial // 6]
+        for k in range(3):
+            rows += (
+                f"{trial},{activity},s{trial // 6},{day},{k},{size + trial + k},out\n"
+            )
+    tmp_path.joinpath("all.csv").write_text(rows)
+    folder = tmp_path / "done"
+    assert run("traces", tmp_path / "all.csv", "--out", folder).exit_code == 0
+    samples = samples_of(folder, "device")
+    assert samples.times is Times.DATES
+    assert dict(zip(samples.session, samples.day, strict=True)) == {
+        f"s{n}": day for n, day in enumerate(days)
+    }
+    (fold,) = SPLITS["s2"].split(samples, 0).folds
+    assert set(samples.day[fold.train]) == {"2026-02-27", "2026-03-02"}
+    assert set(samples.session[fold.test]) == {"s0", "s3"}
+    words = ["evaluate", folder, "--classifier", "nb", "--split", "s2"]
+    done = CliRunner().invoke(build(["learn"]), [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+
+
+def test_days_that_are_no_dates_have_no_order(run, tmp_path):
+    rows = "trace,activity,session,day,time,size,direction\n"
+    for trial in range(24):
+        activity = ("on", "off")[trial % 2]
+        day = f"2026-03-{trial // 6:02}"
+        rows += f"{trial},{activity},s{trial // 6},{day},0,{100 + trial},out\n"
+    tmp_path.joinpath("all.csv").write_text(rows)  # there is no 2026-03-00
+    folder = tmp_path / "done"
+    assert run("traces", tmp_path / "all.csv", "--out", folder).exit_code == 0
+    samples = samples_of(folder, "device")
+    assert samples.times is Times.DAYS
+    with pytest.raises(SplitRefusedError, match="dates as 2026-03-01 would tell it"):
+        SPLITS["s2"].split(samples, 0)
+
+
+def test_a_date_that_the_day_before_lasts_into_is_a_fault(run, tmp_path):
+    rows = "trace,activity,session,day,time,size,direction\n"
+    for trace, day in ((1, "01"), (2, "01"), (3, "02")):
+        for at_s in (0, 50_000):
+            rows += f"{trace},on,s{trace},2026-03-{day},{at_s},100,out\n"
+    tmp_path.joinpath("all.csv").write_text(rows)
+    done = run("traces", tmp_path / "all.csv", "--out", tmp_path / "done")
+    assert "the sessions before 's3' last into day '2026-03-02'" in str(done.exception)

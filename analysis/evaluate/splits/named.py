@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from analysis.dataset import Times
-from analysis.evaluate.samples import Samples
+from analysis.evaluate.samples import Samples, Strings
 from analysis.evaluate.splits.folds import (
     Fold,
     MayUse,
@@ -51,13 +51,17 @@ def _in_two_sessions(samples: Samples) -> MayUse:
 
 
 def _before_and_after(samples: Samples) -> MayUse:
-    if samples.times is not Times.RECORDED:
+    if samples.times not in (Times.RECORDED, Times.DATES):
         return none_of(
-            samples, "the import made up the order: which session was later is unknown"
+            samples,
+            "the import made up the order: which session was later is unknown; a "
+            "column day of dates as 2026-03-01 would tell it",
         )
-    if len(samples.sessions()) < 2:
-        return none_of(samples, "one session only: no later session")
-    late = np.isin(samples.session, late_sessions(samples))
+    column, order = _in_order(samples)
+    if len(order) < 2:
+        what = "session" if samples.times is Times.RECORDED else "day"
+        return none_of(samples, f"one {what} only: no later {what}")
+    late = np.isin(column, _late(samples))
     names, number = np.unique(samples.activity, return_inverse=True)
     n_late = np.bincount(number, weights=late, minlength=names.size)
     n_all = np.bincount(number, minlength=names.size)
@@ -71,16 +75,26 @@ def _before_and_after(samples: Samples) -> MayUse:
     return may_use, "; ".join(note for note in notes if note)
 
 
-def late_sessions(samples: Samples) -> tuple[str, ...]:
-    """Return the last sessions, which the chronological split tests.
+def _in_order(samples: Samples) -> tuple[Strings, tuple[str, ...]]:
+    """Return the session of each row, and sessions in the order of time.
+
+    Days instead where nobody knows what of one day was first.
+    """
+    if samples.times is Times.RECORDED:
+        return samples.session, samples.sessions()
+    return samples.day, tuple(np.unique(samples.day).tolist())
+
+
+def _late(samples: Samples) -> tuple[str, ...]:
+    """Return the last sessions, or days, which the chronological split tests.
 
     As few as hold at least a quarter of the trials, and of each activity where that is
     possible: among the ways to part the sessions that leave half of the trials to learn
     from, the one under which most activities have their quarter and are on both sides.
     """
-    sessions = samples.sessions()
+    column, sessions = _in_order(samples)
     position = {name: i for i, name in enumerate(sessions)}
-    place = np.array([position[str(name)] for name in samples.session])
+    place = np.array([position[str(name)] for name in column])
     names, number = np.unique(samples.activity, return_inverse=True)
     held = np.zeros((len(sessions), names.size), dtype=np.int64)
     np.add.at(held, (place, number), 1)
@@ -131,7 +145,7 @@ def _by_session(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
 
 def _chronological(samples: Samples, rows: Int64, seed: int) -> tuple[Fold, ...]:
     del seed  # nothing here is random
-    late = np.isin(samples.session[rows], late_sessions(samples))
+    late = np.isin(_in_order(samples)[0][rows], _late(samples))
     start_ns = samples.start_ns[rows]
     if start_ns[~late].max(initial=-(2**62)) > start_ns[late].min(initial=2**62):
         raise SplitRefusedError("sessions overlap in time: none is later than another")

@@ -6,7 +6,7 @@ test rows that can be told apart.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ _FEW = 20  # rows, below which a rank correlation says nothing
 _TREES = 20
 _MOST = 1500  # rows of a model that is only a canary
 _DAY_NS = 86_400 * 10**9
+# from the label instant, which who sees nothing but packets does not know
+_FIRST_PACKET = ("in_delay_s", "out_delay_s", "both_delay_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ def canaries_of(samples: Samples, split: Split, seed: int) -> tuple[Canary, ...]
             _model_of(name, x, note, samples, folds, seed)
             for name, (x, note) in single.items()
         ),
+        *_delay(samples, folds, seed),
         adversarial(samples, split, seed),
     )
 
@@ -224,6 +227,20 @@ def _model_of(
         sound=bool(value <= max(limit, luck)),
         note=note,
     )
+
+
+def _delay(samples: Samples, folds: Sequence[Fold], seed: int) -> tuple[Canary, ...]:
+    """Tell how much is known by when the first packet came; not judged.
+
+    A device may well take longer for one thing than for another. But where the same
+    recording of a sentence is played each time, the delay may be its very length.
+    """
+    columns = [i for i, name in enumerate(samples.names) if name in _FIRST_PACKET]
+    if not columns:
+        return ()
+    note = "knows how long after the label instant the first packets came, no more"
+    found = _model_of("delay_only", samples.x[:, columns], note, samples, folds, seed)
+    return (replace(found, limit=None, sound=None),)
 
 
 def adversarial(samples: Samples, split: Split, seed: int) -> Canary:

@@ -366,7 +366,7 @@ def test_times_that_nobody_made_up_are_recorded_and_no_other_word_is_known(bring
     path.write_text(text.replace("times: invented\n", ""))
     assert load_campaign(done.folder).times is Times.RECORDED
     path.write_text(text.replace("times: invented", "times: guessed"))
-    with pytest.raises(DatasetError, match="times: must be one of recorded, days, inv"):
+    with pytest.raises(DatasetError, match="times: must be one of recorded, dates, days, inv"):
         load_campaign(done.folder)
 
 
