@@ -104,6 +104,16 @@ def test_windows_whose_length_names_their_activity_are_caught():
     assert by_name(replace(rows, length_ns=length), "s1")["length_only"].sound is False
 
 
+def test_a_delay_that_names_the_activity_is_told_and_not_judged():
+    rows = trials()
+    assert "delay_only" not in by_name(rows, "s1")
+    heard_s = np.array([{"0": 1.9, "1": 2.1, "2": 2.5}[a[-1]] for a in rows.activity])
+    x, names = np.column_stack((rows.x, heard_s)), (*rows.names, "out_delay_s")
+    found = by_name(replace(rows, x=x, names=names), "s1")["delay_only"]
+    assert found.value == 1.0
+    assert found.sound is None
+
+
 def resampled(rows, times=5):
     """Draw each window again and again, as some published pipelines do."""
     rng = np.random.default_rng(1)
