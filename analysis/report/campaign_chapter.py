@@ -147,6 +147,17 @@ def _tiles(
     return tuple(tiles)
 
 
+def _when(stamps: list[int], times: Times) -> str:
+    """Say when the activities were, as far as it is known."""
+    if times in (Times.DAYS, Times.INVENTED):
+        return "when is not known: the traces do not say"
+    form = "%Y-%m-%d" if times is Times.DATES else "%Y-%m-%d %H:%M:%S"
+    first, last = (words.stamp(edge(stamps), form) for edge in (min, max))
+    if times is Times.DATES:
+        return f"{first} to {last}; the times of day are not known"
+    return f"{first} to {last} UTC"
+
+
 def _facts(recording: Recording) -> tuple[tuple[str, str], ...]:
     about, stamps = recording.about, recording.log.frame["t_ns"].drop_nulls().to_list()
     versions = about.get("versions")
@@ -158,11 +169,8 @@ def _facts(recording: Recording) -> tuple[tuple[str, str], ...]:
         ("form", recording.campaign.form),
         ("seed", str(about["seed"]) if about.get("seed") is not None else "–"),
     ]
-    if recording.campaign.times is not Times.RECORDED:
-        facts.append(("activities", "when is not known: the traces do not say"))
-    elif stamps:
-        first, last = words.stamp(min(stamps)), words.stamp(max(stamps))
-        facts.append(("activities", f"{first} to {last} UTC"))
+    if stamps:
+        facts.append(("activities", _when(stamps, recording.campaign.times)))
     if named:
         facts.append(("versions", words.listed(named, 9)))
     return tuple(facts)

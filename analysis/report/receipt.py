@@ -76,10 +76,13 @@ def uncertainty_ns(recording: Recording) -> tuple[float, float] | None:
 
 def _quality(recording: Recording) -> str:
     if recording.campaign.times is not Times.RECORDED:
+        dated = recording.campaign.times is Times.DATES
+        what = "At what time of day" if dated else "When"
+        only = "Only dates mean" if dated else "No date means"
         return (
-            "When the activities were is not known, nor how well their clock went: the "
-            "traces hold times within a trace only, and the import placed them. No "
-            "date of this campaign means anything."
+            f"{what} the activities were is not known, nor how well their clock went: "
+            "the traces hold times within a trace only, and the import placed them. "
+            f"{only} anything here."
         )
     bounds = uncertainty_ns(recording)
     if recording.campaign.form == "imported":
@@ -153,10 +156,12 @@ def _capture_row(capture: Mapping[str, Any]) -> tuple[Item, ...]:
     files = _list(capture, "files")
     size_b = sum(_int(file, "size_b") or 0 for file in files)
     offset_ns, error_ns = _clock(capture)
+    others = capture.get("tool") == _IMPORTED
     return (
         *items(str(capture.get("capture", "")), str(capture.get("session", ""))),
         Item(text=words.count(len(files)), below=words.size(size_b)),
-        *(_counted(_int(capture, key)) for key in ("received", "dropped", "n_beacons")),
+        *(_counted(_int(capture, key)) for key in ("received", "dropped")),
+        Item(text="–") if others else _counted(_int(capture, "n_beacons")),
         *(_moment(_beacon(capture, f"{end}_beacon")) for end in ("first", "last")),
         Item(text="–" if offset_ns is None else words.seconds(offset_ns)),
         Item(text="–" if error_ns is None else words.milliseconds(error_ns)),

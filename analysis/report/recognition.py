@@ -124,8 +124,10 @@ def _accuracy(scores: Scores) -> Grid:
     heads += [Column(title=_SHORT.get(c.name, c.title)) for c in scores.classifiers]
     heads.append(Column(title="trials"))
     rows = [row for device in scores.devices for row in _device_rows(scores, device)]
+    means = ""
     if len(scores.devices) > 1:
         rows += _mean_rows(scores)
+        means = " Last rows: means over the devices that allow the split."
     return Grid(
         title="Accuracy by device and split; the paper’s Table 1 is RF, kNN, NB and S0",
         columns=tuple(heads),
@@ -134,8 +136,7 @@ def _accuracy(scores: Scores) -> Grid:
         note="Small print: the 95 % interval (bootstrap over sessions); the macro-F1; "
         "and ∅, the accuracy of the same classifier on labels shuffled within "
         "sessions, which is what chance gives. Bold: the best of a row, chosen by "
-        "these very trials, which flatters it a little. Last rows: means over the "
-        "devices that allow the split.",
+        "these very trials, which flatters it a little." + means,
     )
 
 

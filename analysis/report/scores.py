@@ -75,9 +75,7 @@ class Scores:
 
     def shown(self) -> Classifier:
         """Return whose confusions are drawn: ours, or the first that was asked for."""
-        return next(
-            (c for c in self.classifiers if c.name == OWN), self.classifiers[0]
-        )
+        return next((c for c in self.classifiers if c.name == OWN), self.classifiers[0])
 
     def headline(self) -> tuple[str, str] | None:
         """Return the mean macro-F1 under the headline split, and what it is of."""

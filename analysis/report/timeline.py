@@ -61,11 +61,16 @@ def draw_timeline(table: PacketTable, windows: Windows) -> Picture | None:
         svg = as_svg(figure)
     shown, total = excerpt.rows.size, len(windows)
     known = windows.times is Times.RECORDED
+    densest = "the densest ten minutes, " if known else ""
     begin = f", from {words.stamp(excerpt.start_ns)} UTC" if known else ""
+    if windows.times is Times.DATES:
+        begin = (
+            f", of {words.stamp(int(windows.start_ns[excerpt.rows[0]]), '%Y-%m-%d')}"
+        )
     what = (
         ("1 label window" if total == 1 else f"all {total} label windows")
         if excerpt.whole
-        else f"an excerpt: the densest ten minutes, {shown} of {total} label windows"
+        else f"an excerpt: {densest}{shown} of {total} label windows"
     )
     return Picture(
         name=f"timeline_{table.device}",

@@ -114,8 +114,8 @@ def trusted(trust: Trust, scores: Scores) -> Section | None:
         "say, how many sessions and packets it takes, what becomes of activities that "
         "were never learnt, and how much depends on the length of label windows. What "
         f"takes hundreds of fits is drawn for {trust.classifier.title} only, which is "
-        "quick; curves of the others were not measured: “testbed evaluate --curves "
-        "--split s6” and “testbed delta” do.",
+        "quick; those of the others were not measured here, and “testbed evaluate” "
+        "and “testbed delta” can.",
         blocks=tuple(blocks),
     )
 

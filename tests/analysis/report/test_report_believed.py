@@ -1,6 +1,7 @@
 """What the page says of how far it can be believed: headline, leaks, unknown times."""
 
 import json
+import re
 from types import SimpleNamespace
 
 from analysis.evaluate.campaign import plan_of
@@ -96,7 +97,7 @@ def test_times_that_an_import_made_up_are_nowhere_on_the_page(make, write, tmp_p
     page = write([folder], tmp_path / "out", classifiers=("nb",))
     text = page.read_text()
     assert "when is not known: the traces do not say" in text
-    assert "No date of this campaign means anything" in text
+    assert "No date means anything here" in text
     assert "what lies between two, and so the silence there, was made up" in text
     assert "clock’s error" not in text
     assert "S2 chronological refused for lamp: the import made up the order" in text
@@ -104,9 +105,20 @@ def test_times_that_an_import_made_up_are_nowhere_on_the_page(make, write, tmp_p
         assert "_ns," not in path.read_text().split("\n")[0].replace(
             "since_start_ns", ""
         )
-        assert "2026-" not in path.read_text()
-    assert "2026-" not in text
+        assert "2026-01" not in path.read_text()
+    assert "2026-01" not in text
     assert next(iter(read(page, "timeline_lamp")))["since_start_ns"] == 0
+
+
+def test_dates_that_an_import_kept_are_shown_and_no_time_of_day(make, write, tmp_path):
+    folder = make.trained(simulated=False, form="imported", times="dates")
+    page = write([folder], tmp_path / "out", classifiers=("nb",))
+    text = page.read_text()
+    assert "2026-01-05 to 2026-01-07; the times of day are not known" in text
+    assert "Only dates mean anything here" in text
+    assert "label windows, of 2026-01-0" in text
+    assert not re.search(r"2026-01-0\d \d", text)
+    assert "S2, Naive Bayes" in text
 
 
 def test_how_far_the_clock_of_others_was_off_is_not_claimed(make, write, tmp_path):
