@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -111,7 +111,8 @@ def plan(
     expected = estimate(made, profiles)
     absent = absent_of(find_scenario(scenario, scenarios), the_lab, profiles)
     if as_json:
-        plain = {**_as_json(made, expected), "left_out": list(absent)}
+        doubts = {"left_out": list(absent), "remarks": list(_remarks(made))}
+        plain = _as_json(made, expected) | doubts
         print(json.dumps(plain, indent=2))
         return
     console = Console()
@@ -132,6 +133,17 @@ def plan(
     )
     for line in absent:
         print(f"left out: {line}")
+    for line in _remarks(made):
+        print(line)
+
+
+def _remarks(plan: Plan) -> Iterator[str]:
+    """Say what no analysis will be able to make of what is planned."""
+    if len({t.session for t in plan.trials}) == 1:
+        yield (
+            "one session: only leaky scores (S0) are possible, as none is new to what "
+            "was learnt; set `sessions` in the scenario"
+        )
 
 
 def make_plan(

@@ -118,6 +118,14 @@ def test_a_plan_names_what_no_plug_of_the_lab_serves(testbed, tmp_path):
     assert json.loads(testbed("plan", "demo", "--json").stdout)["left_out"] == [power]
 
 
+@pytest.mark.parametrize(("name", "warned"), [("demo", True), ("table_1", False)])
+def test_a_plan_of_one_session_says_what_cannot_be_scored(testbed, name, warned):
+    sentence = "one session: only leaky scores (S0) are possible"
+    assert (sentence in testbed("plan", name).stdout) is warned
+    remarks = json.loads(testbed("plan", name, "--json").stdout)["remarks"]
+    assert [each.startswith(sentence) for each in remarks] == [True] * warned
+
+
 def test_run_tells_all_faults_that_check_tells(testbed, tmp_path):
     lab = tmp_path / "lab.yaml"
     lab.write_text(lab.read_text().replace("host: 10.77.0.31", "host: 127.0.0.999"))
