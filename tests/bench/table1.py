@@ -110,6 +110,12 @@ def recorded(out: Path, seed: int) -> Path:
     return folder
 
 
+def n_trials(folder: Path) -> int:
+    """Return how many attempts the activity log holds."""
+    with (folder / "activities.csv").open(encoding="utf-8") as file:
+        return sum(1 for _line in file) - 1
+
+
 def digest(folder: Path, seed: int) -> str:
     """Return a digest of all that scores depend on: code, scenario, campaign, seed."""
     found = hashlib.sha256(f"{seed} {N_IDLE} {BATCHES} {_GROUPERS}".encode())
@@ -276,6 +282,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "form": "fast",
         "seed": options.seed,
         "n_idle": N_IDLE,
+        "n_trials": n_trials(folder),
         "machine": machine(),
         "classifiers": list(dict.fromkeys(n for b in BATCHES.values() for n in b)),
         **own,

@@ -185,9 +185,10 @@ def _about(facts: Record) -> list[str]:
     commit = f" at commit {facts['commit']}" if facts["commit"] else ""
     return [
         f"Scenario `{facts['scenario']}` (`scenarios/{facts['scenario']}.yaml`) under "
-        f"seed {facts['seed']}, of the campaign and of all scores: 1,927 trials in "
-        "eight sessions on eight days, 56 repeats of each activity. The traffic "
-        "generator is that of commit 9121b10, frozen while scores were worked on. "
+        f"seed {facts['seed']}, of the campaign and of all scores: "
+        f"{facts['n_trials']:,} trials in eight sessions on eight days, 56 repeats of "
+        "each activity. The traffic generator is that of commit 9121b10, frozen while "
+        "scores were worked on. "
         f"Windows, {facts['n_idle']} idle ones per device among them: {windows}. "
         f"Scored by the code{commit}, all rows by the same (digest "
         f"{facts['digest']}). {machine['cores']} cores, {machine['cpu']}; scoring took "
