@@ -44,6 +44,8 @@ LAB = Path("lab.yaml")
 DEVICES = Path("devices")
 SCENARIOS = Path("scenarios")
 
+_FEW_DAYS = 14  # that fit beside each other on a screen
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this topic."""
@@ -223,17 +225,22 @@ def _coverage(plan: Plan, expected: Estimate) -> Table:
 
 
 def _days(plan: Plan) -> Table:
-    """Return how often each user does something, day by day."""
+    """Return how often each user does something, by day, or by week of a long plan."""
     days = sorted({t.session for t in plan.trials})
-    acts = Counter((t.user, t.session) for t in plan.trials if t.user)
+    per_column = 1 if len(days) <= _FEW_DAYS else 7
+    columns = sorted({day // per_column for day in days})
+    acts = Counter((t.user, t.session // per_column) for t in plan.trials if t.user)
     malicious = {t.user for t in plan.trials if t.malicious}
-    table = Table(title="acts of users, day by day; day 0 is a Monday")
+    unit = "day" if per_column == 1 else "week"
+    table = Table(title=f"acts of users, {unit} by {unit}; day 0 is a Monday")
     table.add_column("user")
-    for day in days:
-        table.add_column(str(day), justify="right")
+    for column in columns:
+        last = min(column * per_column + per_column - 1, days[-1])
+        shown = f"{column * per_column}-{last}" if per_column > 1 else str(column)
+        table.add_column(shown, justify="right")
     table.add_column("all", justify="right")
     for user in dict.fromkeys(t.user for t in plan.trials if t.user):
-        counts = [acts[user, day] for day in days]
+        counts = [acts[user, column] for column in columns]
         name = f"{user} (malicious)" if user in malicious else user
         table.add_row(name, *(str(n or "") for n in counts), str(sum(counts)))
     return table
