@@ -217,7 +217,8 @@ def _ddos(intensity: Intensity, rng: Generator) -> Spell:
     victim = address_of_stranger(f"victim {rng.integers(1 << 30)}", 1)
 
     def play(lines: Lines, at_ns: int) -> None:
-        _commanded(lines, at_ns - 120_000_000_000, tag, 900.0 + lasts_s, rng)
+        _commanded(lines, at_ns, tag, 900.0 + lasts_s, rng)
+        at_ns += 120_000_000_000  # the order comes first
         if with_datagrams:
             n = int(lasts_s * rate * (10 if loud else 4))
             gaps_s = rng.exponential(lasts_s / n, n).cumsum()

@@ -1,25 +1,24 @@
-"""When the people of a home use its device: no two days are the same."""
+"""When the people of each home use its device: households of the simulated population.
+
+The same people as those of the behaviour studies; of each kind those are taken that
+have such a device, in the order of the population.
+"""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from operator import itemgetter
 from typing import NamedTuple
 
-import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
-
-from testbed.model.profile import DeviceProfile
+from testbed.errors import ConfigError
+from testbed.model.acts import Act, draw_acts
 from testbed.model.types import Channel
-from testbed.virtual.homes.places import Home
+from testbed.virtual.homes.places import USERS, Home
 from testbed.virtual.homes.span import Span, local_ns
+from testbed.virtual.people import population
 
-# Share of a day's acts in each local hour; the shift worker's on a day after a night.
-_RESIDENT = (1, 0, 0, 0, 0, 1, 6, 10, 5, 2, 2, 2, 3, 2, 2, 3, 4, 6, 9, 10, 9, 7, 4, 2)
-_NIGHTS = (6, 5, 5, 4, 4, 5, 7, 6, 1, 0, 0, 0, 0, 0, 1, 3, 6, 8, 7, 5, 4, 5, 7, 7)
-_FAMILY = (0, 0, 0, 0, 0, 1, 7, 12, 5, 2, 2, 3, 5, 4, 5, 7, 9, 10, 10, 9, 6, 4, 2, 1)
-_WEEKEND = (2, 1, 0, 0, 0, 0, 1, 3, 6, 9, 9, 8, 7, 6, 6, 6, 6, 7, 8, 8, 8, 7, 5, 3)
-_A_DAY = {"resident": 16.0, "shift_worker": 13.0, "family": 34.0}
-_SATURDAY = 5
+_AT_MOST = 60  # households of a kind that are looked at for one with the device
+_LEAST = 0.5  # acts a day: a household that has the device uses it
+_DAY_S = 86_400.0
 
 
 class Use(NamedTuple):
@@ -31,65 +30,46 @@ class Use(NamedTuple):
     network: str | None
 
 
-def uses(
-    home: Home, profile: DeviceProfile, span: Span, rng: Generator
-) -> tuple[Use, ...]:
-    """Draw what the people of a home do with the device, by time."""
-    ways = _ways(profile)
-    liking = rng.dirichlet(np.full(len(ways), 0.6)) * 0.85 + 0.15 / len(ways)
-    drift = 0.0
-    found: list[Use] = []
-    away = _absences(span, rng)
-    for day, _ in span.local_days(home.zone):
-        drift += float(rng.normal(0.0, 0.05))
-        n = _n_acts(home.user, drift, rng)
-        if any(begin <= day.toordinal() < end for begin, end in away):
-            n = 0
-        hours = _hours(home.user, day.toordinal(), day.weekday() >= _SATURDAY)
-        drawn = rng.choice(24, n, p=hours / hours.sum()) + rng.random(n)
-        for hour, way in zip(drawn, rng.choice(len(ways), n, p=liking), strict=True):
-            at_ns = local_ns(day, float(hour), home.zone)
-            found.append(_use(at_ns, ways[way], rng))
-    inside = (u for u in found if span.start_ns <= u.time_ns < span.end_ns)
-    return tuple(sorted(inside, key=itemgetter(0)))
+def households(
+    homes: Sequence[Home], device: str, span: Span, seed: int
+) -> tuple[tuple[Use, ...], ...]:
+    """Return what the people of each home do with the device, by time.
 
-
-def _ways(profile: DeviceProfile) -> list[tuple[str, str]]:
-    return [
-        (name, channel.value)
-        for name, activity in profile.activities.items()
-        for channel in activity.channels
-        if channel is not Channel.POWER
-    ]
-
-
-def _use(at_ns: int, way: tuple[str, str], rng: Generator) -> Use:
-    activity, channel = way
-    network = None
-    if channel == Channel.PHONE.value:
-        network = "lan" if rng.random() < 0.8 else "wan"
-    return Use(at_ns, activity, channel, network)
-
-
-def _n_acts(user: str, drift: float, rng: Generator) -> int:
-    mean = _A_DAY[user] * float(np.exp(drift)) * float(rng.gamma(3.0, 1 / 3.0))
-    return int(rng.poisson(mean))
-
-
-def _hours(user: str, ordinal: int, weekend: bool) -> NDArray[np.float64]:
-    if user == "shift_worker":
-        nights = ordinal // 7 % 2 == 0  # one week nights, one week days
-        return np.array(_NIGHTS if nights else _RESIDENT, dtype=np.float64)
-    if weekend:
-        return np.array(_WEEKEND, dtype=np.float64)
-    return np.array(_FAMILY if user == "family" else _RESIDENT, dtype=np.float64)
-
-
-def _absences(span: Span, rng: Generator) -> Sequence[tuple[int, int]]:
-    """Draw journeys: from which day to which nobody is at home."""
-    first = span.start.toordinal()
+    Raises ConfigError where too few households have one.
+    """
+    monday = span.start - timedelta(days=span.start.weekday() + 7)
+    days = (span.start - monday).days + span.days + 1
+    wanted = len(USERS) * _AT_MOST
+    candidates = iter(population(seed, wanted, None, days))
+    waiting: dict[str, list[tuple[Act, ...]]] = {user: [] for user in USERS}
     found = []
-    for _ in range(int(rng.poisson(span.days / 30.0))):
-        begin = first + int(rng.integers(0, span.days))
-        found.append((begin, begin + 1 + int(rng.geometric(0.3))))
-    return found
+    for home in homes:
+        while not waiting[home.user]:
+            scenario = next(candidates, None)
+            if scenario is None:
+                raise ConfigError(
+                    f"{device}: too few simulated households have one; take fewer homes"
+                )
+            acts = tuple(a for a in draw_acts(scenario) if a.device == device)
+            if len(acts) >= _LEAST * days:
+                kind = scenario.scenario.rpartition("_")[0]
+                waiting[kind].append(acts)
+        acts = waiting[home.user].pop(0)
+        uses = (_use(act, monday.toordinal(), home.zone) for act in acts)
+        inside = (
+            use
+            for act, use in zip(acts, uses, strict=True)
+            if span.start_ns <= use.time_ns < span.end_ns
+            and act.channel is not Channel.POWER
+        )
+        found.append(tuple(sorted(inside, key=itemgetter(0))))
+    return tuple(found)
+
+
+def _use(act: Act, monday: int, zone: str) -> Use:
+    day, second = divmod(act.at_s, _DAY_S)
+    at_ns = local_ns(monday + int(day), second / 3600.0, zone)
+    network = act.network.value if act.network is not None else None
+    if act.channel is Channel.PHONE and network is None:
+        network = "lan"
+    return Use(at_ns, act.activity, act.channel.value, network)

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from testbed.model.profile import DeviceProfile
 from testbed.virtual.homes import rare
 from testbed.virtual.homes.attacks import Attack, happenings
-from testbed.virtual.homes.habits import Use, uses
+from testbed.virtual.homes.habits import Use
 from testbed.virtual.homes.lines import Lines
 from testbed.virtual.homes.meter import Meter, Records
 from testbed.virtual.homes.places import Home
@@ -29,7 +29,8 @@ _MUSIC = frozenset({"play_music", "play", "launch_app"})
 class Life:
     """What happens in one home.
 
-    device, profile  the device under test and what it can be made to do
+    profile  the device under test and what it can be made to do
+    uses     what the people of the home do with it, by time
     attacks          those that are staged in this home
     """
 
@@ -37,6 +38,7 @@ class Life:
     profile: DeviceProfile
     span: Span
     seed: int
+    uses: Sequence[Use] = ()
     attacks: Sequence[Attack] = ()
     sheet: Sheet = field(default_factory=empty_sheet)
 
@@ -106,7 +108,10 @@ class Life:
     ) -> Iterator[tuple[int, rare.Play]]:
         rng = self._generator("acts", day)
         state = house.initial(self.profile.device)
-        for use in self._uses_of(day):
+        begin_ns = self.span.start_ns + day * DAY_NS
+        for use in self.uses:
+            if not begin_ns <= use.time_ns < begin_ns + DAY_NS:
+                continue
             reaction = house.react(
                 self.profile.device,
                 use.activity,
@@ -125,11 +130,6 @@ class Life:
             if self.home.skills and rng.random() < 0.15:
                 host = str(rng.choice(self.home.skills))
                 yield use.time_ns, rare.visit(host, rng, Tag(occasion="skill"))
-
-    def _uses_of(self, day: int) -> list[Use]:
-        begin_ns = self.span.start_ns + day * DAY_NS
-        every = uses(self.home, self.profile, self.span, self._generator("habits"))
-        return [u for u in every if begin_ns <= u.time_ns < begin_ns + DAY_NS]
 
     # what is rare
 
@@ -155,6 +155,8 @@ class Life:
             (rare.call, self.home.calls, "call"),
             (rare.crash_report, 0.6, "report"),
             (rare.searched, 2.5, "upnp"),
+            (rare.looks_around, self.home.looks, "discovery"),
+            (rare.several_rooms, self.home.rooms, "rooms"),
         ):
             own = self._generator(tag)
             for at_ns in self.span.moments(per_week, own):

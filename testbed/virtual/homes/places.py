@@ -38,9 +38,9 @@ class Home:
     names_seen       'all' names, or only those of TLS handshakes ('handshakes')
     network          first three numbers of the LAN
     hops             routers between home and the nearest servers
-    outages          of the provider per week; `restarts` of the device
-    restarts         of router or device, per week
+    outages          of the provider; `restarts` of the device; per week
     guests, calls    visitors that cast, calls to other homes; per week
+    looks, rooms     searches for other devices, music in several rooms; per week
     scanner          a program in the home looks for devices and open ports every day
     skills           third-party services that the household uses
     firmware_day     on which day of the span each roll-out reaches the home
@@ -63,6 +63,8 @@ class Home:
     restarts: float
     guests: float
     calls: float
+    looks: float
+    rooms: float
     scanner: bool
     skills: tuple[str, ...]
     firmware_day: tuple[float, ...]
@@ -101,6 +103,8 @@ def _draw(name: str, index: int, days: int, seed: int) -> Home:
         restarts=float(rng.gamma(1.5, 0.7)),
         guests=float(rng.gamma(1.2, 0.8)),
         calls=float(rng.gamma(0.8, 1.5)),
+        looks=float(rng.gamma(1.5, 0.6)),
+        rooms=float(rng.gamma(0.5, 2.0)),
         scanner=bool(rng.random() < 0.45),
         skills=_skills(rng),
         firmware_day=_roll_outs(rng, days),

@@ -249,6 +249,51 @@ def looked_over(rng: Generator) -> Play:
     return play
 
 
+def looks_around(rng: Generator) -> Play:
+    """Look for other devices to control, everywhere on the LAN, as hubs do."""
+    tag = Tag(occasion="discovery")
+    present = set(rng.choice(range(2, 120), int(rng.integers(4, 15))).tolist())
+    asked = rng.choice(range(2, 255), int(rng.integers(20, 90)), replace=False)
+    ports = rng.choice((80, 8_060, 9_123, 49_153), int(rng.integers(1, 4)), False)
+    gaps_s = rng.exponential(0.08, len(asked) * len(ports)).cumsum()
+
+    def play(lines: Lines, at_ns: int) -> None:
+        pairs = [(last, port) for last in asked.tolist() for port in ports.tolist()]
+        for (last, port), gap_s in zip(pairs, gaps_s, strict=True):
+            then_ns = at_ns + round(float(gap_s) * 1e9)
+            ends = lines.ends(lines.lan(last), port, then_ns, tag)
+            writes = [(then_ns, True, 0, SYN)]
+            if last in present:
+                writes.append((then_ns + 1_200_000, False, 0, RST | ACK))
+            elif last % 3 == 0:
+                writes.append((then_ns + 1_000_000_000, True, 0, SYN))
+            lines.raw(ends, writes)
+
+    return play
+
+
+def several_rooms(rng: Generator) -> Play:
+    """Play in several rooms at once: datagrams to another speaker of the home."""
+    tag = Tag(occasion="rooms")
+    lasts_s = float(min(rng.lognormal(6.0, 0.7), 2_400.0))
+    n = int(lasts_s * 8)
+    at = rng.gamma(6.0, lasts_s / n / 6.0, n).cumsum()
+    sizes = rng.integers(600, 1_300, n).tolist()
+    last, port = int(rng.integers(40, 60)), int(rng.integers(40_000, 60_000))
+    song = music(rng)
+
+    def play(lines: Lines, at_ns: int) -> None:
+        ends = lines.ends(lines.lan(last), port, at_ns, tag, UDP)
+        writes = [
+            (at_ns + round(float(s) * 1e9), True, b, 0)
+            for s, b in zip(at, sizes, strict=True)
+        ]
+        lines.raw(ends, writes)
+        song(lines, at_ns)
+
+    return play
+
+
 def searched(rng: Generator) -> Play:
     """Answer a search by UPnP, and ask the router for a way in through it."""
     tag = Tag(occasion="upnp")

@@ -11,6 +11,7 @@ from testbed.errors import ConfigError
 from testbed.model.profile import DeviceProfile
 from testbed.virtual.homes.attacks import Attack
 from testbed.virtual.homes.files import VERSION, table, write_about, write_home
+from testbed.virtual.homes.habits import households
 from testbed.virtual.homes.life import Life
 from testbed.virtual.homes.places import LAB, Home, draw_homes
 from testbed.virtual.homes.span import Span
@@ -57,10 +58,11 @@ def simulate(
             f"{', '.join(h.name for h in homes)}"
         )
     span = Span(start=task.start, days=task.days)
+    people = households(homes, profile.device, span, task.seed)
     total = 0
-    for home in homes:
+    for home, uses in zip(homes, people, strict=True):
         staged = tuple(a for a in task.attacks if a.home == home.name)
-        life = Life(home, profile, span, task.seed, staged)
+        life = Life(home, profile, span, task.seed, uses, staged)
         n = write_home(folder, home.name, _tables(life))
         done(home.name, n)
         total += n

@@ -1,6 +1,6 @@
 """The days of a simulation, and what happens when: stamps, spells, moments by rate."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -39,12 +39,6 @@ class Span:
         """Return the moment after the last."""
         return self.start_ns + self.days * DAY_NS
 
-    def local_days(self, zone: str) -> Iterator[tuple[date, int]]:
-        """Yield the local dates that the span touches, each with its midnight."""
-        for k in range(-1, self.days + 1):
-            day = self.start + timedelta(days=k)
-            yield day, local_ns(day, 0.0, zone)
-
     def moments(self, per_week: float, rng: Generator) -> list[int]:
         """Draw moments of a Poisson process, sorted."""
         n = int(rng.poisson(per_week * self.days / 7.0))
@@ -71,7 +65,8 @@ class Span:
         return found
 
 
-def local_ns(day: date, hour: float, zone: str) -> int:
-    """Return the stamp of a local hour of a day; hours may pass midnight."""
-    begin = datetime.combine(day, time(), tzinfo=ZoneInfo(zone)) + timedelta(hours=hour)
+def local_ns(ordinal: int, hour: float, zone: str) -> int:
+    """Return the stamp of a local hour of a day, which `date.toordinal` numbers."""
+    midnight = datetime.combine(date.fromordinal(ordinal), time(), ZoneInfo(zone))
+    begin = midnight + timedelta(hours=hour)
     return int(begin.timestamp() * 1e9)
