@@ -25,7 +25,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 from analysis.errors import ImportDataError
-from analysis.importers.faults import few, lacking, no_such_column
+from analysis.importers.faults import few, lacking, no_such_column, other_separator
 from analysis.importers.names import unprintable
 from analysis.importers.stamps import INSTANTS, Instant, parse_duration
 
@@ -139,6 +139,8 @@ def _sources(path: Path, header: Sequence[str], recipe: Recipe) -> dict[str, str
     """Return our column -> theirs, for the columns that we take."""
     starts, ends = ([edge + s for s in INSTANTS] for edge in ("start", "end"))
     known = (*_NEEDED, *starts, *ends, "delta", *TEXTS)
+    if faults := other_separator(path, header):
+        raise ImportDataError(tuple(faults))
     given_by = {**dict.fromkeys(recipe.constants, ""), **recipe.columns}
     faults = [
         no_such_column(ours, theirs, known)
@@ -149,11 +151,11 @@ def _sources(path: Path, header: Sequence[str], recipe: Recipe) -> dict[str, str
     for ours, theirs in recipe.columns.items():
         sources[ours] = theirs
         if theirs not in header:
-            faults.append(lacking(path, theirs, header))
+            faults.append(lacking(path, [theirs], header))
     given = {*sources, *recipe.constants}
-    for name in _NEEDED:
-        if name not in given:
-            faults.append(lacking(path, name, header, _REMEDY))
+    absent = [name for name in _NEEDED if name not in given]
+    if absent:
+        faults.append(lacking(path, absent, header, _REMEDY))
     if len(given & set(starts)) != 1:
         faults.append(
             f"{path}: line 1: needs exactly one column of {', '.join(starts)}"

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-SHOWN = 5
+SHOWN = 5  # rows with a fault in one column
+FILES = 10
 
 # 'FILE: line 12: time: is empty' -> 'time'
 _COLUMN = re.compile(r": line \d+: (\w+):")
@@ -45,10 +46,36 @@ def no_such_column(ours: str, theirs: str, known: Collection[str]) -> str:
     return f"no column is called {ours!r}; use {', '.join(known)}"
 
 
-def lacking(path: Path, name: str, header: Sequence[str], remedy: str = "") -> str:
-    """Return that a file lacks a column, what helps, and what it has instead."""
-    near = difflib.get_close_matches(name, header, n=1)
-    has = [column for column in header if column.isprintable()]
-    told = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(has[:12])}"
+def lacking(
+    path: Path, names: Sequence[str], header: Sequence[str], remedy: str = ""
+) -> str:
+    """Return that a file lacks columns, what helps, and what it has instead."""
+    near = [difflib.get_close_matches(name, header, n=1) for name in names]
+    has = [column for column in header if column.isprintable()][:12]
+    told = f"it has {', '.join(has)}"
+    if all(near):
+        told = f"did you mean {', '.join(repr(each[0]) for each in near)}?"
+    what = f"column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
     helps = f"{remedy}; " if remedy else ""
-    return f"{path}: line 1: has no column {name!r}; {helps}{told}"
+    return f"{path}: line 1: has no {what}; {helps}{told}"
+
+
+def few_files(faults: Iterable[Sequence[str]]) -> list[str]:
+    """Return the faults of the first files that have some, and how many more have.
+
+    faults  those of each file
+    """
+    faulty = [of_file for of_file in faults if of_file]
+    told = [fault for of_file in faulty[:FILES] for fault in of_file]
+    more = len(faulty) - FILES
+    return told + ([f"{more} more files have faults; mend these first"] * (more > 0))
+
+
+def other_separator(path: Path, header: Sequence[str]) -> list[str]:
+    """Return a sentence when what stands between columns is no comma."""
+    if len(header) == 1:
+        for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if mark in header[0]:
+                reason = f"columns are separated by {name}; write commas instead"
+                return [f"{path}: line 1: {reason}"]
+    return []

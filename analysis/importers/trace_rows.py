@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.errors import ImportDataError
+from analysis.importers.faults import other_separator
 
 NEEDED = ("time", "size", "direction")
 MORE = ("protocol", "remote", "port")
@@ -80,6 +81,8 @@ def read_sheet(path: Path) -> Sheet:
     except (UnicodeDecodeError, csv.Error) as exc:
         reason = f"{path}: is not a CSV file in UTF-8: {exc}"
         raise ImportDataError((reason,)) from exc
+    if faults := other_separator(path, header):
+        raise ImportDataError(tuple(faults))
     if not header:
         raise ImportDataError((f"{path}: line 1: has no columns",))
     twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]

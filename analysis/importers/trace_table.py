@@ -28,7 +28,7 @@ from pathlib import Path
 
 from analysis.errors import ImportDataError
 from analysis.importers.activity_table import CHANNELS, NETWORKS, RESERVED
-from analysis.importers.faults import few, lacking, no_such_column
+from analysis.importers.faults import few, few_files, lacking, no_such_column
 from analysis.importers.names import unprintable, unprintable_files
 from analysis.importers.trace_rows import (
     MORE,
@@ -101,13 +101,22 @@ def load_traces(
     _refuse_unknown(recipe)
     faults: list[str] = []
     given = _files(tables, labels, faults)
+    traces: list[Trace] = []
+    of_files: list[list[str]] = []
     if labels is None:
-        traces = [t for path in given.values() for t in _in_one(path, recipe, faults)]
+        for path in given.values():
+            of_files.append([])
+            traces += _in_one(path, recipe, of_files[-1])
         files = tuple(given.values())
     else:
-        named = list(_named(labels, given, recipe, faults))
-        traces = [t for each in named if (t := _of_file(*each, recipe, faults))]
+        told: list[str] = []
+        named = list(_named(labels, given, recipe, told))
+        faults += few(labels, told)
+        for each in named:
+            of_files.append([])
+            traces += _of_file(*each, recipe, of_files[-1])
         files = tuple(path for path, _line, _texts in named)
+    faults += few_files(of_files)
     faults += [*_twice(traces), *_over_days(traces)]
     if not traces and not faults:
         faults.append(f"{labels or tables[0]}: holds no trace")
@@ -163,14 +172,17 @@ def _places(
     sheet: Sheet, ours: Iterable[str], needed: Sequence[str], recipe: TraceRecipe
 ) -> dict[str, int]:
     """Return our column -> place, or -1. Raises ImportDataError for needed ones."""
-    places, faults = {}, []
+    places: dict[str, int] = {}
+    absent: dict[str, list[str]] = {}
     for name in ours:
-        theirs = recipe.columns.get(name, name)
-        places[name] = sheet.column(theirs.strip())
+        theirs = recipe.columns.get(name, name).strip()
+        places[name] = sheet.column(theirs)
         if places[name] < 0 and (name in needed or name in recipe.columns):
-            faults.append(lacking(sheet.path, theirs, sheet.header, _remedy(name)))
-    if faults:
-        raise ImportDataError(tuple(faults))
+            absent.setdefault(_remedy(name), []).append(theirs)
+    if absent:
+        raise ImportDataError(
+            tuple(lacking(sheet.path, n, sheet.header, r) for r, n in absent.items())
+        )
     return places
 
 
@@ -256,23 +268,22 @@ def _of_file(
     texts: Mapping[str, str],
     recipe: TraceRecipe,
     faults: list[str],
-) -> Trace | None:
-    """Read the file of one trace."""
+) -> Iterator[Trace]:
+    """Yield the trace of a file that is one, nothing where it has a fault."""
     try:
         sheet = read_sheet(path)
         places = _places(sheet, _PACKET, NEEDED, recipe)
     except ImportDataError as exc:
         faults += exc.faults
-        return None
+        return
     reader = PacketRows(places=places, extra_b=recipe.extra_b, sort=recipe.sort)
     if not sheet.rows:
         faults.append(f"{path}: holds no packet; leave its row out of the labels")
-        return None
+        return
     packets = reader.packets(path, sheet.rows)
     faults += few(path, reader.faults)
-    if packets is None:
-        return None
-    return Trace(path=path, line=line, packets=packets, texts=texts)
+    if packets is not None:
+        yield Trace(path=path, line=line, packets=packets, texts=texts)
 
 
 def _in_one(path: Path, recipe: TraceRecipe, faults: list[str]) -> Iterator[Trace]:

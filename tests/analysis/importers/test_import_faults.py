@@ -78,11 +78,31 @@ def test_a_column_that_was_given_the_wrong_way_round_is_turned(
 
 
 def test_a_column_that_lacks_is_told_with_those_that_there_are(faults_of_traces):
-    text = HEAD.replace("size", "bytes").replace("direction", "directions")
-    told = "\n".join(faults_of_traces({"a.csv": text + "a,s,0,60,1\n"}))
-    assert "has no column 'size'; add it, or name theirs with --column; it has" in told
-    assert "activity, session, time, bytes, directions" in told
-    assert "name theirs with --column; did you mean 'directions'?" in told
+    (fault,) = faults_of_traces(
+        {"a.csv": HEAD.replace("size", "bytes") + "a,s,0,60,1\n"}
+    )
+    assert "has no column 'size'; add it, or name theirs with --column; it has" in fault
+    assert fault.endswith("it has activity, session, time, bytes, direction")
+    (fault,) = faults_of_traces({"a.csv": HEAD.replace("on\n", "ons\n")})
+    assert fault.endswith("name theirs with --column; did you mean 'directions'?")
+
+
+def test_several_columns_that_lack_are_one_sentence(faults_of_traces):
+    told = faults_of_traces({"a.csv": "activity,session,t,b\na,s,0,60\n"})
+    (fault,) = told
+    assert "has no columns 'time', 'size', 'direction'; add it" in fault
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_columns_that_no_comma_separates_are_told(faults_of_traces, mark, name):
+    (fault,) = faults_of_traces({"a.csv": HEAD.replace(",", mark)})
+    assert fault.endswith(f"columns are separated by {name}; write commas instead")
+
+
+def test_of_many_faulty_files_ten_are_told(faults_of_traces):
+    told = faults_of_traces({f"{n}.csv": HEAD + "a,s,0,60,up\n" for n in range(30)})
+    assert len(told) == 11
+    assert told[-1] == "20 more files have faults; mend these first"
 
 
 def test_faults_that_are_alike_are_told_by_five_and_others_beside_them(

@@ -247,7 +247,7 @@ def test_all_faults_of_all_files_come_at_once_and_nothing_is_kept(bring, tmp_pat
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("time,size,direction\n0,60,1\n", "has no column 'activity'; add it, name"),
+        ("time,size,direction\n0,60,1\n", "no columns 'activity', 'session'; add it"),
         (HEAD, "all.csv: holds no packet"),
         (HEAD + "a,s,0,13,1\n", "no frame has 13 bytes; are these sizes of frames?"),
         (HEAD + "a,s,1,60,1\na,s,0,60,1\n", "tell traces apart, or give --sort"),
@@ -366,7 +366,9 @@ def test_times_that_nobody_made_up_are_recorded_and_no_other_word_is_known(bring
     path.write_text(text.replace("times: invented\n", ""))
     assert load_campaign(done.folder).times is Times.RECORDED
     path.write_text(text.replace("times: invented", "times: guessed"))
-    with pytest.raises(DatasetError, match="times: must be one of recorded, dates, days, inv"):
+    with pytest.raises(
+        DatasetError, match="times: must be one of recorded, dates, days, inv"
+    ):
         load_campaign(done.folder)
 
 
