@@ -12,13 +12,14 @@ def shares_of(estimator: Estimator, given: Any) -> Float64:
 
     given  (k, f) as the estimator reads it
 
-    A random forest checks and hands out the rows tree by tree, which takes ten times as
-    long as the trees take to answer for one.
+    A forest checks and hands out the rows tree by tree, which takes ten times as long
+    as the trees take to answer for one.
     """
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
     forest: Any = estimator
-    if type(forest) is RandomForestClassifier and isinstance(given, np.ndarray):
+    is_forest = type(forest) in (RandomForestClassifier, ExtraTreesClassifier)
+    if is_forest and isinstance(given, np.ndarray):
         with np.errstate(over="ignore"):
             rows = given.astype(np.float32)
         # else it is for scikit-learn to say what is wrong

@@ -12,6 +12,7 @@ import numpy as np
 from analysis.streaming.arrivals import Arrivals
 from analysis.streaming.front import Front
 from analysis.streaming.model import TOGETHER_NS, Answer, StreamDevice
+from analysis.streaming.openings import Openings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,9 @@ class Event:
     """One activity that was noticed.
 
     start_ns, end_ns  from its instant to its end, ns UTC on the capture's clock
-    activity          its name, or `unknown`;  probability  of the likeliest one
+    activity          its name, names of several as `turn_off|turn_on` where training
+                      could not tell them apart, or `unknown`;  probability  of these
+    likeliest         one of them, '' where unknown;  likeliest_probability  of it alone
     choices           the activities that it may be (conformal set)
     due_ns            capture's clock when all that it is told from was over
     told_ns           stamp of the packet at which it was told; without one, `due_ns`
@@ -30,6 +33,8 @@ class Event:
     device: str
     activity: str
     probability: float
+    likeliest: str
+    likeliest_probability: float
     choices: tuple[str, ...]
     due_ns: int
     told_ns: int
@@ -49,7 +54,7 @@ class Detector:
     def __init__(self, learnt: StreamDevice) -> None:
         self._learnt = learnt
         self._front = Front(
-            learnt.background, [stage.length_ns for stage in learnt.stages]
+            Openings(learnt.background), [stage.length_ns for stage in learnt.stages]
         )
         self._busy_until_ns = 0
         lags = [timing.lag_ns for timing in learnt.timings.values()]
@@ -89,7 +94,7 @@ class Detector:
             if each.opened_ns < self._busy_until_ns:
                 continue
             stage = self._learnt.stages[each.stage]
-            shown_ns = self._shown_ns(each.answer.activity)
+            shown_ns = self._shown_ns(each.answer.likeliest)
             is_last = each.stage + 1 == len(self._learnt.stages)
             if shown_ns > stage.length_ns + TOGETHER_NS and not is_last:
                 continue  # it is not over yet
@@ -104,16 +109,18 @@ class Detector:
         return self._learnt.stages[-1].length_ns  # of what is unknown
 
     def _event(self, each: _Candidate) -> Event:
-        timing = self._learnt.timings.get(each.answer.activity)
+        timing = self._learnt.timings.get(each.answer.likeliest)
         lag_ns = self._usual_lag_ns if timing is None else timing.lag_ns
         start_ns = each.opened_ns - lag_ns
-        length_ns = self._shown_ns(each.answer.activity) + lag_ns
+        length_ns = self._shown_ns(each.answer.likeliest) + lag_ns
         return Event(
             start_ns=start_ns,
             end_ns=start_ns + length_ns,
             device=self._learnt.device.name,
             activity=each.answer.activity,
             probability=each.answer.probability,
+            likeliest=each.answer.likeliest,
+            likeliest_probability=each.answer.likeliest_probability,
             choices=each.answer.choices,
             due_ns=each.due_ns,
             told_ns=each.due_ns,

@@ -4,6 +4,7 @@ How sure an answer must be is set with sessions that were not trained on: so hig
 their idle stretches stay quiet.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from analysis.classifiers.model import (
     Reads,
     inputs_of,
 )
+from analysis.errors import DatasetError
 from analysis.evaluate.campaign import all_classifiers
 from analysis.evaluate.trust.groups import Groups, merged, told_apart
 from analysis.streaming.model import Stage, is_act
@@ -29,7 +31,6 @@ Text = NDArray[np.str_]
 Bool = NDArray[np.bool_]
 
 _N_TREES = 150
-_FOLDS = 4
 _FALSE_PER_DAY = 0.5  # of one device
 _LEAST_EVENT, _MOST_EVENT = 0.5, 0.98
 _KNOWN_SHARE = 0.99
@@ -73,6 +74,7 @@ class Rows:
 
     start_ns  (k,) int64;  seen  k rows
     label     (k,) text, idle where no activity begins;  session  (k,) text
+    fold      (k,) int64, with which it is held out
     is_kept   (k,) bool, False for what has no clear label
     is_quiet  (k,) bool, far from all that was done
     """
@@ -81,8 +83,27 @@ class Rows:
     seen: Seen
     label: Text
     session: Text
+    fold: Int64
     is_kept: Bool
     is_quiet: Bool
+
+    @property
+    def is_acted(self) -> Bool:
+        """(k,) bool, where an activity begins."""
+        found: Bool = self.is_kept & (self.label != IDLE_ACTIVITY)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Windows of one length, as the background of all sessions opens them.
+
+    held  for each fold, all windows as they open by a background that was learnt
+          without it: what is said of its own is as of a day that nobody has seen
+    """
+
+    whole: Rows
+    held: tuple[Rows, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,39 +114,47 @@ class Fitted:
     groups: Groups
 
 
-def fitted_stage(rows: Rows, length_ns: int, plan: StreamPlan, days: float) -> Fitted:
+def fitted_stage(
+    gathered: Gathered, length_ns: int, plan: StreamPlan, days: float
+) -> Fitted:
     """Fit the estimators for windows of one length.
 
     days  how long nothing was done in the campaign
+
+    Raises DatasetError with too few trials to hold any out.
     """
-    kept = np.flatnonzero(rows.is_kept)
-    acted = np.flatnonzero(rows.is_kept & (rows.label != IDLE_ACTIVITY))
-    watching = _held_out(rows, kept, np.arange(rows.label.size), TREES, plan.seed)
-    naming = _held_out(rows, acted, acted, plan.classifier, plan.seed)
-    groups = _groups(rows, acted, naming)
+    whole, seed = gathered.whole, plan.seed
+    kept, acted = np.flatnonzero(whole.is_kept), np.flatnonzero(whole.is_acted)
+    quiet = _held_out(gathered.held, TREES, seed, acted_only=False)
+    naming = _held_out(gathered.held, plan.classifier, seed, acted_only=True)
+    if not naming.label.size:
+        raise DatasetError("there are too few trials to hold any out; repeat more")
+    groups = _groups(naming, sorted({*whole.label[acted].tolist()}))
     best = naming.of_groups(groups).max(axis=1)
     stage = Stage(
         length_ns=length_ns,
-        watcher=_fit(rows, kept, TREES, plan.seed),
-        namer=_fit(rows, acted, plan.classifier, plan.seed),
+        watcher=_fit(whole, kept, TREES, seed),
+        namer=_fit(whole, acted, plan.classifier, seed),
         reads=plan.classifier.reads,
         groups=groups,
-        event_from=_quiet_from(watching.event[rows.is_quiet], days),
+        event_from=_quiet_from(quiet.event, days),
         known_from=float(np.quantile(best, 1 - _KNOWN_SHARE)),
-        choice_from=_choice_from(naming.of_label(rows.label[acted])),
+        choice_from=_choice_from(naming.right),
     )
     return Fitted(stage=stage, groups=groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HeldOut:
-    """Probabilities of rows, by estimators without their session.
+    """Probabilities of rows, by estimators and backgrounds without their session.
 
-    shares  (k, c) float64, columns as `names`
+    shares  (k, c) float64, columns as `names`;  label, session  (k,) text
     """
 
     shares: Float64
     names: list[str]
+    label: Text
+    session: Text
 
     @property
     def event(self) -> Float64:
@@ -134,27 +163,32 @@ class _HeldOut:
         found: Float64 = self.shares[:, acts].sum(axis=1)
         return found
 
+    @property
+    def right(self) -> Float64:
+        """(k,) the probability of each row's own label."""
+        columns = [self.names.index(str(label)) for label in self.label]
+        found: Float64 = self.shares[np.arange(self.label.size), columns]
+        return found
+
     def of_groups(self, groups: Groups) -> Float64:
         """Return (k, g) float64: the sum of each group."""
         at = {name: i for i, name in enumerate(self.names)}
-        return np.column_stack(
-            [self.shares[:, [at[n] for n in group]].sum(axis=1) for group in groups]
-        )
-
-    def of_label(self, labels: Text) -> Float64:
-        """Return (k,) the probability of each row's own label."""
-        columns = [self.names.index(str(label)) for label in labels]
-        found: Float64 = self.shares[np.arange(labels.size), columns]
-        return found
+        columns = [[at[name] for name in group if name in at] for group in groups]
+        return np.column_stack([self.shares[:, each].sum(axis=1) for each in columns])
 
 
-def _groups(rows: Rows, acted: Int64, naming: _HeldOut) -> Groups:
-    """Return the groups of activities that other sessions are not told apart in."""
-    label, session = rows.label[acted], rows.session[acted]
+def _groups(naming: _HeldOut, names: Sequence[str]) -> Groups:
+    """Return the groups of activities that other sessions are not told apart in.
+
+    names  what can be told; one that was never held out is a group by itself
+    """
+    session = naming.session
     if np.unique(session).size < 2:
-        session = rows.start_ns[acted].astype(np.str_)  # each trial by itself
-    told = told_apart(naming.shares, naming.names, label, session)
-    return merged(np.array(naming.names, dtype=np.str_), told)
+        session = np.arange(session.size).astype(np.str_)  # each trial by itself
+    told = told_apart(naming.shares, naming.names, naming.label, session)
+    known = [name for name in names if name in naming.names]
+    alone = [(name,) for name in names if name not in naming.names]
+    return (*merged(np.array(known, dtype=np.str_), told), *alone)
 
 
 def _quiet_from(event: Float64, days: float) -> float:
@@ -172,30 +206,34 @@ def _choice_from(right: Float64) -> float:
 
 
 def _held_out(
-    rows: Rows, learnt: Int64, asked: Int64, classifier: Classifier, seed: int
+    held: Sequence[Rows], classifier: Classifier, seed: int, *, acted_only: bool
 ) -> _HeldOut:
-    """Ask about some rows; each is asked of an estimator without its session.
+    """Ask each fold's windows of an estimator that was learnt from all others.
 
-    learnt  rows that may be learnt from
+    acted_only  learn and ask windows of activities; else learn all, and ask quiet ones
     """
-    from sklearn.model_selection import GroupKFold
-
-    names = sorted({*rows.label[learnt].tolist()})
-    shares = np.zeros((rows.label.size, len(names)))
-    groups: NDArray[Any] = rows.session
-    if np.unique(groups[learnt]).size < 2:
-        # then stretches of the one session stand for others
-        groups = np.arange(rows.label.size) * 2 * _FOLDS // rows.label.size
-    folds = GroupKFold(min(_FOLDS, np.unique(groups[learnt]).size))
-    for _train, test in folds.split(learnt, groups=groups[learnt]):
-        held = np.isin(groups, np.unique(groups[learnt[test]]))
-        estimator = _fit(rows, learnt[~held[learnt]], classifier, seed)
-        now = asked[held[asked]]
-        columns = [names.index(str(name)) for name in estimator.classes_]
-        if now.size:
-            found = estimator.predict_proba(_taken(rows.seen, now, classifier.reads))
-            shares[now[:, None], columns] = np.asarray(found)
-    return _HeldOut(shares=shares[asked], names=names)
+    labels = {name for rows in held for name in rows.label[rows.is_acted].tolist()}
+    names = sorted(labels if acted_only else labels | {IDLE_ACTIVITY})
+    shares, label, session = [np.zeros((0, len(names)))], [], []
+    for number, rows in enumerate(held):
+        own = rows.fold == number
+        learnt = np.flatnonzero((rows.is_acted if acted_only else rows.is_kept) & ~own)
+        asked = np.flatnonzero((rows.is_acted if acted_only else rows.is_quiet) & own)
+        if not learnt.size or not asked.size:
+            continue
+        estimator = _fit(rows, learnt, classifier, seed)
+        said = estimator.predict_proba(_taken(rows.seen, asked, classifier.reads))
+        found = np.zeros((asked.size, len(names)))
+        found[:, [names.index(str(name)) for name in estimator.classes_]] = said
+        shares.append(found)
+        label += rows.label[asked].tolist()
+        session += rows.session[asked].tolist()
+    return _HeldOut(
+        shares=np.concatenate(shares),
+        names=names,
+        label=np.array(label, dtype=np.str_),
+        session=np.array(session, dtype=np.str_),
+    )
 
 
 def _fit(rows: Rows, learnt: Int64, classifier: Classifier, seed: int) -> Estimator:

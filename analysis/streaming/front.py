@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.streaming.arrivals import Arrivals
-from analysis.streaming.background import Background
 from analysis.streaming.bursts import Bursts
-from analysis.streaming.openings import Openings
+from analysis.streaming.openings import Openings, OpeningsOfMany
 from analysis.streaming.windows import Recent, Seen
 
 
@@ -28,13 +27,16 @@ class Due:
 class Front:
     """The front end for one device.
 
+    openings    where windows open
     lengths_ns  how long after an opening it is looked at; increasing
     """
 
-    def __init__(self, background: Background, lengths_ns: Sequence[int]) -> None:
+    def __init__(
+        self, openings: Openings | OpeningsOfMany, lengths_ns: Sequence[int]
+    ) -> None:
         self._lengths_ns = tuple(lengths_ns)
         self._bursts = Bursts()
-        self._openings = Openings(background)
+        self._openings = openings
         self._recent = Recent()
         self._open: list[list[int]] = [[] for _ in lengths_ns]
 

@@ -18,7 +18,7 @@ from analysis.streaming.background import Background, learn_background
 from analysis.streaming.bursts import Burst, Bursts
 from analysis.streaming.captures import batches_of
 from analysis.streaming.front import Due, Front
-from analysis.streaming.openings import Openings
+from analysis.streaming.openings import Openings, OpeningsOfMany
 
 Int64 = NDArray[np.int64]
 Text = NDArray[np.str_]
@@ -45,6 +45,16 @@ class Acts:
 
     def __len__(self) -> int:
         return self.start_ns.size
+
+    def take(self, rows: NDArray[np.bool_]) -> "Acts":
+        """Return the chosen ones."""
+        return Acts(
+            start_ns=self.start_ns[rows],
+            end_ns=self.end_ns[rows],
+            activity=self.activity[rows],
+            session=self.session[rows],
+            is_label=self.is_label[rows],
+        )
 
 
 def acts_of(log: ActivityLog, device: str) -> Acts:
@@ -150,17 +160,26 @@ def openings_of(bursts: Sequence[Burst], background: Background) -> Int64:
     return np.array(openings.until(last_ns + 60 * _NS), dtype=np.int64)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Every window of one device that opens by any of several backgrounds.
+
+    due  the windows, batch by batch;  of  background by background, where they open
+    """
+
+    due: list[Due]
+    of: tuple[set[int], ...]
+
+
 def windows_of(
     captures: Sequence[Path],
     devices: Sequence[Device],
-    backgrounds: Mapping[str, Background],
+    backgrounds: Mapping[str, Sequence[Background]],
     lengths_ns: Mapping[str, Sequence[int]],
-) -> dict[str, list[Due]]:
-    """Return every window that opens, of each device."""
-    fronts = {
-        device.name: Front(backgrounds[device.name], lengths_ns[device.name])
-        for device in devices
-    }
+) -> dict[str, Opened]:
+    """Return every window that opens by one of its backgrounds, of each device."""
+    openings = {each.name: OpeningsOfMany(backgrounds[each.name]) for each in devices}
+    fronts = {name: Front(each, lengths_ns[name]) for name, each in openings.items()}
     found: dict[str, list[Due]] = {name: [] for name in fronts}
     now_ns = 0
     for arrivals, now_ns in arrivals_of(captures, devices):
@@ -170,4 +189,4 @@ def windows_of(
             found[name] += front.due(now_ns)
     for name, front in fronts.items():
         found[name] += front.due(now_ns + 3600 * _NS)
-    return found
+    return {name: Opened(due=due, of=openings[name].of) for name, due in found.items()}

@@ -14,11 +14,13 @@ from analysis.dataset import Device, load_activities, load_campaign
 from analysis.errors import DatasetError
 from analysis.packets import load_index
 from analysis.streaming.background import Background
+from analysis.streaming.bursts import Burst
 from analysis.streaming.captures import in_order_of_time
-from analysis.streaming.fit import Rows, StreamPlan, fitted_stage
-from analysis.streaming.front import Due
+from analysis.streaming.fit import Gathered, Rows, StreamPlan, fitted_stage
+from analysis.streaming.folds import Folds, folds_of
 from analysis.streaming.gather import (
     Acts,
+    Opened,
     Quiet,
     acts_of,
     background_of,
@@ -63,7 +65,7 @@ def learn(
     windows = windows_of(
         in_order_of_time(folder),
         wanted,
-        {name: each.background for name, each in known.items()},
+        {name: (each.background, *each.held) for name, each in known.items()},
         {name: each.lengths_ns for name, each in known.items()},
     )
     made = {}
@@ -91,12 +93,15 @@ class _Known:
     """What is known of a device before windows are looked at.
 
     acts        labels are those of activities that show
+    folds       what is held out together;  held  backgrounds learnt without each fold
     lengths_ns  of the windows, increasing
     """
 
     acts: Acts
     quiet: Quiet
+    folds: Folds
     background: Background
+    held: tuple[Background, ...]
     timings: dict[str, Timing]
     lengths_ns: list[int]
 
@@ -114,14 +119,33 @@ def _known(folder: Path, devices: Sequence[Device]) -> dict[str, _Known]:
         if not timings:
             reason = "has no activity that shows in its packets"
             raise DatasetError(f"{folder}: {device.name}: {reason}")
+        shown = replace(acts, is_label=_shows(acts, timings))
+        folds = folds_of(shown)
         found[device.name] = _Known(
-            acts=replace(acts, is_label=_shows(acts, timings)),
+            acts=shown,
             quiet=quiet,
+            folds=folds,
             background=background,
+            held=_held(own, acts, quiet, folds),
             timings=timings,
             lengths_ns=_lengths_ns(timings),
         )
     return found
+
+
+def _held(
+    bursts: Sequence[Burst], acts: Acts, quiet: Quiet, folds: Folds
+) -> tuple[Background, ...]:
+    """Return, for each fold, what the others tell of the background."""
+    stamps = np.array([burst.start_ns for burst in bursts], dtype=np.int64)
+    of_burst = folds.at(stamps)
+    return tuple(
+        background_of(
+            [bursts[row] for row in np.flatnonzero(of_burst != number).tolist()],
+            *folds.without(number, acts, quiet),
+        )
+        for number in range(folds.n)
+    )
 
 
 def _joined(covered_ns: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -148,12 +172,12 @@ def _lengths_ns(timings: Mapping[str, Timing]) -> list[int]:
     return found
 
 
-def _rows(due: Sequence[Due], known: _Known) -> list[Rows]:
+def _rows(opened: Opened, known: _Known) -> list[Gathered]:
     from scipy.sparse import vstack
 
     found = []
     for stage in range(len(known.lengths_ns)):
-        own = [each for each in due if each.stage == stage]
+        own = [each for each in opened.due if each.stage == stage]
         if not own:
             raise DatasetError("no window opens in the captures")
         start_ns = np.array([s for each in own for s in each.start_ns], dtype=np.int64)
@@ -161,12 +185,17 @@ def _rows(due: Sequence[Due], known: _Known) -> list[Rows]:
             x=np.vstack([each.seen.x for each in own]),
             sequence=vstack([each.seen.sequence for each in own], format="csr"),
         )
-        found.append(_labelled(start_ns, seen, known.acts, known.quiet))
+        whole, *held = (
+            _labelled(start_ns[here], seen.take(here), known)
+            for here in (np.isin(start_ns, list(each)) for each in opened.of)
+        )
+        found.append(Gathered(whole=whole, held=tuple(held)))
     return found
 
 
-def _labelled(start_ns: Int64, seen: Seen, acts: Acts, quiet: Quiet) -> Rows:
+def _labelled(start_ns: Int64, seen: Seen, known: _Known) -> Rows:
     """Name the first opening after each label's instant; all others are idle."""
+    acts, quiet = known.acts, known.quiet
     label = np.full(start_ns.size, IDLE_ACTIVITY, dtype="<U64")
     kept = np.ones(start_ns.size, dtype=np.bool_)
     for number, row in enumerate(_opened(start_ns, acts)):
@@ -185,6 +214,7 @@ def _labelled(start_ns: Int64, seen: Seen, acts: Acts, quiet: Quiet) -> Rows:
         seen=seen,
         label=label,
         session=acts.session[np.maximum(before, 0)],
+        fold=known.folds.at(start_ns),
         is_kept=kept,
         is_quiet=far & (label == IDLE_ACTIVITY),
     )

@@ -7,20 +7,21 @@ of these stages an estimator says how likely each activity, and nothing, begins 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from analysis.classifiers.model import UNKNOWN, Estimator, Float64, Reads, inputs_of
 from analysis.dataset import Device
 from analysis.evaluate.trust.groups import Groups
+from analysis.models.asking import shares_of
 from analysis.streaming.background import Background
 from analysis.streaming.windows import Seen
 from analysis.windows import IDLE_ACTIVITY
 
 # activities that are over within so long of each other are looked at together
 TOGETHER_NS = 1_000_000_000
-_LARGEST = np.finfo(np.float32).max
+OR = "|"  # between the activities of a group, as in the scores of groups
+_LARGEST = np.finfo(np.float32).max  # trees look at nothing larger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +46,25 @@ class Timing:
 class Answer:
     """What a stage says of one window.
 
-    activity     the likeliest activity, or `unknown`
+    group        the likeliest activity with those that cannot be told from it; empty
+                 where it is like none of them
+    likeliest    of the group, '' without one;  likeliest_probability  of it alone
     event        probability that something begins here
-    probability  of the likeliest activity, with those that cannot be told from it
+    probability  of the group, or of the one that is nearest to what is unknown
     choices      the activities that it may be
     """
 
-    activity: str
+    group: tuple[str, ...]
+    likeliest: str
+    likeliest_probability: float
     event: float
     probability: float
     choices: tuple[str, ...]
+
+    @property
+    def activity(self) -> str:
+        """The names of the group, or `unknown`."""
+        return OR.join(self.group) or UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +93,7 @@ class Stage:
     def answers(self, seen: Seen) -> list[Answer | None]:
         """Return what is said of each window, None where nothing begins."""
         acts = [i for i, name in enumerate(self.watcher.classes_) if is_act(str(name))]
-        watched = _shares(self.watcher, seen.x)
+        watched = shares_of(self.watcher, np.clip(seen.x, -_LARGEST, _LARGEST))
         event = watched[:, acts].sum(axis=1)
         rows = np.flatnonzero(event >= self.event_from)
         found: list[Answer | None] = [None] * event.size
@@ -101,14 +111,17 @@ class Stage:
         group = max(sums, key=lambda each: sums[each])
         name = max(group, key=lambda each: share[each])
         is_known = sums[group] >= self.known_from
+        told = group if is_known else ()
         return Answer(
-            activity=name if is_known else UNKNOWN,
+            group=told,
+            likeliest=name if is_known else "",
+            likeliest_probability=event * share[name] if is_known else 0.0,
             event=event,
             probability=event * sums[group],
             choices=tuple(
                 each
                 for each, p in share.items()
-                if p >= self.choice_from or each == name
+                if p >= self.choice_from or each == name or each in told
             ),
         )
 
@@ -122,18 +135,6 @@ class StreamDevice:
     timings: Mapping[str, Timing]
     groups: Groups
     stages: tuple[Stage, ...]
-
-
-def _shares(forest: Any, x: Float64) -> Float64:
-    """Return `forest.predict_proba(x)` without what it costs to ask for a few rows."""
-    trees = getattr(forest, "estimators_", None)
-    if trees is None:
-        return np.asarray(forest.predict_proba(x), dtype=np.float64)
-    rows = np.clip(x, -_LARGEST, _LARGEST).astype(np.float32)
-    total = np.zeros((len(x), len(forest.classes_)))
-    for tree in trees:
-        total += tree.tree_.predict(rows)
-    return total / len(trees)
 
 
 def is_act(name: str) -> bool:

@@ -6,7 +6,7 @@ belongs to it.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from analysis.streaming.background import Background
 from analysis.streaming.bursts import Burst
@@ -45,3 +45,29 @@ class Openings:
     def _is_told(self, burst: Burst, now_ns: int) -> bool:
         waited = now_ns - burst.start_ns > _PATIENCE_NS
         return burst.is_long or waited or burst.is_over(now_ns)
+
+
+class OpeningsOfMany:
+    """The openings by any of several backgrounds, in order of time.
+
+    of  by which of them which was one; each background by itself, in the given order
+    """
+
+    def __init__(self, backgrounds: Sequence[Background]) -> None:
+        self._each = tuple(map(Openings, backgrounds))
+        self.of: tuple[set[int], ...] = tuple(set() for _ in backgrounds)
+
+    def take(self, bursts: Iterable[Burst]) -> None:
+        """Take bursts that begin after those before."""
+        taken = tuple(bursts)
+        for each in self._each:
+            each.take(taken)
+
+    def until(self, now_ns: int) -> list[int]:
+        """Return where windows open that can be told by `now_ns`, ns."""
+        found: set[int] = set()
+        for each, own in zip(self._each, self.of, strict=True):
+            opened = each.until(now_ns)
+            own.update(opened)
+            found.update(opened)
+        return sorted(found)

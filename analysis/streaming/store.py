@@ -19,7 +19,7 @@ from analysis.streaming.background import Background
 from analysis.streaming.model import Stage, StreamDevice, Timing
 from analysis.streaming.windows import EARLY_NS
 
-FORMAT = 1  # changes whenever an older reader would misunderstand a newer file
+FORMAT = 2  # changes whenever an older reader would misunderstand a newer file
 PART = "streaming.json"
 _AGAIN = "train the model again with --streaming"
 _DEVICE = ("name", "mac", "ip", "unit", "firmware", "category", "every_packet")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.features.matrix import compute
+from analysis.features.matrix import compute, feature_names
 from analysis.features.model import Float64, WindowPackets
 from analysis.features.sequence import counted, joined
 from analysis.streaming.arrivals import Arrivals
@@ -15,6 +15,9 @@ Int64 = NDArray[np.int64]
 
 # whether an activity begins at an opening, or some seconds after it, shows at once
 EARLY_NS = (2_000_000_000,)
+# Pauses below it say how fast the recording machine and its links are, not what a
+# device does: a model would know its own network, and no other.
+_FINEST_S = 0.005
 _DTYPES = {
     "time_ns": np.int64,
     "length_b": np.uint32,
@@ -33,6 +36,10 @@ class Seen:
 
     x: Float64
     sequence: Any
+
+    def take(self, rows: NDArray[np.bool_]) -> "Seen":
+        """Return the chosen windows."""
+        return Seen(x=self.x[rows], sequence=self.sequence[rows])
 
 
 class Recent:
@@ -82,7 +89,7 @@ class Recent:
 
     def _statistics(self, start_ns: Int64, length_ns: int) -> Float64:
         first, last = self._between(start_ns, length_ns)
-        return compute(
+        x = compute(
             WindowPackets(
                 start_ns=start_ns,
                 length_s=np.full(start_ns.size, length_ns / 1e9),
@@ -94,6 +101,7 @@ class Recent:
                 outbound=self._column("outbound"),
             )
         )
+        return _coarse(x)
 
     def _between(self, start_ns: Int64, length_ns: int) -> tuple[Int64, Int64]:
         time_ns = self._column("time_ns")
@@ -114,3 +122,9 @@ class Recent:
         for name, column in larger.items():
             column[:kept] = self._column(name)
         self._columns, self._rows = larger, slice(0, kept)
+
+
+def _coarse(x: Float64) -> Float64:
+    """Return features in which no time is finer than a network lets it be."""
+    times = [name.endswith("_s") for name in feature_names()]
+    return np.where(times, np.maximum(x, _FINEST_S), x)

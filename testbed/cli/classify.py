@@ -201,7 +201,8 @@ def _as_line(event: "Event") -> str:
     start = datetime.fromtimestamp(event.start_ns // _NS, tz=UTC)
     stamp = f"{start:%Y-%m-%dT%H:%M:%S}.{event.start_ns // 1_000_000 % 1000:03d}Z"
     length_s = (event.end_ns - event.start_ns) / _NS
-    others = [each for each in event.choices if each != event.activity]
+    told = event.activity.split("|")  # several where training cannot tell them apart
+    others = [each for each in event.choices if each not in told]
     line = f"{stamp}  {length_s:5.1f} s  {event.device}  {event.activity}"
     line += f"  {event.probability:.2f}"
     return f"{line}  or {', '.join(others)}" if others else line

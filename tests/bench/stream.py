@@ -52,7 +52,8 @@ NAME = "stream_train"
 # seed, first session, days, hours; other sessions than those of training (0 to 7)
 DAYS = {
     "valid": {"lived": (71, 100, 3, 4.0), "idle": (72, 110, 2, 24.0)},
-    "test": {"lived": (2026, 200, 6, 4.0), "idle": (2027, 300, 4, 24.0)},
+    # 2026 and 2027 were scored before the answers changed last
+    "test": {"lived": (60331, 400, 6, 4.0), "idle": (60332, 500, 4, 24.0)},
 }
 SILENT = "power_off"  # a device without power sends nothing at all
 SEED = 0
@@ -130,7 +131,7 @@ def detected_in(
         for event in events:
             found = Happening(
                 device=event.device,
-                activity=event.activity,
+                activity=event.likeliest or event.activity,
                 start_ns=event.start_ns,
                 end_ns=event.end_ns,
                 told_ns=event.told_ns,

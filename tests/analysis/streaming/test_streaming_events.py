@@ -88,7 +88,7 @@ def test_a_model_without_streaming_or_with_a_part_missing_is_refused(learnt):
         of_parts({})
     parts = to_parts(learnt)
     with pytest.raises(ModelError, match="another version"):
-        of_parts(parts | {PART: parts[PART].replace(b'"format": 1', b'"format": 9')})
+        of_parts(parts | {PART: parts[PART].replace(b'"format": 2', b'"format": 9')})
     with pytest.raises(ModelError, match="not among the files"):
         of_parts({PART: parts[PART]})
     cut = {name: data[:99] for name, data in parts.items() if name != PART}

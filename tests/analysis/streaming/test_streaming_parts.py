@@ -5,12 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from analysis.features.matrix import features_of
+from analysis.classifiers.model import Reads
+from analysis.features.matrix import feature_names, features_of
 from analysis.packets.destination import Destination
 from analysis.streaming.arrivals import Arrivals, Sorter
 from analysis.streaming.background import Background, learn_background
 from analysis.streaming.bursts import SHAPE, Burst, Bursts
-from analysis.streaming.openings import Openings
+from analysis.streaming.folds import folds_of
+from analysis.streaming.gather import Acts, Quiet
+from analysis.streaming.model import Stage
+from analysis.streaming.openings import Openings, OpeningsOfMany
 from analysis.streaming.windows import EARLY_NS, Recent
 
 S = 10**9
@@ -115,8 +119,86 @@ def test_windows_over_pieces_are_those_over_the_whole():
         )
         names, x = features_of(whole, windows)
         here = slice(column * len(names), (column + 1) * len(names))
-        assert np.array_equal(seen.x[:, here], x)
+        times = [name.endswith("_s") for name in names]
+        coarse = np.where(times, np.maximum(x, 0.005), x)
+        assert np.array_equal(seen.x[:, here], coarse)
     assert len(recent) < 200
+
+
+def test_times_finer_than_a_network_lets_them_be_are_not_seen():
+    recent = [Recent(), Recent()]
+    for each, pause_s in zip(recent, (0.0001, 0.003), strict=True):
+        each.append(arrivals(*((1 + pause_s * k, 300, 1) for k in range(9))))
+    slow, quick = (each.look(np.array([S]), 10 * S).x for each in recent)
+    names = [name for name in feature_names() if name.endswith("_gap_p50_s")]
+    columns = [feature_names().index(name) for name in names]
+    assert np.array_equal(slow[:, columns], quick[:, columns])
+
+
+def test_windows_open_by_each_background_as_by_that_alone():
+    known = learn_background(
+        [burst(20 * k, 90, -80) for k in range(200)], [], idle_s=4000, acted_s=40
+    )
+    both = OpeningsOfMany([known, Background()])
+    both.take([burst(1, 90, -80), burst(5, 500)])
+    assert both.until(60 * S) == [S, 5 * S]
+    assert both.of == ({5 * S}, {S, 5 * S})
+
+
+def acts_in(*sessions):
+    m = len(sessions)
+    return Acts(
+        start_ns=np.arange(m) * 100 * S,
+        end_ns=np.arange(m) * 100 * S + 8 * S,
+        activity=np.array(["on"] * m),
+        session=np.array(sessions),
+        is_label=np.ones(m, dtype=bool),
+    )
+
+
+def test_sessions_are_held_out_whole_and_one_session_in_stretches():
+    folds = folds_of(acts_in("b", "b", "a", "c", "d", "e"))
+    assert (folds.n, folds.fold.tolist()) == (4, [0, 0, 1, 2, 3, 0])
+    assert folds.at(np.array([-S, 150 * S, 250 * S])).tolist() == [0, 0, 1]
+    alone = folds_of(acts_in(*["a"] * 16))
+    assert alone.fold.tolist() == [0, 0, 1, 1, 2, 2, 3, 3] * 2
+
+
+def test_what_is_learnt_without_a_fold_has_nothing_of_it():
+    acts = acts_in("a", "b", "c", "d", "a")
+    quiet = Quiet(
+        spans_ns=tuple((t * 100 * S + 30 * S, t * 100 * S + 90 * S) for t in range(5))
+    )
+    others, still = folds_of(acts).without(0, acts, quiet)
+    assert others.session.tolist() == ["b", "c", "d"]
+    assert [start // (100 * S) for start, _end in still.spans_ns] == [1, 2, 3]
+
+
+def answer_of(shares, groups, known_from=0.5):
+    stage = Stage(
+        length_ns=S,
+        watcher=None,
+        namer=SimpleNamespace(classes_=np.array(["off", "on", "read"])),
+        reads=Reads.STATISTICS,
+        groups=groups,
+        event_from=0.5,
+        known_from=known_from,
+        choice_from=0.3,
+    )
+    return stage._answer(np.array(shares), 0.9)
+
+
+def test_what_cannot_be_told_apart_is_answered_as_a_group_with_its_probability():
+    groups = (("off", "on"), ("read",))
+    both = answer_of((0.5, 0.4, 0.1), groups)
+    assert (both.activity, both.likeliest) == ("off|on", "off")
+    assert both.probability == pytest.approx(0.9 * 0.9)
+    assert both.likeliest_probability == pytest.approx(0.9 * 0.5)
+    assert set(both.choices) == {"off", "on"}
+    one = answer_of((0.1, 0.2, 0.7), groups)
+    assert (one.activity, one.likeliest) == ("read", "read")
+    none = answer_of((0.4, 0.3, 0.3), groups, known_from=0.8)
+    assert (none.activity, none.likeliest) == ("unknown", "")
 
 
 def decoded(n, **columns):
@@ -162,13 +244,13 @@ def test_what_is_sent_again_is_dropped_and_stamps_do_not_run_back():
 def test_a_forest_is_asked_quickly_and_says_the_same():
     from sklearn.ensemble import ExtraTreesClassifier
 
-    from analysis.streaming.model import _shares
+    from analysis.models.asking import shares_of
 
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(90, 5)), rng.choice(["a", "b", "idle"], 90)
     forest = ExtraTreesClassifier(7, random_state=0).fit(x, y)
     new = rng.normal(size=(20, 5)) * 1e30
-    assert _shares(forest, new) == pytest.approx(forest.predict_proba(new))
+    assert np.array_equal(shares_of(forest, new), forest.predict_proba(new))
 
 
 @pytest.mark.parametrize(("n", "held"), [(3, 3), (9, 9), (19, 18), (99, 90)])
