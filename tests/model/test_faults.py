@@ -34,7 +34,10 @@ def message_of(name, profiles):
     return str(caught.value).replace(f"{FAULTY}/", "") + "\n"
 
 
-@pytest.mark.parametrize("name", ["evening", "users", "attacks", "lamp", "lab", "broken"])
+FAULTY_FILES = ["evening", "users", "attacks", "lamp", "lab", "broken"]
+
+
+@pytest.mark.parametrize("name", FAULTY_FILES)
 def test_all_faults_of_a_file_are_told_at_once_with_line_and_remedy(name, profiles):
     golden = GOLDEN / f"{name}_faults.txt"
     assert message_of(name, profiles) == golden.read_text(encoding="utf-8")
