@@ -7,7 +7,8 @@ are right, where they are random, the second is. How much each is believed is fo
 training rows that were held out for it. Why it is made so: docs/decisions/0014.
 """
 
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -18,6 +19,7 @@ from analysis.classifiers.linear import fit_linear, softmax
 from analysis.classifiers.mixture import Mixture, fit_mixture, mixed
 from analysis.classifiers.model import Classifier, Estimator, Float64, Labels, Reads
 from analysis.classifiers.tokens import Int64
+from analysis.classifiers.trees import Drawn, grown, mean_share
 
 _TREES = 200
 _GREEDY_SHARE = 0.5  # of as many trees are there on statistics alone
@@ -27,6 +29,8 @@ _SEEN_IN = 2  # rows; a length that one training row has says nothing of others
 _MOST = 4_096  # columns of counts for the trees, which want them dense
 _MOST_WORDS = 60_000
 _FOLDS = 3
+_HELD_OUT_SHARE = 0.4  # of as many trees are there while rows are held out
+_TREE_ROWS = 2_000  # that a tree learns from, drawn anew for each where there are more
 _BLOCK = 4_096  # rows that are looked at together
 
 
@@ -79,13 +83,14 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         self.classes_, code = np.unique(y, return_inverse=True)
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
-        self._learn(x, code, seed)
+        rows = self._parted(x)
+        self._learn(rows, code, self.n_trees, seed)
         prior = self._prior()
         ones = np.ones(prior.size)
         found = Mixture(temperatures=ones, weights=prior, temperature=1.0)
         if self.calibrated and self.classes_.size > 1:
             folds = dealt(code, groups, _FOLDS, seed)
-            found = fit_mixture(*self._held_out(x, code, folds, seed), prior)
+            found = fit_mixture(*self._held_out(rows, code, folds, seed), prior)
         self.part_temperatures_ = found.temperatures
         self.part_weights_ = found.weights
         self.temperature_ = found.temperature
@@ -103,7 +108,7 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
             temperature=self.temperature_,
         )
         blocks = [
-            mixed(self._parts(x[at : at + _BLOCK]), mixture)
+            mixed(self._parts(self._parted(x[at : at + _BLOCK])), mixture)
             for at in range(0, x.shape[0], _BLOCK)
         ]
         return np.concatenate(blocks)
@@ -114,40 +119,35 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         best: Labels = self.classes_[shares.argmax(axis=1)]
         return best
 
-    def _learn(self, x: Any, code: Int64, seed: int) -> None:
-        from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+    def _learn(self, rows: "_Rows", code: Int64, n_trees: int, seed: int) -> None:
+        from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-        statistics, words = self._parted(x)
-        singles = tokens.unigrams(words)
-        bins = tokens.coarse(singles)
-        self.lengths_ = tokens.common(singles, _SEEN_IN, _MOST)
-        self.bins_ = tokens.common(bins, _SEEN_IN, _MOST)
-        seen = self._dense(statistics, singles, bins)
-        forest = ExtraTreesClassifier(
-            n_estimators=self.n_trees, random_state=seed, n_jobs=1
+        n_classes = int(code.max()) + 1
+        self.lengths_ = tokens.common(rows.singles, _SEEN_IN, _MOST)
+        self.bins_ = tokens.common(rows.bins, _SEEN_IN, _MOST)
+        # trees go through a column at a time
+        seen = rows.dense(self.lengths_, self.bins_, "F")
+        whole, n = code.size <= _TREE_ROWS, max(1, rows.statistics.shape[1])
+        drawn = Drawn(n_rows=min(code.size, _TREE_ROWS), again=False)
+        random = ExtraTreeClassifier(max_features="sqrt")
+        self.forest_ = grown(
+            random, seen, code, n_trees, seed, None if whole else drawn
         )
-        self.forest_ = forest.fit(seen, code)
-        greedy = RandomForestClassifier(
-            n_estimators=max(1, int(_GREEDY_SHARE * self.n_trees)),
-            max_features=_LOOKED_AT,
-            random_state=seed,
-            n_jobs=1,
-        )
-        self.greedy_ = greedy.fit(seen[:, : max(1, statistics.shape[1])], code)
-        self.words_ = tokens.common(words, 1, _MOST_WORDS)
-        known = tokens.picked(words, self.words_)
+        drawn = Drawn(n_rows=min(code.size, _TREE_ROWS), again=True)
+        best = DecisionTreeClassifier(max_features=_LOOKED_AT)
+        n_best = max(1, int(_GREEDY_SHARE * n_trees))
+        self.greedy_ = grown(best, seen[:, :n], code, n_best, seed, drawn)
+        self.words_ = tokens.common(rows.words, 1, _MOST_WORDS)
+        known = tokens.picked(rows.words, self.words_)
         self.rarity_ = tokens.rarity(known)
-        self.weights_ = np.zeros((0, self.classes_.size))
-        self.intercept_ = np.zeros(self.classes_.size)
-        if self.words_.size and self.classes_.size > 1:
+        self.weights_ = np.zeros((0, n_classes))
+        self.intercept_ = np.zeros(n_classes)
+        if self.words_.size and n_classes > 1:
             self.weights_, self.intercept_ = fit_linear(
-                tokens.weighted(known, self.rarity_),
-                code,
-                self.classes_.size,
-                self.strength,
+                tokens.weighted(known, self.rarity_), code, n_classes, self.strength
             )
 
-    def _parted(self, x: Any) -> tuple[Float64, Any]:
+    def _parted(self, x: Any) -> "_Rows":
         """Return the dense features, and the sequence as csr_array, be it empty."""
         from scipy.sparse import csr_array, issparse
 
@@ -160,17 +160,10 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         dense, words = tokens.split(rows, n) if issparse(x) else (x[:, :n], rows)
         if words.data.min(initial=0.0) < 0.0:
             raise ValueError("Negative values in data passed as counts of tokens")
-        return dense, words
-
-    def _dense(self, statistics: Float64, singles: Any, bins: Any) -> tokens.Float32:
-        """Return what the trees look at, (k, f + l + b) float32."""
-        largest = np.finfo(np.float32).max
-        parts = (
-            np.clip(statistics, -largest, largest),
-            tokens.picked(singles, self.lengths_).toarray(),
-            tokens.picked(bins, self.bins_).toarray(),
+        singles = tokens.unigrams(words)
+        return _Rows(
+            statistics=dense, words=words, singles=singles, bins=tokens.coarse(singles)
         )
-        return np.hstack(parts).astype(np.float32)
 
     def _prior(self) -> Float64:
         """Return how much each part is believed before any row was held out.
@@ -181,28 +174,26 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
             return np.array((0.5, 0.5))
         return np.array((0.5, 0.0, 0.5))
 
-    def _parts(self, x: Any) -> Float64:
+    def _parts(self, rows: "_Rows") -> Float64:
         """Return (m, k, c) float64: what each part says, before any temperature."""
-        statistics, words = self._parted(x)
-        singles = tokens.unigrams(words)
-        seen = self._dense(statistics, singles, tokens.coarse(singles))
-        said = [
-            _mean_of(self.forest_, seen),
-            _mean_of(self.greedy_, seen[:, : self.greedy_.n_features_in_]),
-        ]
+        seen = rows.dense(self.lengths_, self.bins_, "C")
+        said = [mean_share(self.forest_, seen), mean_share(self.greedy_, seen)]
         if self.weights_.size:
-            known = tokens.weighted(tokens.picked(words, self.words_), self.rarity_)
+            picked = tokens.picked(rows.words, self.words_)
+            known = tokens.weighted(picked, self.rarity_)
             said.append(softmax(known @ self.weights_ + self.intercept_))
         return np.stack(said)
 
     def _held_out(
-        self, x: Any, code: Int64, folds: Int64, seed: int
+        self, rows: "_Rows", code: Int64, folds: Int64, seed: int
     ) -> tuple[Float64, Int64]:
         """Return what fresh parts say of rows they have not seen, and the truth.
 
-        The truth is -1 for a class that only the rows held out have.
+        The truth is -1 for a class that only the rows held out have. The fresh parts
+        have fewer trees: how much to believe a part needs no more.
         """
         n_parts, n_classes = self._prior().size, self.classes_.size
+        n_trees = max(1, round(_HELD_OUT_SHARE * self.n_trees))
         shares, truth = np.zeros((n_parts, 0, n_classes)), np.zeros(0, np.int64)
         for fold in range(_FOLDS):
             held = np.flatnonzero(folds == fold)
@@ -210,9 +201,9 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
             names, known = np.unique(code[rest], return_inverse=True)
             if not held.size or names.size < 2:
                 continue
-            fresh = clone(self).set_params(calibrated=False, random_state=seed)
-            fresh.fit(x[rest], known)
-            said = fresh._parts(x[held])
+            fresh = clone(self)
+            fresh._learn(rows.take(rest), known, n_trees, seed)
+            said = fresh._parts(rows.take(held))
             if said.shape[0] != n_parts:
                 continue
             found = np.zeros((n_parts, held.size, n_classes))
@@ -223,13 +214,39 @@ class Fusion(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no types 
         return shares, truth
 
 
-def _mean_of(forest: Any, seen: tokens.Float32) -> Float64:
-    """Return (k, c) float64, as `predict_proba`, without what it costs per tree."""
-    trees = [each.tree_ for each in forest.estimators_]
-    total: Float64 = trees[0].predict(seen)
-    for tree in trees[1:]:
-        total = total + tree.predict(seen)
-    return total / len(trees)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Windows as the parts look at them; what is in here was learnt from nothing.
+
+    statistics  (k, f) float64;  words (k, v), singles (k, u), bins (k, w)  csr_array,
+    counts of tokens, of single packets and of bins of lengths
+    """
+
+    statistics: Float64
+    words: Any
+    singles: Any
+    bins: Any
+
+    def take(self, rows: Int64) -> "_Rows":
+        """Return some of the rows."""
+        return _Rows(
+            statistics=self.statistics[rows],
+            words=self.words[rows],
+            singles=self.singles[rows],
+            bins=self.bins[rows],
+        )
+
+    def dense(
+        self, lengths: Int64, bins: Int64, order: Literal["C", "F"]
+    ) -> tokens.Float32:
+        """Return what the trees look at, (k, f + l + b) float32."""
+        k, n = self.statistics.shape
+        seen = np.zeros((k, n + lengths.size + bins.size), np.float32, order)
+        largest = np.finfo(np.float32).max
+        seen[:, :n] = np.clip(self.statistics, -largest, largest)
+        tokens.put(seen, n, tokens.picked(self.singles, lengths))
+        tokens.put(seen, n + lengths.size, tokens.picked(self.bins, bins))
+        return seen
 
 
 def _make(seed: int) -> Estimator:

@@ -31,8 +31,17 @@ def fit_linear(
     strength  how much errors weigh against the size of weights
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     learner = LogisticRegression(C=strength, max_iter=_ITERATIONS, tol=1e-3)
+    # threads that wait for each other take longer than products as small as these
+    with threadpool_limits(1):
+        return _fitted(learner, x, y, n_classes)
+
+
+def _fitted(
+    learner: Any, x: Any, y: NDArray[np.int64], n_classes: int
+) -> tuple[Float64, Float64]:
     few = x.shape[0] <= min(_FEW, x.shape[1])
     rows, basis = _reduced(x) if few else (x, None)
     learner.fit(rows, y)

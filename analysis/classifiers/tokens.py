@@ -64,6 +64,14 @@ def picked(counts: Any, columns: Int64) -> Any:
     return _kept_cells(counts, found, columns.size, at)
 
 
+def put(dense: Float32, column: int, counts: Any) -> None:
+    """Write counts into an array that holds zeros there, from a column on.
+
+    counts  (k, m) csr_array without two cells of one place
+    """
+    dense[_rows_of(counts), column + counts.indices] = counts.data
+
+
 def rarity(counts: Any) -> Float64:
     """Return (v,) float64: how much a column says by being there at all.
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from analysis.classifiers.model import Estimator
+from analysis.classifiers.trees import lead_down
 from analysis.errors import ModelError
 from analysis.features.sequence import n_columns
 
@@ -41,7 +42,7 @@ _OF_LIBRARIES = (
     "sklearn._loss.link.MultinomialLogit",
     "sklearn._loss.loss.HalfBinomialLoss",
     "sklearn._loss.loss.HalfMultinomialLoss",
-    "sklearn.ensemble._forest.ExtraTreesClassifier",
+    "sklearn.ensemble._forest.ExtraTreesClassifier",  # watches in streaming
     "sklearn.ensemble._forest.RandomForestClassifier",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
@@ -126,8 +127,9 @@ def from_bytes(data: bytes) -> Estimator:
     import skops.io
 
     try:
-        _refuse_foreign(_schema(data))
-        _refuse_boundless(data)
+        schema = _schema(data)
+        _refuse_foreign(schema)
+        _refuse_other_trees(schema, _shapes(data))
         estimator: Estimator = skops.io.loads(data, trusted=sorted(TRUSTED))
         _refuse_loose_numbers(estimator)
         _refuse_mute(estimator)
@@ -214,11 +216,13 @@ def _nodes_of(schema: Any) -> Iterator[dict[str, Any]]:
             pending.extend(node)
 
 
-def _refuse_boundless(data: bytes) -> None:
-    """Raise ModelError when an array says that it is longer or shorter than it is.
+def _shapes(data: bytes) -> Mapping[str, tuple[int, ...]]:
+    """Return the shape of each array, by its file.
 
-    numpy takes memory for as many numbers as a file says, before it reads them.
+    Raises ModelError when an array says that it is longer or shorter than it is: numpy
+    takes memory for as many numbers as a file says, before it reads them.
     """
+    found = {}
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         for part in packed.infolist():
             if part.filename == _SCHEMA:
@@ -230,6 +234,33 @@ def _refuse_boundless(data: bytes) -> None:
                 held_b = part.file_size - file.tell()
             if math.prod(shape) * dtype.itemsize != held_b or min(shape, default=0) < 0:
                 raise ModelError("holds an array of a length that it has not")
+            found[part.filename] = shape
+    return found
+
+
+def _refuse_other_trees(schema: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise ModelError for a tree that does not answer one question.
+
+    Made of other numbers, scikit-learn reads and takes memory for as many as they say.
+    What skops knows by a number it takes for what it met first under that number.
+    """
+    first: dict[Any, Any] = {}
+    nodes = list(_nodes_of(schema))
+    unlike = {
+        node["__id__"]
+        for node in nodes
+        if "__id__" in node and first.setdefault(node["__id__"], node) != node
+    }
+    for node in nodes:
+        if node.get("__loader__") == "TreeNode":
+            given = node["__reduce__"]["args"]
+            _columns, n_classes, n_outputs = given["content"]
+            if unlike.intersection(
+                each["__id__"] for each in (given, *given["content"])
+            ):
+                raise ModelError("holds two parts under one number; train it again")
+            if n_outputs["content"] != "1" or shapes[n_classes["file"]] != (1,):
+                raise ModelError("holds a tree that is not ours; train the model again")
 
 
 def _refuse_loose_numbers(estimator: object) -> None:
@@ -278,12 +309,28 @@ def _holds_predictor(predictor: Any, width: int) -> bool:
     )
 
 
+def _holds_classes(trees: Any, width: int) -> bool:
+    """Say whether memory will be taken for as many classes as there are."""
+    del width
+    n_classes = len(trees.classes_)
+    return bool(trees.n_outputs_ == 1 and trees.n_classes_ == n_classes)
+
+
+def _holds_rounds(boosted: Any, width: int) -> bool:
+    del width
+    n = len(boosted.classes_)
+    return bool(boosted.n_trees_per_iteration_ == (n if n > 2 else 1))
+
+
 def _holds_fusion(fusion: Any, width: int) -> bool:
     """Say whether the trees look at no more columns than they are given."""
     n = width if fusion.n_statistics is None else fusion.n_statistics
     given = n + fusion.lengths_.size + fusion.bins_.size
-    looked_at = max(fusion.forest_.n_features_in_, fusion.greedy_.n_features_in_)
-    return bool(0 <= n <= width and looked_at <= given)
+    return bool(
+        0 <= n <= width
+        and lead_down(fusion.forest_, given)
+        and lead_down(fusion.greedy_, n)
+    )
 
 
 def _holds_neighbours(neighbours: Any, width: int) -> bool:
@@ -302,6 +349,9 @@ def _leads_down(inner: Any, left: Any, right: Any) -> bool:
 _CHECKS: Mapping[str, Callable[[Any, int], bool]] = {
     "Tree": _holds_tree,
     "TreePredictor": _holds_predictor,
+    "ExtraTreesClassifier": _holds_classes,
+    "RandomForestClassifier": _holds_classes,
+    "HistGradientBoostingClassifier": _holds_rounds,
     "Fusion": _holds_fusion,
     "KNeighborsClassifier": _holds_neighbours,
 }

@@ -140,9 +140,9 @@ def test_the_temperature_is_found_on_sessions_that_were_not_learnt(monkeypatch):
     x[:, [0]] = csr_array(np.repeat(np.arange(1.0, 7.0), 6)[:, None])
     learn, learnt = Fusion._learn, []
 
-    def watched(self, part, code, seed):
-        learnt.append(Counter(part[:, [0]].toarray().ravel().tolist()))
-        return learn(self, part, code, seed)
+    def watched(self, part, code, n_trees, seed):
+        learnt.append(Counter(part.statistics[:, 0].tolist()))
+        return learn(self, part, code, n_trees, seed)
 
     monkeypatch.setattr(Fusion, "_learn", watched)
     session = np.repeat([f"s{i}" for i in range(6)], 6)

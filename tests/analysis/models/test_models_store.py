@@ -252,6 +252,77 @@ def test_an_array_that_is_not_as_long_as_it_says_takes_no_memory(kept, said):
         from_bytes(data)
 
 
+@pytest.fixture(scope="module")
+def forest(kept):
+    """Return the bytes of a random forest."""
+    return next(d for each, *_, d in kept if each.name == "random_forest")
+
+
+def with_schema(data, change):
+    """Return an estimator whose description was changed by hand."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        parts = {name: packed.read(name) for name in packed.namelist()}
+    about = json.loads(parts["schema.json"])
+    change(about)
+    parts["schema.json"] = json.dumps(about).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as target:
+        for name, part in parts.items():
+            target.writestr(name, part)
+    return out.getvalue()
+
+
+def trees_in(about):
+    pending, found = [about], []
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, dict) and node.get("__loader__") == "TreeNode":
+            found.append(node["__reduce__"]["args"]["content"])
+        if isinstance(node, dict | list):
+            pending += node.values() if isinstance(node, dict) else node
+    return found
+
+
+def test_a_tree_of_many_outputs_is_refused_before_memory_is_taken(forest, monkeypatch):
+    def never(*_arguments, **_options):
+        raise AssertionError("nothing is to be made of it")
+
+    def widen(about):
+        for n, each in enumerate(trees_in(about)):
+            each[2] = {**each[2], "content": str(10**11), "__id__": -n - 1}
+
+    monkeypatch.setattr("skops.io.loads", never)
+    with pytest.raises(AnalysisError, match="holds a tree that is not ours"):
+        from_bytes(with_schema(forest, widen))
+
+
+def test_two_parts_under_one_number_are_refused(forest, monkeypatch):
+    monkeypatch.setattr("skops.io.loads", lambda *_a, **_o: pytest.fail("was made"))
+
+    def alias(about):
+        columns, _n_classes, n_outputs = trees_in(about)[0]
+        n_outputs["__id__"] = columns["__id__"]
+
+    with pytest.raises(AnalysisError, match="two parts under one number"):
+        from_bytes(with_schema(forest, alias))
+
+
+@pytest.mark.parametrize("name", ["n_outputs_", "n_classes_"])
+def test_a_forest_of_more_classes_than_it_names_is_refused(forest, name):
+    whole = from_bytes(forest)
+    setattr(whole, name, 10**11)
+    with pytest.raises(AnalysisError, match="a number that leads nowhere"):
+        from_bytes(to_bytes(whole))
+
+
+def test_boosting_with_more_trees_a_round_than_classes_is_refused(kept):
+    data = next(d for each, *_, d in kept if each.name == "gradient_boosting")
+    whole = from_bytes(data)
+    whole.n_trees_per_iteration_ = 10**11
+    with pytest.raises(AnalysisError, match="a number that leads nowhere"):
+        from_bytes(to_bytes(whole))
+
+
 @pytest.mark.parametrize("ours", [MemoryError("none left"), ImportError("no sklearn")])
 def test_what_is_no_fault_of_the_file_is_not_called_damage(kept, monkeypatch, ours):
     def fails(*_arguments, **_options):
@@ -293,7 +364,7 @@ def test_trees_that_look_at_more_than_they_are_given_are_refused(kept):
     for _classifier, estimator, _x, data in kept:
         if isinstance(estimator, Fusion):
             whole = from_bytes(data)
-            whole.lengths_ = whole.lengths_[:1]
+            whole.greedy_["feature"][0] = whole.n_statistics
             with pytest.raises(AnalysisError, match="a number that leads nowhere"):
                 from_bytes(to_bytes(whole))
 
