@@ -132,12 +132,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score classifiers on a campaign, as Table 1 of the paper, split by split."""
-    from analysis.evaluate.splits.names import splits_of
-
     # what can be wrong is looked at first: the rest takes seconds to load
-    if test is not None and split:
-        raise ConfigError("--test: the campaigns are the split; leave out --split")
-    splits = splits_of(split or ())
+    splits = _splits(split or (), test)
     devices, left_out = _devices(folder, test, device or ())
     from analysis.evaluate.campaign import plan_of
 
@@ -154,17 +150,33 @@ def evaluate(
         **label_options(by, overlap, clean),
     )
     found, about = _studied(folder, test, devices, plan)
-    if test is not None:
-        about |= {"left_out": left_out}
+    about |= {"left_out": left_out} if test is not None else {}
     about |= {"seed": seed, "by": by, "overlap": overlap, "idle": idle}
-    shown = list(splits) if test is None else []
-    about |= {"window": window or None, "splits": shown}
+    about |= {"window": window or None, "splits": [] if test else list(splits)}
+    _tell(found, plan, about, as_json=as_json)
+    _refuse_nothing(found)
+
+
+def _tell(
+    found: "Sequence[DeviceStudy]",
+    plan: "StudyPlan",
+    about: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
         print(json.dumps(about | _for_machines(found, plan), indent=2))
-    else:
-        print_origin(about)
-        print_scores(found, plan)
-    _refuse_nothing(found)
+        return
+    print_origin(about)
+    print_scores(found, plan)
+
+
+def _splits(asked: Sequence[str], test: Path | None) -> tuple[str, ...]:
+    from analysis.evaluate.splits.names import splits_of
+
+    if test is not None and asked:
+        raise ConfigError("--test: the campaigns are the split; leave out --split")
+    return splits_of(asked)
 
 
 def _devices(
