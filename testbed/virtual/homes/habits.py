@@ -4,19 +4,20 @@ The same people as those of the behaviour studies; of each kind those are taken 
 have such a device, in the order of the population.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from operator import itemgetter
 from typing import NamedTuple
 
 from testbed.errors import ConfigError
 from testbed.model.acts import Act, draw_acts
+from testbed.model.scenario import Scenario
 from testbed.model.types import Channel
 from testbed.virtual.homes.places import USERS, Home
 from testbed.virtual.homes.span import Span, local_ns
 from testbed.virtual.people import population
 
-_AT_MOST = 60  # households of a kind that are looked at for one with the device
+_AT_MOST = 64  # households of a kind that are looked at for one with the device
 _LEAST = 0.5  # acts a day: a household that has the device uses it
 _DAY_S = 86_400.0
 
@@ -39,8 +40,7 @@ def households(
     """
     monday = span.start - timedelta(days=span.start.weekday() + 7)
     days = (span.start - monday).days + span.days + 1
-    wanted = len(USERS) * _AT_MOST
-    candidates = iter(population(seed, wanted, None, days))
+    candidates = _candidates(seed, days)
     waiting: dict[str, list[tuple[Act, ...]]] = {user: [] for user in USERS}
     found = []
     for home in homes:
@@ -64,6 +64,14 @@ def households(
         )
         found.append(tuple(sorted(inside, key=itemgetter(0))))
     return tuple(found)
+
+
+def _candidates(seed: int, days: int) -> Iterator[Scenario]:
+    """Yield the households of a population, which are the same however many."""
+    seen, n = 0, len(USERS)
+    while n <= len(USERS) * _AT_MOST:
+        yield from population(seed, n, None, days)[seen:]
+        seen, n = n, 2 * n
 
 
 def _use(act: Act, monday: int, zone: str) -> Use:

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from testbed.model.profile import DeviceProfile
 from testbed.virtual.homes import rare
 from testbed.virtual.homes.attacks import Attack, happenings
+from testbed.virtual.homes.beside import draw_besides, unasked
 from testbed.virtual.homes.habits import Use
 from testbed.virtual.homes.lines import Lines
 from testbed.virtual.homes.meter import Meter, Records
@@ -31,7 +32,8 @@ class Life:
 
     profile  the device under test and what it can be made to do
     uses     what the people of the home do with it, by time
-    attacks          those that are staged in this home
+    attacks  those that are staged in this home
+    meter    with its timeouts; a meter serves one home
     """
 
     home: Home
@@ -40,17 +42,17 @@ class Life:
     seed: int
     uses: Sequence[Use] = ()
     attacks: Sequence[Attack] = ()
+    meter: Meter = field(default_factory=Meter)
     sheet: Sheet = field(default_factory=empty_sheet)
 
     def days(self) -> Iterator[Records]:
         """Yield the flow records of each day, by start."""
         rng = self._generator("packets")
-        meter = Meter()
         for day, _ in enumerate(self._played()):
             until_ns = self.span.start_ns + (day + 1) * DAY_NS
             made = packets(self.sheet.take(), self.sheet.ends, rng)
             last = day == self.span.days - 1
-            yield meter.records(made, until_ns, last=last)
+            yield self.meter.records(made, until_ns, last=last)
 
     def _played(self) -> Iterator[None]:
         """Play one day after the other on the home's lines."""
@@ -63,6 +65,7 @@ class Life:
         )
         outages = self._outages()
         lines.set_dark(outages)
+        besides = draw_besides(self._generator("besides"))
         plan = sorted(self._plan(outages), key=itemgetter(0))
         for day in range(self.span.days):
             house, version = self._house(day)
@@ -72,6 +75,7 @@ class Life:
             timed = heapq.merge(
                 ((h.time_ns, h.play) for h in today),
                 self._unasked(house, version, begin_ns),
+                unasked(besides, begin_ns, self._generator("besides", day)),
                 ((at_ns, play) for at_ns, play in acts),
                 key=itemgetter(0),
             )

@@ -218,6 +218,9 @@ class Lines:
         if up.ends.delay_ns > _LAN_NS and self.is_dark(at_ns):
             return
         server_ns = at_ns + half_ns + 15_000_000
+        if self._rng.random() < self.home.resets:
+            self._put(up, server_ns, not client, 0, RST | ACK)
+            return
         self._put(up, server_ns, not client, 0, FIN | ACK)
         self._put(up, server_ns + half_ns + 200_000, client, 0, ACK)
 

@@ -1,0 +1,266 @@
+"""Simulated homes beside captured ones: are the benign flows of the kind that exists?
+
+    python -m tests.bench.homes [--data FOLDER] [--days 7] [--seed 21]
+        [--out docs/homes-statistics.json]
+
+Reads the benign flows of iot-23 (Zeek) and CESNET SIoT (Joy) of the public data, which
+is not shipped (default: $TESTBED_PUBLIC_DATA), meters simulated homes with the timeouts
+of the program that made each, and writes both, in columns of their own, as JSON.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from testbed.model.load import load_profile
+from testbed.virtual.homes.habits import households
+from testbed.virtual.homes.life import Life
+from testbed.virtual.homes.meter import Meter
+from testbed.virtual.homes.places import draw_homes
+from testbed.virtual.homes.simulate import START
+from testbed.virtual.homes.span import Span
+
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / "docs" / "homes-statistics.json"
+_ETHERNET_B = 14
+_QUANTILES = (0.1, 0.5, 0.9, 0.99)
+_TCP, _UDP = 6, 17
+_PROTOCOLS = {"tcp": _TCP, "udp": _UDP}
+
+
+class Flow(NamedTuple):
+    """What Zeek, Joy and our meter all say of a flow; bytes are IP bytes.
+
+    first, last  s; sent, got: packets, IP bytes of opener and other
+    """
+
+    first: float
+    last: float
+    protocol: int
+    ports: tuple[int, int]
+    remote: str
+    packets: tuple[int, int]
+    size_b: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A benign public set: its files and the timeouts of the program that made it."""
+
+    name: str
+    what: str
+    files: tuple[str, ...]
+    device: str  # whose simulated homes it stands beside
+    idle_s: float
+    active_s: float
+
+
+SETS = (
+    Captured(
+        name="iot-23, capture 5-1",
+        what="Amazon Echo, Zeek",
+        files=("iot-23/CTU-Honeypot-Capture-5-1/conn.log.labeled",),
+        device="echo_dot",
+        idle_s=300.0,
+        active_s=1e6,
+    ),
+    Captured(
+        name="iot-23, capture 4-1",
+        what="Philips Hue bridge, Zeek",
+        files=("iot-23/CTU-Honeypot-Capture-4-1/conn.log.labeled",),
+        device="iview_bulb",
+        idle_s=300.0,
+        active_s=1e6,
+    ),
+    Captured(
+        name="CESNET SIoT, voice assistant",
+        what="Google Home Mini, Joy",
+        files=("cesnet-siot-flows/voice-assistant/**/*.json",),
+        device="home_mini",
+        idle_s=10.0,
+        active_s=30.0,
+    ),
+    Captured(
+        name="CESNET SIoT, camera",
+        what="Edimax camera, Joy",
+        files=("cesnet-siot-flows/ipcam/**/*.json",),
+        device="omna_180",
+        idle_s=10.0,
+        active_s=30.0,
+    ),
+)
+
+
+def read_zeek(path: Path) -> Iterator[Flow]:
+    """Yield the benign flows of a labelled conn.log, IPv4 only."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = line.split("\t")
+        if line.startswith("#") or ":" in row[2] or "benign" not in line.lower():
+            continue
+        first = float(row[0])
+        lasts = 0.0 if row[8] == "-" else float(row[8])
+        yield Flow(
+            first,
+            first + lasts,
+            _PROTOCOLS.get(row[6], 0),
+            (int(row[3]), int(row[5])),
+            row[4],
+            (int(row[16]), int(row[18])),
+            (int(row[17]), int(row[19])),
+        )
+
+
+def read_joy(path: Path) -> Iterator[Flow]:
+    """Yield the flows of a Joy file; header bytes are added to what Joy counts."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line) if line.strip() else {}
+        if "sa" not in row or ":" in row["sa"]:
+            continue
+        protocol = int(row["pr"])
+        packets = (int(row.get("num_pkts_out", 0)), int(row.get("num_pkts_in", 0)))
+        payload = (int(row.get("bytes_out", 0)), int(row.get("bytes_in", 0)))
+        head_b = {_TCP: 52, _UDP: 28}.get(protocol, 28)
+        yield Flow(
+            float(row["time_start"]),
+            float(row["time_end"]),
+            protocol,
+            (int(row.get("sp") or 0), int(row.get("dp") or 0)),
+            row["da"],
+            packets,
+            (payload[0] + head_b * packets[0], payload[1] + head_b * packets[1]),
+        )
+
+
+def captured(data: Path, wanted: Captured) -> list[list[Flow]]:
+    """Return the flows of a set, file by file."""
+    read = read_zeek if "Zeek" in wanted.what else read_joy
+    files = [f for pattern in wanted.files for f in sorted(data.glob(pattern))]
+    return [list(read(f)) for f in files]
+
+
+def simulated(wanted: Captured, n: int, days: int, seed: int) -> list[list[Flow]]:
+    """Return the flows of simulated homes, each metered as the set was."""
+    profile = load_profile(ROOT / "devices" / f"{wanted.device}.yaml")
+    span = Span(start=START, days=days)
+    homes = draw_homes(n, days, seed)
+    found = []
+    for home, uses in zip(
+        homes, households(homes, wanted.device, span, seed), strict=True
+    ):
+        meter = Meter(active_s=wanted.active_s, idle_s=wanted.idle_s)
+        life = Life(home, profile, span, seed, uses, meter=meter)
+        found.append([flow for day in life.days() for flow in _flows(day, life)])
+    return found
+
+
+def _flows(day, life: Life) -> Iterator[Flow]:
+    ip_b = day.bytes - _ETHERNET_B * day.packets
+    for k, number in enumerate(day.number.tolist()):
+        ends = life.sheet.ends[number]
+        way = 1 if ends.outbound else -1
+        yield Flow(
+            day.start_ns[k] / 1e9,
+            day.end_ns[k] / 1e9,
+            ends.protocol,
+            (ends.device_port, ends.remote_port)[::way],
+            ends.remote,
+            tuple(day.packets[::way, k].tolist()),
+            tuple(ip_b[::way, k].tolist()),
+        )
+
+
+def statistics(parts: Sequence[Sequence[Flow]]) -> dict[str, object]:
+    """Return what is written of one column."""
+    flows = [flow for part in parts for flow in part]
+    hours = sum((p[-1].first - p[0].first) / 3600 for p in map(sorted, parts) if p)
+    packets = np.array([f.packets for f in flows])
+    size_b = np.array([f.size_b for f in flows])
+    protocol = np.array([f.protocol for f in flows])
+    share = {
+        "TCP": float((protocol == _TCP).mean()),
+        "UDP": float((protocol == _UDP).mean()),
+        "DNS": float(np.mean([53 in f.ports for f in flows])),
+        "one side only": float(((packets == 0).any(axis=1)).mean()),
+        "a single packet": float((packets.sum(axis=1) == 1).mean()),
+    }
+    lasts_s = np.array([f.last - f.first for f in flows])
+    gaps_s = np.concatenate([np.diff(sorted(f.first for f in p)) for p in parts if p])
+    return {
+        "flows": len(flows),
+        "captures": len(parts),
+        "hours": round(hours, 1),
+        "flows an hour": round(len(flows) / hours, 1),
+        "distinct remote addresses": len({f.remote for f in flows}),
+        "distinct ports of servers": len({f.ports[1] for f in flows}),
+        "share": {name: round(value, 3) for name, value in share.items()},
+        "duration_s": _spread(lasts_s),
+        "packets": _spread(packets.sum(axis=1)),
+        "ip_bytes_of_the_opener": _spread(size_b[:, 0]),
+        "ip_bytes_of_the_other": _spread(size_b[:, 1]),
+        "s_from_flow_to_flow": _spread(gaps_s),
+    }
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    found = np.quantile(values, _QUANTILES)
+    return {
+        f"p{round(100 * q)}": float(f"{value:.4g}")
+        for q, value in zip(_QUANTILES, found, strict=True)
+    }
+
+
+def compare(data: Path, n: int, days: int, seed: int) -> list[Mapping[str, object]]:
+    """Return each set beside the homes of its kind of device."""
+    rows = []
+    for wanted in SETS:
+        print(f"homes: {wanted.name}", file=sys.stderr, flush=True)
+        real = captured(data, wanted)
+        own = simulated(wanted, n, days, seed)
+        rows.append(
+            {
+                "set": wanted.name,
+                "of": wanted.what,
+                "idle_s": wanted.idle_s,
+                "active_s": wanted.active_s,
+                "captured": statistics(real),
+                "simulated_device": wanted.device,
+                "simulated": statistics(own),
+            }
+        )
+    return rows
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Write the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = os.environ.get("TESTBED_PUBLIC_DATA", "")
+    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--homes", type=int, default=8)
+    parser.add_argument("--days", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--out", type=Path, default=OUT)
+    asked = parser.parse_args(words)
+    if not (asked.data / "iot-23").is_dir():
+        parser.error("no public data: say --data or set TESTBED_PUBLIC_DATA")
+    found = {
+        "homes": asked.homes,
+        "days": asked.days,
+        "seed": asked.seed,
+        "sets": compare(asked.data, asked.homes, asked.days, asked.seed),
+    }
+    text = json.dumps(found, indent=1) + "\n"
+    with tempfile.NamedTemporaryFile("w", dir=asked.out.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(asked.out)
+
+
+if __name__ == "__main__":
+    main()
