@@ -159,6 +159,13 @@ def _device(facts: DeviceFacts) -> str:
         for each in facts.scores
         if each.confounded
     ]
+    if facts.learnt.n_too_close:
+        notes.append(
+            f"{facts.learnt.n_too_close} acts are left out: another follows too soon "
+            "for windows of one length."
+        )
+    if facts.learnt.n_uncovered:
+        notes.append(f"{facts.learnt.n_uncovered} windows lie outside every capture.")
     parts = [
         f"### {escaped(facts.device.name)}",
         f"{escaped(facts.classifier)} ({escaped(facts.settings)}), longest window "

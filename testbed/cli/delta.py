@@ -74,12 +74,15 @@ def delta(
     as_json: AsJson = False,
 ) -> None:
     """Learn how long each activity's answer is, and compare with the profile's δ."""
-    from analysis.dataset import load_campaign
-    from analysis.evaluate.campaign import devices_of, plan_of
+    from analysis.dataset import devices_of, load_campaign
+
+    # what can be wrong is looked at first: the rest takes seconds to load
+    _check(split, picture, classifier)
+    devices = devices_of(folder, device or ())
+    from analysis.evaluate.campaign import plan_of
     from analysis.evaluate.delta.study import DeltaPlan, delta_study
     from analysis.evaluate.samples import open_recorded
 
-    _check(split, picture, classifier)
     classifiers = plan_of(classifier).classifiers if classifier else ()
     plan = DeltaPlan(
         classifiers=classifiers,
@@ -89,7 +92,6 @@ def delta(
         gap_share=gap_share,
         rules=rules_of(clean),
     )
-    devices = devices_of(folder, device or ())
     make_current(folder)
     recorded = open_recorded(folder)
     with shown_progress() as told:

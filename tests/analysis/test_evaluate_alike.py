@@ -203,3 +203,5 @@ def test_training_tells_what_it_left_out_to_make_windows_alike(tmp_path):
     assert trained[1] == line
     facts = load(tmp_path / "model").devices["camera"].facts
     assert facts.learnt.n_too_close == 2
+    card = (tmp_path / "model" / "CARD.md").read_text()
+    assert "2 acts are left out: another follows too soon" in card
