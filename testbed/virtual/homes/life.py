@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
+import numpy as np
 from numpy.random import Generator
 
 from testbed.model.profile import DeviceProfile
@@ -63,10 +64,12 @@ class Life:
             seed=self.seed,
             own_ip=f"{self.home.network}.13",
         )
-        outages = self._outages()
+        outages = self._spells("outages", self.home.outages, 300.0)
+        weak = self._spells("weak", self.home.weak, 7_000.0)
         lines.set_dark(outages)
+        lines.set_weak(weak)
         besides = draw_besides(self._generator("besides"))
-        plan = sorted(self._plan(outages), key=itemgetter(0))
+        plan = sorted(self._plan(outages, weak), key=itemgetter(0))
         for day in range(self.span.days):
             house, version = self._house(day)
             begin_ns = self.span.start_ns + day * DAY_NS
@@ -131,28 +134,35 @@ class Life:
             yield use.time_ns, rare.together(*each)
             if use.activity in _MUSIC and rng.random() < 0.5:
                 yield use.time_ns, rare.music(rng)
-            if self.home.skills and rng.random() < 0.15:
+            if self.home.skills and rng.random() < 0.3:
                 host = str(rng.choice(self.home.skills))
                 yield use.time_ns, rare.visit(host, rng, Tag(occasion="skill"))
 
     # what is rare
 
-    def _outages(self) -> list[tuple[int, int]]:
-        rng = self._generator("outages")
+    def _spells(
+        self, purpose: str, per_week: float, median_s: float
+    ) -> list[tuple[int, int]]:
+        """Draw spells of some hours that do not overlap, by time."""
+        rng = self._generator(purpose)
         found: list[tuple[int, int]] = []
-        for at_ns in self.span.moments(self.home.outages, rng):
-            lasts_s = float(min(rng.lognormal(5.6, 1.2), 6 * 3600.0))
+        for at_ns in self.span.moments(per_week, rng):
+            lasts_s = float(min(rng.lognormal(np.log(median_s), 1.0), 12 * 3600.0))
             end_ns = at_ns + round(lasts_s * 1e9)
             if not found or at_ns > found[-1][1]:
                 found.append((at_ns, end_ns))
         return found
 
-    def _plan(self, outages: Sequence[tuple[int, int]]) -> Iterator[Happening]:
+    def _plan(
+        self, outages: Sequence[tuple[int, int]], weak: Sequence[tuple[int, int]]
+    ) -> Iterator[Happening]:
         rng = self._generator("rare")
         for begin_ns, end_ns in outages:
             lasts_s = (end_ns - begin_ns) / 1e9
             yield Happening(begin_ns, rare.offline(lasts_s, rng))
             yield Happening(end_ns, rare.reconnects(self._boot(end_ns), rng))
+        for begin_ns, end_ns in weak:
+            yield Happening(begin_ns, rare.weak_radio((end_ns - begin_ns) / 1e9, rng))
         yield from self._upkeep(rng)
         for kind, per_week, tag in (
             (rare.guest_casts, self.home.guests, "guest"),

@@ -61,6 +61,7 @@ class Lines:
         self._rng = generator("lines", seed, home.name)
         self._named: dict[str, _Open] = {}
         self._dark: list[int] = []  # begin and end of outages in turn, sorted
+        self._weak: list[int] = []  # the same of hours with a weak radio network
 
     def set_dark(self, spells: Sequence[tuple[int, int]]) -> None:
         """Say when nothing passes between home and provider (by time, in ns)."""
@@ -69,6 +70,10 @@ class Lines:
     def is_dark(self, time_ns: int) -> bool:
         """Say whether the provider is out at a time."""
         return bool(bisect_right(self._dark, time_ns) % 2)
+
+    def set_weak(self, spells: Sequence[tuple[int, int]]) -> None:
+        """Say when the home's own radio network is weak (by time, in ns)."""
+        self._weak = [at for spell in spells for at in spell]
 
     def drop_all(self) -> None:
         """Forget all connections, as a device does that lost its power."""
@@ -260,7 +265,9 @@ class Lines:
             port = client_port = 0
         elif protocol == UDP and self.home.names_seen == "handshakes":
             name = ""
-        local = delay_ns <= _LAN_NS
+        loss = self.home.loss / 4 if delay_ns <= _LAN_NS else self.home.loss
+        if bisect_right(self._weak, at_ns) % 2:
+            loss += self.home.weak_loss
         return Ends(
             protocol=protocol,
             remote=remote,
@@ -270,13 +277,13 @@ class Lines:
             name=name,
             ttl_in=ttl,
             delay_ns=delay_ns,
-            loss=self.home.loss / 4 if local else self.home.loss,
+            loss=loss,
             tag=tag,
         )
 
     def _far_end(self, other: str, port: int, at_ns: int) -> tuple[str, str, int, int]:
         """Return address, visible name, TTL of its packets, and one-way delay."""
-        if other in MULTICAST:
+        if other in MULTICAST or other == "255.255.255.255":
             return other, "", 0, _LAN_NS
         if other == ROUTER and port == 53:
             if not self.home.resolver.startswith(self.home.network):

@@ -40,6 +40,7 @@ class Home:
     hops             routers between home and the nearest servers
     outages          of the provider; `restarts` of the device; per week
     guests, calls    visitors that cast, calls to other homes; per week
+    weak, weak_loss  hours with a weak radio network, per week; share then lost
     resets           share of closings that the server answers with a reset
     looks, rooms     searches for other devices, music in several rooms; per week
     scanner          a program in the home looks for devices and open ports every day
@@ -64,6 +65,8 @@ class Home:
     restarts: float
     guests: float
     calls: float
+    weak: float
+    weak_loss: float
     resets: float
     looks: float
     rooms: float
@@ -105,6 +108,8 @@ def _draw(name: str, index: int, days: int, seed: int) -> Home:
         restarts=float(rng.gamma(1.5, 0.7)),
         guests=float(rng.gamma(1.2, 0.8)),
         calls=float(rng.gamma(0.8, 1.5)),
+        weak=float(rng.gamma(1.5, 1.6)),
+        weak_loss=float(rng.uniform(0.04, 0.22)),
         resets=float(rng.beta(1.5, 6.0)),
         looks=float(rng.gamma(1.5, 0.6)),
         rooms=float(rng.gamma(0.5, 2.0)),

@@ -366,6 +366,27 @@ def offline(lasts_s: float, rng: Generator) -> Play:
     return play
 
 
+def weak_radio(lasts_s: float, rng: Generator) -> Play:
+    """Lose the lease again and again, and ask for another that does not come."""
+    tag = Tag(occasion="weak")
+    every_s = float(rng.lognormal(4.6, 0.6))
+    at_s = rng.exponential(every_s, int(lasts_s / every_s)).cumsum()
+    sizes = rng.choice((300, 300, 308, 328), (len(at_s), 4))
+    n = 1 + rng.poisson(0.8, len(at_s)).clip(0, 3)
+
+    def play(lines: Lines, at_ns: int) -> None:
+        for begin_s, row, some in zip(at_s, sizes, n, strict=True):
+            then_ns = at_ns + round(float(begin_s) * 1e9)
+            ends = lines.ends("255.255.255.255", 67, then_ns, tag, UDP)
+            asks = [
+                (then_ns + (2**k - 1) * 3_000_000_000, True, int(size_b), 0)
+                for k, size_b in enumerate(row[:some])
+            ]
+            lines.raw(ends, asks)
+
+    return play
+
+
 def reconnects(boot: Sequence[Exchange], rng: Generator) -> Play:
     """Connect anew when the provider is back, all at once, as everybody does."""
     tag = Tag(occasion="outage")
