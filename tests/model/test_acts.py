@@ -104,6 +104,19 @@ def test_a_burst_is_one_action_many_times_within_half_an_hour():
         assert acts[-1].at_s - acts[0].at_s <= 1800
 
 
+def test_new_actions_come_at_usual_hours():
+    usual = Counter(hour_of(a) for a in draw_acts(home(days=FIRST)))
+    near = {h + d for h in usual for d in (0, 1)}  # half an hour later at most
+    assert {hour_of(a) for a in struck("new_action", episodes=14)} <= near
+
+
+def test_nobody_imitates_another_intruder():
+    night = {**NEW, "weekday": {"0-5": "9"}}
+    other = {"name": "stranger", "malicious": True, "habits": [night]}
+    acts = draw_acts(home(other, intruder("mimicry")))
+    assert not any(a.activity == "open_settings" for a in acts if a.user == "intruder")
+
+
 def test_low_and_slow_is_one_act_a_day_for_a_week():
     acts = struck("low_and_slow", episodes=1)
     assert len({int(a.at_s // DAY_S) for a in acts}) == len(acts) == 7
