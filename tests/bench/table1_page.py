@@ -1,9 +1,19 @@
 """Table 1 as text: a row per device and classifier, the splits side by side."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-Record = Mapping[str, Any]
+from tests.bench.table1_cells import (
+    TITLES,
+    Record,
+    accuracy_of,
+    devices_of,
+    markdown,
+    number_of,
+    result,
+    scored_of,
+    with_interval,
+)
+from tests.bench.table1_windows import equally_long, without_delay
 
 # five-fold cross validation, accuracy, as printed in the paper
 PAPER = {
@@ -12,13 +22,6 @@ PAPER = {
     "home_mini": {"random_forest": 0.946, "nearest": 0.916, "naive_bayes": 0.944},
     "omna_180": {"random_forest": 0.858, "nearest": 0.876, "naive_bayes": 0.872},
     "samsung_tv": {"random_forest": 0.958, "nearest": 0.968, "naive_bayes": 0.932},
-}
-TITLES = {
-    "random_forest": "RF",
-    "nearest": "kNN",
-    "naive_bayes": "NB",
-    "gradient_boosting": "HGB",
-    "fusion": "fusion",
 }
 _HEADS = {
     "s0_folds": "S0 5-fold (leaky)",
@@ -32,10 +35,10 @@ def accuracy_table(facts: Record) -> list[str]:
     """Return the lines of a Markdown table: accuracy by device, classifier, split."""
     heads = ["device", "classifier", "paper", *_HEADS.values(), "S0 − S2", "null S2"]
     rows = []
-    for device in _devices(facts):
-        for name in _scored(facts):
+    for device in devices_of(facts):
+        for name in scored_of(facts):
             found = {s: result(facts, device, name, s) for s in _HEADS}
-            cells = [_accuracy(found[split]) for split in _HEADS]
+            cells = [accuracy_of(found[split]) for split in _HEADS]
             paper = PAPER.get(device, {}).get(name)
             rows.append(
                 [
@@ -44,44 +47,10 @@ def accuracy_table(facts: Record) -> list[str]:
                     "–" if paper is None else f"{paper:.3f}",
                     *cells,
                     _gap(found["s0_folds"], found["s2"]),
-                    _number(found["s2"], "null_accuracy", 2),
+                    number_of(found["s2"], "null_accuracy", 2),
                 ]
             )
     return list(markdown(heads, rows))
-
-
-def result(facts: Record, device: str, classifier: str, split: str) -> Record | None:
-    """Return one result, None when it was refused."""
-    key = (device, classifier, split)
-    for each in facts.get("results", ()):
-        if (each["device"], each["classifier"], each["split"]) == key:
-            return dict(each)
-    return None
-
-
-def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Write a table as Markdown does, columns aligned for those who read it as text."""
-    width = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    yield _line(heads, width)
-    yield "|" + "|".join("-" * (w + 2) for w in width) + "|"
-    for row in rows:
-        yield _line(row, width)
-
-
-def _line(cells: Sequence[str], width: Sequence[int]) -> str:
-    padded = (f" {c.ljust(w)} " for c, w in zip(cells, width, strict=True))
-    return f"|{'|'.join(padded)}|"
-
-
-def _devices(facts: Record) -> list[str]:
-    return list(dict.fromkeys(each["device"] for each in facts["results"]))
-
-
-def _accuracy(found: Record | None) -> str:
-    if found is None:
-        return "–"
-    low, high = found["interval"]
-    return f"{found['accuracy']:.3f} ({low:.2f}–{high:.2f})"
 
 
 def _gap(one: Record | None, other: Record | None) -> str:
@@ -90,15 +59,9 @@ def _gap(one: Record | None, other: Record | None) -> str:
     return f"{one['accuracy'] - other['accuracy']:+.3f}"
 
 
-def _number(found: Record | None, key: str, digits: int) -> str:
-    if found is None or found.get(key) is None:
-        return "–"
-    return f"{found[key]:.{digits}f}"
-
-
 # what the project set itself, under S2 and by identifiable groups
-_ALIKE = "; windows of 31 s, by command"
-_BLIND = "; the same without the time to the first packet"
+_ALIKE = "; windows of 31 s"
+_BLIND = "; windows of 31 s, without the time to the first packet"
 _F1, _WORST, _AUROC, _ECE = 0.95, 0.90, 0.95, 0.03
 
 
@@ -146,11 +109,11 @@ def page(facts: Record) -> str:
         "",
         "## All windows of a device equally long",
         "",
-        *_equally_long(facts),
+        *equally_long(facts),
         "",
         "## Without the time to the first packet",
         "",
-        *_without_delay(facts),
+        *without_delay(facts),
         "",
         "## S2 by command and by identifiable group, and trust in the answers",
         "",
@@ -209,8 +172,8 @@ def _looked_at() -> list[str]:
         "windows, and that of seed 4711, whose table this one replaces. Neither is on "
         "this page. The one that is was recorded afterwards, and nothing was changed "
         "after its scores were seen. It is still the same house, the same devices and "
-        "the same generator, in which what a speaker answers on the n-th day does not "
-        "even depend on the seed: another draw, not another world.",
+        "the same generator, in which how long the n-th day's answers of a speaker are "
+        "does not even depend on the seed: another draw, not another world.",
         "",
         "Two things that those campaigns taught are different from the tables before. "
         "Idle windows are cut only where the log says that the device has power: up "
@@ -221,115 +184,13 @@ def _looked_at() -> list[str]:
     ]
 
 
-def _equally_long(facts: Record) -> list[str]:
-    """Return what is left of scores where no window's length tells its label."""
-    heads = ["device", "windows", "classifier", "S1 by session", "S2 chronological"]
-    heads += ["S2, own δ", "macro-F1 S2", "ECE S2", "length only S2", "with own δ"]
-    alike = {"classifiers": facts["classifiers"], "results": [], "groups": []}
-    alike |= facts["alike"]
-    rows: list[list[str]] = []
-    for each in alike.get("devices", ()):
-        device = each["device"]
-        if device in {row[0] for row in rows}:
-            continue
-        for name in _scored(alike):
-            s2 = result(alike, device, name, "s2")
-            rows.append(
-                [
-                    device,
-                    str(each["windows"]),
-                    TITLES.get(name, name),
-                    _accuracy(result(alike, device, name, "s1")),
-                    _accuracy(s2),
-                    _accuracy(result(facts, device, name, "s2")),
-                    "–" if s2 is None else _with_interval(s2["f1"], s2["f1_interval"]),
-                    "–" if s2 is None else _number(s2["calibration"], "ece", 3),
-                    _by_length(alike, device),
-                    _by_length(facts, device),
-                ]
-            )
-    if not rows:
-        return ["Not scored."]
-    return [
-        "One δ for all windows, idle ones among them (`--window 31 --overlap drop`). "
-        "That is more than these devices are mostly silent for while they have power, "
-        "so that silence means something; acts that follow each other sooner are left "
-        "out, both of a pair. Length only: accuracy under S2 of knowing nothing but "
-        "how long a window is, here and with each activity's own δ.",
-        "",
-        *markdown(heads, rows),
-    ]
-
-
-def _without_delay(facts: Record) -> list[str]:
-    """Return what is left where nobody knows how long after the act it began."""
-    heads = [
-        "device",
-        "classifier",
-        "macro-F1 S2",
-        "without the time",
-        "the time alone",
-    ]
-    heads += ["chance", "trials"]
-    rows = []
-    whole, blind, delay = (
-        {"classifiers": facts["classifiers"], "results": [], "groups": []} | facts[key]
-        for key in ("alike", "blind", "delay")
-    )
-    for device in _devices(blind):
-        for name in _scored(blind):
-            s2, alone = (result(f, device, name, "s2") for f in (blind, delay))
-            if s2 is None:
-                continue
-            rows.append(
-                [
-                    device,
-                    TITLES.get(name, name),
-                    _f1(result(whole, device, name, "s2")),
-                    _f1(s2),
-                    _f1(alone),
-                    _number(s2, "null_accuracy", 2),
-                    str(s2["n_trials"]),
-                ]
-            )
-    if not rows:
-        return ["Not scored."]
-    return [
-        "Windows of equal length as above. The time is that from the label instant to "
-        "the first packet of either direction and of both. The lab plays the same "
-        "recording of a sentence each time, and a simulated speaker begins to talk "
-        "when it has heard the end of it: to the millisecond so long after the "
-        "beginning as the sentence lasts, which names the sentence. **That is a "
-        "property of the lab, not of the traffic**: people speak as they like, a real "
-        "speaker sends while it is spoken to, and who only sees packets knows no label "
-        "instant. The column without it is the one to believe of the speakers.",
-        "",
-        *markdown(heads, rows),
-    ]
-
-
-def _f1(found: Record | None) -> str:
-    return "–" if found is None else _with_interval(found["f1"], found["f1_interval"])
-
-
-def _by_length(facts: Record, device: str) -> str:
-    for each in facts.get("canaries", ()):
-        if (each["device"], each["split"], each["name"]) == (
-            device,
-            "s2",
-            "length_only",
-        ):
-            return "–" if each["value"] is None else f"{each['value']:.2f}"
-    return "–"
-
-
 def trust_table(facts: Record) -> list[str]:
     """Return the lines of a Markdown table: F1, ECE and AUROC by device, classifier."""
     heads = ["device", "classifier", "macro-F1 command", "macro-F1 group", "ECE"]
     heads += ["log-loss", "unknown AUROC", "accepted", "trials", "sessions"]
     rows = []
-    for device in _devices(facts):
-        for name in _scored(facts):
+    for device in devices_of(facts):
+        for name in scored_of(facts):
             s2 = result(facts, device, name, "s2")
             if s2 is None:
                 continue
@@ -337,21 +198,16 @@ def trust_table(facts: Record) -> list[str]:
                 [
                     device,
                     TITLES.get(name, name),
-                    _with_interval(s2["f1"], s2["f1_interval"]),
+                    with_interval(s2["f1"], s2["f1_interval"]),
                     _group_f1(facts, device, name),
-                    _number(s2["calibration"], "ece", 3),
-                    _number(s2["calibration"], "log_loss", 2),
+                    number_of(s2["calibration"], "ece", 3),
+                    number_of(s2["calibration"], "log_loss", 2),
                     *_open_set(facts, device, name),
                     str(s2["n_trials"]),
                     str(s2["n_sessions"]),
                 ]
             )
     return list(markdown(heads, rows))
-
-
-def _scored(facts: Record) -> list[str]:
-    there = {each["classifier"] for each in facts["results"]}
-    return [name for name in facts["classifiers"] if name in there]
 
 
 def _group(facts: Record, device: str, classifier: str) -> Record | None:
@@ -364,13 +220,7 @@ def _group(facts: Record, device: str, classifier: str) -> Record | None:
 
 def _group_f1(facts: Record, device: str, classifier: str) -> str:
     found = _group(facts, device, classifier)
-    return "–" if found is None else _with_interval(found["f1"], found["f1_interval"])
-
-
-def _with_interval(value: float, between: Sequence[float] | None) -> str:
-    if between is None:
-        return f"{value:.3f}"
-    return f"{value:.3f} ({between[0]:.2f}–{between[1]:.2f})"
+    return "–" if found is None else with_interval(found["f1"], found["f1_interval"])
 
 
 def _open_set(facts: Record, device: str, classifier: str) -> tuple[str, str]:
@@ -378,12 +228,12 @@ def _open_set(facts: Record, device: str, classifier: str) -> tuple[str, str]:
     if found is None or found["open_set"] is None:
         return "–", "–"
     known = found["open_set"]
-    return _with_interval(known["auroc"], known["interval"]), f"{known['accepted']:.2f}"
+    return with_interval(known["auroc"], known["interval"]), f"{known['accepted']:.2f}"
 
 
 def _groups(facts: Record) -> list[str]:
     lines = []
-    for device in _devices(facts):
+    for device in devices_of(facts):
         found = _group(facts, device, "random_forest")
         if found is None:
             continue
@@ -395,8 +245,8 @@ def _groups(facts: Record) -> list[str]:
 
 def _mistakes(facts: Record) -> list[str]:
     rows: list[list[str]] = []
-    for device in _devices(facts):
-        found = [result(facts, device, name, "s2") for name in _scored(facts)]
+    for device in devices_of(facts):
+        found = [result(facts, device, name, "s2") for name in scored_of(facts)]
         best = max((r for r in found if r), key=lambda r: r["accuracy"])
         names, matrix = best["activities"], best["confusion"]
         wrong = [
@@ -415,33 +265,40 @@ def _mistakes(facts: Record) -> list[str]:
 
 
 def _bars(facts: Record) -> list[str]:
-    heads = ["aim", "classifier", *_devices(facts), "held"]
+    heads = ["aim", "classifier", *devices_of(facts), "held"]
     rows = []
-    for name in _scored(facts):
+    for name in scored_of(facts):
         title = TITLES.get(name, name)
-        f1 = [_group(facts, device, name) for device in _devices(facts)]
-        values = [None if each is None else each["f1"] for each in f1]
-        aim = f"macro-F1 S2 by group ≥ {_F1}, none below {_WORST:.2f}"
-        rows.append([aim, title, *_shown(values), _held(values, _F1)])
-        for key, told in (("alike", _ALIKE), ("blind", _BLIND)):
-            of_key = [result(facts[key], d, name, "s2") for d in _devices(facts)]
-            if any(of_key):
-                values = [None if each is None else each["f1"] for each in of_key]
-                rows.append(
-                    [f"{aim}{told}", title, *_shown(values), _held(values, _F1)]
-                )
+        rows += _f1_bars(facts, name)
         ece = [
             None if each is None else each["calibration"]["ece"]
-            for each in (result(facts, d, name, "s2") for d in _devices(facts))
+            for each in (result(facts, d, name, "s2") for d in devices_of(facts))
         ]
         below = [None if each is None else -each for each in ece]
         rows.append([f"ECE S2 ≤ {_ECE}", title, *_shown(ece, 4), _held(below, -_ECE)])
-        open_set = [result(facts, d, name, "s6") for d in _devices(facts)]
+        open_set = [result(facts, d, name, "s6") for d in devices_of(facts)]
         area = [None if r is None else r["open_set"]["auroc"] for r in open_set]
         if any(each is not None for each in area):
             aim = f"unknown AUROC ≥ {_AUROC}"
             rows.append([aim, title, *_shown(area), _held(area, _AUROC)])
     return list(markdown(heads, sorted(rows, key=lambda row: row[0])))
+
+
+def _f1_bars(facts: Record, name: str) -> Iterator[list[str]]:
+    """Yield what became of the aim for names, by what windows are."""
+    devices, title = devices_of(facts), TITLES.get(name, name)
+    of = "by group"
+    found: list[Record | None] = [_group(facts, device, name) for device in devices]
+    aim = f"≥ {_F1}, none below {_WORST:.2f}"
+    for key, told in (("", ""), ("alike", _ALIKE), ("blind", _BLIND)):
+        if key:
+            of = "by command"
+            found = [result(facts[key], device, name, "s2") for device in devices]
+        if not any(found):
+            continue
+        values = [None if each is None else each["f1"] for each in found]
+        held = _held(values, _F1)
+        yield [f"macro-F1 S2 {of} {aim}{told}", title, *_shown(values), held]
 
 
 def _shown(values: Sequence[float | None], digits: int = 3) -> list[str]:
