@@ -14,6 +14,7 @@ import numpy as np
 from analysis.dataset import Device
 from analysis.packets.select import Selector, beacon_rows
 from analysis.payload.copies import Segment
+from analysis.payload.routers import seen_through
 from analysis.payload.turns import may_hold_text, texts_in, turns_of
 from analysis.pcap.decode import TCP, UDP, Decoded, decode_batch
 from analysis.pcap.stream import Batch, open_capture_stream
@@ -49,7 +50,8 @@ def heard(
 ) -> tuple[Heard, ...]:
     """Return what is said in plain text in captures, in order of time.
 
-    Packets that were captured twice or sent again count once. What encrypted flows hold
+    Packets that were captured twice or sent again count once, also on both sides of a
+    router that rewrites addresses: then by the inner ones. What encrypted flows hold
     is not kept, so that memory grows with the text alone.
 
     device  only what it says or is told; None everybody
@@ -58,7 +60,8 @@ def heard(
     """
     selector = None if device is None else Selector(device)
     segments = (s for path in captures for s in _segments(path, selector))
-    found = [said for turn in turns_of(segments) for said in _said(turn)]
+    turns = turns_of(seen_through(segments))
+    found = [said for turn in turns for said in _said(turn)]
     return tuple(sorted(found, key=lambda each: each.time_ns))
 
 

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from analysis.evaluate.study import Result
 
 _WORDS = {
-    "raw_sets": "windows that say what no other says, byte by byte, by session",
+    "raw_sets": "windows that say what no other says, as sent, by session",
     "raw_messages": "messages that nobody sent in training, by session",
     "masked_sets": "windows that say what no other says but for numbers, one by one",
 }
+
+_SILENT = "says nothing in plain text in any labelled window"
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +68,10 @@ def payloads(
     if as_json:
         print(json.dumps(told, indent=2))
     elif not told:
-        print("no device of the campaign speaks in plain text, by its profile")
+        whose = (
+            f"none of {', '.join(device)}" if device else "no device of the campaign"
+        )
+        print(f"{whose} speaks in plain text, by its profile")
 
 
 def _of_device(recorded: Any, name: str, **cutting: Any) -> dict[str, Any]:
@@ -78,11 +83,13 @@ def _of_device(recorded: Any, name: str, **cutting: Any) -> dict[str, Any]:
     made = cut_of(recorded, name, **cutting)
     captures = Captures(find_raw(recorded.folder))
     texts = texts_of(captures, made.cleaned.table, made.windows)
+    windows = sum(map(bool, texts))
+    about = {"device": name, "windows": windows, "seed": cutting["seed"]}
+    if not any(texts):
+        return {**about, "scores": [], "refused": dict.fromkeys(_WORDS, _SILENT)}
     found, refused = new_payload_study(samples_in(made), texts, seed=cutting["seed"])
     return {
-        "device": name,
-        "windows": sum(map(bool, texts)),
-        "seed": cutting["seed"],
+        **about,
         "scores": [_score(each) for each in found],
         "refused": {each.split: each.reason for each in refused},
     }
@@ -115,6 +122,9 @@ def _print(row: dict[str, Any]) -> None:
     from analysis.dissection import printable
 
     name = printable(row["device"])
+    if not row["windows"]:
+        print(f"{name}: {_SILENT}")
+        return
     print(f"{name}: {row['windows']} windows say something in plain text")
     for score in row["scores"]:
         matcher, grams = score["matcher"], score["three_grams"]

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from analysis.dataset import Device
 from analysis.payload import heard, kasa_messages
 from analysis.payload.copies import Segment, each_once
+from analysis.payload.routers import seen_through
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
 from testbed.errors import ConfigError
@@ -75,6 +76,55 @@ def test_a_packet_on_two_interfaces_and_sent_again_is_one_message(said):
     assert message.time_ns == START_NS + 10**9
     assert (message.source, message.target) == ("10.77.0.20:40000", "10.77.0.19:9999")
     assert message.outbound is None
+
+
+INNER, OUTER, SERVER = ("10.0.0.5", 4001), ("192.0.2.1", 61001), ("198.51.100.9", 80)
+
+
+def piece(at_s, source, target, *, seq=None, number=0, side="lan", text=b"hello there"):
+    return Segment(
+        flow=(seq is not None, *sorted((source, target))),
+        source=source,
+        target=target,
+        seq=seq,
+        number=number,
+        time_ns=round(at_s * 1e9),
+        outbound=None,
+        payload=text,
+        captures={side},
+    )
+
+
+@pytest.mark.parametrize("ids", [{"seq": 7}, {"number": 7}])
+def test_a_message_on_both_sides_of_a_router_is_one_of_the_inner_address(ids):
+    said = [
+        piece(1.0, INNER, SERVER, **ids),
+        piece(1.001, OUTER, SERVER, side="wan", **ids),
+        piece(1.1, SERVER, OUTER, side="wan", text=b"and the answer", **ids),
+        piece(1.101, SERVER, INNER, text=b"and the answer", **ids),
+    ]
+    kept = list(each_once(seen_through(said)))
+    assert [(each.source, each.target) for each in kept] == [
+        (INNER, SERVER),
+        (SERVER, INNER),
+    ]
+    assert [each.copies for each in kept] == [2, 2]
+    assert len({each.flow for each in kept}) == 1
+
+
+def test_a_port_of_the_router_is_of_whom_used_it_last_and_others_are_left_alone():
+    other = ("10.0.0.6", 4002)
+    said = [
+        piece(1.0, INNER, SERVER, seq=7),
+        piece(1.001, OUTER, SERVER, seq=7, side="wan"),
+        piece(90.0, other, SERVER, seq=9),
+        piece(90.001, OUTER, SERVER, seq=9, side="wan"),
+        piece(90.5, INNER, SERVER, number=0),  # says the same, but is no copy
+        piece(90.6, other, SERVER, number=0),
+    ]
+    kept = list(each_once(seen_through(said)))
+    assert [each.source for each in kept] == [INNER, other, INNER, other]
+    assert [each.copies for each in kept] == [2, 2, 1, 1]
 
 
 def test_what_is_sent_again_after_the_answer_was_said_once(said):

@@ -538,6 +538,21 @@ def test_what_was_never_said_is_scored_by_a_command_of_its_own(tmp_path):
     assert "  messages that nobody sent in training, by session: " in shown
 
 
+def test_a_device_without_plain_text_is_said_to_have_none(tmp_path):
+    secret = bytes(range(128, 250))
+    packets = [(at_s, frame(secret, outbound=True)) for at_s in (1.0, 9.0)]
+    acts = [(0, "turn_on", "s"), (8, "turn_off", "t")]
+    folder = campaign(tmp_path / "c", packets, acts)
+    app = build(["payloads"])
+    shown = CliRunner().invoke(app, ["payloads", str(folder)]).output
+    assert shown == "plug: says nothing in plain text in any labelled window\n"
+    (row,) = json.loads(
+        CliRunner().invoke(app, ["payloads", str(folder), "--json"]).stdout
+    )
+    assert (row["windows"], row["scores"]) == (0, [])
+    assert set(row["refused"]) == {"raw_sets", "raw_messages", "masked_sets"}
+
+
 def test_a_command_that_was_never_learnt_is_unknown_though_one_character_away():
     windows = [(f'{ON[:-1]},"id":{i % 5}}}', DONE) for i in range(12)]
     windows += [(f'{OFF[:-1]},"id":1}}', DONE), (f'{ON[:-1]},"id":7}}', DONE)]
