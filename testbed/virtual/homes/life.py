@@ -57,13 +57,7 @@ class Life:
 
     def _played(self) -> Iterator[None]:
         """Play one day after the other on the home's lines."""
-        lines = Lines(
-            self.profile.device,
-            self.home,
-            self.sheet,
-            seed=self.seed,
-            own_ip=f"{self.home.network}.13",
-        )
+        lines = Lines(self.profile.device, self.home, self.sheet, seed=self.seed)
         outages = self._spells("outages", self.home.outages, 300.0)
         weak = self._spells("weak", self.home.weak, 7_000.0)
         lines.set_dark(outages)

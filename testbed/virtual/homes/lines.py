@@ -50,12 +50,9 @@ class _Open:
 class Lines:
     """Turns what the device of one home says into writes on its connections."""
 
-    def __init__(
-        self, device: str, home: Home, sheet: Sheet, *, seed: int, own_ip: str
-    ) -> None:
+    def __init__(self, device: str, home: Home, sheet: Sheet, *, seed: int) -> None:
         self.device = device
         self.home = home
-        self.own_ip = own_ip
         self._seed = seed
         self._sheet = sheet
         self._rng = generator("lines", seed, home.name)

@@ -83,7 +83,7 @@ class Meter:
     ) -> Bool:
         """Keep the packets of records that may go on; say which records do not."""
         settled_ns = until_ns - round(self.idle_s * 1e9)
-        may_go_on = (made.end == _IDLE) & (made.end_ns > settled_ns)
+        may_go_on = (made.end != _ACTIVE) & (made.end_ns > settled_ns)
         size = np.diff(np.append(first, len(packets)))
         self._open = joined((packets.chosen(np.repeat(may_go_on, size)), self._open))
         complete: Bool = ~may_go_on

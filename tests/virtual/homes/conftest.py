@@ -11,7 +11,7 @@ from testbed.model.load import load_profile
 from testbed.virtual.homes import Task, read_attack, simulate
 
 ROOT = Path(__file__).parents[3]
-ATTACKS = ("botnet/1-1", "coin_mining/1-1", "exfiltration@home_1/1-1", "ddos/1-1")
+ATTACKS = ("botnet/1", "coin_mining/1", "exfiltration@home_1/1", "ddos/1")
 
 
 @pytest.fixture(scope="session")

@@ -68,11 +68,15 @@ def test_attacks_are_where_and_when_they_were_staged(read, about):
     assert [a["home"] for a in about["attacks"]] == ["lab", "lab", "home_1", "lab"]
 
 
-def test_the_same_seed_makes_the_same_records(echo, task, folder, tmp_path):
-    simulate(task, echo, tmp_path / "again")
-    for path in sorted(folder.rglob("*.parquet")):
-        again = tmp_path / "again" / path.relative_to(folder)
-        assert again.read_bytes() == path.read_bytes()
+def test_the_same_seed_makes_the_same_records_and_another_does_not(echo, tmp_path):
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        staged = (read_attack("ddos/0"),)
+        simulate(
+            Task(homes=1, days=1, seed=seed, attacks=staged), echo, tmp_path / name
+        )
+    for path in ("home=lab/flows.parquet", "truth/home=lab.parquet"):
+        first, again, other = ((tmp_path / n / path).read_bytes() for n in "abc")
+        assert first == again != other
 
 
 @pytest.mark.parametrize(
