@@ -81,10 +81,12 @@ def flat(trees: Sequence[Any]) -> dict[str, NDArray[Any]]:
     left = np.concatenate([each.children_left for each in made])
     is_leaf = left == LEAF
     values = np.concatenate([each.value[:, 0, :] for each in made])[is_leaf]
-    # most leaves hold one class only, so there are far more leaves than shares
-    share, row = np.unique(values, axis=0, return_inverse=True)
+    # most leaves hold one class only, and share the row that says so
+    n_classes, is_mixed = values.shape[1], values.max(axis=1) < 1.0
+    row = values.argmax(axis=1)
+    row[is_mixed] = n_classes + np.arange(is_mixed.sum())
     left = left + offset
-    left[is_leaf] = row.ravel()
+    left[is_leaf] = row
     right = np.concatenate([each.children_right for each in made])
     feature = np.concatenate([each.feature for each in made])
     threshold = np.concatenate([each.threshold for each in made])
@@ -94,7 +96,7 @@ def flat(trees: Sequence[Any]) -> dict[str, NDArray[Any]]:
         "threshold": np.where(is_leaf, 0.0, threshold),
         "left": left.astype(np.int32),
         "right": np.where(is_leaf, LEAF, right + offset).astype(np.int32),
-        "share": share,
+        "share": np.concatenate((np.eye(n_classes), values[is_mixed])),
     }
 
 
