@@ -121,7 +121,8 @@ def _by_habit(seed: int, user: User, day: int, mood: _Mood) -> Iterator[Doing]:
             mean = rate * mood.factor
             if tails:
                 mean *= _factor(tails, float(random.standard_normal()))
-            for second in random.uniform(0, 3600, random.poisson(mean)):
+            n = random.poisson(mean)
+            for second in random.uniform(0, 3600, n) if n else ():
                 at_s = day * DAY_S + hour * 3600 + float(second) + mood.shift_s
                 yield Doing(at_s=round(at_s, 3), user=user, action=habit)
 

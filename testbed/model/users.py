@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
@@ -13,6 +14,7 @@ _SPAN = re.compile(r"^\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?\s*$")
 _TIME = re.compile(r"^\s*([01]?\d|2[0-3]):([0-5]\d)\s*$")
 
 
+@cache
 def days_of(text: str) -> range:
     """Return the days of text such as '12', or '12-15' (12, 13 and 14).
 
@@ -26,6 +28,7 @@ def days_of(text: str) -> range:
     return days
 
 
+@cache
 def hours_of(text: str) -> range:
     """Return the hours of a key such as '7-9' (7 and 8) or '22'.
 

@@ -115,7 +115,7 @@ def guest(home: Home, n_days: int, random: np.random.Generator) -> User | None:
     """Return somebody who stays for some days and lives differently, or nobody."""
     if random.random() >= 0.4:
         return None
-    first = int(random.integers(0, n_days - 4))
+    first = int(random.integers(0, max(1, n_days - 4)))
     wake = float(random.uniform(8, 11))
     hours = Hours(wake=wake, leave=wake, back=wake, sleep=wake + 15)
     chosen = random.permutation(len(home.known))[:5]
