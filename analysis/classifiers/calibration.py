@@ -37,14 +37,14 @@ class Held:
     shares   (k, c) float64, columns as `classes`
     truth    (k,) str, of which some may not be in `classes`: these are left out
     session  (k,) str, '' or any name; sessions weigh the same, however long they are
-    new      (k,) float64, shares of new lengths, or None
+    novelty  (k,) float64, see `Novelty.of`, or None
     """
 
     classes: tuple[str, ...]
     shares: Float64
     truth: Labels
     session: Labels
-    new: Float64 | None = None
+    novelty: Float64 | None = None
 
 
 def fit_rule(
@@ -70,12 +70,12 @@ def fit_rule(
     made = tempered(shares, found)
     weight = _weights(session)
     doubts = 1.0 - made.max(axis=1) if rows.size else np.zeros(0)
-    new = None if held.new is None else held.new[rows]
+    novelty = None if held.novelty is None else held.novelty[rows]
     rule = Rule(
         classes=held.classes,
         temperature=found,
         doubts=_sample(doubts),
-        novelties=np.zeros(0) if new is None else _sample(new),
+        novelties=np.zeros(0) if novelty is None else _sample(novelty),
         strange_from=1.0,
         set_limits=_set_limits(made, code, session, weight, coverage),
         n_sessions=int(np.unique(session).size),
@@ -83,7 +83,7 @@ def fit_rule(
     )
     if not rows.size:
         return rule
-    strange_from = conformal_limit(rule.strangeness(shares, new), weight, known)
+    strange_from = conformal_limit(rule.strangeness(shares, novelty), weight, known)
     return Rule.of_record(rule.record() | {"strange_from": min(1.0, strange_from)})
 
 
@@ -105,7 +105,7 @@ def held_out(
     given = inputs_of(x, sequence, classifier.reads)
     names = np.unique(y)
     folds = dealt(y, session, n_folds, seed)
-    shares, new = np.zeros((len(y), names.size)), np.zeros(len(y))
+    shares, novelty = np.zeros((len(y), names.size)), np.zeros(len(y))
     done = np.zeros(len(y), dtype=bool)
     for fold in np.unique(folds):
         test, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
@@ -117,16 +117,14 @@ def held_out(
         at = np.searchsorted(names, estimator.classes_)
         shares[np.ix_(test, at)] = estimator.predict_proba(given[test])
         done[test] = np.isin(y[test], there)
-        if sequence is not None:
-            novelty = Novelty.learn(sequence[train], y[train], names.tolist())
-            best = shares[test].argmax(axis=1)
-            new[test] = novelty.shares(sequence[test], best)
+        learnt = Novelty.learn(x[train], y[train], names.tolist())
+        novelty[test] = learnt.of(x[test], shares[test].argmax(axis=1))
     return Held(
         classes=tuple(str(name) for name in names),
         shares=shares[done],
         truth=y[done],
         session=session[done],
-        new=None if sequence is None else new[done],
+        novelty=novelty[done],
     )
 
 

@@ -1,10 +1,10 @@
 """From probabilities to an answer: an activity or `unknown`, and a set it is in.
 
-An answer is given when the window is no stranger than nearly all known ones.
-Strangeness is the mean of two ranks among windows that were not learnt, that of the
-doubt (1 - the highest probability) and that of the packets whose length is new to the
-activity. One limit for both keeps the stated share of known windows. An empty set is
-`unknown`, too.
+An answer is given when the window is no stranger than nearly all known ones. How
+strange it is, is the rank of its novelty among known windows that were not learnt, or
+of its doubt (1 - the highest probability) where novelty is not looked at. Doubt has no
+say beside it: a window that may be of two known activities is in doubt, and is not
+unknown. An empty set is `unknown`, too.
 
 rule = fit_rule(held_out(classifier, x, sequence, y, session))   # calibration.py
 """
@@ -43,7 +43,7 @@ class Rule:
     classes      in the order of the columns of probabilities
     temperature  of these; see `temperature`
     doubts       (m,) float64, sorted: 1 - the highest probability of known windows
-    novelties    the same for shares of new lengths; empty where not looked at
+    novelties    the same, see `Novelty.of`; empty where not looked at
     strange_from strangeness above which the answer is `unknown`
     set_limits   (c,) float64: 1 - the lowest probability of each class that is in a set
     n_sessions   of the calibration windows;  n_windows  how many these are
@@ -58,19 +58,18 @@ class Rule:
     n_sessions: int
     n_windows: int
 
-    def strangeness(self, shares: Float64, new: Float64 | None = None) -> Float64:
-        """Return (k,) float64: the mean rank of doubt and of new lengths.
+    def strangeness(self, shares: Float64, novelty: Float64 | None = None) -> Float64:
+        """Return (k,) float64, 0 ... 1: the rank of novelty, or else of doubt.
 
-        shares  (k, c) float64, as the classifier gave them
-        new     (k,) float64, see `Novelty.shares`; needed where the rule has novelties
+        shares   (k, c) float64, as the classifier gave them
+        novelty  (k,) float64, see `Novelty.of`; needed where the rule has novelties
         """
-        made = tempered(shares, self.temperature)
-        found = _ranks(self.doubts, 1.0 - made.max(axis=1))
         if not self.novelties.size:
-            return found
-        if new is None:
-            raise ValueError("this rule looks at new lengths; give their shares")
-        return (found + _ranks(self.novelties, new)) / 2.0
+            made = tempered(shares, self.temperature)
+            return _ranks(self.doubts, 1.0 - made.max(axis=1))
+        if novelty is None:
+            raise ValueError("this rule looks at novelty; give it")
+        return _ranks(self.novelties, novelty)
 
     def sets(self, shares: Float64) -> list[tuple[str, ...]]:
         """Return the conformal set of each window, likeliest first."""
@@ -82,10 +81,10 @@ class Rule:
             for row, kept in zip(order.tolist(), inside, strict=True)
         ]
 
-    def decide(self, shares: Float64, new: Float64 | None = None) -> list[Decision]:
+    def decide(self, shares: Float64, novelty: Float64 | None = None) -> list[Decision]:
         """Answer for each of k windows; see `strangeness`."""
         made = tempered(shares, self.temperature)
-        strange = self.strangeness(shares, new)
+        strange = self.strangeness(shares, novelty)
         best = made.argmax(axis=1)
         return [
             Decision(

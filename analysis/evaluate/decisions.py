@@ -6,7 +6,7 @@ say, and activities that the fold does not know are in none of it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,19 +22,6 @@ from analysis.evaluate.splits.folds import Fold
 from analysis.features.model import Float64, Int64
 
 _FOLDS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What one fold says of some rows.
-
-    rows  (n,) of the samples;  shares  (n, c) probabilities of the fold's classes
-    new   (n,) share of lengths new to the activity; None without sequences
-    """
-
-    rows: Int64
-    shares: Float64
-    new: Float64 | None
 
 
 def calibration_folds(samples: Samples, fold: Fold, seed: int) -> tuple[Fold, ...]:
@@ -69,27 +56,27 @@ def decided(
         classes = np.unique(samples.activity[fold.train])
         rule = _rule(samples, classes, parts, held)
         mine, others = answers.fold == number, answers.unknown_fold == number
+        learnt = _learnt(samples, fold.train, classes)
         for rows, shares, looks, answered in (
             (answers.rows[mine], told[mine], known, said),
             (answers.unknown[others], untold[others], unknown, strange),
         ):
-            asked = _asked(
-                samples, classes, fold, rows, _columns(answers, shares, classes)
-            )
-            looks.append(rule.strangeness(asked.shares, asked.new))
-            made = rule.decide(asked.shares, asked.new)
+            found = _columns(answers, shares, classes)
+            novelty = learnt.of(samples.x[rows], found.argmax(axis=1))
+            looks.append(rule.strangeness(found, novelty))
+            made = rule.decide(found, novelty)
             answered += [decision.label for decision in made]
-    found = open_set_of(
+    scored = open_set_of(
         -np.concatenate(known),
         samples.activity[answers.rows] == answers.said,
         samples.session[answers.rows],
         -np.concatenate(unknown),
         samples.session[answers.unknown],
     )
-    if found is None:
+    if scored is None:
         return None
     return replace(
-        found,
+        scored,
         known_answered=float(np.mean([label != UNKNOWN for label in said])),
         unknown_answered=float(np.mean([label != UNKNOWN for label in strange])),
     )
@@ -100,33 +87,21 @@ def _rule(
 ) -> Rule:
     """Learn the thresholds of one fold from answers to its calibration rows."""
     shares = _columns(held, held.probability, classes)
-    new = None
-    if samples.sequence is not None:
-        new = np.concatenate(
-            [
-                _new(samples, part.train, part.test, shares[held.fold == n], classes)
-                for n, part in enumerate(parts)
-            ]
+    novelty = [
+        _learnt(samples, part.train, classes).of(
+            samples.x[part.test], shares[held.fold == n].argmax(axis=1)
         )
+        for n, part in enumerate(parts)
+    ]
     return fit_rule(
         Held(
             classes=tuple(classes.tolist()),
             shares=shares,
             truth=samples.activity[held.rows],
             session=samples.session[held.rows],
-            new=new,
+            novelty=np.concatenate([np.zeros(0), *novelty]),
         )
     )
-
-
-def _asked(
-    samples: Samples, classes: Strings, fold: Fold, rows: Int64, shares: Float64
-) -> Asked:
-    """Return the windows `rows` as the rule of a fold looks at them."""
-    new = None
-    if samples.sequence is not None:
-        new = _new(samples, fold.train, rows, shares, classes)
-    return Asked(rows=rows, shares=shares, new=new)
 
 
 def _columns(
@@ -142,10 +117,5 @@ def _columns(
     return shares
 
 
-def _new(
-    samples: Samples, train: Int64, rows: Int64, shares: Float64, classes: Strings
-) -> Float64:
-    novelty = Novelty.learn(
-        samples.sequence[train], samples.activity[train], classes.tolist()
-    )
-    return novelty.shares(samples.sequence[rows], shares.argmax(axis=1))
+def _learnt(samples: Samples, train: Int64, classes: Strings) -> Novelty:
+    return Novelty.learn(samples.x[train], samples.activity[train], classes.tolist())

@@ -67,12 +67,12 @@ class Strange:
 class _Rows:
     """Answers of one fold to rows that it had not learnt.
 
-    new  (k,) float64, see `Novelty.shares`
+    novelty  (k,) float64, see `Novelty.of`
     """
 
     rows: Int64
     shares: Float64
-    new: Float64
+    novelty: Float64
 
 
 def rule_of(samples: Samples, result: Result | None, names: Sequence[str]) -> Rule:
@@ -132,7 +132,7 @@ def _decided(
 ) -> list[Decision]:
     """Decide for the rows of one fold by the rule of all others."""
     rule = _rule(samples, [each for each in parts if each is not fold], names)
-    return rule.decide(fold.shares, fold.new)
+    return rule.decide(fold.shares, fold.novelty)
 
 
 def _rule(samples: Samples, parts: Sequence[_Rows], names: Sequence[str]) -> Rule:
@@ -145,7 +145,7 @@ def _rule(samples: Samples, parts: Sequence[_Rows], names: Sequence[str]) -> Rul
             ),
             truth=samples.activity[rows],
             session=samples.session[rows],
-            new=np.concatenate([np.zeros(0), *(each.new for each in parts)]),
+            novelty=np.concatenate([np.zeros(0), *(each.novelty for each in parts)]),
         )
     )
 
@@ -171,9 +171,9 @@ def _rows(
     names: Sequence[str],
 ) -> _Rows:
     train = result.split.folds[fold].train
-    novelty = Novelty.learn(samples.sequence[train], samples.activity[train], names)
-    new = novelty.shares(samples.sequence[rows], shares.argmax(axis=1))
-    return _Rows(rows=rows, shares=shares, new=new)
+    learnt = Novelty.learn(samples.x[train], samples.activity[train], names)
+    novelty = learnt.of(samples.x[rows], shares.argmax(axis=1))
+    return _Rows(rows=rows, shares=shares, novelty=novelty)
 
 
 def _wide(result: Result, shares: Float64, names: Sequence[str]) -> Float64:

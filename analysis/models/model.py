@@ -105,7 +105,7 @@ class DeviceFacts:
 class DeviceModel:
     """A trained device: facts, and what answers for windows.
 
-    estimator  gives the probabilities;  novelty  lengths that each activity is known by
+    estimator  gives the probabilities;  novelty  what each activity is known by
     decision   when which answer is given
     """
 
@@ -145,9 +145,7 @@ class DeviceModel:
     def decide(self, x: Float64, sequence: Any) -> list[Decision]:
         """Answer for each of k windows; see `probabilities`."""
         shares = self.probabilities(x, sequence)
-        return self.decision.decide(
-            shares, self.novelty.shares(sequence, shares.argmax(axis=1))
-        )
+        return self.decision.decide(shares, self.novelty.of(x, shares.argmax(axis=1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from analysis.models.card import CARD, card_of
 from analysis.models.estimators import from_bytes, to_bytes
 from analysis.models.model import DeviceFacts, DeviceModel, Origin, TrainedModel
 
-FORMAT = 1  # changes whenever an older reader would misunderstand a newer folder
+FORMAT = 2  # changes whenever an older reader would misunderstand a newer folder
 HEADER = "model.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _NUMBERS = re.compile(r"\[\n([-+.e\d,\s]+)\]")  # no text in JSON holds a line end
@@ -39,14 +39,14 @@ _LEARNER = "scikit-learn"  # others cannot be relied on to read its estimators
 class _Entry:
     """One device in `model.json`; its estimator is `<device>.skops` of `size_b`.
 
-    decision  see `Rule.record`;  lengths  see `Novelty.seen`, by activity
+    decision  see `Rule.record`;  novelty  see `Novelty.record`
     """
 
     sha256: str
     size_b: int
     facts: DeviceFacts
     decision: Mapping[str, Any]
-    lengths: Mapping[str, tuple[int, ...]]
+    novelty: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,24 +198,25 @@ def _device(folder: Path, name: str, entry: _Entry) -> DeviceModel:
 
 
 def _entry(made: DeviceModel, data: bytes) -> _Entry:
-    seen = zip(made.novelty.classes, made.novelty.seen, strict=True)
     return _Entry(
         sha256=_digest(data),
         size_b=len(data),
         facts=made.facts,
         decision=made.decision.record(),
-        lengths={name: tuple(each.tolist()) for name, each in seen},
+        novelty=made.novelty.record(),
     )
 
 
 def _novelty(entry: _Entry) -> Novelty:
     names = entry.facts.activities
-    if tuple(entry.decision["classes"]) != names or set(entry.lengths) != set(names):
+    if tuple(entry.decision["classes"]) != names:
         raise ValueError("has other activities than the estimator")
     if len(entry.decision["set_limits"]) != len(names):
         raise ValueError("has limits of other activities")
-    seen = (np.unique(np.asarray(entry.lengths[name], np.int64)) for name in names)
-    return Novelty(classes=names, seen=tuple(seen))
+    novelty = Novelty.of_record(entry.novelty, names)
+    if novelty.columns.max(initial=-1) >= len(feature_names()):
+        raise ValueError("has values of features that are not there")
+    return novelty
 
 
 def _unchanged(folder: Path, name: str, entry: _Entry | _Part) -> bytes:

@@ -166,7 +166,7 @@ def _learn(
     made = DeviceModel(
         facts=facts,
         estimator=estimator,
-        novelty=Novelty.learn(samples.sequence, samples.activity, names),
+        novelty=Novelty.learn(samples.x, samples.activity, names),
         decision=rule_of(samples, results.get("s1"), names),
     )
     return made, samples.names

@@ -4,14 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, vstack
 
 from analysis.classifiers.calibration import Held, fit_rule, held_out
 from analysis.classifiers.decision import Rule
 from analysis.classifiers.model import UNKNOWN, Classifier
 from analysis.classifiers.novelty import Novelty
 from analysis.classifiers.temperature import fit_temperature, tempered
-from analysis.features.sequence import n_columns
 
 NAMES = ("idle", "turn_off", "turn_on")
 
@@ -183,31 +181,94 @@ def test_a_rule_answers_the_same_after_a_way_through_json():
     assert again.decide(shares) == rule.decide(shares)
 
 
-def tokens(*columns):
-    column = np.array(columns, dtype=np.int64)
-    cells = np.ones(column.size), (np.zeros(column.size, np.int64), column)
-    return csr_array(cells, shape=(1, n_columns()))
+def features(n, seed):
+    """Return statistics of n windows: two that tell activities apart, and noise."""
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n) % 3
+    delay = np.array([0.5, 2.0, 2.6])[truth] + rng.normal(0, 0.01, n)
+    volume = np.array([100.0, 5e4, 2e5])[truth] * rng.lognormal(0, 0.1, n)
+    x = np.column_stack((delay, volume, rng.lognormal(3, 2, (n, 4))))
+    return x, np.array(NAMES)[truth], truth
 
 
-def test_new_lengths_are_those_that_the_class_was_never_seen_with():
-    sequence = vstack([tokens(5, 6, 70_000), tokens(6, 9)], format="csr")
-    learnt = Novelty.learn(sequence, np.array(["a", "b"]), ("a", "b"))
-    seen = vstack([tokens(5, 6), tokens(5, 6), tokens(7, 5, 5, 80_000), tokens()])
-    shares = learnt.shares(seen.tocsr(), np.array([0, 1, 0, 1]))
-    assert shares.tolist() == pytest.approx([0, 0.5, 1 / 3, 0])
+def test_novelty_looks_at_what_tells_activities_apart_and_not_at_noise():
+    x, y, truth = features(150, seed=1)
+    learnt = Novelty.learn(x, y, NAMES)
+    weight = dict(zip(learnt.columns.tolist(), learnt.weights.tolist(), strict=True))
+    assert weight[0] + weight[1] > 0.85
+    usual = learnt.of(x, truth)
+    strange = x[2:3].copy()
+    strange[0, 0] = 2.3  # between two activities that are known
+    odd = x[2:3].copy()
+    odd[0, 2:] = 1e9
+    assert learnt.of(strange, truth[2:3]) > np.quantile(usual, 0.9)
+    assert learnt.of(odd, truth[2:3]) < np.quantile(usual, 0.9)
 
 
-def test_new_lengths_make_a_window_strange_however_sure_the_classifier_is():
+def test_novelty_is_of_the_activity_that_a_window_is_taken_for():
+    x, y, truth = features(150, seed=1)
+    learnt = Novelty.learn(x, y, NAMES)
+    assert learnt.of(x, truth).mean() < 1.1
+    assert learnt.of(x, (truth + 1) % 3).min() > 2
+
+
+def test_known_windows_that_were_not_learnt_are_evenly_surprising():
+    x, y, _truth = features(180, seed=1)
+    more, _names, truth = features(3000, seed=2)
+    learnt = Novelty.learn(x, y, NAMES)
+    surprise = learnt.of(more, truth)
+    assert surprise.mean() == pytest.approx(1, abs=0.15)  # of -log of a uniform share
+
+
+def test_novelty_needs_no_more_than_one_window_or_none_of_an_activity():
+    x, y, truth = features(30, seed=3)
+    few = np.flatnonzero((truth < 2) | (np.arange(30) == 2))
+    learnt = Novelty.learn(x[few], y[few], (*NAMES, "zoom"))
+    assert np.isfinite(learnt.of(x, truth)).all()
+    assert learnt.of(x[:1], np.array([3])) == 0
+    assert learnt.of(x[2:3], np.array([2])) < learnt.of(x[5:6], np.array([2]))
+
+
+@pytest.mark.parametrize("n", [6, 400])
+def test_novelty_is_the_same_after_a_way_through_json(n):
+    x, y, truth = features(n, seed=4)
+    learnt = Novelty.learn(x, y, NAMES)
+    record = json.loads(json.dumps(learnt.record()))
+    again = Novelty.of_record(record, NAMES)
+    assert again.of(x, truth).tolist() == learnt.of(x, truth).tolist()
+    with pytest.raises(ValueError, match="other features"):
+        Novelty.of_record(record | {"weights": [1.0]}, NAMES)
+    with pytest.raises(ValueError, match="other activities"):
+        Novelty.of_record(record, NAMES[:2])
+
+
+def test_where_nothing_can_be_told_apart_nothing_is_novel():
+    learnt = Novelty.learn(np.ones((4, 3)), np.array(["a", "b"] * 2), ("a", "b"))
+    again = Novelty.of_record(learnt.record(), ("a", "b"))
+    assert learnt.columns.size == 0
+    assert again.of(np.full((2, 3), 9.0), np.array([0, 1])).tolist() == [0, 0]
+
+
+def test_novelty_makes_a_window_strange_however_sure_the_classifier_is():
     given = held(200, 8)
-    new = np.random.default_rng(2).beta(1, 9, 200)
+    novelty = np.random.default_rng(2).beta(1, 9, 200)
     values = {n: getattr(given, n) for n in ("classes", "shares", "truth", "session")}
-    rule = fit_rule(Held(new=new, **values))
+    rule = fit_rule(Held(novelty=novelty, **values))
     sure = np.array([[0.55, 0.35, 0.1]] * 2)
     usual, strange = rule.decide(sure, np.array([0.0, 0.9]))
     assert (usual.label, strange.label) == ("idle", UNKNOWN)
     assert usual.strangeness < rule.strange_from < strange.strangeness
-    with pytest.raises(ValueError, match="new lengths"):
+    with pytest.raises(ValueError, match="novelty"):
         rule.decide(sure)
+
+
+def test_a_window_in_doubt_between_known_activities_is_not_unknown():
+    given = held(200, 8)
+    novelty = np.random.default_rng(2).beta(1, 9, 200)
+    values = {n: getattr(given, n) for n in ("classes", "shares", "truth", "session")}
+    rule = fit_rule(Held(novelty=novelty, **values))
+    (torn,) = rule.decide(np.array([[0.46, 0.45, 0.09]]), np.array([0.0]))
+    assert torn.label == "idle"
 
 
 class Remembers:
@@ -230,4 +291,5 @@ def test_whole_sessions_are_held_out_and_each_window_is_answered_once():
     found = held_out(plain, x, None, y, session)
     assert found.shares.shape == (24, 2)
     assert sorted(found.session) == sorted(session)
-    assert found.new is None
+    assert found.novelty is not None
+    assert found.novelty.shape == (24,)

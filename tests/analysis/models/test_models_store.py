@@ -394,8 +394,8 @@ def test_versions_of_skops_that_load_what_nobody_trusts_are_not_installed():
 
 
 def test_another_format_is_refused(folder):
-    spoil_header(folder, lambda about: about.update(format=2))
-    assert "has format 2, this version reads 1; train the model again" in refused(
+    spoil_header(folder, lambda about: about.update(format=1))
+    assert "has format 1, this version reads 2; train the model again" in refused(
         folder
     )
 
