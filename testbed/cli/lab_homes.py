@@ -65,4 +65,4 @@ def homes(
         print(f"{name}: {n} flow records", file=sys.stderr, flush=True)
 
     total = simulate(task, known[device], out, done=told)
-    print(f"{out}: {number} homes, {days} days, {total} flow records, simulated")
+    print(f"{out}: homes: {number}, days: {days}, flow records: {total}, simulated")

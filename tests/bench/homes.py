@@ -1,11 +1,12 @@
 """Simulated homes beside captured ones: are the benign flows of the kind that exists?
 
-    python -m tests.bench.homes [--data FOLDER] [--days 7] [--seed 21]
-        [--out docs/homes-statistics.json]
+    python -m tests.bench.homes [--data FOLDER] [--homes 8] [--days 7] [--seed 21]
+        [--json homes-bench.json] [--page docs/homes-results.md]
 
 Reads the benign flows of iot-23 (Zeek) and CESNET SIoT (Joy) of the public data, which
 is not shipped (default: $TESTBED_PUBLIC_DATA), meters simulated homes with the timeouts
-of the program that made each, and writes both, in columns of their own, as JSON.
+of the program that made each, and writes both, in columns of their own. Beside it:
+how far the short way to records agrees with that by packets, and what it costs.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from testbed.model.load import load_profile
 from testbed.virtual.homes.habits import households
@@ -27,9 +29,14 @@ from testbed.virtual.homes.meter import Meter
 from testbed.virtual.homes.places import draw_homes
 from testbed.virtual.homes.simulate import START
 from testbed.virtual.homes.span import Span
+from tests.bench import measure
+from tests.bench.homes_agreement import both, figures
+from tests.bench.homes_page import page
 
 ROOT = Path(__file__).parents[2]
-OUT = ROOT / "docs" / "homes-statistics.json"
+PAGE = ROOT / "docs" / "homes-results.md"
+_AGREE_ON = (("echo_dot", 24), ("home_mini", 24), ("iview_bulb", 24))
+_COST_HOMES, _COST_DAYS, _LIMIT_S = 8, 21, 1_800.0
 _ETHERNET_B = 14
 _QUANTILES = (0.1, 0.5, 0.9, 0.99)
 _TCP, _UDP = 6, 17
@@ -191,7 +198,7 @@ def statistics(parts: Sequence[Sequence[Flow]]) -> dict[str, object]:
         "one side only": float(((packets == 0).any(axis=1)).mean()),
         "a single packet": float((packets.sum(axis=1) == 1).mean()),
     }
-    lasts_s = np.array([f.last - f.first for f in flows])
+    lasts_s = np.array([max(0.0, f.last - f.first) for f in flows])
     gaps_s = np.concatenate([np.diff(sorted(f.first for f in p)) for p in parts if p])
     return {
         "flows": len(flows),
@@ -238,6 +245,39 @@ def compare(data: Path, n: int, days: int, seed: int) -> list[Mapping[str, objec
     return rows
 
 
+def agreement(seed: int) -> list[Mapping[str, object]]:
+    """Return how the two ways to records agree, on a day of some devices."""
+    rows = []
+    for device, hours in _AGREE_ON:
+        print(f"homes: {device} by packets", file=sys.stderr, flush=True)
+        profile = load_profile(ROOT / "devices" / f"{device}.yaml")
+        found = figures(both(profile, hours, seed))
+        rows.append({"device": device, "hours": hours, "figures": found})
+    return rows
+
+
+def cost(seed: int) -> Mapping[str, object]:
+    """Return what a whole simulation takes, as a process of its own."""
+    words = [f"--homes={_COST_HOMES}", f"--days={_COST_DAYS}", f"--seed={seed}"]
+    words += ["--attack=botnet", "--attack=coin_mining"]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "homes"
+        command = [sys.executable, "-m", "testbed", "lab", "homes", *words]
+        run = measure.run([*command, f"--out={out}"], cwd=ROOT, limit_s=_LIMIT_S)
+        if run.fault:
+            raise SystemExit(f"homes: {run.fault}")
+        files = list(out.rglob("*.parquet"))
+        records = sum(pq.ParquetFile(f).metadata.num_rows for f in files) // 2
+        return {
+            "command": f"testbed lab homes {' '.join(words)}",
+            "records": records,
+            "wall_s": round(run.wall_s, 1),
+            "cpu_s": round(run.cpu_s, 1),
+            "peak_mib": round(run.peak_b / 2**20),
+            "written_mb": round(sum(f.stat().st_size for f in files) / 1e6, 1),
+        }
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Write the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -246,7 +286,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--homes", type=int, default=8)
     parser.add_argument("--days", type=int, default=7)
     parser.add_argument("--seed", type=int, default=21)
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--json", type=Path, default=Path("homes-bench.json"))
+    parser.add_argument("--page", type=Path, default=PAGE)
     asked = parser.parse_args(words)
     if not (asked.data / "iot-23").is_dir():
         parser.error("no public data: say --data or set TESTBED_PUBLIC_DATA")
@@ -255,11 +296,11 @@ def main(words: Sequence[str] | None = None) -> None:
         "days": asked.days,
         "seed": asked.seed,
         "sets": compare(asked.data, asked.homes, asked.days, asked.seed),
+        "agreement": agreement(asked.seed),
+        "cost": cost(asked.seed),
     }
-    text = json.dumps(found, indent=1) + "\n"
-    with tempfile.NamedTemporaryFile("w", dir=asked.out.parent, delete=False) as file:
-        file.write(text)
-    Path(file.name).replace(asked.out)
+    asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    asked.page.write_text(page(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

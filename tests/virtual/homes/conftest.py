@@ -20,6 +20,11 @@ def echo():
 
 
 @pytest.fixture(scope="session")
+def bulb():
+    return load_profile(ROOT / "devices" / "iview_bulb.yaml")
+
+
+@pytest.fixture(scope="session")
 def task():
     return Task(homes=2, days=2, seed=5, attacks=tuple(map(read_attack, ATTACKS)))
 

@@ -68,11 +68,11 @@ def test_attacks_are_where_and_when_they_were_staged(read, about):
     assert [a["home"] for a in about["attacks"]] == ["lab", "lab", "home_1", "lab"]
 
 
-def test_the_same_seed_makes_the_same_records_and_another_does_not(echo, tmp_path):
+def test_the_same_seed_makes_the_same_records_and_another_does_not(bulb, tmp_path):
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         staged = (read_attack("ddos/0"),)
         simulate(
-            Task(homes=1, days=1, seed=seed, attacks=staged), echo, tmp_path / name
+            Task(homes=1, days=1, seed=seed, attacks=staged), bulb, tmp_path / name
         )
     for path in ("home=lab/flows.parquet", "truth/home=lab.parquet"):
         first, again, other = ((tmp_path / n / path).read_bytes() for n in "abc")
@@ -103,3 +103,10 @@ def test_a_folder_with_something_in_it_is_left_alone(echo, tmp_path):
     (tmp_path / "mine").write_text("x", encoding="utf-8")
     with pytest.raises(ConfigError, match="not empty"):
         simulate(Task(homes=1, days=1), echo, tmp_path)
+
+
+def test_more_homes_leave_the_first_as_it_was(bulb, tmp_path):
+    for n in (1, 2):
+        simulate(Task(homes=n, days=1, seed=4), bulb, tmp_path / str(n))
+    alone, first = (tmp_path / n / "home=lab" / "flows.parquet" for n in "12")
+    assert alone.read_bytes() == first.read_bytes()
