@@ -89,6 +89,7 @@ def train(
     plan = train_plan_of(classifier, seed=seed, n_idle=idle, **options)
     if streaming:
         _refuse_own_windows(plan)
+        _refuse_made_up_times(folder)
     refuse_present(out)
     make_current(folder)
     with shown_progress() as told:
@@ -121,6 +122,17 @@ def _refuse_own_windows(plan: "TrainPlan") -> None:
         raise ConfigError(
             f"--streaming finds its own windows, without {', '.join(wrong)}; leave "
             "that out, or train two models, one with --streaming"
+        )
+
+
+def _refuse_made_up_times(folder: CampaignFolder) -> None:
+    """Raise ConfigError where nobody recorded what lies between activities."""
+    from analysis.dataset import Times, load_campaign
+
+    if load_campaign(folder).times is not Times.RECORDED:
+        raise ConfigError(
+            f"--streaming learns what lies between activities, and {folder} holds "
+            "traces of activities alone; train without it"
         )
 
 

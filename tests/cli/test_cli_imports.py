@@ -157,3 +157,20 @@ def test_a_date_that_the_day_before_lasts_into_is_a_fault(run, tmp_path):
     tmp_path.joinpath("all.csv").write_text(rows)
     done = run("traces", tmp_path / "all.csv", "--out", tmp_path / "done")
     assert "the sessions before 's3' last into day '2026-03-02'" in str(done.exception)
+
+
+def test_a_stream_is_not_learnt_from_traces_of_activities_alone(run, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("activity,session,time,size,direction\na,s,0,60,1\n")
+    done = run("traces", table, "--out", tmp_path / "out", "--device", "plug")
+    assert done.exit_code == 0, done.output
+    words = [
+        "train",
+        str(tmp_path / "out"),
+        "--out",
+        str(tmp_path / "m"),
+        "--streaming",
+    ]
+    done = CliRunner().invoke(build(["train"]), words)
+    assert isinstance(done.exception, ConfigError)
+    assert "holds traces of activities alone; train without it" in str(done.exception)
