@@ -1,12 +1,12 @@
 """`lab homes`: homes with one device each, at the depth of flow records."""
 
-import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from testbed.cli.bar import shown_progress
 from testbed.errors import ConfigError
 from testbed.model.load import load_profiles
 
@@ -61,8 +61,6 @@ def homes(
         attacks=tuple(read_attack(text) for text in attack or ()),
     )
 
-    def told(name: str, n: int) -> None:
-        print(f"{name}: {n} flow records", file=sys.stderr, flush=True)
-
-    total = simulate(task, known[device], out, done=told)
+    with shown_progress() as told:
+        total = simulate(task, known[device], out, told=told)
     print(f"{out}: homes: {number}, days: {days}, flow records: {total}, simulated")

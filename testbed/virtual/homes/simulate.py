@@ -16,6 +16,7 @@ from testbed.virtual.homes.life import Life
 from testbed.virtual.homes.places import LAB, Home, draw_homes
 from testbed.virtual.homes.span import Span
 
+Tables = tuple[pa.Table, pa.Table]
 START = date(2026, 10, 12)  # a Monday; summer time ends in Europe within two weeks
 
 
@@ -39,11 +40,11 @@ def simulate(
     profile: DeviceProfile,
     folder: Path,
     *,
-    done: Callable[[str, int], None] = lambda name, n: None,
+    told: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> int:
     """Write the flow records of all homes; return their number.
 
-    done  told of each home that is written: its name and its records
+    told  called after each day of each home: what, days done, days in all
     Raises ConfigError for a home that does not exist or a folder that is not empty.
     """
     if task.homes < 1 or task.days < 1:
@@ -60,17 +61,22 @@ def simulate(
     span = Span(start=task.start, days=task.days)
     people = households(homes, profile.device, span, task.seed)
     total = 0
-    for home, uses in zip(homes, people, strict=True):
+
+    def told_of(days: Iterator[Tables], name: str, k: int) -> Iterator[Tables]:
+        for day, tables in enumerate(days, 1):
+            told(name, k * span.days + day, len(homes) * span.days)
+            yield tables
+
+    for k, (home, uses) in enumerate(zip(homes, people, strict=True)):
         staged = tuple(a for a in task.attacks if a.home == home.name)
         life = Life(home, profile, span, task.seed, uses, staged)
-        n = write_home(folder, home.name, _tables(life))
-        done(home.name, n)
-        total += n
+        days = told_of(_tables(life), home.name, k)
+        total += write_home(folder, home.name, days)
     write_about(folder, _about(task, profile, homes))
     return total
 
 
-def _tables(life: Life) -> Iterator[tuple[pa.Table, pa.Table]]:
+def _tables(life: Life) -> Iterator[Tables]:
     profile, home = life.profile, life.home
     same = {
         "home": home.name,
