@@ -70,12 +70,12 @@ procedure on labels shuffled in each session, *majority* that of one constant an
 The model itself was then trained on all sessions: nothing was held out to score it."""
 
 _ABSTAINS = """\
-Each window has a *strangeness* from 0 to 1: how doubtful the likeliest activity is, and
-how many packets have a length that this activity was never seen to have, both by rank
-among the answers of S1. Above *strange from*, the answer is `unknown`: meant for 5 of
-100 windows of known activities. `idle` is an answer like any other: nothing happened.
-The set of an answer holds the activities that the window may be, meant so that 95 of
-100 sets hold the truth; a window with an empty set is `unknown`, too.
+Each window has a *strangeness* from 0 to 1: how little it is like windows of the
+likeliest activity in what tells activities apart, by rank among those answered in S1.
+Above *strange from*, the answer is `unknown`: meant for 5 of 100 windows of known
+activities. `idle` is an answer like any other: nothing happened. The set of an answer
+holds the activities that the window may be, meant so that 95 of 100 sets hold the
+truth; a window with an empty set is `unknown`, too.
 
 The thresholds are *cross-conformal*: learnt from the answers of S1, each of which was
 given by an estimator that had not learnt the session, and then used with the estimator
