@@ -48,8 +48,8 @@ def _lines(facts: Record) -> Iterator[str]:
     yield _row("**all**", lived["all"])
     yield ""
     yield "any: an event, whatever it is called; groups: activities that training could"
-    yield "not tell apart count as one, and are answered as one; activities: each by its"
-    yield "own name, of a group by the likeliest."
+    yield "not tell apart count as one, and are answered as one; activities: each by"
+    yield "its own name, of a group by the likeliest."
     yield ""
     for name, groups in facts["groups"].items():
         joined = [", ".join(group) for group in groups if len(group) > 1]
