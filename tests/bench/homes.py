@@ -203,7 +203,7 @@ def statistics(parts: Sequence[Sequence[Flow]]) -> dict[str, object]:
     return {
         "flows": len(flows),
         "captures": len(parts),
-        "hours": round(hours, 1),
+        "hours": round(hours, 2),
         "flows an hour": round(len(flows) / hours, 1),
         "distinct remote addresses": len({f.remote for f in flows}),
         "distinct ports of servers": len({f.ports[1] for f in flows}),

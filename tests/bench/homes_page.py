@@ -24,7 +24,8 @@ Made by `python -m tests.bench.homes`; what is simulated, and how, is on
 {seed}, benign traffic only. Captured columns: public data, benign only, which is not
 shipped. Both are metered with the timeouts of the program that made the captured
 flows, so that a record means the same on both sides; IPv4 only; bytes are IP bytes.
-Spreads are 10 % / 50 % / 90 % / 99 %. Captured sets are one home each, hours long.
+Spreads are 10 % / 50 % / 90 % / 99 %. Captured sets are one home each,
+minutes to hours long; the hub and the camera are of other makes than the simulated ones.
 """
 
 
@@ -78,6 +79,7 @@ def _agreement(rows: list[Mapping]) -> Iterator[str]:
 
 def _cost(cost: Mapping) -> Iterator[str]:
     yield "## Cost\n"
-    yield f"`{cost['command']}`: {cost['records']:,} flow records in"
-    yield f"{cost['wall_s']:.0f} s ({cost['cpu_s']:.0f} s of processor time, one core),"
-    yield f"{cost['peak_mib']:.0f} MiB at most, {cost['written_mb']:.0f} MB written."
+    yield f"`{cost['command']}`:\n{cost['records']:,} flow records in"
+    yield f"{cost['wall_s']:.0f} s on a busy machine, {cost['cpu_s']:.0f} s of processor"
+    yield f"time on one core, {cost['peak_mib']:.0f} MiB at most,"
+    yield f"{cost['written_mb']:.0f} MB written."
