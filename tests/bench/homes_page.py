@@ -25,7 +25,7 @@ Made by `python -m tests.bench.homes`; what is simulated, and how, is on
 shipped. Both are metered with the timeouts of the program that made the captured
 flows, so that a record means the same on both sides; IPv4 only; bytes are IP bytes.
 Spreads are 10 % / 50 % / 90 % / 99 %. Captured sets are one home each,
-minutes to hours long; the hub and the camera are of other makes than the simulated ones.
+minutes to hours long; hub and camera are of other makes than the simulated ones.
 """
 
 
@@ -80,6 +80,6 @@ def _agreement(rows: list[Mapping]) -> Iterator[str]:
 def _cost(cost: Mapping) -> Iterator[str]:
     yield "## Cost\n"
     yield f"`{cost['command']}`:\n{cost['records']:,} flow records in"
-    yield f"{cost['wall_s']:.0f} s on a busy machine, {cost['cpu_s']:.0f} s of processor"
-    yield f"time on one core, {cost['peak_mib']:.0f} MiB at most,"
+    yield f"{cost['wall_s']:.0f} s on a busy machine, {cost['cpu_s']:.0f} s of"
+    yield f"processor time on one core, {cost['peak_mib']:.0f} MiB at most,"
     yield f"{cost['written_mb']:.0f} MB written."
