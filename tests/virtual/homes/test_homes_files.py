@@ -1,10 +1,11 @@
 """The folder of a simulation is what the analysis is promised."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from testbed.errors import ConfigError
-from testbed.virtual.homes import Task, read_attack, simulate
+from testbed.virtual.homes import ATTACKS, Task, read_attack, simulate
 
 COLUMNS = [
     *("home", "device", "model", "start_ns", "end_ns", "protocol"),
@@ -110,3 +111,11 @@ def test_more_homes_leave_the_first_as_it_was(bulb, tmp_path):
         simulate(Task(homes=n, days=1, seed=4), bulb, tmp_path / str(n))
     alone, first = (tmp_path / n / "home=lab" / "flows.parquet" for n in "12")
     assert alone.read_bytes() == first.read_bytes()
+
+
+def test_what_homes_send_is_frozen_for_the_published_figures(bulb, tmp_path):
+    staged = tuple(read_attack(f"{name}/0") for name in ATTACKS)
+    simulate(Task(homes=1, days=1, seed=8, attacks=staged), bulb, tmp_path / "a")
+    flows = pq.ParquetFile(tmp_path / "a" / "home=lab" / "flows.parquet").read()
+    sums = [int(flows[n].to_numpy().sum()) for n in ("packets_out", "bytes_in")]
+    assert [flows.num_rows, *sums] == [5404, 36108, 57256662]
