@@ -1,0 +1,164 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.errors import DatasetError
+from analysis.flows import (
+    COLUMNS,
+    SCHEMA,
+    FlowRecords,
+    Texts,
+    iter_flows,
+    read_causes,
+    read_flows,
+    write_causes,
+    write_flows,
+)
+
+each_form = pytest.mark.parametrize("name", ["flows.parquet", "flows.csv"])
+
+
+@each_form
+@pytest.mark.parametrize("n", [0, 1, 500])
+def test_what_is_written_is_read_back_to_the_last_bit(
+    name, n, records, assert_same, tmp_path
+):
+    made = records(n)
+    assert write_flows(tmp_path / name, made) == n
+    assert_same(read_flows(tmp_path / name), made)
+
+
+@each_form
+def test_pieces_follow_each_other_both_ways(name, records, assert_same, tmp_path):
+    parts = [records(40, seed) for seed in (1, 2, 3)]
+    assert write_flows(tmp_path / name, iter(parts)) == 120
+    pieces = list(iter_flows(tmp_path / name, rows=32))
+    assert max(len(piece) for piece in pieces) <= 32
+    assert_same(FlowRecords.joined(pieces), FlowRecords.joined(parts))
+
+
+@each_form
+def test_columns_stand_in_their_order_and_nothing_besides(name, records, tmp_path):
+    write_flows(tmp_path / name, records(3))
+    if name.endswith("csv"):
+        head = (tmp_path / name).read_text(encoding="utf-8").splitlines()[0]
+        names = [json.loads(each) for each in head.split(",")]
+    else:
+        names = pq.read_schema(tmp_path / name).names
+    assert names == list(COLUMNS)
+
+
+@each_form
+def test_a_file_that_could_not_be_finished_is_not_left(name, records, tmp_path):
+    def pieces():
+        yield records(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_flows(tmp_path / name, pieces())
+    assert list(tmp_path.iterdir()) == []
+
+
+def table_of(records, tmp_path):
+    write_flows(tmp_path / "good.parquet", records(5))
+    return pq.read_table(tmp_path / "good.parquet")
+
+
+def cast(table, name, kind):
+    at = table.schema.get_field_index(name)
+    return table.set_column(at, name, table[name].cast(kind))
+
+
+FAULTS = {
+    "lacks the column ttl_in": lambda t: t.drop_columns("ttl_in"),
+    "has a column cause besides": lambda t: t.append_column("cause", t["end"]),
+    "protocol must be uint8, not int64": lambda t: cast(t, "protocol", pa.int64()),
+    "end must be string, not int32": lambda t: t.set_column(
+        26, "end", pa.array([1] * 5, pa.int32())
+    ),
+    "end is one of idle, active, closed, capture, not 'x'": lambda t: t.set_column(
+        26, "end", pa.array(["x"] * 5)
+    ),
+    "home: a text is not there": lambda t: t.set_column(
+        0, "home", pa.array(["a", None, "a", "a", "a"])
+    ),
+    "packets_in: a number is not there": lambda t: t.set_column(
+        12, "packets_in", pa.array([None] * 5, pa.int64())
+    ),
+    "a record ends before it starts": lambda t: t.set_column(
+        4, "end_ns", pa.array([0] * 5, pa.int64())
+    ),
+    "bytes_in holds a number below 0": lambda t: t.set_column(
+        14, "bytes_in", pa.array([-1] * 5, pa.int64())
+    ),
+    "a record has no packet": lambda t: t.set_column(
+        11, "packets_out", pa.array([0] * 5, pa.int64())
+    ).set_column(12, "packets_in", pa.array([0] * 5, pa.int64())),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_file_that_is_not_right_is_refused_in_a_sentence(fault, records, tmp_path):
+    path = tmp_path / "bad.parquet"
+    pq.write_table(FAULTS[fault](table_of(records, tmp_path)), path)
+    with pytest.raises(DatasetError, match=f"{path}.*{fault}"):
+        read_flows(path)
+
+
+@pytest.mark.parametrize("text", [b"", b"a,b\n1,2\n", b"\x00\xff" * 40])
+@each_form
+def test_a_file_of_something_else_is_refused(text, name, tmp_path):
+    (tmp_path / name).write_bytes(text)
+    with pytest.raises(DatasetError, match="is no file of flow records"):
+        read_flows(tmp_path / name)
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(DatasetError, match="is not there"):
+        read_flows(tmp_path / "none.parquet")
+
+
+def test_plain_and_null_columns_of_others_are_read(records, assert_same, tmp_path):
+    made = records(50)
+    write_flows(tmp_path / "ours.parquet", made)
+    table = pq.read_table(tmp_path / "ours.parquet").cast(SCHEMA)
+    holes = [None if v != v else v for v in table["iat_std_s"].to_pylist()]
+    at = table.schema.get_field_index("iat_std_s")
+    table = table.set_column(at, "iat_std_s", pa.array(holes, pa.float64()))
+    pq.write_table(table, tmp_path / "theirs.parquet")
+    assert_same(read_flows(tmp_path / "theirs.parquet"), made)
+
+
+def test_causes_go_with_their_records_row_by_row(tmp_path):
+    causes = Texts.of(["benign", "", "botnet", "benign"])
+    write_causes(tmp_path / "truth.parquet", causes)
+    assert read_causes(tmp_path / "truth.parquet", 4).tolist() == causes.tolist()
+    with pytest.raises(DatasetError, match="has 4 rows for 5 flow records"):
+        read_causes(tmp_path / "truth.parquet", 5)
+
+
+def test_chosen_records_and_order_of_time(records):
+    made = records(200)
+    chosen = made.take(made.outbound)
+    assert len(chosen) == made.outbound.sum()
+    assert chosen.device.tolist() == made.device.to_array()[made.outbound].tolist()
+    assert np.all(np.diff(made.by_time().start_ns) >= 0)
+
+
+def test_texts_join_by_name_and_not_by_number():
+    one, two = Texts.of(["b", "a", "b"]), Texts.of(["a", "c"])
+    both = Texts.joined([one, two, Texts.joined([])])
+    assert both.tolist() == ["b", "a", "b", "a", "c"]
+    assert both.is_in("a", "x").tolist() == [False, True, False, True, False]
+    assert both.renumbered(["a", "b"]).tolist() == [1, 0, 1, 0, -1]
+    with pytest.raises(ValueError, match="read-only"):
+        both.number[0] = 3
+
+
+def test_what_the_simulated_homes_write_is_read():
+    from testbed.virtual.homes.files import FLOWS
+
+    assert FLOWS.equals(SCHEMA)
