@@ -66,7 +66,7 @@ def table(
         "remote_address": [e.remote for e in of],
         "device_port": [e.device_port for e in of],
         "remote_port": [e.remote_port for e in of],
-        "outbound": [e.outbound for e in of],
+        "outbound": records.outbound,
         "packets_out": out,
         "packets_in": into,
         "bytes_out": records.bytes[0],

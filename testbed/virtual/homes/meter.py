@@ -33,6 +33,7 @@ class Records:
     number: I64
     start_ns: I64
     end_ns: I64
+    outbound: Bool  # the device sent the first packet of the record
     packets: I64  # (2, n): out, in
     bytes: I64  # (2, n), frames on the wire
     payload_b: I64  # (2, n)
@@ -139,6 +140,7 @@ def _summed(packets: Packets, first: I64, idle_s: float) -> Records:
             number=flat,
             start_ns=flat,
             end_ns=flat,
+            outbound=flat.astype(np.bool_),
             packets=none,
             bytes=none,
             payload_b=none,
@@ -162,6 +164,7 @@ def _summed(packets: Packets, first: I64, idle_s: float) -> Records:
         number=packets.number[first],
         start_ns=packets.time_ns[first],
         end_ns=packets.time_ns[last],
+        outbound=packets.out[first],
         packets=both(np.ones(len(packets), dtype=np.int64)),
         bytes=both(packets.frame_b),
         payload_b=both(packets.payload_b),

@@ -24,6 +24,7 @@ _DELAYED_ACK_NS = 40_000_000
 _FIRST_WINDOW = 10
 _HEAD_B = {TCP: 66, UDP: 42, ICMP: 42}
 _SYN_B = 74
+_ECHO_B = 8  # of ICMP's own header, which counts as payload of IP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ def _bare(rows: I64, table: I64, path: _Paths, rng: Generator) -> Packets:
         time_ns=_passes_ns(time_ns, is_out, path.delay_ns[rows]) + jitter_ns,
         out=is_out,
         frame_b=head_b + size_b,
-        payload_b=np.where(protocol == ICMP, 0, size_b),
+        payload_b=np.where(protocol == ICMP, size_b + _ECHO_B, size_b),
         flags=flags,
     )
 
