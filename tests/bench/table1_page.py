@@ -85,10 +85,11 @@ length of a window tells something of its label**. The next section has the \
 same without that.
 """
 _TRUST = """Groups merge activities that a random forest cannot tell apart on training \
-rows (pairwise AUROC not surely above 0.6). Unknown: AUROC of the greatest \
-probability, whole sessions tested, other activities left out of training \
-(S6); accepted: share of unknown windows that pass where 95 % of the known \
-ones do.
+rows (pairwise AUROC not surely above 0.6). Unknown: AUROC of how \
+strange a window is by the features that tell the known activities apart \
+([0016](decisions/0016-what-unknown-rests-on.md)), whole sessions tested, other \
+activities left out of training (S6); accepted: share of unknown windows that \
+pass where 95 % of the known ones do.
 """
 
 
@@ -167,9 +168,10 @@ def _about(facts: Record) -> list[str]:
 
 def _looked_at() -> list[str]:
     return [
-        "Two earlier campaigns of this scenario were looked at: that of seed 51, on "
-        "which the settings of classifiers were chosen and the length of equally long "
-        "windows, and that of seed 4711, whose table this one replaces. Neither is on "
+        "Earlier campaigns of this scenario were looked at: those of seeds 51 and 8802, "
+        "on which the settings of classifiers, the length of equally long windows and "
+        "the score of what is unknown were chosen, and those of seeds 4711 and 60221, "
+        "whose tables this one replaces. None is on "
         "this page. The one that is was recorded afterwards, and nothing was changed "
         "after its scores were seen. It is still the same house, the same devices and "
         "the same generator, in which how long the n-th day's answers of a speaker are "
