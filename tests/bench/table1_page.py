@@ -171,7 +171,8 @@ def _looked_at() -> list[str]:
         "Earlier campaigns of this scenario were looked at: those of seeds 51 and "
         "8802, on which the settings of classifiers, the length of equally long "
         "windows and the score of what is unknown were chosen, and those of seeds "
-        "4711 and 60221, whose tables this one replaces. None is on this page. The one that is was recorded afterwards, and nothing was changed "
+        "4711 and 60221, whose tables this one replaces. None is on this page. "
+        "The one that is was recorded afterwards, and nothing was changed "
         "after its scores were seen. It is still the same house, the same devices and "
         "the same generator, in which how long the n-th day's answers of a speaker are "
         "does not even depend on the seed: another draw, not another world.",
