@@ -126,7 +126,7 @@ class Life:
             state.update(reaction.changes)
             each = [_plain(_renamed(e, version)) for e in reaction.exchanges]
             yield use.time_ns, rare.together(*each)
-            if use.activity in _MUSIC and rng.random() < 0.5:
+            if use.activity in _MUSIC and rng.random() < 0.7:
                 yield use.time_ns, rare.music(rng)
             if self.home.skills and rng.random() < 0.3:
                 host = str(rng.choice(self.home.skills))
