@@ -6,6 +6,7 @@ the IP packet) and payload, for the same other end. Whichever of the two is near
 who sends comes first; so inside is told from outside, and outer names are replaced.
 """
 
+import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
@@ -30,8 +31,10 @@ def _inner_ends(ordered: list[Segment]) -> dict[_Pair, list[tuple[int, _End]]]:
     recent: dict[tuple[object, ...], Segment] = {}
     for each in ordered:
         number = each.number if each.seq is None else each.seq
-        if each.seq is None and not number:
-            continue  # datagrams without a number may be alike by chance
+        if each.seq is None and (not number or _is_to_many(each.target)):
+            # without a number they may be alike by chance, and what two devices of one
+            # kind tell all others often is; no router takes that outside
+            continue
         for outgoing in (True, False):
             other = each.target if outgoing else each.source
             key = (outgoing, each.seq is None, other, number, each.payload)
@@ -46,6 +49,11 @@ def _inner_ends(ordered: list[Segment]) -> dict[_Pair, list[tuple[int, _End]]]:
                 pair = (each.seq is not None, outside, other)
                 found.setdefault(pair, []).append((each.time_ns, inside))
     return found
+
+
+def _is_to_many(end: _End) -> bool:
+    address = ipaddress.ip_address(end[0].strip("[]"))
+    return address.is_multicast or end[0] == "255.255.255.255"
 
 
 def _renamed(segment: Segment, inner: dict[_Pair, list[tuple[int, _End]]]) -> Segment:
@@ -69,10 +77,8 @@ def _name_of(
 ) -> _End:
     """Return the inner end that was the latest to be seen by then, or the end itself.
 
-    A port of the router is another device's after a while.
+    A port of the router is another device's after a while, and may have been before.
     """
-    known = inner.get(pair)
-    if known is None:
-        return pair[1]
+    known = inner.get(pair, [])
     at = bisect_right(known, time_ns + _PASSING_NS, key=lambda each: each[0])
-    return known[max(at - 1, 0)][1]
+    return known[at - 1][1] if at else pair[1]

@@ -127,6 +127,24 @@ def test_a_port_of_the_router_is_of_whom_used_it_last_and_others_are_left_alone(
     assert [each.copies for each in kept] == [2, 2, 1, 1]
 
 
+def test_what_a_port_of_the_router_said_before_is_of_nobody_who_used_it_later():
+    said = [
+        piece(1.0, OUTER, SERVER, seq=5, side="wan", text=b"of somebody else"),
+        piece(90.0, INNER, SERVER, seq=7),
+        piece(90.001, OUTER, SERVER, seq=7, side="wan"),
+    ]
+    assert [each.source for each in seen_through(said)] == [OUTER, INNER, INNER]
+
+
+@pytest.mark.parametrize(
+    "all_of_them", ["239.255.255.250", "255.255.255.255", "[ff02::c]"]
+)
+def test_two_devices_that_tell_everybody_the_same_are_two(all_of_them):
+    target, other = (all_of_them, 1900), ("10.0.0.6", 4001)
+    said = [piece(1.0, INNER, target, number=3), piece(1.1, other, target, number=3)]
+    assert [each.source for each in seen_through(said)] == [INNER, other]
+
+
 def test_what_is_sent_again_after_the_answer_was_said_once(said):
     packet = frame(kasa(ON), seq=100)
     answer = frame(kasa('{"err_code":0}'), to_plug=False, seq=9)
