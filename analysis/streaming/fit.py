@@ -128,7 +128,10 @@ def fitted_stage(
     quiet = _held_out(gathered.held, TREES, seed, acted_only=False)
     naming = _held_out(gathered.held, plan.classifier, seed, acted_only=True)
     if not naming.label.size:
-        raise DatasetError("there are too few trials to hold any out; repeat more")
+        raise DatasetError(
+            "there are too few trials to hold any out; repeat each activity in "
+            "several sessions"
+        )
     groups = _groups(naming, sorted({*whole.label[acted].tolist()}))
     best = naming.of_groups(groups).max(axis=1)
     stage = Stage(
@@ -186,8 +189,9 @@ def _groups(naming: _HeldOut, names: Sequence[str]) -> Groups:
     if np.unique(session).size < 2:
         session = np.arange(session.size).astype(np.str_)  # each trial by itself
     told = told_apart(naming.shares, naming.names, naming.label, session)
-    known = [name for name in names if name in naming.names]
-    alone = [(name,) for name in names if name not in naming.names]
+    asked = {*naming.label.tolist()}
+    known = [name for name in names if name in asked]
+    alone = [(name,) for name in names if name not in asked]
     return (*merged(np.array(known, dtype=np.str_), told), *alone)
 
 
@@ -211,6 +215,8 @@ def _held_out(
     """Ask each fold's windows of an estimator that was learnt from all others.
 
     acted_only  learn and ask windows of activities; else learn all, and ask quiet ones
+
+    Windows whose label is in no other fold are not asked: no answer could be right.
     """
     labels = {name for rows in held for name in rows.label[rows.is_acted].tolist()}
     names = sorted(labels if acted_only else labels | {IDLE_ACTIVITY})
@@ -218,6 +224,7 @@ def _held_out(
     for number, rows in enumerate(held):
         own = rows.fold == number
         learnt = np.flatnonzero((rows.is_acted if acted_only else rows.is_kept) & ~own)
+        own &= np.isin(rows.label, rows.label[learnt])
         asked = np.flatnonzero((rows.is_acted if acted_only else rows.is_quiet) & own)
         if not learnt.size or not asked.size:
             continue

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from analysis.classifiers.model import Reads
 from analysis.features.matrix import feature_names, features_of
@@ -15,7 +16,7 @@ from analysis.streaming.folds import folds_of
 from analysis.streaming.gather import Acts, Quiet
 from analysis.streaming.model import Stage
 from analysis.streaming.openings import Openings, OpeningsOfMany
-from analysis.streaming.windows import EARLY_NS, Recent
+from analysis.streaming.windows import EARLY_NS, Recent, Seen
 
 S = 10**9
 CLOUD = int(Destination.CLOUD_UDP)
@@ -261,3 +262,26 @@ def test_choices_hold_the_truth_as_often_as_they_promise(n, held):
     level = _choice_from(right)
     assert 0.0 <= level <= 1.0
     assert (right >= level - 1e-12).sum() == held
+
+
+def test_an_activity_of_one_session_says_nothing_of_whom_it_is_like():
+    from analysis.streaming.fit import TREES, Rows, _groups, _held_out
+
+    label = np.array(["off", "on", "read"] * 8 + ["party"] * 6)
+    session = np.repeat(np.arange(5), 6)
+    session[-6:] = 3
+    centre = np.select([label == "on", label == "off", label == "read"], (0, 5, 10), 15)
+    x = np.random.default_rng(0).normal(centre[:, None], 0.1)
+    rows = Rows(
+        start_ns=np.arange(30) * S,
+        seen=Seen(x=x, sequence=csr_array((30, 1))),
+        label=label,
+        session=session.astype(np.str_),
+        fold=session,
+        is_kept=np.ones(30, dtype=bool),
+        is_quiet=np.zeros(30, dtype=bool),
+    )
+    asked = _held_out([rows] * 4, TREES, 0, acted_only=True)
+    assert asked.right.min() > 0.9
+    names = ("off", "on", "party", "read")
+    assert sorted(_groups(asked, names)) == [(name,) for name in names]
