@@ -57,7 +57,7 @@ def recognition(scores: Scores) -> Section:
             key="recognition",
             title="Recognising activities",
             lead="",
-            blocks=(Note(text=_all_refused(scores)),),
+            blocks=tuple(_without_results(scores)),
         )
     blocks: list[Block] = [_accuracy(scores)]
     blocks += _refused(scores)
@@ -96,6 +96,16 @@ def _pictures(scores: Scores, split: str) -> list[Block]:
         Gallery(pictures=(pair,), wide=True),
         Gallery(title=f"Confusion matrices: {own.title}, {head}", pictures=matrices),
     ]
+
+
+def _without_results(scores: Scores) -> list[Block]:
+    """Return what there is where no classifier has learnt, or none was asked for."""
+    if scores.classifiers:
+        return [Note(text=_all_refused(scores))]
+    if scores.payload:
+        return [_payload(scores.payload), *_refused(scores)]
+    silent = Note(text="No device was heard to say anything in plain text.")
+    return _refused(scores) or [silent]
 
 
 def _all_refused(scores: Scores) -> str:

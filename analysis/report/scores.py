@@ -79,9 +79,10 @@ class Scores:
 
     def headline(self) -> tuple[str, str] | None:
         """Return the mean macro-F1 under the headline split, and what it is of."""
-        split, shown = self.headline_split(), self.shown()
+        split = self.headline_split()
         if split is None:
             return None
+        shown = self.shown()
         mine = [r.f1 for r in self.under(split) if r.classifier == shown.name]
         what = f"{split.split('_')[0].upper()}, {shown.title}: mean macro-F1"
         if SPLITS[split].leaky:

@@ -2,14 +2,21 @@
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 from analysis.evaluate.campaign import plan_of
+from analysis.evaluate.patterns.payloads import NAME as PAYLOAD
+from analysis.evaluate.samples import samples_in
+from analysis.evaluate.study import study
 from analysis.evaluate.trust.canaries import Canary
 from analysis.report import write as write_module
 from analysis.report import write_report
 from analysis.report.blocks import Grid, Note
 from analysis.report.leaks import leaks
+from analysis.report.recognition import recognition
+from analysis.report.recording import read_recording, shares_of
+from analysis.report.scores import Scores
 
 
 def read(page, name):
@@ -127,3 +134,21 @@ def test_how_far_the_clock_of_others_was_off_is_not_claimed(make, write, tmp_pat
     assert "how well their clock went is not known. Stamps were written to" in text
     assert "clock’s error" not in text
     assert "bound of the clock" not in text
+
+
+def test_a_report_of_payloads_alone_says_what_was_heard_or_that_nothing_was(
+    make, write, tmp_path
+):
+    text = write([make.trained()], tmp_path / "a", classifiers=("payload",)).read_text()
+    assert "No device was heard to say anything in plain text." in text
+    folder = make.trained("theirs", simulated=False, form="imported")
+    text = write([folder], tmp_path / "b", classifiers=("payload",)).read_text()
+    assert "S2 chronological refused for lamp: payload: " in text
+    (share,) = shares_of(read_recording(folder))
+    plan = plan_of(("nb",), ("s2",))
+    found = study(samples_in(share.cut), plan.classifiers, ("s2",))[0]
+    heard = [replace(each, classifier=PAYLOAD) for each in found]
+    studied = SimpleNamespace(results=heard, refusals=())
+    (grid,) = recognition(Scores(studies=(studied,), classifiers=())).blocks
+    assert grid.data.name == "payload"
+    assert grid.rows[0][0].text == "lamp"
