@@ -36,6 +36,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "delta": ("delta",),
     "train": ("train",),
     "classify": ("classify",),
+    "detect": ("detect",),
     "report": ("report",),
     "inspect": ("inspect",),
     "messages": ("messages",),

@@ -1,0 +1,1 @@
+"""Behaviour watched: learn from some days, tell of what is strange on others."""

@@ -1,0 +1,65 @@
+"""Watch events as they come: an alarm is told at the event that makes the hour strange.
+
+The last week is scored again at every event, so that an hour need not be over. What is
+still to come of seven days counts as usual hours do: no alarm is told at a
+false-discovery rate that a quiet rest of the week would take back.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.detectors.conformal import discoveries
+from analysis.detectors.events import Events
+from analysis.detectors.hours import DAY_NS, HOUR_NS, count_hours
+from analysis.detectors.model import Detection, Detector
+from analysis.evaluate.watched.spans import joined_events
+from analysis.evaluate.watched.verdicts import Verdict, judged
+
+_WEEK_NS = 7 * DAY_NS
+_WEEK_HOURS = _WEEK_NS // HOUR_NS
+
+
+class LiveWatch:
+    """One detector that has learnt, over events that come one by one.
+
+    n_late  events left out, as they are older than the week before the newest
+    """
+
+    def __init__(
+        self, detector: Detector, detection: Detection, rate: float | None
+    ) -> None:
+        self._detector, self._detection, self._rate = detector, detection, rate
+        self._kept: Events | None = None
+        self._told: set[int] = set()
+        self.n_late = 0
+
+    def take(self, event: Events) -> Verdict | None:
+        """Take one event; return the week before it, with the new alarms alone.
+
+        Returns None where there is none.
+        """
+        at_ns = int(event.time_ns[0])
+        kept = event if self._kept is None else joined_events([self._kept, event])
+        since_ns = int(kept.time_ns[-1]) - _WEEK_NS
+        if at_ns < since_ns:
+            self.n_late += 1
+            return None
+        self._kept = kept.between(since_ns, int(kept.time_ns[-1]) + 1)
+        found = self._judge(self._kept)
+        new = found.alarms.copy()
+        for row in np.flatnonzero(new):
+            hour = int(found.hours.start_ns[row]) // HOUR_NS
+            new[row] = hour not in self._told
+            self._told.add(hour)
+        self._told = {hour for hour in self._told if hour * HOUR_NS > since_ns - DAY_NS}
+        return replace(found, alarms=new) if new.any() else None
+
+    def _judge(self, events: Events) -> Verdict:
+        found = judged(self._detector, self._detection, count_hours(events), None)
+        if self._rate is None:
+            return found
+        n_to_come = max(0, _WEEK_HOURS - len(found.hours))
+        p = np.concatenate((found.p, np.ones(n_to_come)))
+        alarms = discoveries(p, self._rate)[: len(found.hours)]
+        return replace(found, alarms=alarms & (found.hours.total > 0))

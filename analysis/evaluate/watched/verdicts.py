@@ -1,0 +1,80 @@
+"""What detectors that have learnt say of hours: how strange, and which are alarms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import analysis.detectors
+from analysis.detectors.conformal import Usual, weekly_discoveries
+from analysis.detectors.hours import Hours
+from analysis.detectors.model import Detection, Detector, Float64
+from analysis.evaluate.watched.spans import Split
+from analysis.registry import discover, find
+
+PAPER = "kmeans_paper"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one detector says.
+
+    cells   (h, a) float64, how strange each activity of each hour is
+    scores  (h,) float64, how strange each hour is
+    p       (h,) float64, how often a usual hour is as strange
+    alarms  (h,) bool
+    """
+
+    detector: str
+    title: str
+    detection: Detection
+    hours: Hours
+    cells: Float64
+    scores: Float64
+    p: Float64
+    alarms: np.ndarray
+
+
+def detectors_of(names: Sequence[str]) -> tuple[Detector, ...]:
+    """Return the detectors of these names. Raises RequestError for one that is none."""
+    known = discover(analysis.detectors, "DETECTORS")
+    return tuple(find(known, name, "detector") for name in dict.fromkeys(names))
+
+
+def learnt(detector: Detector, hours: Hours, seed: int) -> Detection:
+    """Return a detector that has learnt from hours without an intruder."""
+    return detector.make(seed).fit(hours)
+
+
+def verdict(
+    detector: Detector, split: Split, *, seed: int = 0, rate: float | None = None
+) -> Verdict:
+    """Learn and score.
+
+    rate  false-discovery rate of the alarms in a week; None for the detector's own
+          threshold, which one usual hour a week exceeds
+    """
+    detection = learnt(detector, split.learn, seed)
+    return judged(detector, detection, split.score, rate)
+
+
+def judged(
+    detector: Detector, detection: Detection, hours: Hours, rate: float | None
+) -> Verdict:
+    """Score hours by a detector that has learnt; see `verdict`."""
+    scores = detection.hour_scores(hours)
+    p = Usual.of(detection.usual_).tail_p_values(scores)
+    if rate is None:
+        alarms = detection.predict(hours) < 0
+    else:
+        alarms = weekly_discoveries(p, hours.day, rate)
+    return Verdict(
+        detector=detector.name,
+        title=detector.title,
+        detection=detection,
+        hours=hours,
+        cells=detection.score(hours),
+        scores=scores,
+        p=p,
+        alarms=alarms & (hours.total > 0),
+    )

@@ -1,0 +1,89 @@
+"""Read which activity happened when: what `classify --json` says, or somebody's CSV.
+
+A file of JSON lines has `start_ns`, `device` and `activity` in each. A CSV has columns
+`device`, `activity`, and one of `start` (ISO 8601 with an offset, or in the given
+zone), `start_epoch` (seconds) and `start_ns`. Other columns are not looked at.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from analysis.detectors.events import Events, events_of_answers, make_events
+from analysis.errors import ImportDataError
+from analysis.importers.faults import few
+from analysis.importers.stamps import INSTANTS, load_zone
+
+
+def read_events(path: Path, zone: str = "UTC") -> Events:
+    """Return the events in a file of JSON lines, or a CSV by the name.
+
+    Raises ImportDataError for what cannot be read, RequestError for no such zone.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise ImportDataError((f"{path}: is no text; give JSON lines or CSV",)) from exc
+    if path.suffix.lower() == ".csv":
+        return _of_table(path, text, zone)
+    answers = answers_of(text.splitlines(), str(path))
+    return events_of_answers(answers, zone)
+
+
+def answers_of(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
+    """Yield what each line says as soon as it is there; empty lines are left out.
+
+    name  of where they come from. Raises ImportDataError for a line that is no event.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        whole = isinstance(found, dict) and type(found.get("start_ns")) is int
+        if not whole or not {"device", "activity"} <= found.keys():
+            reason = "is no JSON object with start_ns, device and activity"
+            remedy = "give what `testbed classify --json` prints"
+            raise ImportDataError((f"{name}: line {number}: {reason}; {remedy}",))
+        yield found
+
+
+def _of_table(path: Path, text: str, zone: str) -> Events:
+    rows = csv.DictReader(text.splitlines(), strict=True)
+    stamps: list[int] = []
+    names: list[tuple[str, str]] = []
+    faults: list[str] = []
+    try:
+        column, parse = _start_of(path, rows.fieldnames or ())
+        for row in rows:
+            try:
+                moment = parse(row[column] or "", load_zone(zone))
+                names.append((_text(row, "device"), _text(row, "activity")))
+                stamps.append(moment.time_ns)
+            except ValueError as exc:
+                faults.append(f"{path}: line {rows.line_num}: {column}: {exc}")
+    except csv.Error as exc:
+        raise ImportDataError((f"{path}: line {rows.line_num}: {exc}",)) from exc
+    if faults:
+        raise ImportDataError(tuple(few(path, faults)))
+    return make_events(stamps, names, zone)
+
+
+def _start_of(path: Path, columns: Iterable[str]) -> tuple[str, Any]:
+    there = set(columns)
+    for suffix, parse in INSTANTS.items():
+        if {f"start{suffix}", "device", "activity"} <= there:
+            return f"start{suffix}", parse
+    reason = "has no columns device, activity and start (or start_epoch, start_ns)"
+    raise ImportDataError((f"{path}: {reason}; name them in the first line",))
+
+
+def _text(row: dict[str, str | None], column: str) -> str:
+    text = (row[column] or "").strip()
+    if not text:
+        raise ValueError(f"has an empty {column}")
+    return text

@@ -1,0 +1,233 @@
+"""`detect`: hours in which the household does not behave as it used to."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from testbed.cli.options import AsJson, Seed
+from testbed.cli.reading import counted
+from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.detectors.alarms import Alarm
+    from analysis.detectors.events import Events
+    from analysis.detectors.hours import Hours
+    from analysis.detectors.model import Detector
+    from analysis.evaluate.watched.spans import Split
+    from analysis.evaluate.watched.verdicts import Verdict
+
+_STDIN = "-"
+DEFAULT = "ensemble"
+_MOST = 5  # names that are listed
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Campaign folders, each watched by itself; or files of events: JSON lines "
+        "as `classify --json` prints them, or CSV; or - for such lines as they come."
+    ),
+]
+Owners = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--owner",
+        help="Campaign or file of events to learn from, without an intruder; repeat. "
+        "Without it the first days of what is watched are learnt from.",
+    ),
+]
+FromDay = Annotated[
+    int | None,
+    typer.Option(
+        "--from-day",
+        min=1,
+        help="Without --owner: learn from the days before this one, counted from 0; by "
+        "default from two thirds of the days.",
+    ),
+]
+Detectors = Annotated[
+    list[str] | None,
+    typer.Option("--detector", help="Which detector; repeat for several."),
+]
+Zone = Annotated[
+    str, typer.Option("--zone", help="Where people live, such as Europe/Berlin.")
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--fdr",
+        min=0.0,
+        max=1.0,
+        help="Share of the alarms of a week that may be false. By default each "
+        "detector's own threshold, which one usual hour a week exceeds.",
+    ),
+]
+ExitCode = Annotated[
+    bool, typer.Option("--exit-code", help="Leave with 1 where there is an alarm.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How to watch, and how to tell."""
+
+    detectors: "tuple[Detector, ...]"
+    zone: str
+    rate: float | None
+    seed: int
+    show: "Callable[[Alarm], str]"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
+    app.command()(detect)
+
+
+def detect(
+    sources: Sources = None,
+    owner: Owners = None,
+    from_day: FromDay = None,
+    detector: Detectors = None,
+    zone: Zone = "UTC",
+    fdr: Rate = None,
+    seed: Seed = 0,
+    exit_code: ExitCode = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell in which hours somebody behaves as the household does not.
+
+    An hour is told with the activity that is strangest in it, and why, in words.
+    """
+    if not sources:
+        raise ConfigError("name what is to be watched: a campaign or a file of events")
+    if owner and from_day is not None:
+        raise ConfigError("--from-day and --owner: choose one of them to learn from")
+    from analysis.evaluate.watched.verdicts import detectors_of
+
+    way = _Way(
+        detectors=detectors_of(detector or [DEFAULT]),
+        zone=zone,
+        rate=fdr,
+        seed=seed,
+        show=_as_json if as_json else _as_line,
+    )
+    n_alarms = 0
+    for source in sources:
+        if source == _STDIN:
+            n_alarms += _stream(way, owner or ())
+        else:
+            n_alarms += _watch(way, source, _split(source, owner or (), from_day, zone))
+    if exit_code and n_alarms:
+        raise typer.Exit(1)
+
+
+def _split(
+    source: str, owners: Sequence[str], from_day: int | None, zone: str
+) -> "Split":
+    from analysis.evaluate.watched.spans import learn_elsewhere, split_days, whole_days
+
+    events = read_source(source, zone)
+    if not owners:
+        return split_days(events, from_day)
+    return learn_elsewhere([read_source(o, zone) for o in owners], whole_days(events))
+
+
+def read_source(source: str, zone: str) -> "Events":
+    """Return the events of a campaign, or of a file. Raises ConfigError for none."""
+    path = Path(source)
+    if path.is_dir():
+        from analysis.dataset import load_activities
+        from analysis.detectors.events import events_of_log
+
+        return events_of_log(load_activities(path), zone)
+    if not path.exists():
+        raise ConfigError(f"{path}: is not there; name a campaign or a file of events")
+    from analysis.importers.event_lists import read_events
+
+    return read_events(path, zone)
+
+
+def _watch(way: _Way, source: str, split: "Split") -> int:
+    """Tell the alarms of one log; return how many there are."""
+    from analysis.evaluate.watched.verdicts import verdict
+
+    _warn_of_unknown(split.learn, split.score.events, source)
+    n_alarms = 0
+    for each in way.detectors:
+        found = verdict(each, split, seed=way.seed, rate=way.rate)
+        n_alarms += _tell(way, found, split.learn)
+        print(_sum(source, found), file=sys.stderr)
+    return n_alarms
+
+
+def _stream(way: _Way, owners: Sequence[str]) -> int:
+    """Tell alarms at the events that make them, until standard input ends."""
+    if not owners:
+        raise ConfigError("-: name an --owner to learn from; a stream begins with none")
+    from analysis.detectors.events import events_of_answers
+    from analysis.evaluate.watched.live import LiveWatch
+    from analysis.evaluate.watched.spans import in_a_row
+    from analysis.evaluate.watched.verdicts import learnt
+    from analysis.importers.event_lists import answers_of
+
+    learn = in_a_row([read_source(o, way.zone) for o in owners])
+    watches = [
+        LiveWatch(each, learnt(each, learn, way.seed), way.rate)
+        for each in way.detectors
+    ]
+    n_alarms = 0
+    for answer in answers_of(iter(sys.stdin.readline, ""), "standard input"):
+        event = events_of_answers([answer], way.zone)
+        _warn_of_unknown(learn, event, "standard input")
+        for watch in watches:
+            found = watch.take(event)
+            n_alarms += _tell(way, found, learn) if found is not None else 0
+    late = max(watch.n_late for watch in watches)
+    if late:
+        reason = f"{late} events were more than a week older than others; left out"
+        print(f"testbed: standard input: {reason}", file=sys.stderr)
+    return n_alarms
+
+
+def _tell(way: _Way, found: "Verdict", learn: "Hours") -> int:
+    from analysis.evaluate.watched.told import alarms_of
+
+    alarms = alarms_of(found, learn)
+    for alarm in alarms:
+        print(way.show(alarm), flush=True)
+    return len(alarms)
+
+
+def _warn_of_unknown(learn: "Hours", events: "Events", source: str) -> None:
+    """Say what was never learnt: names of another model are strange, all of them."""
+    usual = {
+        name for name, n in zip(learn.names, learn.counts.sum(0), strict=True) if n
+    }
+    new = sorted({events.names[i] for i in set(events.what.tolist())} - usual)
+    if new:
+        names = ", ".join(f"{device} {activity}" for device, activity in new[:_MOST])
+        more = f" and {len(new) - _MOST} more" if len(new) > _MOST else ""
+        reason = f"{names}{more} never happened in what was learnt from"
+        print(f"testbed: {source}: {reason}", file=sys.stderr)
+
+
+def _sum(source: str, found: "Verdict") -> str:
+    hours = found.hours
+    days = len(set(hours.day.tolist()))
+    alarms = counted(int(found.alarms.sum()), "alarm")
+    return f"{source}: {found.detector}: {alarms} in {counted(days, 'day')}"
+
+
+def _as_json(alarm: "Alarm") -> str:
+    return json.dumps(asdict(alarm))
+
+
+def _as_line(alarm: "Alarm") -> str:
+    when = f"{datetime.fromisoformat(alarm.hour):%a %Y-%m-%d %H:%M}"
+    what = f"{alarm.device}  {alarm.activity}"
+    return f"{when}  {what}  {alarm.reason}  ({alarm.detector}, p {alarm.p:.2g})"
