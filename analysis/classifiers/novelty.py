@@ -124,12 +124,17 @@ class Novelty:
         """Return what `record` told of. Raises KeyError, TypeError, ValueError."""
         columns = np.asarray(record["columns"], dtype=np.int64)
         weights = np.asarray(record["weights"], dtype=np.float64)
+        if not ((weights >= 0.0) & (weights <= 1.0)).all():
+            raise ValueError("has weights that are no shares")
         known = []
         for name in classes:
             values = np.asarray(record["values"][name], dtype=np.float64)
             widths = np.asarray(record["widths"][name], dtype=np.float64)
             if not (columns.size == widths.size == weights.size == len(values)):
                 raise ValueError("has values of other features")
+            known_width = np.isfinite(widths) & (widths > 0.0)
+            if not (np.isfinite(values).all() and known_width.all()):
+                raise ValueError("has values or widths that no window has")
             known.append(
                 _Known.of(
                     values.reshape(len(values), -1 if values.size else 0).T, widths
@@ -159,7 +164,7 @@ def _telling(z: Float64, y: Labels) -> Float64:
         random_state=0,
         n_jobs=1,
     )
-    found: Float64 = forest.fit(z, y).feature_importances_**_SHARPENED
+    found: Float64 = forest.fit(z, y).feature_importances_ ** _SHARPENED
     return found
 
 

@@ -242,6 +242,25 @@ def test_novelty_is_the_same_after_a_way_through_json(n):
         Novelty.of_record(record, NAMES[:2])
 
 
+@pytest.mark.parametrize(
+    ("key", "number"),
+    [
+        ("weights", np.nan),
+        ("weights", -0.1),
+        ("widths", 0.0),
+        ("widths", np.inf),
+        ("values", np.inf),
+    ],
+)
+def test_novelty_of_numbers_that_make_no_sense_is_refused(key, number):
+    x, y, _truth = features(60, seed=4)
+    record = json.loads(json.dumps(Novelty.learn(x, y, NAMES).record()))
+    held = record[key] if key == "weights" else record[key][NAMES[0]]
+    (held[0] if key == "values" else held)[0] = number
+    with pytest.raises(ValueError, match="that"):
+        Novelty.of_record(record, NAMES)
+
+
 def test_where_nothing_can_be_told_apart_nothing_is_novel():
     learnt = Novelty.learn(np.ones((4, 3)), np.array(["a", "b"] * 2), ("a", "b"))
     again = Novelty.of_record(learnt.record(), ("a", "b"))
