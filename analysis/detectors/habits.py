@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.detectors.model import Float64
-from analysis.features.model import Int64
+from analysis.features.model import Float64, Int64
 
 _HOUR_NS = 3600 * 10**9
 _DAY_HOURS = 24

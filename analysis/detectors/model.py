@@ -1,29 +1,122 @@
-"""What a detector is: it learns what is usual, then says how strange a point is."""
+"""What a detector is: it learns what is usual, then says how strange each hour is."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.detectors.events import Name
+from analysis.detectors.hours import Hours
+from analysis.errors import RequestError
+from analysis.features.model import Int64
+
 Float64 = NDArray[np.float64]
 
+HOURS_PER_ALARM = 168  # a threshold lets one usual hour a week pass as strange
 
-class Detection(Protocol):
-    """A detector that can learn and score.
 
-    x  (n, 2) float64: hour of day 0..23, events of one activity in that hour
+class Detection(ABC):
+    """A detector that can learn and score, with the conventions of scikit-learn.
+
+    Higher scores are stranger; `decision_function` is negative and `predict` is -1
+    where an hour is stranger than all but one usual hour a week. What is usual is told
+    by training days of which each was scored by a copy that had not learnt from it.
+
+    n_folds  parts of the training days, each scored by what the others teach; with 1,
+             the training hours are scored by the detector that knows them
     """
 
-    def fit(self, x: Float64) -> object:
-        """Learn what is usual from the owner's hours."""
+    n_folds: ClassVar[int] = 4
 
-    def score(self, x: Float64) -> Float64:
-        """Return (n,) float64, finite, higher is stranger, an alarm above 1.
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self.usual_: Float64 = np.zeros(0)  # scores of usual hours, in order of time
+        self.offset_ = 0.0
 
-        Scoring does not learn.
+    @abstractmethod
+    def learn(self, hours: Hours) -> None:
+        """Learn what is usual from hours without an intruder; they may have gaps."""
+
+    @abstractmethod
+    def score(self, hours: Hours) -> Float64:
+        """Return (h, a) float64, finite, at least 0; 0 where nothing happened.
+
+        Scoring does not learn. Activities that were never learnt are allowed.
         """
+
+    def hour_scores(self, hours: Hours) -> Float64:
+        """Return (h,) float64: the strangest activity of each hour."""
+        scores = self.score(hours)
+        strangest: Float64 = scores.max(axis=1, initial=0.0)
+        return strangest
+
+    def fit(self, hours: Hours) -> Self:
+        """Learn, and set the threshold from what is usual.
+
+        Raises RequestError where there is not a single hour to learn from.
+        """
+        if not len(hours):
+            raise RequestError("there is no hour to learn from; give a longer stretch")
+        self.usual_ = self._held_out(hours)
+        self.learn(hours)
+        if not self.usual_.size:
+            self.usual_ = self.hour_scores(hours)
+        self.offset_ = -threshold(self.usual_)
+        return self
+
+    def explain(self, hours: Hours, row: int, column: int) -> str:
+        """Say in words why an activity (column) of an hour (row) is strange."""
+        return "farther from what is usual than all but one hour a week"
+
+    def decision_function(self, hours: Hours) -> Float64:
+        """Return (h,) float64, negative where an hour is strange."""
+        return -self.hour_scores(hours) - self.offset_
+
+    def predict(self, hours: Hours) -> Int64:
+        """Return (h,) int64: -1 strange, +1 usual."""
+        return np.where(self.decision_function(hours) < 0, -1, 1).astype(np.int64)
+
+    def _held_out(self, hours: Hours) -> Float64:
+        """Return (h,) scores of days that were left out; empty with too few days."""
+        folds = day_folds(hours, self.n_folds)
+        scores = np.zeros(len(hours))
+        if folds.max(initial=0) == 0:
+            return np.zeros(0)
+        for fold in range(int(folds.max()) + 1):
+            other = type(self)(self.seed)
+            other.learn(hours.take(folds != fold))
+            out = folds == fold
+            scores[out] = other.hour_scores(hours)[out]
+        return scores
+
+
+def threshold(usual: Float64) -> float:
+    """Return the score that one usual hour a week exceeds, at least the median."""
+    n_above = usual.size // HOURS_PER_ALARM
+    return float(np.sort(usual)[::-1][min(n_above, usual.size - 1)])
+
+
+def day_folds(hours: Hours, n_folds: int) -> Int64:
+    """Return (h,) int64: stretches of whole days of about the same length, from 0."""
+    days, of_day = np.unique(hours.day, return_inverse=True)
+    n = min(n_folds, days.size)
+    return np.asarray(of_day * n // max(1, days.size), dtype=np.int64)
+
+
+def columns_of(names: tuple[Name, ...], known: tuple[Name, ...]) -> Int64:
+    """Return for each of `names` its index in `known`, -1 where it is not there."""
+    at = {name: i for i, name in enumerate(known)}
+    return np.array([at.get(name, -1) for name in names], dtype=np.int64)
+
+
+def strangest(hours: Hours, per_event: Float64) -> Float64:
+    """Return (h, a) float64: the largest value among the events of each cell, or 0."""
+    scores = np.zeros(hours.counts.shape)
+    np.maximum.at(scores, (hours.row, hours.events.what), per_event)
+    return scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,9 @@ import numpy as np
 import polars as pl
 
 from analysis.dataset import ActivityLog, Campaign
-from analysis.detectors.kmeans_paper import KMeansPaper
+from analysis.detectors.hours import Hours as CalendarHours
+from analysis.detectors.kmeans_paper import Clusters
+from analysis.evaluate.watched.spans import Split
 from analysis.features.model import Float64, Int64
 
 _HOUR_NS = 3600 * 10**9
@@ -78,7 +80,7 @@ class Watch:
     fresh: Hours
     malicious: Hours
     n_copies: int
-    detector: KMeansPaper | None
+    detector: Clusters | None
     train_alarms: Bools
 
     def alarms(self, hours: Hours) -> Bools:
@@ -120,6 +122,27 @@ def watch_all(diaries: Sequence[Diary], seed: int) -> tuple[Watch, ...]:
     return tuple(found)
 
 
+def watch_together(
+    name: tuple[str, str], split: Split, malicious: Bools, seed: int
+) -> Watch:
+    """Learn and test on all activities of a split together, as one of this name.
+
+    malicious  (h,) bool, the hours of `split.score` in which an intruder acted
+    """
+    nobody = np.zeros(len(split.learn), dtype=bool)
+    train = _together(split.learn, nobody)
+    return _watch(*name, train, _together(split.score, malicious), seed)
+
+
+def _together(hours: CalendarHours, malicious: Bools) -> Hours:
+    there = hours.total > 0
+    return Hours(
+        hour=hours.start_ns[there] // _HOUR_NS,
+        count=hours.total[there],
+        malicious=malicious[there],
+    )
+
+
 def _hours(
     frame: pl.DataFrame, device: str, activity: str, bad: frozenset[str]
 ) -> Hours:
@@ -155,7 +178,7 @@ def _watch(device: str, activity: str, train: Hours, mixed: Hours, seed: int) ->
         fresh=benign.take(fresh),
         malicious=malicious,
         n_copies=int((~fresh).sum()),
-        detector=KMeansPaper(seed).fit(train.points()) if enough else None,
+        detector=Clusters(seed).fit(train.points()) if enough else None,
         train_alarms=_day_by_day(train, seed) if enough else np.zeros(0, dtype=bool),
     )
 
@@ -180,6 +203,6 @@ def _day_by_day(train: Hours, seed: int) -> Bools:
     alarms = np.zeros(len(train), dtype=bool)
     for each in np.unique(day):
         out = day == each
-        detector = KMeansPaper(seed).fit(points[~out])
+        detector = Clusters(seed).fit(points[~out])
         alarms[out] = detector.score(points[out]) > 1
     return alarms

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
-from analysis.detectors.kmeans_paper import KMeansPaper
+from analysis.detectors.kmeans_paper import Clusters
 from analysis.features.model import Float64
 from analysis.report import words
 from analysis.report.behaviour import Hours, Watch
@@ -67,7 +67,7 @@ def draw_hours(watch: Watch) -> Picture:
     )
 
 
-def _draw_boundary(axes: Axes, detector: KMeansPaper) -> None:
+def _draw_boundary(axes: Axes, detector: Clusters) -> None:
     """Shade what is inside: circles, which the scales of the axes make ellipses."""
     for centre, radius in zip(detector.centres, detector.radii, strict=True):
         place = (float(centre[0]), float(centre[1]))

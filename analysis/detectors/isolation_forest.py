@@ -1,0 +1,57 @@
+"""An isolation forest over the hours of a household: hour of day and all counts."""
+
+from typing import Any
+
+import numpy as np
+
+from analysis.detectors.circular import circular
+from analysis.detectors.events import Name
+from analysis.detectors.hours import Hours
+from analysis.detectors.model import Detection, Detector, Float64, columns_of
+
+_TREES = 100
+
+
+class IsolationForests(Detection):
+    """How few cuts set an hour apart from the others in which something happened.
+
+    Score: that of the hour, for each activity that happened in it; so the hour is as
+    strange as any of them. All activities that were never learnt count as one.
+    """
+
+    n_folds = 1
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.names_: tuple[Name, ...] = ()
+        self.forest_: Any = None
+
+    def learn(self, hours: Hours) -> None:
+        """Grow the forest on hours with events, or on all where there are none."""
+        from sklearn.ensemble import IsolationForest
+
+        self.names_ = hours.names
+        there = hours.total > 0
+        rows = there if there.any() else np.ones(len(hours), dtype=bool)
+        forest = IsolationForest(n_estimators=_TREES, random_state=self.seed, n_jobs=1)
+        self.forest_ = forest.fit(self._points(hours)[rows])
+
+    def score(self, hours: Hours) -> Float64:
+        """Return (h, a) float64, 0 without an event."""
+        scores = np.zeros(hours.counts.shape)
+        rows = np.flatnonzero(hours.total)
+        if rows.size:
+            strange = -self.forest_.score_samples(self._points(hours)[rows])
+            scores[rows] = strange[:, None] * (hours.counts[rows] > 0)
+        return scores
+
+    def _points(self, hours: Hours) -> Float64:
+        counts = np.zeros((len(hours), len(self.names_) + 1))
+        for column, at in enumerate(columns_of(hours.names, self.names_)):
+            counts[:, at] += hours.counts[:, column]
+        return np.hstack((circular(hours.hour, hours.total), np.log1p(counts)))
+
+
+DETECTORS = (
+    Detector(name="isolation_forest", title="isolation forest", make=IsolationForests),
+)

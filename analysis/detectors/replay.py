@@ -1,0 +1,92 @@
+"""The same again: a run of events with the very gaps that an earlier run had.
+
+People repeat what they do, but not to the second. Every pair of events of one activity
+has a distance in time; where several pairs near each other share it, to a second, an
+earlier trace was done once more.
+"""
+
+import numpy as np
+
+from analysis.detectors.events import Name
+from analysis.detectors.hours import HOUR_NS, Hours
+from analysis.detectors.model import (
+    Detection,
+    Detector,
+    Float64,
+    columns_of,
+    strangest,
+)
+from analysis.features.model import Int64
+
+_SAME_NS = 1_000_000_000  # distances that differ less are the same
+_TOGETHER_NS = 6 * HOUR_NS  # events of one trace are no farther apart
+_BEFORE_NS = 12 * HOUR_NS  # a trace that is repeated is at least that old
+_MOST_PAIRS = 15  # pairs of one distance that are looked at for each pair
+
+
+class Replay(Detection):
+    """How many events near an event repeat an earlier trace together with it.
+
+    Score of an event: how many others within six hours are as far from an earlier
+    event of their own activity as this one is from one of its own. Earlier events are
+    those of training, and those that are scored. The score of a cell is that of its
+    strangest event.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.names_: tuple[Name, ...] = ()
+        self.time_ns_: Int64 = np.zeros(0, dtype=np.int64)
+        self.what_: Int64 = np.zeros(0, dtype=np.int64)
+
+    def learn(self, hours: Hours) -> None:
+        """Keep the events."""
+        self.names_ = hours.names
+        self.time_ns_, self.what_ = hours.events.time_ns, hours.events.what
+
+    def score(self, hours: Hours) -> Float64:
+        """Return (h, a) float64, the strangest event of each cell."""
+        new = hours.events.time_ns
+        what = columns_of(hours.names, self.names_)[hours.events.what]
+        # what was learnt may be among what is scored: it counts once
+        other = ~np.isin(self.time_ns_, new)
+        old_ns = np.concatenate((self.time_ns_[other], new))
+        old_what = np.concatenate((self.what_[other], what))
+        event, apart = _pairs(new, what, (old_ns, old_what))
+        found = np.zeros(new.size)
+        np.maximum.at(found, event, _shared(new[event], apart))
+        return strangest(hours, found)
+
+    def explain(self, hours: Hours, row: int, column: int) -> str:
+        """Say that it repeats something."""
+        n = int(self.score(hours)[row, column])
+        return f"with {n} other activities, repeats an earlier trace to the second"
+
+
+def _pairs(new: Int64, what: Int64, old: tuple[Int64, Int64]) -> tuple[Int64, Int64]:
+    """Return (new event, distance) of all pairs of one activity, by distance."""
+    events, apart = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for each in np.unique(what[what >= 0]):
+        mine = np.flatnonzero(what == each)
+        distance = new[mine][:, None] - old[0][old[1] == each][None, :]
+        row, column = np.nonzero(distance > _BEFORE_NS)
+        events.append(mine[row])
+        apart.append(distance[row, column])
+    event, distance = np.concatenate(events), np.concatenate(apart)
+    order = np.argsort(distance, kind="stable")
+    return event[order], distance[order]
+
+
+def _shared(time_ns: Int64, apart: Int64) -> Float64:
+    """Return for each pair how many others share its distance, near in time."""
+    n_shared = np.zeros(apart.size)
+    for step in range(1, min(_MOST_PAIRS, apart.size)):
+        gap = np.abs(time_ns[step:] - time_ns[:-step])
+        same = (apart[step:] - apart[:-step] < _SAME_NS) & (gap < _TOGETHER_NS)
+        same &= gap > 0
+        n_shared[:-step] += same
+        n_shared[step:] += same
+    return n_shared
+
+
+DETECTORS = (Detector(name="replay", title="replay", make=Replay),)
