@@ -1,0 +1,1 @@
+"""How well detectors of behaviour notice intruders, where the truth is known."""
