@@ -91,6 +91,18 @@ def write_flows(path: Path, pieces: FlowRecords | Iterable[FlowRecords]) -> int:
     return n
 
 
+def csv_lines(pieces: Iterable[FlowRecords]) -> Iterator[str]:
+    """Yield CSV as text, the names of the columns first, then piece by piece."""
+    from pyarrow import csv
+
+    yield ",".join(f'"{name}"' for name in COLUMNS) + "\n"
+    options = csv.WriteOptions(include_header=False)
+    for records in pieces:
+        sink = pa.BufferOutputStream()
+        csv.write_csv(_plain(records), sink, options)
+        yield sink.getvalue().to_pybytes().decode()
+
+
 def read_causes(path: Path, n: int | None = None) -> Texts:
     """Read the causes of flow records: '' unknown, benign, or an attack's name.
 

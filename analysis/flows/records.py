@@ -1,7 +1,7 @@
 """Flow records: what a metering point keeps of the packets of a connection."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -145,6 +145,10 @@ class FlowRecords:
             is_text = isinstance(column, Texts)
             chosen[name] = column.take(rows) if is_text else column[rows]
         return FlowRecords(**chosen)
+
+    def replaced(self, **columns: Any) -> "FlowRecords":
+        """Return the records with other columns in the place of some."""
+        return replace(self, **columns)
 
     def by_time(self) -> "FlowRecords":
         """Return the records by start; those of one start keep their order."""

@@ -37,6 +37,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "train": ("train",),
     "classify": ("classify",),
     "detect": ("detect",),
+    "flows": ("flows",),
     "report": ("report",),
     "inspect": ("inspect",),
     "messages": ("messages",),

@@ -1,0 +1,255 @@
+"""`flows extract | convert`: flow records of captures, and of tables of others."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
+
+import typer
+
+from testbed.cli.options import AsJson
+from testbed.cli.packets import device_of
+from testbed.cli.reading import Reading, counted
+from testbed.cli.starting import keep_little, load_kernels
+from testbed.clock import SystemClock
+from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.flows import FlowRecords, Subject, Texts, Timeouts
+    from analysis.flows.tables import Told
+
+DEVICES = Path("devices")
+_STDIN = "-"
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        help="A campaign folder; or captures that follow each other, with gzip or zstd "
+        "too; or - for standard input.",
+    ),
+]
+Others = Annotated[
+    list[Path],
+    typer.Argument(help="Flow records: .parquet, .csv, Zeek's conn.log, Joy's .json."),
+]
+Wanted = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device",
+        help="With captures: MAC, NAME=MAC, NAME=MAC,IP, or the name of a profile; of "
+        "a campaign: only this device. May be repeated. Captures without it: every "
+        "connection, seen from whoever began it.",
+    ),
+]
+Out = Annotated[
+    str,
+    typer.Option(
+        "--out",
+        help="File to write: .parquet, .csv, or .log for a conn log as Zeek's; - for "
+        "CSV on standard output, record by record.",
+    ),
+]
+Home = Annotated[str, typer.Option(help="What stands in the column home.")]
+Model = Annotated[
+    str, typer.Option(help="What stands in the column model; else the device's name.")
+]
+Active = Annotated[
+    float, typer.Option("--active", help="Active timeout, seconds after the start.")
+]
+Idle = Annotated[
+    float, typer.Option("--idle", help="Idle timeout, seconds after the last packet.")
+]
+NoTimeouts = Annotated[
+    bool, typer.Option("--no-timeouts", help="Whole conversations, as tshark's.")
+]
+Profiles = Annotated[Path, typer.Option("--devices", help="Folder of device profiles.")]
+At = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="NAME=ADDRESS, an IP address or a network such as 192.168.2.0/24, of the "
+        "device: turns records to its side, and leaves out those of others.",
+    ),
+]
+Causes = Annotated[
+    Path | None,
+    typer.Option(help="Parquet to write of what made each record, by labels."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    topic = typer.Typer(no_args_is_help=True, help="Flow records of connections.")
+    topic.command()(extract)
+    topic.command()(convert)
+    app.add_typer(topic, name="flows")
+
+
+def extract(
+    sources: Sources,
+    out: Out,
+    device: Wanted = None,
+    home: Home = "",
+    model: Model = "",
+    active: Active = 60.0,
+    idle: Idle = 15.0,
+    no_timeouts: NoTimeouts = False,
+    devices: Profiles = DEVICES,
+    as_json: AsJson = False,
+) -> None:
+    """Make bidirectional flow records of captures, as a meter with timeouts does."""
+    timeouts = _timeouts(active, idle, whole=no_timeouts)
+    paths, subjects = _asked(sources, device, home, model, devices)
+    load_kernels()
+    keep_little()
+    from analysis.flows import extract as extracted
+
+    with Reading(SystemClock()) as reading, _at_hand(sources) as file:
+        reading.begin(sum(path.stat().st_size for path in paths if path.exists()))
+        records = extracted(paths, subjects, timeouts, file=file, progress=reading.read)
+        n = _written(records, out)
+    _tell(n, out, as_json)
+
+
+def convert(
+    tables: Others,
+    out: Out,
+    device: At = "",
+    home: Home = "",
+    model: Model = "",
+    causes: Causes = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take over flow records of others, or write ours in another format."""
+    from analysis.flows.tables import Side, read_table
+
+    try:
+        side = Side.of(device, home=home, model=model)
+    except ValueError as exc:
+        raise ConfigError(f"--device: {exc}") from exc
+    for path in tables:
+        if not path.is_file():
+            raise ConfigError(f"{path}: is not there; name files that are")
+    told = (each for path in tables for each in read_table(path, side))
+    if causes is None:
+        n = _written((each.records for each in told), out)
+    else:
+        from analysis.flows import Texts, write_causes
+
+        kept: list[Texts] = []
+        n = _written(_records_and(told, kept), out)
+        write_causes(causes, Texts.joined(kept))
+    _tell(n, out, as_json)
+
+
+def _records_and(
+    told: "Iterable[Told]", kept: "list[Texts]"
+) -> "Iterator[FlowRecords]":
+    """Yield the records; keep what made them, row by row."""
+    for each in told:
+        kept.append(each.causes)
+        yield each.records
+
+
+def _timeouts(active: float, idle: float, *, whole: bool) -> "Timeouts":
+    from analysis.flows import CONVERSATIONS, Timeouts
+
+    if whole:
+        return CONVERSATIONS
+    try:
+        return Timeouts(active_s=active, idle_s=idle)
+    except ValueError as exc:
+        raise ConfigError(f"--active, --idle: {exc}") from exc
+
+
+def _asked(
+    sources: Sequence[str],
+    device: list[str] | None,
+    home: str,
+    model: str,
+    profiles: Path,
+) -> tuple[list[Path], "list[Subject]"]:
+    """Return the captures, by their first packets, and whose records are wanted."""
+    from analysis.flows import Subject
+
+    folder = Path(sources[0])
+    if len(sources) == 1 and folder.is_dir():
+        return _of_campaign(folder, device, home, model)
+    known = [device_of(text, profiles) for text in device or ()]
+    if len({each.name for each in known}) < len(known):
+        raise ConfigError("--device: a name is given twice")
+    subjects = [Subject(device=each, home=home, model=model) for each in known]
+    subjects = subjects or [Subject(home=home, model=model)]
+    if _STDIN in sources:
+        if len(sources) > 1:
+            raise ConfigError("- stands alone: standard input is one capture")
+        return [Path("standard input")], subjects
+    paths = [Path(each) for each in sources]
+    for path in paths:
+        if not path.is_file():
+            raise ConfigError(f"{path}: is no capture; name captures, or one campaign")
+    return sorted(paths, key=_first_ns), subjects
+
+
+def _of_campaign(
+    folder: Path, device: list[str] | None, home: str, model: str
+) -> tuple[list[Path], "list[Subject]"]:
+    from analysis.dataset import load_campaign
+    from analysis.flows import Subject
+    from analysis.packets import find_raw
+
+    campaign = load_campaign(folder)
+    wanted = [campaign.device(name) for name in device or ()] or campaign.devices
+    subjects = [Subject(device=each, home=home, model=model) for each in wanted]
+    return sorted(find_raw(folder), key=_first_ns), subjects
+
+
+def _first_ns(path: Path) -> int:
+    from analysis.pcap.stream import open_capture_stream
+
+    with open_capture_stream(path) as stream:
+        return next((int(batch.time_ns[0]) for batch in stream if len(batch)), 0)
+
+
+@contextmanager
+def _at_hand(sources: Sequence[str]) -> Iterator[BinaryIO | None]:
+    """Open standard input so that packets are handed on as they come."""
+    if list(sources) != [_STDIN]:
+        yield None
+        return
+    from analysis.streaming.live import AtHand
+
+    number = sys.stdin.fileno()
+    yield cast("BinaryIO", AtHand(lambda most_b: os.read(number, most_b)))
+
+
+def _written(pieces: "Iterable[FlowRecords]", out: str) -> int:
+    from analysis.flows.files import csv_lines, write_flows
+
+    if out == "-":
+        n = 0
+        for lines in csv_lines(pieces):
+            sys.stdout.write(lines)
+            sys.stdout.flush()
+            n += lines.count("\n")
+        return max(n - 1, 0)
+    if Path(out).suffix == ".log":
+        from analysis.flows.conn_log import write_conn_log
+
+        return write_conn_log(Path(out), pieces)
+    if Path(out).suffix not in (".parquet", ".csv"):
+        raise ConfigError(f"--out: must end in .parquet, .csv or .log, got {out!r}")
+    return write_flows(Path(out), pieces)
+
+
+def _tell(n: int, out: str, as_json: bool) -> None:
+    if out == "-":
+        return
+    if as_json:
+        about: dict[str, Any] = {"out": out, "flows": n}
+        print(json.dumps(about))
+    else:
+        print(f"{out}: {counted(n, 'flow record')}")
