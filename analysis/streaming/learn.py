@@ -198,23 +198,25 @@ def _labelled(start_ns: Int64, seen: Seen, known: _Known) -> Rows:
     acts, quiet = known.acts, known.quiet
     label = np.full(start_ns.size, IDLE_ACTIVITY, dtype="<U64")
     kept = np.ones(start_ns.size, dtype=np.bool_)
+    before = np.searchsorted(acts.start_ns, start_ns, side="right") - 1
+    owner = np.maximum(before, 0)
     for number, row in enumerate(_opened(start_ns, acts)):
         begin, end = int(acts.start_ns[number]), int(acts.end_ns[number])
         if not acts.is_label[number]:
             kept[(start_ns > begin - (end - begin)) & (start_ns < end)] = False
         elif row is not None:
             label[row] = acts.activity[number]
+            owner[row] = number  # also of one that opens a little before its instant
             near = (start_ns > start_ns[row]) & (start_ns < start_ns[row] + _SAME_NS)
             kept[near] = False
-    before = np.searchsorted(acts.start_ns, start_ns, side="right") - 1
     longest_ns = int((acts.end_ns - acts.start_ns).max(initial=0))
     far = quiet.holds(start_ns) & quiet.holds(start_ns + longest_ns)
     return Rows(
         start_ns=start_ns,
         seen=seen,
         label=label,
-        session=acts.session[np.maximum(before, 0)],
-        fold=known.folds.at(start_ns),
+        session=acts.session[owner],
+        fold=known.folds.fold[owner],
         is_kept=kept,
         is_quiet=far & (label == IDLE_ACTIVITY),
     )

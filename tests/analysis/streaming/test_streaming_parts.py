@@ -285,3 +285,15 @@ def test_an_activity_of_one_session_says_nothing_of_whom_it_is_like():
     assert asked.right.min() > 0.9
     names = ("off", "on", "party", "read")
     assert sorted(_groups(asked, names)) == [(name,) for name in names]
+
+
+def test_a_window_that_opens_before_its_label_is_held_out_with_its_own_session():
+    from analysis.streaming.learn import _labelled
+
+    acts = acts_in("a", "b")
+    known = SimpleNamespace(acts=acts, quiet=Quiet(spans_ns=()), folds=folds_of(acts))
+    start_ns = np.array([S // 10, 50 * S, 100 * S - S // 5, 150 * S])
+    made = _labelled(start_ns, Seen(x=np.zeros((4, 1)), sequence=None), known)
+    assert made.label.tolist() == ["on", "idle", "on", "idle"]
+    assert made.session.tolist() == ["a", "a", "b", "b"]
+    assert made.fold.tolist() == [0, 0, 1, 1]
