@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from analysis.report import words
 from analysis.report.behaviour import Diary, Watch, malicious_users, watch_all
+from analysis.report.behaviour_alarms import alarms_section
 from analysis.report.behaviour_chart import draw_hours
 from analysis.report.blocks import (
     Block,
@@ -46,6 +47,7 @@ def behaviour_chapter(diaries: Sequence[Diary], key: str, seed: int) -> Chapter:
     if drawn:
         pictures = tuple(draw_hours(watch) for watch in drawn)
         blocks = (Gallery(pictures=pictures), *blocks)
+    alarms = alarms_section(diaries, key, seed)
     users = sorted({u for d in diaries for u in d.log.frame["user"] if u})
     facts = [
         (f"campaign {i}", f"{d.campaign.name} ({words.count(len(d.log))} activities)")
@@ -71,6 +73,7 @@ def behaviour_chapter(diaries: Sequence[Diary], key: str, seed: int) -> Chapter:
                 "from its centre than any training hour (dashed line) raises an alarm.",
                 blocks=blocks,
             ),
+            *((alarms,) if alarms is not None else ()),
         ),
     )
 

@@ -1,6 +1,6 @@
 """Who was malicious, where a simulation knows it: for scores, never for learning."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +23,18 @@ class Attack:
     time_ns: Int64
 
 
-def attacks_of(acts: Mapping[str, Sequence[int]]) -> tuple[Attack, ...]:
-    """Part the acts of each intruder (stamps, ns UTC) into attacks, by time."""
+def attacks_of(
+    acts: Mapping[str, Sequence[int]], whole: Collection[str] = ()
+) -> tuple[Attack, ...]:
+    """Part the acts of each intruder (stamps, ns UTC) into attacks, by time.
+
+    whole  intruders whose acts are one attack, however far apart they are
+    """
     found = []
     for user, stamps in acts.items():
         time_ns = np.sort(np.array(stamps, dtype=np.int64))
-        cuts = np.flatnonzero(np.diff(time_ns) > _EPISODE_NS) + 1
+        apart = (np.diff(time_ns) > _EPISODE_NS) & (user not in whole)
+        cuts = np.flatnonzero(apart) + 1
         parts = np.split(time_ns, cuts) if time_ns.size else []
         found += [Attack(user=user, time_ns=part) for part in parts]
     return tuple(sorted(found, key=lambda a: (int(a.time_ns[0]), a.user)))
