@@ -38,15 +38,18 @@ def _line(cells: Sequence[str], width: Sequence[int]) -> str:
 
 
 def devices_of(facts: Record) -> list[str]:
+    """Return the devices that have a result."""
     return list(dict.fromkeys(each["device"] for each in facts["results"]))
 
 
 def scored_of(facts: Record) -> list[str]:
+    """Return the classifiers that have a result, in the order of the page."""
     there = {each["classifier"] for each in facts["results"]}
     return [name for name in facts["classifiers"] if name in there]
 
 
 def accuracy_of(found: Record | None) -> str:
+    """Write accuracy and its interval; a dash without a result."""
     if found is None:
         return "–"
     low, high = found["interval"]
@@ -54,16 +57,19 @@ def accuracy_of(found: Record | None) -> str:
 
 
 def number_of(found: Record | None, key: str, digits: int) -> str:
+    """Write one number of a record; a dash without it."""
     if found is None or found.get(key) is None:
         return "–"
     return f"{found[key]:.{digits}f}"
 
 
 def with_interval(value: float, between: Sequence[float] | None) -> str:
+    """Write a score, and from where to where it may lie."""
     if between is None:
         return f"{value:.3f}"
     return f"{value:.3f} ({between[0]:.2f}–{between[1]:.2f})"
 
 
 def f1_of(found: Record | None) -> str:
+    """Write macro-F1 and its interval; a dash without a result."""
     return "–" if found is None else with_interval(found["f1"], found["f1_interval"])
