@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dataset import Device
-from analysis.flows import meter as m
+from analysis.flows import kernels as m
 from analysis.flows.meter import NEVER_NS, Finished, Meter
 from analysis.flows.reading import Address, Names, Piece, read_pieces
 from analysis.flows.records import ENDS, FlowRecords

@@ -12,33 +12,34 @@ Memory grows with the records that are open, not with packets or with records.
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.pcap.jit import kernel
-
-Bool = NDArray[np.bool_]
-Float64 = NDArray[np.float64]
-Int = int | np.int64  # what numba makes one of
-Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
-Uint8 = NDArray[np.uint8]
-Uint16 = NDArray[np.uint16]
-Uint32 = NDArray[np.uint32]
-Uint64 = NDArray[np.uint64]
+from analysis.flows.kernels import (
+    CAPTURE,
+    CLOSED,
+    END,
+    FIN,
+    FLAGS,
+    IDLE,
+    LAST,
+    NUMBER,
+    RST,
+    START,
+    TOTALS,
+    Bool,
+    Float64,
+    Int32,
+    Int64,
+    Uint8,
+    Uint16,
+    Uint32,
+    Uint64,
+    add_packets,
+    fill,
+)
 
 NEVER_NS = (1 << 63) - 1
-IDLE, ACTIVE, CLOSED, CAPTURE = range(4)  # rows of `records.ENDS`
-# columns of totals; those of a pair are out and in, of BASES the lower and higher end
-NUMBER, START, LAST, PACKETS, BYTES, PAYLOAD, FLAGS, TTL = 0, 1, 2, 3, 5, 7, 9, 11
-OUTBOUND, SIDE, BASES, END = 13, 14, 15, 17
-_TOTALS = 18
-MEAN, SQUARES, LEAST, MOST = range(4)  # columns of gaps
 _FIRST_SIZE = 1024
 _OUT = 4096  # records that are handed over together, at most
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
-# odd numbers that spread the bits of a product
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT = np.uint64(29)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class Finished:
     """Records as a meter hands them over, by start.
 
     keys    (k, 5) uint64: lower address, higher one, their ports and the protocol
-    totals  (k, 18) int64, columns as named in this module
+    totals  (k, 18) int64, columns as named in `kernels`
     gaps    (k, 4) float64: mean, sum of squares, least and largest gap, in s
     """
 
@@ -107,7 +108,7 @@ def _room(size: int) -> Finished:
     # zeros of the system: pages that nothing is written to take no memory
     return Finished(
         keys=np.zeros((size, 5), dtype=np.uint64),
-        totals=np.zeros((size, _TOTALS), dtype=np.int64),
+        totals=np.zeros((size, TOTALS), dtype=np.int64),
         gaps=np.zeros((size, 4), dtype=np.float64),
     )
 
@@ -152,14 +153,15 @@ class Meter:
                 self._grow()
         if n:
             self._take_out()
-            return self.pass_time(int(packets.time_ns[-1]))
+            # the middle one: a single stamp may be far off
+            return self.pass_time(int(np.partition(packets.time_ns, n // 2)[n // 2]))
         return self._released()
 
     def pass_time(self, now_ns: int) -> Finished:
         """End what has been idle for too long; return what is complete, by start."""
         if self.idle_ns != NEVER_NS:
             last_ns = self._open.totals[: self.n_open, LAST]
-            silent = np.abs(now_ns - last_ns) > self.idle_ns
+            silent = now_ns - last_ns > self.idle_ns
             if silent.any():
                 self._end(silent)
         return self._released()
@@ -177,7 +179,7 @@ class Meter:
 
     def _step(self, packets: Packets, done: int) -> int:
         p, now, out = packets, self._open, self._out
-        return _meter(
+        return add_packets(
             done,
             (p.protocol, p.src, p.dst, p.src_port, p.dst_port),
             (p.time_ns, p.length_b, p.payload_b, p.outbound, p.ttl),
@@ -218,7 +220,7 @@ class Meter:
         now, n = self._open, len(left)
         now.keys[:n], now.totals[:n], now.gaps[:n] = left.keys, left.totals, left.gaps
         self._count[0] = n
-        _fill(n, self._table, now.keys)
+        fill(n, self._table, now.keys)
 
     def _released(self) -> Finished:
         """Return what is held, by start, up to the first record that is open."""
@@ -236,189 +238,5 @@ class Meter:
 
 def _closed(totals: Int64) -> Bool:
     sent, received = totals[:, FLAGS], totals[:, FLAGS + 1]
-    reset = (sent | received) & _RST != 0
-    return np.asarray(reset | (sent & received & _FIN != 0), dtype=np.bool_)
-
-
-@kernel
-def _meter(
-    first: int,
-    ends: tuple[Uint8, Uint64, Uint64, Uint16, Uint16],
-    values: tuple[Int64, Int64, Int64, Bool, Uint8],
-    segments: tuple[Bool, Uint8, Uint32, Uint32],
-    rule: tuple[int, int, bool],
-    state: tuple[Int64, Int32, Uint64, Int64, Float64],
-    out: tuple[Int64, Uint64, Int64, Float64],
-) -> int:
-    """Add packets from row `first` on; return the row where room ran out.
-
-    ends      protocol, source and destination: addresses, ports
-    values    stamp, bytes, payload, sent by the device, TTL
-    segments  where there is a TCP header; flags, sequence and acknowledgement numbers
-    rule      idle and active timeout, whether there is no device
-    state     how many are open and were ever opened; hash table; open records
-    out       how many are finished; finished records
-    """
-    protocol, src, dst, src_port, dst_port = ends
-    time_ns, length_b, payload_b, outbound, ttl = values
-    segment, flags, seq, ack = segments
-    count, table, keys, totals, gaps = state
-    n_out, out_keys, out_totals, out_gaps = out
-    key = np.zeros(5, dtype=np.uint64)
-    for i in range(first, protocol.size):
-        if count[0] >= len(keys) or n_out[0] >= len(out_keys):
-            return i
-        if protocol[i] == 0:
-            continue
-        turned = _order(key, src[i], dst[i], (src_port[i], dst_port[i]), protocol[i])
-        slot = _find(key, table, keys)
-        r = np.int64(table[slot])
-        why = -2
-        if r < 0:
-            r = count[0]
-            count[0], table[slot], keys[r] = r + 1, r, key
-        else:
-            anew = segment[i] and _starts_anew(
-                totals[r, BASES + turned], flags[i], seq[i]
-            )
-            why = IDLE if anew else _over(totals[r], time_ns[i], rule)
-        if why >= 0:
-            at = n_out[0]
-            n_out[0] = at + 1
-            totals[r, END] = CLOSED if _is_closed(totals[r]) else why
-            out_keys[at], out_totals[at], out_gaps[at] = key, totals[r], gaps[r]
-        if why != -1:
-            side = turned if rule[2] or outbound[i] else 1 - turned
-            _begin(totals[r], gaps[r], why == ACTIVE, side)
-            totals[r, NUMBER], totals[r, START] = count[1], time_ns[i]
-            count[1] += 1
-        sent = turned == totals[r, SIDE] if rule[2] else outbound[i]
-        way = 0 if sent else 1
-        _take_time(totals[r], gaps[r], time_ns[i], way)
-        totals[r, BYTES + way] += length_b[i]
-        totals[r, PAYLOAD + way] += payload_b[i]
-        totals[r, FLAGS + way] |= np.int64(flags[i])
-        _take_ttl(totals[r], TTL + way, np.int64(ttl[i]))
-        if segment[i]:
-            _set_bases(totals[r], BASES + turned, seq[i], ack[i], flags[i])
-    return protocol.size
-
-
-@kernel
-def _over(total: Int64, now_ns: Int, rule: tuple[int, int, bool]) -> int:
-    """Say why a record is over before a packet of this stamp; -1 when it is not."""
-    gap_ns = now_ns - total[LAST]
-    if gap_ns > rule[0] or -gap_ns > rule[0]:  # or the clock was set back
-        return IDLE
-    return ACTIVE if now_ns - total[START] >= rule[1] else -1
-
-
-@kernel
-def _is_closed(total: Int64) -> bool:
-    sent, received = total[FLAGS], total[FLAGS + 1]
-    return bool((sent | received) & _RST != 0 or sent & received & _FIN != 0)
-
-
-@kernel
-def _begin(total: Int64, gap: Float64, goes_on: bool, side: int) -> None:
-    """Clear a row for a new record; of a connection that goes on some is still true."""
-    if goes_on:
-        side = total[SIDE]
-    low, high = total[BASES], total[BASES + 1]
-    total[:] = 0
-    gap[:] = 0.0
-    total[SIDE] = side
-    if goes_on:
-        total[BASES], total[BASES + 1] = low, high
-
-
-@kernel
-def _take_time(total: Int64, gap: Float64, now_ns: Int, way: int) -> None:
-    """Count a packet, and the gap before it by the method of Welford."""
-    n = total[PACKETS] + total[PACKETS + 1]
-    total[PACKETS + way] += 1
-    if n == 0:
-        total[LAST] = now_ns
-        total[OUTBOUND] = 1 - way
-        return
-    gap_s = max(now_ns - total[LAST], 0) / 1e9
-    total[START] = min(total[START], now_ns)
-    total[LAST] = max(total[LAST], now_ns)
-    above = gap_s - gap[MEAN]
-    gap[MEAN] += above / n
-    gap[SQUARES] += above * (gap_s - gap[MEAN])
-    gap[LEAST] = gap_s if n == 1 else min(gap[LEAST], gap_s)
-    gap[MOST] = max(gap[MOST], gap_s)
-
-
-@kernel
-def _take_ttl(total: Int64, at: int, ttl: Int) -> None:
-    if ttl > 0 and (total[at] == 0 or ttl < total[at]):
-        total[at] = ttl
-
-
-@kernel
-def _order(
-    key: Uint64, src: Uint64, dst: Uint64, ports: tuple[Int, Int], protocol: Int
-) -> int:
-    """Write the lower endpoint first; return 1 when that is the receiver, else 0."""
-    turned = 0
-    if src[0] != dst[0]:
-        turned = 1 if src[0] > dst[0] else 0
-    elif src[1] != dst[1]:
-        turned = 1 if src[1] > dst[1] else 0
-    elif ports[0] > ports[1]:
-        turned = 1
-    low, high = (dst, src) if turned else (src, dst)
-    key[0], key[1], key[2], key[3] = low[0], low[1], high[0], high[1]
-    low_port, high_port = np.uint64(ports[turned]), np.uint64(ports[1 - turned])
-    key[4] = low_port << np.uint64(32) | high_port << np.uint64(16)
-    key[4] |= np.uint64(protocol)
-    return turned
-
-
-@kernel
-def _find(key: Uint64, table: Int32, keys: Uint64) -> Int:
-    """Return the slot of a key, or the free one where it belongs."""
-    mixed = np.uint64(0)
-    for part in key:
-        mixed = (mixed ^ part) * _ODD
-        mixed ^= mixed >> _SHIFT
-    last = table.size - 1
-    slot = np.int64(mixed & np.uint64(last))
-    while table[slot] >= 0 and not _is_same(key, keys[table[slot]]):
-        slot = (slot + 1) & last
-    return slot
-
-
-@kernel
-def _is_same(one: Uint64, two: Uint64) -> bool:
-    address = one[0] == two[0] and one[1] == two[1]
-    other = one[2] == two[2] and one[3] == two[3]
-    return bool(address and other and one[4] == two[4])
-
-
-@kernel
-def _fill(count: int, table: Int32, keys: Uint64) -> None:
-    """Enter all open records into an empty table."""
-    for r in range(count):
-        table[_find(keys[r], table, keys)] = r
-
-
-@kernel
-def _starts_anew(base: Int, flags: Int, seq: Int) -> bool:
-    """Say whether a segment of a known connection is the SYN of a new one."""
-    is_syn = flags & (_SYN | _ACK) == _SYN
-    return bool(is_syn and base != 0 and base != np.int64(seq) + 1)
-
-
-@kernel
-def _set_bases(total: Int64, own: int, seq: Int, ack: Int, flags: Int) -> None:
-    """Remember with which number each side began, plus one; 0 is unknown."""
-    syn = flags & _SYN != 0
-    other = 2 * BASES + 1 - own
-    if total[own] == 0 or (syn and flags & _ACK):
-        start = np.int64(seq) if syn else (np.int64(seq) - 1) & 0xFFFFFFFF
-        total[own] = start + 1
-    if total[other] == 0 and flags & _ACK:
-        total[other] = ((np.int64(ack) - 1) & 0xFFFFFFFF) + 1
+    reset = (sent | received) & RST != 0
+    return np.asarray(reset | (sent & received & FIN != 0), dtype=np.bool_)
