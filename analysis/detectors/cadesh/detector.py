@@ -1,0 +1,203 @@
+"""The two steps together, learnt over homes, asked about another.
+
+Scores: below 0.5 frequent, up to 1 infrequent but known, above 1 unknown: an alarm.
+All thresholds come from homes that the part in question has not learnt from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analysis.detectors.cadesh.autoencoder import (
+    Layers,
+    Network,
+    Scale,
+    errors,
+    network,
+    weights_of,
+)
+from analysis.detectors.cadesh.flows import Bool, Float64
+from analysis.detectors.cadesh.known import Known, chosen, learn_known
+from analysis.detectors.cadesh.rows import Rows
+from analysis.errors import RequestError
+
+FREQUENT, KNOWN = 0.5, 1.0
+_CALIBRATED = 25_000  # rows of each home that thresholds are taken from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What can be chosen; docs/cadesh.md tells why these.
+
+    infrequent  share of flows of homes not learnt from that step 2 looks at
+    false_rate  share of a home's flows above the limit, in all homes but one
+    least       homes that must have shown something before it is known
+    step_two    a method of `known`, or 'none': the autoencoder alone
+    sample      flows of each home that the network learns from
+    """
+
+    infrequent: float = 0.04
+    false_rate: float = 0.002
+    least: int = 2
+    step_two: str = "knn"
+    backend: str = "sklearn"
+    sample: int = 5_000
+    epochs: int = 12
+    rare_points: int = 2_500
+    usual_points: int = 500
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """(n,) of each flow: its score, what step 1 says, and whether step 2 looked."""
+
+    score: Float64
+    error: Float64
+    infrequent: Bool
+
+    @property
+    def alarm(self) -> Bool:
+        """(n,) whether a flow is unknown."""
+        alarm: Bool = self.score > KNOWN
+        return alarm
+
+
+@dataclass(slots=True)
+class FlowDetector:
+    """A detector over a pool of homes."""
+
+    choices: Choices = field(default_factory=Choices)
+    scale: Scale | None = None
+    drawn_by: Network = field(default_factory=lambda: Layers(()))
+    weights: Float64 = field(default_factory=lambda: np.zeros(0))
+    limit_error: float = np.inf
+    known: Known | None = None
+    limit: float = np.inf
+
+    def fit(self, homes: Mapping[str, Rows]) -> "FlowDetector":
+        """Learn what is usual from homes; those without a flow are left out.
+
+        Raises RequestError where no home has any.
+        """
+        homes = {name: rows for name, rows in homes.items() if len(rows)}
+        if not homes:
+            raise RequestError(
+                "there is no flow to learn from; name more homes or days"
+            )
+        rng = np.random.default_rng(self.choices.seed)
+        samples = {n: _some(r, self.choices.sample, rng).x for n, r in homes.items()}
+        self.scale = Scale.of(np.vstack(list(samples.values())))
+        samples = {name: self.scale(x) for name, x in samples.items()}
+        seen = {n: _some(r, _CALIBRATED, rng) for n, r in homes.items()}
+        held_out = self._held_out(samples, seen)
+        self.weights = weights_of(held_out)
+        self.drawn_by = self._network(list(samples.values()))
+        error = {
+            name: e @ self.weights / len(self.weights) for name, e in held_out.items()
+        }
+        share = 1.0 - self.choices.infrequent
+        self.limit_error = float(
+            np.median([np.quantile(e, share) for e in error.values()])
+        )
+        if self.choices.step_two != "none":
+            self._learn_known(seen, error, rng)
+        self.limit = self._limit(seen, error)
+        return self
+
+    def score(self, rows: Rows) -> Scored:
+        """Return the scores of a home's flows."""
+        x = self._scaled(rows)
+        error = errors(self.drawn_by, x) @ self.weights / len(self.weights)
+        return self._scored(error, x, rows.vouched, -1)
+
+    # learning
+
+    def _network(self, samples: list[Float64]) -> Network:
+        made = network(
+            self.choices.backend, seed=self.choices.seed, epochs=self.choices.epochs
+        )
+        return made.learn(np.vstack(samples))
+
+    def _held_out(
+        self, samples: Mapping[str, Float64], seen: Mapping[str, Rows]
+    ) -> dict[str, Float64]:
+        """Return errors of each home by a network of the other half of the homes."""
+        names = list(samples)
+        halves = (names[::2], names[1::2]) if len(names) > 1 else (names, names)
+        found = {}
+        for learnt, asked in (halves, halves[::-1]):
+            drawn_by = self._network([samples[name] for name in learnt])
+            for name in asked:
+                found[name] = errors(drawn_by, self._scaled(seen[name]))
+        return {name: found[name] for name in names}
+
+    def _learn_known(
+        self,
+        seen: Mapping[str, Rows],
+        error: Mapping[str, Float64],
+        rng: np.random.Generator,
+    ) -> None:
+        sizes = (self.choices.rare_points, self.choices.usual_points)
+        points = {}
+        for name, rows in seen.items():
+            rare = error[name] > self.limit_error
+            groups = (np.flatnonzero(rare), np.flatnonzero(~rare))
+            points[name] = chosen(self._scaled(rows), groups, sizes, rng)
+        self.known = learn_known(
+            points, method=self.choices.step_two, least=self.choices.least
+        )
+
+    def _limit(self, seen: Mapping[str, Rows], error: Mapping[str, Float64]) -> float:
+        """Return the distance that is too far, as each home would set it for another.
+
+        The largest but one of the homes' own limits: a home that was taken over cannot
+        raise it, and most homes have no more false alarms than asked for.
+        """
+        limits = []
+        for k, (name, rows) in enumerate(seen.items()):
+            x = self._scaled(rows)
+            strange = self._strangeness(error[name], x, rows.vouched, k)
+            limits.append(float(np.quantile(strange, 1.0 - self.choices.false_rate)))
+        least = 1e-9 if self.known else self.limit_error
+        return max(least, sorted(limits)[-2:][0])
+
+    # scoring
+
+    def _scaled(self, rows: Rows) -> Float64:
+        if self.scale is None:
+            raise RequestError("the detector has learnt nothing; train it first")
+        return self.scale(rows.x)
+
+    def _strangeness(
+        self, error: Float64, x: Float64, vouched: Bool, without: int
+    ) -> Float64:
+        """Return what the limit is compared with: a distance, or the error alone."""
+        if self.known is None:
+            return error
+        far = np.zeros(len(error))
+        asked = (error > self.limit_error) & ~vouched
+        far[asked] = self.known.distance(x[asked], without)
+        return np.minimum(far, 1e6)
+
+    def _scored(
+        self, error: Float64, x: Float64, vouched: Bool, without: int
+    ) -> Scored:
+        infrequent = error > self.limit_error
+        usual = FREQUENT * np.minimum(error / self.limit_error, 1.0)
+        strange = self._strangeness(error, x, vouched, without) / self.limit
+        if self.known is None:
+            return Scored(score=strange, error=error, infrequent=infrequent)
+        known = FREQUENT + FREQUENT * np.minimum(strange, 1.0)
+        score = np.where(strange > 1.0, strange, known)
+        asked = infrequent & ~vouched
+        return Scored(
+            score=np.where(asked, score, usual), error=error, infrequent=infrequent
+        )
+
+
+def _some(rows: Rows, n: int, rng: np.random.Generator) -> Rows:
+    if len(rows) <= n:
+        return rows
+    return rows.take(np.sort(rng.choice(len(rows), n, replace=False)))
