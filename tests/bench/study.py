@@ -62,6 +62,7 @@ def over_seeds(study: Study, names: Sequence[str], n_seeds: int) -> Record:
             "auprc": _mean([run["own"]["auprc"] for run in mine]),
             "own": _pooled([run["own"] for run in mine]),
             "fdr": _pooled([run["fdr"] for run in mine]),
+            "one": _pooled([run["one"] for run in mine]),
         }
     return {"n": n_seeds, "first_seed": FIRST_SEED, "detectors": found}
 

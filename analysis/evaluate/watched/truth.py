@@ -7,6 +7,7 @@ import numpy as np
 
 from analysis.detectors.hours import DAY_NS, HOUR_NS, Hours
 from analysis.detectors.model import Float64
+from analysis.evaluate.behaviour.curves import average_precision
 from analysis.features.model import Int64
 
 _EPISODE_NS = 12 * HOUR_NS  # acts of one intruder farther apart are two attacks
@@ -73,8 +74,6 @@ def score_hours(
     hours: Hours, scores: Float64, alarms: np.ndarray, attacks: Sequence[Attack]
 ) -> Found:
     """Compare scores and alarms with what is known."""
-    from sklearn.metrics import average_precision_score
-
     bad = malicious_hours(hours, attacks)
     both = bad.any() and not bad.all()
     caught, delays = 0, []
@@ -86,7 +85,7 @@ def score_hours(
             delays.append(int(hours.end_ns[hit.min()] - attack.time_ns[0]) / HOUR_NS)
     span_ns = int((hours.end_ns - hours.start_ns).sum())
     return Found(
-        auprc=float(average_precision_score(bad, scores)) if both else float("nan"),
+        auprc=average_precision(bad, scores) if both else float("nan"),
         base=float(bad.mean()) if bad.size else float("nan"),
         hours=len(hours),
         malicious=int(bad.sum()),

@@ -1,0 +1,113 @@
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from testbed.cli import build
+from testbed.errors import ConfigError
+
+HOUR = 3600 * 10**9
+DAY = 24 * HOUR
+MONDAY = 1_767_571_200 * 10**9
+
+
+def lines(n, *more, seed=3):
+    """Days of a lamp as `classify --json` says them, and what else: (day, hour)."""
+    rng = np.random.default_rng(seed)
+    acts = [(day, hour) for day in range(n) for hour in (7, 19, 20)]
+    return "".join(
+        json.dumps(
+            {
+                "start_ns": MONDAY + day * DAY + hour * HOUR + int(rng.integers(HOUR)),
+                "device": "lamp",
+                "activity": "turn_on",
+            }
+        )
+        + "\n"
+        for day, hour in sorted([*acts, *more])
+    )
+
+
+@pytest.fixture
+def owner(tmp_path):
+    path = tmp_path / "owner.jsonl"
+    path.write_text(lines(14, seed=4))
+    return str(path)
+
+
+@pytest.fixture
+def week(tmp_path):
+    path = tmp_path / "week.jsonl"
+    path.write_text(lines(7, *[(5, 3)] * 5))
+    return str(path)
+
+
+def run(words, **options):
+    # with one command alone, the library takes no name of it
+    return CliRunner().invoke(build(("detect", "status")), words, **options)
+
+
+def test_alarms_come_in_words_and_their_number_on_the_side(owner, week):
+    done = run(["detect", week, "--owner", owner])
+    assert done.exit_code == 0
+    assert "Sat 2026-01-10 03:00  lamp  turn_on  5 times; never more than 1" in (
+        done.stdout
+    )
+    assert done.stderr.endswith("week.jsonl: ensemble: 1 alarm in 7 days\n")
+
+
+def test_json_has_every_field_of_an_alarm(owner, week):
+    done = run(["detect", week, "--owner", owner, "--json"])
+    (alarm,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert alarm["hour"] == "2026-01-10T03:00+00:00"
+    assert {"device", "activity", "score", "p", "detector", "reason"} <= alarm.keys()
+
+
+def test_hours_are_those_of_the_zone(owner, week):
+    words = ["detect", week, "--owner", owner, "--json", "--zone", "Asia/Kolkata"]
+    hours = [json.loads(line)["hour"] for line in run(words).stdout.splitlines()]
+    assert hours
+    assert all(hour.endswith("+05:30") for hour in hours)
+
+
+def test_the_exit_code_tells_of_alarms_where_that_is_asked_for(owner, week):
+    assert run(["detect", week, "--owner", owner, "--exit-code"]).exit_code == 1
+    quiet = ["detect", owner, "--exit-code", "--fdr", "0.01"]
+    assert run(quiet).exit_code == 0
+
+
+def test_a_stream_is_told_at_the_event_that_makes_the_alarm(owner):
+    words = ["detect", "-", "--owner", owner, "--detector", "rate"]
+    done = run(words, input=lines(7, *[(5, 3)] * 5))
+    assert done.exit_code == 0
+    assert done.stdout.count("Sat 2026-01-10 03:00") == 1
+
+
+def test_several_detectors_each_have_their_say(owner, week):
+    words = ["detect", week, "--owner", owner]
+    done = run([*words, "--detector", "kmeans_paper", "--detector", "rate"])
+    assert "(kmeans_paper, p" in done.stdout
+    assert "(rate, p" in done.stdout
+
+
+def test_names_that_were_never_learnt_are_told(owner, tmp_path):
+    path = tmp_path / "other.jsonl"
+    path.write_text(lines(7).replace("turn_on", "turn_on|turn_off"))
+    done = run(["detect", str(path), "--owner", owner])
+    assert "lamp turn_on|turn_off never happened in what was learnt" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "name what is to be watched"),
+        (["nowhere.jsonl"], "is not there"),
+        (["-"], "name an --owner"),
+        (["x", "--owner", "y", "--from-day", "3"], "choose one of them"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(words, reason):
+    done = run(["detect", *words])
+    assert isinstance(done.exception, ConfigError)
+    assert reason in str(done.exception)
