@@ -73,6 +73,7 @@ class DeviceStudy:
 
     n_windows  label windows;  n_empty  those of them without a packet
     n_uncovered  label windows that no capture covers; they are not among n_windows
+    unpowered_ns captured time without power, from which no idle window is cut
     canaries   split -> its canaries;  groups, curves  empty unless asked for
     window_s   δ of all windows, None where each activity has its own
     n_too_close  acts that were left out to make windows of that length
@@ -84,6 +85,7 @@ class DeviceStudy:
     n_windows: int
     n_empty: int
     n_uncovered: int
+    unpowered_ns: int
     packets: Packets
     comparisons: tuple[Comparison, ...]
     gaps: tuple[Gap, ...]
@@ -149,6 +151,7 @@ def study_device(
         n_windows=len(samples),
         n_empty=int((samples.n_packets == 0).sum()),
         n_uncovered=samples.n_uncovered,
+        unpowered_ns=samples.unpowered_ns,
         packets=packets,
         comparisons=comparisons(results, seed),
         gaps=gaps(results, seed),

@@ -140,6 +140,7 @@ def _device(study: DeviceStudy) -> Record:
         "windows": study.n_windows,
         "empty_windows": study.n_empty,
         "uncovered_windows": study.n_uncovered,
+        "without_power_s": study.unpowered_ns / 1e9,
         "window_s": study.window_s,
         "too_close": study.n_too_close,
         "packets": study.n_packets,

@@ -85,6 +85,7 @@ class Samples:
     n_packets  (k,) int64, packets that the features were computed from
     channel    (k,) str, how it was caused, '' for idle; a label only when asked for
     n_uncovered  label windows that no capture covers; they are not among the k
+    unpowered_ns captured time without power, from which no idle window is cut
     sequence   (k, v) csr_array, see `analysis.features.sequence`; empty where not made
     length_ns  (k,) int64, length of the label window
     unit, home, network, user  (k,) str, as in the activity log, '' where it is silent
@@ -103,6 +104,7 @@ class Samples:
     n_packets: Int64
     channel: Strings
     n_uncovered: int = 0
+    unpowered_ns: int = 0
     sequence: Any = None
     length_ns: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
     unit: Strings = field(default_factory=_unsaid)
@@ -310,6 +312,7 @@ def _samples(
         n_packets=n_packets,
         channel=windows.channel,
         n_uncovered=windows.n_uncovered,
+        unpowered_ns=windows.unpowered_ns,
         sequence=sequence,
         length_ns=windows.end_ns - windows.start_ns,
         unit=windows.unit,

@@ -109,12 +109,11 @@ def _without_results(scores: Scores) -> list[Block]:
 
 
 def _all_refused(scores: Scores) -> str:
-    reasons = sorted({r.reason.split(":")[0] for r in scores.refusals})
-    why = f" ({'; '.join(reasons)})" if reasons else ""
+    reasons = sorted({r.reason for r in scores.refusals})
+    why = f": {'; '.join(reasons)}" if reasons else ""
     return (
-        "Nothing is learnt from this campaign alone: its trials are too few to part "
-        f"into training and test{why}. Record each activity at least five times, in at "
-        "least two sessions."
+        f"Nothing is learnt from this campaign alone{why}. Record each activity at "
+        "least five times, in at least two sessions."
     )
 
 

@@ -57,6 +57,8 @@ JOBS = (
     ("own", "s1", ALIKE),
     ("paper", "s0_folds", OWN),
     ("paper", "s6", OWN),
+    ("forest", "s6", ALIKE),
+    ("forest", "s6", BLIND),
     ("paper", "s0_holdout", OWN),
     ("own", "s6", OWN),
     ("own", "s0_folds", OWN),
@@ -118,7 +120,8 @@ def n_trials(folder: Path) -> int:
 
 def digest(folder: Path, seed: int) -> str:
     """Return a digest of all that scores depend on: code, scenario, campaign, seed."""
-    found = hashlib.sha256(f"{seed} {N_IDLE} {BATCHES} {_GROUPERS}".encode())
+    settings = (seed, N_IDLE, BATCHES, _GROUPERS, WINDOW_S, FIRST_PACKET)
+    found = hashlib.sha256(repr(settings).encode())
     for path in sorted((ROOT / "analysis").rglob("*.py")):
         found.update(path.relative_to(ROOT).as_posix().encode())
         found.update(path.read_bytes())

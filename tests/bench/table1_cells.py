@@ -73,3 +73,12 @@ def with_interval(value: float, between: Sequence[float] | None) -> str:
 def f1_of(found: Record | None) -> str:
     """Write macro-F1 and its interval; a dash without a result."""
     return "–" if found is None else with_interval(found["f1"], found["f1_interval"])
+
+
+def open_set_of(facts: Record, device: str, classifier: str) -> tuple[str, str]:
+    """Return AUROC of unknown activities under S6, and the share that is accepted."""
+    found = result(facts, device, classifier, "s6")
+    if found is None or found["open_set"] is None:
+        return "–", "–"
+    known = found["open_set"]
+    return with_interval(known["auroc"], known["interval"]), f"{known['accepted']:.2f}"

@@ -9,6 +9,7 @@ from tests.bench.table1_cells import (
     devices_of,
     markdown,
     number_of,
+    open_set_of,
     result,
     scored_of,
     with_interval,
@@ -204,7 +205,7 @@ def trust_table(facts: Record) -> list[str]:
                     _group_f1(facts, device, name),
                     number_of(s2["calibration"], "ece", 3),
                     number_of(s2["calibration"], "log_loss", 2),
-                    *_open_set(facts, device, name),
+                    *open_set_of(facts, device, name),
                     str(s2["n_trials"]),
                     str(s2["n_sessions"]),
                 ]
@@ -223,14 +224,6 @@ def _group(facts: Record, device: str, classifier: str) -> Record | None:
 def _group_f1(facts: Record, device: str, classifier: str) -> str:
     found = _group(facts, device, classifier)
     return "–" if found is None else with_interval(found["f1"], found["f1_interval"])
-
-
-def _open_set(facts: Record, device: str, classifier: str) -> tuple[str, str]:
-    found = result(facts, device, classifier, "s6")
-    if found is None or found["open_set"] is None:
-        return "–", "–"
-    known = found["open_set"]
-    return with_interval(known["auroc"], known["interval"]), f"{known['accepted']:.2f}"
 
 
 def _groups(facts: Record) -> list[str]:

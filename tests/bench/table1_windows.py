@@ -8,6 +8,7 @@ from tests.bench.table1_cells import (
     f1_of,
     markdown,
     number_of,
+    open_set_of,
     result,
     scored_of,
     with_interval,
@@ -64,7 +65,7 @@ def without_delay(facts: Record) -> list[str]:
         "without the time",
         "the time alone",
     ]
-    heads += ["null accuracy", "trials"]
+    heads += ["null accuracy", "trials", "unknown AUROC S6", "without the time"]
     rows = []
     whole, blind, delay = (
         {"classifiers": facts["classifiers"], "results": [], "groups": []} | facts[key]
@@ -84,6 +85,7 @@ def without_delay(facts: Record) -> list[str]:
                     f1_of(alone),
                     number_of(s2, "null_accuracy", 2),
                     str(s2["n_trials"]),
+                    *(open_set_of(f, device, name)[0] for f in (whole, blind)),
                 ]
             )
     if not rows:

@@ -61,6 +61,7 @@ def joined(train: Samples, test: Samples, names: tuple[str, str]) -> Samples:
         x=np.concatenate((train.x, test.x)),
         sequence=sequence,
         n_uncovered=train.n_uncovered + test.n_uncovered,
+        unpowered_ns=train.unpowered_ns + test.unpowered_ns,
         **columns,
     )
 
