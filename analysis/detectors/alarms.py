@@ -45,8 +45,7 @@ def find_alarms(
 
     user  whose hours they are
     fdr   share of false ones among the alarms of a week (Benjamini and Hochberg on
-          p-values with an exponential tail); by default the detector's own threshold,
-          which one usual hour a week exceeds
+          p-values with an exponential tail); by default the detector's own threshold
     Raises RequestError for a rate that is not between 0 and 1.
     """
     if fdr is not None and not 0 < fdr < 1:

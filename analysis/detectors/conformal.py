@@ -11,8 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from analysis.detectors.model import Float64
-from analysis.features.model import Int64
+from analysis.features.model import Float64, Int64
 
 _TAIL_SHARE = 0.02  # of the usual hours, which tell how the tail goes on
 _FEWEST_TAIL = 5
@@ -60,6 +59,13 @@ class Usual:
         far = self.share * np.exp(-(scores - self.start) / self.scale)
         p = np.where(scores > self.start, far, self.p_values(scores))
         return np.asarray(np.clip(p, _LEAST, 1.0))
+
+    def threshold(self, p: float) -> float:
+        """Return the score above which an hour has a smaller tail p-value."""
+        if p < self.share:
+            return self.start + self.scale * float(np.log(self.share / p))
+        above = min(int(p * self.scores.size), self.scores.size - 1)
+        return float(self.scores[::-1][above])
 
 
 def cauchy(p: Float64, weights: Float64) -> Float64:

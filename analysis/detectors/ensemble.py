@@ -9,13 +9,19 @@ import numpy as np
 from analysis.detectors.conformal import Usual, cauchy
 from analysis.detectors.context import Context
 from analysis.detectors.hours import Hours
-from analysis.detectors.model import Detection, Detector, Float64, threshold
+from analysis.detectors.model import Detection, Detector, Float64
 from analysis.detectors.rate import Rate
 from analysis.detectors.replay import Replay
 from analysis.detectors.sequence import Sequence
 from analysis.errors import RequestError
 
-MEMBERS: tuple[type[Detection], ...] = (Rate, Sequence, Context, Replay)
+# Weights and members were chosen on other households than the published figures.
+MEMBERS: tuple[tuple[type[Detection], float], ...] = (
+    (Rate, 3 / 9),
+    (Sequence, 2 / 9),
+    (Context, 2 / 9),
+    (Replay, 2 / 9),
+)
 
 
 class Ensemble(Detection):
@@ -32,7 +38,7 @@ class Ensemble(Detection):
 
     def learn(self, hours: Hours) -> None:
         """Let each member learn, and what is usual for it."""
-        self.members_ = tuple(member(self.seed).fit(hours) for member in MEMBERS)
+        self.members_ = tuple(make(self.seed).fit(hours) for make, _ in MEMBERS)
         self.usuals_ = tuple(Usual.of(member.usual_) for member in self.members_)
 
     def fit(self, hours: Hours) -> "Ensemble":
@@ -44,7 +50,7 @@ class Ensemble(Detection):
             raise RequestError("there is no hour to learn from; give a longer stretch")
         self.learn(hours)
         self.usual_ = self._combined([m.usual_ for m in self.members_])
-        self.offset_ = -threshold(self.usual_)
+        self.offset_ = -self.threshold()
         return self
 
     def score(self, hours: Hours) -> Float64:
@@ -68,7 +74,7 @@ class Ensemble(Detection):
     def _combined(self, scores: list[Float64]) -> Float64:
         pairs = zip(scores, self.usuals_, strict=True)
         p = np.array([usual.tail_p_values(each) for each, usual in pairs])
-        weights = np.full(len(p), 1 / len(p))
+        weights = np.array([weight for _, weight in MEMBERS])
         return np.maximum(-np.log(cauchy(p, weights)), 0.0)
 
 

@@ -75,6 +75,10 @@ class KMeansCircular(Detection):
                 if enough(points):
                     self.own_[name] = _Clusters(points, self.seed)
 
+    def threshold(self) -> float:
+        """Return 1: the boundary of a cluster."""
+        return 1.0
+
     def score(self, hours: Hours) -> Float64:
         """Return (h, a) distances in radii, 0 without an event."""
         scores = np.zeros(hours.counts.shape)

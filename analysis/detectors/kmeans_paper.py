@@ -77,6 +77,10 @@ class KMeansPaper(Detection):
                     points(hours, column, there)
                 )
 
+    def threshold(self) -> float:
+        """Return 1: the boundary of a cluster."""
+        return 1.0
+
     def score(self, hours: Hours) -> Float64:
         """Return (h, a) distances in radii, 0 without an event."""
         scores = np.zeros(hours.counts.shape)

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.detectors.conformal import Usual
 from analysis.detectors.events import Name
 from analysis.detectors.hours import Hours
 from analysis.errors import RequestError
@@ -15,15 +16,18 @@ from analysis.features.model import Int64
 
 Float64 = NDArray[np.float64]
 
-HOURS_PER_ALARM = 168  # a threshold lets one usual hour a week pass as strange
+# One usual hour in ten days is above a threshold. People change: in weeks to come about
+# one a week is.
+HOURS_PER_ALARM = 240
 
 
 class Detection(ABC):
     """A detector that can learn and score, with the conventions of scikit-learn.
 
     Higher scores are stranger; `decision_function` is negative and `predict` is -1
-    where an hour is stranger than all but one usual hour a week. What is usual is told
-    by training days of which each was scored by a copy that had not learnt from it.
+    where an hour is stranger than all but one usual hour in ten days. What is usual is
+    told by training days of which each was scored by a copy that had not learnt from
+    it.
 
     n_folds  parts of the training days, each scored by what the others teach; with 1,
              the training hours are scored by the detector that knows them
@@ -64,12 +68,16 @@ class Detection(ABC):
         self.learn(hours)
         if not self.usual_.size:
             self.usual_ = self.hour_scores(hours)
-        self.offset_ = -threshold(self.usual_)
+        self.offset_ = -self.threshold()
         return self
+
+    def threshold(self) -> float:
+        """Return the score above which an hour is strange; after `fit`."""
+        return Usual.of(self.usual_).threshold(1 / HOURS_PER_ALARM)
 
     def explain(self, hours: Hours, row: int, column: int) -> str:
         """Say in words why an activity (column) of an hour (row) is strange."""
-        return "farther from what is usual than all but one hour a week"
+        return "farther from what is usual than all but one hour in ten days"
 
     def decision_function(self, hours: Hours) -> Float64:
         """Return (h,) float64, negative where an hour is strange."""
@@ -91,12 +99,6 @@ class Detection(ABC):
             out = folds == fold
             scores[out] = other.hour_scores(hours)[out]
         return scores
-
-
-def threshold(usual: Float64) -> float:
-    """Return the score that one usual hour a week exceeds, at least the median."""
-    n_above = usual.size // HOURS_PER_ALARM
-    return float(np.sort(usual)[::-1][min(n_above, usual.size - 1)])
 
 
 def day_folds(hours: Hours, n_folds: int) -> Int64:

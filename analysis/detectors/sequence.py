@@ -19,8 +19,8 @@ from analysis.detectors.model import (
 from analysis.features.model import Int64
 
 NEAR_NS = 100 * 10**9  # events that are no farther apart are neighbours
-_PRIOR = 0.5  # pairs that are taken as seen in either order
-_PARTS = 12  # of a day, whose orders are learnt apart
+_PRIOR = 1.0  # pairs that are taken as seen in either order
+_PARTS = 24  # of a day, whose orders are learnt apart
 _NEIGHBOURS = ((-1, 0.5), (0, 1.0), (1, 0.5))  # parts, and how much they tell
 _ANY_TIME = 0.1  # how much a pair at any other time of day tells
 _FARTHEST = 9  # how many events of a run later an event may come to make a pair
