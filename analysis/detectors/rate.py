@@ -26,6 +26,7 @@ _TRUST_HOUR = 4.0  # days that the household's rhythm is worth beside an activit
 _TRUST_KIND = 6.0  # days that all days are worth beside those of one kind
 _UNSEEN = 0.5  # events of an activity that never happened in training
 _FEWEST = 0.02  # events per hour that anybody may cause at any time
+_SELDOM = 0.01  # events per hour below which people are told it never happens
 _LEAST, _MOST = 0.3, 100.0  # shape of the distribution of busy hours
 _HIGHEST = 500.0  # surprise beyond which numbers underflow
 
@@ -67,6 +68,7 @@ class Rate(Detection):
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
         self.names_: tuple[Name, ...] = ()
+        self.seen_ = np.zeros(0, dtype=bool)
         self.rates_: tuple[Rates, ...] = ()
         self.unseen_: Rates = Rates(per_hour=np.full((2, 24), 1e-3), shape=1.0)
         self.all_: Rates = self.unseen_
@@ -76,6 +78,7 @@ class Rate(Detection):
         rhythm = _rhythm(hours)
         n_events = max(1.0, float(hours.total.sum()))
         self.names_ = hours.names
+        self.seen_ = hours.counts.any(axis=0)
         shares = hours.counts.sum(axis=0) / n_events
         found = [
             _rates(
@@ -111,13 +114,15 @@ class Rate(Detection):
         n, in_all = int(hours.counts[row, column]), int(hours.total[row])
         kind = int(hours.weekend[row])
         (at,) = columns_of((hours.names[column],), self.names_)
-        rates = self.rates_[at] if at >= 0 else self.unseen_
+        if at < 0 or not self.seen_[at]:
+            return "never seen before"
+        rates = self.rates_[at]
         usual = rates.per_hour[kind, hours.hour[row]]
         both = self.all_.per_hour[kind, hours.hour[row]]
         day = ("weekdays", "weekends")[kind]
         return (
-            f"{n} times in this hour, usually {usual:.2g} at this time on {day}; "
-            f"{in_all} activities in all, usually {both:.2g}"
+            f"{_times(n)} in this hour, usually {_often(usual)} at this time on {day}; "
+            f"{in_all} activities in all, usually {_often(both)}"
         )
 
     def _together(self, hours: Hours) -> Float64:
@@ -131,6 +136,14 @@ class Rate(Detection):
         ]
         part = hours.local_ns % HOUR_NS / HOUR_NS
         return tail(counts, part * rate + (1 - part) * before, self.all_.shape)
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
+
+
+def _often(rate: float) -> str:
+    return "never" if rate < _SELDOM else f"{rate:.2g}"
 
 
 def _rhythm(hours: Hours) -> Float64:
