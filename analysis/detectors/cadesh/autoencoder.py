@@ -14,7 +14,7 @@ from analysis.detectors.cadesh.flows import Float64
 from analysis.errors import RequestError
 
 BACKENDS = ("sklearn", "torch")
-_SHARES = (0.75, 0.33, 0.75)  # of the columns, in each hidden layer
+SHARES = (0.75, 0.33, 0.75)  # of the columns, in each hidden layer
 _BATCH = 256
 
 
@@ -45,9 +45,9 @@ def network(backend: str, *, seed: int, epochs: int) -> Network:
     raise RequestError(f"{backend!r} is no backend; there are: {', '.join(BACKENDS)}")
 
 
-def hidden(n_columns: int) -> tuple[int, ...]:
+def hidden(n_columns: int, shares: Sequence[float] = SHARES) -> tuple[int, ...]:
     """Return the sizes of the hidden layers."""
-    return tuple(max(2, round(share * n_columns)) for share in _SHARES)
+    return tuple(max(2, round(share * n_columns)) for share in shares)
 
 
 class Layers:
@@ -76,8 +76,10 @@ class Layers:
 class SklearnNetwork:
     """A multi-layer perceptron with rectified units that is asked for its input."""
 
-    def __init__(self, seed: int, epochs: int) -> None:
-        self._seed, self._epochs = seed, epochs
+    def __init__(
+        self, seed: int, epochs: int, shares: Sequence[float] = SHARES
+    ) -> None:
+        self._seed, self._epochs, self._shares = seed, epochs, shares
         self._drawn = Layers(())
 
     def learn(self, x: Float64) -> Self:
@@ -86,7 +88,7 @@ class SklearnNetwork:
         from sklearn.neural_network import MLPRegressor
 
         mlp = MLPRegressor(
-            hidden_layer_sizes=hidden(x.shape[1]),
+            hidden_layer_sizes=hidden(x.shape[1], self._shares),
             batch_size=min(_BATCH, len(x)),
             learning_rate_init=1e-3,
             max_iter=self._epochs,

@@ -31,7 +31,7 @@ class Choices:
     """What can be chosen; docs/cadesh.md tells why these.
 
     infrequent  share of flows of homes not learnt from that step 2 looks at
-    false_rate  share of a home's flows above the limit, in all homes but one
+    false_rate  share of the flows above the limit in the middle one of the homes
     least       homes that must have shown something before it is known
     step_two    a method of `known`, or 'none': the autoencoder alone
     sample      flows of each home that the network learns from
@@ -81,11 +81,7 @@ class FlowDetector:
 
         Raises RequestError where no home has any.
         """
-        homes = {name: rows for name, rows in homes.items() if len(rows)}
-        if not homes:
-            raise RequestError(
-                "there is no flow to learn from; name more homes or days"
-            )
+        homes = peers(homes)
         rng = np.random.default_rng(self.choices.seed)
         samples = {n: _some(r, self.choices.sample, rng).x for n, r in homes.items()}
         self.scale = Scale.of(np.vstack(list(samples.values())))
@@ -152,8 +148,8 @@ class FlowDetector:
     def _limit(self, seen: Mapping[str, Rows], error: Mapping[str, Float64]) -> float:
         """Return the distance that is too far, as each home would set it for another.
 
-        The largest but one of the homes' own limits: a home that was taken over cannot
-        raise it, and most homes have no more false alarms than asked for.
+        The median of the homes' own limits: a few homes that were taken over cannot
+        raise it far.
         """
         limits = []
         for k, (name, rows) in enumerate(seen.items()):
@@ -161,7 +157,7 @@ class FlowDetector:
             strange = self._strangeness(error[name], x, rows.vouched, k)
             limits.append(float(np.quantile(strange, 1.0 - self.choices.false_rate)))
         least = 1e-9 if self.known else self.limit_error
-        return max(least, sorted(limits)[-2:][0])
+        return max(least, float(np.median(limits)))
 
     # scoring
 
@@ -195,6 +191,23 @@ class FlowDetector:
         return Scored(
             score=np.where(asked, score, usual), error=error, infrequent=infrequent
         )
+
+
+def peers(homes: Mapping[str, Rows]) -> dict[str, Rows]:
+    """Return homes with flows; of a single one its halves by time, to judge each other.
+
+    Raises RequestError where no home has any.
+    """
+    found = {name: rows for name, rows in homes.items() if len(rows)}
+    if not found:
+        raise RequestError("there is no flow to learn from; name more homes or days")
+    if len(found) > 1:
+        return found
+    (name, rows) = next(iter(found.items()))
+    order = np.argsort(rows.start_ns, kind="stable")
+    parts = np.array_split(order, 2)
+    halves = {f"{name} {k}": rows.take(part) for k, part in enumerate(parts, 1)}
+    return {half: part for half, part in halves.items() if len(part)}
 
 
 def _some(rows: Rows, n: int, rng: np.random.Generator) -> Rows:

@@ -45,15 +45,17 @@ class Known:
             return np.full(len(x), np.inf)
         if self.method == "knn":
             each = [nearest(x, self.points[self.home == h]) for h in homes]
-            ranked: list[Float64] = list(np.sort(np.stack(each), axis=0))
-            return ranked[least - 1]
+            ranked = np.sort(np.stack(each), axis=0)
+            return np.asarray(ranked[least - 1], dtype=np.float64)
         return nearest(x, self._supported(without, least))
 
     def _supported(self, without: int, least: int) -> Float64:
         rows = (self.home != without) & (self.cluster >= 0)
         pairs = np.unique(np.column_stack((self.cluster, self.home))[rows], axis=0)
         numbers, homes = np.unique(pairs[:, 0], return_counts=True)
-        return self.points[rows & np.isin(self.cluster, numbers[homes >= least])]
+        shown = rows & np.isin(self.cluster, numbers[homes >= least])
+        points: Float64 = self.points[shown]
+        return points
 
 
 def learn_known(
