@@ -78,7 +78,7 @@ class Rate(Detection):
         rhythm = _rhythm(hours)
         n_events = max(1.0, float(hours.total.sum()))
         self.names_ = hours.names
-        self.seen_ = hours.counts.any(axis=0)
+        self.seen_ = hours.counts.sum(axis=0) > 0
         shares = hours.counts.sum(axis=0) / n_events
         found = [
             _rates(
