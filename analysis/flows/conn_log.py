@@ -113,7 +113,7 @@ def _count(of: Mapping[str, str], name: str) -> int:
     if text in _UNSET:
         return 0
     value = int(text)
-    if not 0 <= value < 1 << 62:
+    if not 0 <= value < 1 << 48:
         raise ValueError(f"{name} is {text}, which cannot be")
     return value
 
@@ -194,7 +194,11 @@ def _lines(records: FlowRecords) -> Iterator[Sequence[str]]:
             n = of[f"packets_{side}"]
             counts += [str(n), str(max(0, of[f"bytes_{side}"] - ETHERNET_B * n))]
         span_ns = of["end_ns"] - of["start_ns"]
-        who = [str(of[f"{end}_{what}"]) for end in ends for what in ("address", "port")]
+        who = [
+            _escaped(str(of[f"{end}_{what}"]))
+            for end in ends
+            for what in ("address", "port")
+        ]
         yield (
             _seconds(of["start_ns"]),
             _uid((of["start_ns"], of["protocol"], *who)),
@@ -209,6 +213,12 @@ def _lines(records: FlowRecords) -> Iterator[Sequence[str]]:
             *counts,
             "(empty)",
         )
+
+
+def _escaped(text: str) -> str:
+    """Write what would part fields or lines as Zeek does."""
+    plain = text.isprintable() and text
+    return text if plain else "".join(f"\\x{b:02x}" for b in text.encode()) or "-"
 
 
 def _seconds(time_ns: int) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from analysis.errors import DatasetError
 from analysis.flows.foreign import ETHERNET_B, IPV4_B, IPV6_B, Row, ns_of_float
 
+_MOST = 1 << 48  # more than any flow has; sums of it still fit into 64 bits
 _HEADS = {6: 20, 17: 8}
 _BITS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
 _WAYS = {">": 0, "<": 1}
@@ -44,7 +45,8 @@ def _row(of: Mapping[str, Any]) -> Row:
     protocol = int(of["pr"])
     packets = (int(of["num_pkts_out"]), int(of.get("num_pkts_in", 0)))
     payload_b = (int(of["bytes_out"]), int(of.get("bytes_in", 0)))
-    if min(*packets, *payload_b) < 0 or not 0 <= protocol < 256:
+    least, most = min(*packets, *payload_b), max(*packets, *payload_b)
+    if least < 0 or most > _MOST or not 0 <= protocol < 256:
         raise ValueError("a number cannot be")
     is_v6 = ":" in of["sa"]
     head_b = ETHERNET_B + (IPV6_B if is_v6 else IPV4_B) + _HEADS.get(protocol, 0)

@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
@@ -80,6 +82,15 @@ Causes = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Captures, whose records are wanted, and the folder of tables instead of them."""
+
+    captures: list[Path]
+    subjects: "list[Subject]"
+    tables: Path | None = None
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this topic."""
     topic = typer.Typer(no_args_is_help=True, help="Flow records of connections.")
@@ -102,14 +113,27 @@ def extract(
 ) -> None:
     """Make bidirectional flow records of captures, as a meter with timeouts does."""
     timeouts = _timeouts(active, idle, whole=no_timeouts)
-    paths, subjects = _asked(sources, device, home, model, devices)
+    asked = _asked(sources, device, home, model, devices)
     load_kernels()
     keep_little()
     from analysis.flows import extract as extracted
+    from analysis.flows.packet_tables import extract_tables
 
     with Reading(SystemClock()) as reading, _at_hand(sources) as file:
-        reading.begin(sum(path.stat().st_size for path in paths if path.exists()))
-        records = extracted(paths, subjects, timeouts, file=file, progress=reading.read)
+        if asked.tables is None:
+            there = [path for path in asked.captures if path.exists()]
+            reading.begin(sum(path.stat().st_size for path in there))
+            records = extracted(
+                asked.captures,
+                asked.subjects,
+                timeouts,
+                file=file,
+                progress=reading.read,
+            )
+        else:
+            folder = asked.tables
+            each = (extract_tables(folder, one, timeouts) for one in asked.subjects)
+            records = chain.from_iterable(each)
         n = _written(records, out)
     _tell(n, out, as_json)
 
@@ -171,7 +195,7 @@ def _asked(
     home: str,
     model: str,
     profiles: Path,
-) -> tuple[list[Path], "list[Subject]"]:
+) -> _Asked:
     """Return the captures, by their first packets, and whose records are wanted."""
     from analysis.flows import Subject
 
@@ -186,17 +210,17 @@ def _asked(
     if _STDIN in sources:
         if len(sources) > 1:
             raise ConfigError("- stands alone: standard input is one capture")
-        return [Path("standard input")], subjects
+        return _Asked(captures=[Path("standard input")], subjects=subjects)
     paths = [Path(each) for each in sources]
     for path in paths:
         if not path.is_file():
             raise ConfigError(f"{path}: is no capture; name captures, or one campaign")
-    return sorted(paths, key=_first_ns), subjects
+    return _Asked(captures=sorted(paths, key=_first_ns), subjects=subjects)
 
 
 def _of_campaign(
     folder: Path, device: list[str] | None, home: str, model: str
-) -> tuple[list[Path], "list[Subject]"]:
+) -> _Asked:
     from analysis.dataset import load_campaign
     from analysis.flows import Subject
     from analysis.packets import find_raw
@@ -204,7 +228,10 @@ def _of_campaign(
     campaign = load_campaign(folder)
     wanted = [campaign.device(name) for name in device or ()] or campaign.devices
     subjects = [Subject(device=each, home=home, model=model) for each in wanted]
-    return sorted(find_raw(folder), key=_first_ns), subjects
+    if not (folder / "raw").is_dir() and (folder / "packets.json").is_file():
+        return _Asked(captures=[], subjects=subjects, tables=folder)
+    captures = sorted(find_raw(folder), key=_first_ns)
+    return _Asked(captures=captures, subjects=subjects)
 
 
 def _first_ns(path: Path) -> int:

@@ -1,0 +1,113 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.flows import FlowRecords, Subject, extract, read_causes, read_flows
+from testbed.cli import main
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "captures" / "example"
+CAPTURE = next(EXAMPLE.glob("raw/*.pcapng"))
+LABELLED = (
+    "#separator \\x09\n#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\t"
+    "orig_pkts\torig_ip_bytes\tresp_pkts\tresp_ip_bytes\tlabel\n"
+    "1537523212.5\t192.168.2.3\t5000\t198.51.100.7\t443\ttcp\t1\t40\t1\t40\tMalicious\n"
+)
+
+
+@pytest.fixture
+def flows(monkeypatch):
+    """Run the command as a shell does; return its exit code."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["testbed", "flows", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code
+
+    return run
+
+
+def test_a_campaign_becomes_records_of_its_devices(flows, tmp_path, capsys):
+    out = tmp_path / "flows.parquet"
+    words = ("--home", "lab", "--device", "echo_dot", "--json")
+    assert flows("extract", EXAMPLE, "--out", out, *words) == 0
+    told = json.loads(capsys.readouterr().out)
+    records = read_flows(out)
+    assert told == {"out": str(out), "flows": len(records)}
+    assert len(records) > 5
+    assert set(records.home) == {"lab"}
+    assert set(records.device) == set(records.model) == {"echo_dot"}
+
+
+def test_captures_without_a_device_give_every_conversation(flows, tmp_path):
+    out = tmp_path / "flows.csv"
+    assert flows("extract", CAPTURE, "--no-timeouts", "--out", out) == 0
+    records = read_flows(out)
+    whole = FlowRecords.joined(list(extract([CAPTURE], [Subject()])))
+    sums = [(r.packets_out + r.packets_in).sum() for r in (records, whole)]
+    assert sums[0] == sums[1] > 0
+    assert records.outbound.all()
+
+
+def test_a_stream_becomes_lines_of_csv(flows, tmp_path, capfd, monkeypatch):
+    with CAPTURE.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert flows("extract", "-", "--out", "-") == 0
+    told = capfd.readouterr()
+    assert told.err == ""
+    (tmp_path / "flows.csv").write_text(told.out, encoding="utf-8")
+    assert len(read_flows(tmp_path / "flows.csv")) > 5
+
+
+def test_a_folder_with_tables_alone_is_enough(flows, tmp_path):
+    import shutil
+
+    for name in ("packets", "flows"):
+        shutil.copytree(EXAMPLE / name, tmp_path / "c" / name)
+    for name in ("packets.json", "campaign.yaml"):
+        shutil.copy(EXAMPLE / name, tmp_path / "c" / name)
+    out = tmp_path / "flows.parquet"
+    assert flows("extract", tmp_path / "c", "--out", out) == 0
+    assert set(read_flows(out).device) == {"echo_dot", "koogeek_plug", "tplink_hs110"}
+
+
+def test_tables_of_others_are_taken_over_with_their_labels(flows, tmp_path, capsys):
+    (tmp_path / "conn.log").write_text(LABELLED)
+    out, truth = tmp_path / "flows.parquet", tmp_path / "truth.parquet"
+    words = ("--device", "cam=192.168.2.3", "--causes", truth)
+    assert flows("convert", tmp_path / "conn.log", "--out", out, *words) == 0
+    assert "1 flow record" in capsys.readouterr().out
+    assert read_causes(truth, len(read_flows(out))).tolist() == ["Malicious"]
+    assert flows("convert", out, "--out", tmp_path / "again.log") == 0
+    assert "192.168.2.3\t5000" in (tmp_path / "again.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("extract", CAPTURE, "--out", "flows.xml"), "must end in .parquet"),
+        (("extract", "none.pcap", "--out", "a.csv"), "is no capture"),
+        (("extract", CAPTURE, "--idle", "0", "--out", "a.csv"), "must be above 0 s"),
+        (("extract", "-", CAPTURE, "--out", "a.csv"), "- stands alone"),
+        (("extract", CAPTURE, "--device", "toaster", "--out", "a.csv"), "no profile"),
+        (("extract", EXAMPLE, "--device", "x", "--out", "a.csv"), "has no device"),
+        (("extract", __file__, "--out", "a.csv"), "is not a pcap"),
+        (("convert", "none.log", "--out", "a.csv"), "is not there"),
+        (("convert", CAPTURE, "--out", "a.csv"), "is no Parquet or CSV"),
+        (("convert", CAPTURE, "--device", "a=b", "--out", "a.csv"), "--device"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(
+    flows, tmp_path, capsys, monkeypatch, words, said
+):
+    if "toaster" in words:
+        words = (*words, "--devices", ROOT / "devices")
+    monkeypatch.chdir(tmp_path)
+    assert flows(*words) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
