@@ -75,7 +75,7 @@ def alarms_section(diaries: Sequence[Diary], key: str, seed: int) -> Section | N
         key=f"{key}-alarms",
         title="Which hours are not the household's?",
         lead="Each hour is scored with all that happened in it. A detector alarms "
-        "where an hour is stranger than all but one usual hour of a week.",
+        "where an hour is stranger than all but one usual hour in ten days.",
         blocks=blocks,
     )
 

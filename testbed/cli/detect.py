@@ -64,7 +64,7 @@ Rate = Annotated[
         min=0.0,
         max=1.0,
         help="Share of the alarms of a week that may be false. By default each "
-        "detector's own threshold, which one usual hour a week exceeds.",
+        "detector's own threshold, which one usual hour in ten days exceeds.",
     ),
 ]
 ExitCode = Annotated[

@@ -23,6 +23,7 @@ import numpy as np
 import analysis.detectors
 from analysis.dataset import load_activities
 from analysis.evaluate.patterns.events import Happening, score_events
+from analysis.evaluate.watched.verdicts import PAPER
 from analysis.registry import discover
 from testbed.model.load import load_profiles
 from tests.bench.measure import machine
@@ -64,7 +65,24 @@ def over_seeds(study: Study, names: Sequence[str], n_seeds: int) -> Record:
             "fdr": _pooled([run["fdr"] for run in mine]),
             "one": _pooled([run["one"] for run in mine]),
         }
-    return {"n": n_seeds, "first_seed": FIRST_SEED, "detectors": found}
+    by_name = {
+        name: np.array([run[name]["own"]["auprc"] for run in runs]) for name in names
+    }
+    return {
+        "n": n_seeds,
+        "first_seed": FIRST_SEED,
+        "base": float(np.mean([run[names[0]]["own"]["base"] for run in runs])),
+        "ratio": _ratio(by_name["ensemble"], by_name[PAPER]),
+        "detectors": found,
+    }
+
+
+def _ratio(ours: np.ndarray, theirs: np.ndarray) -> list[float]:
+    """Return the ratio of two means and its 95 % interval over seeds, in pairs."""
+    rows = np.random.default_rng(0).integers(ours.size, size=(_DRAWS, ours.size))
+    drawn_ = ours[rows].mean(axis=1) / theirs[rows].mean(axis=1)
+    low, high = np.quantile(drawn_, (0.025, 0.975))
+    return [float(ours.mean() / theirs.mean()), float(low), float(high)]
 
 
 def _pooled(runs: Sequence[Record]) -> Record:
@@ -179,6 +197,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if {study.owner, study.watched} - {""} <= kept.keys():
             record["packets"] = through_packets(study, kept, names)
         facts["studies"][study.title] = record
+    fit = Path("build/bench/fit/fit.json")  # of `tests.bench.fit_events`
+    facts["fit"] = json.loads(fit.read_text("utf-8")) if fit.exists() else None
     path = options.out / "study.json"
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     if options.page:

@@ -52,7 +52,7 @@ def verdict(
     """Learn and score.
 
     rate  false-discovery rate of the alarms in a week; None for the detector's own
-          threshold, which one usual hour a week exceeds
+          threshold, which one usual hour in ten days exceeds
     """
     detection = learnt(detector, split.learn, seed)
     return judged(detector, detection, split.score, rate)
