@@ -102,6 +102,17 @@ def test_longterm_sees_what_is_repeated():
     assert strange_row(LongTerm(), again) == 4 * 24 + 18
 
 
+def test_longterm_is_the_tail_of_a_binomial():
+    detector = LongTerm().fit(days(28))
+    again = [(at(4, 18, i), "turn_off") for i in range(8)]
+    hours = days(7, 28, again)
+    column = hours.names.index(("house", "turn_off"))
+    share = detector.shares_[column, column]
+    # within a day after turn_off: once the first step of a morning, eight times itself
+    got = detector.score(hours)[4 * 24 + 18, column]
+    assert got == pytest.approx(-stats.binom.logsf(7, 9, share), rel=1e-6)
+
+
 def test_only_the_paper_takes_midnight_for_the_end_of_the_world():
     def nights(first_day, hour, n_days):
         done = [(at(day, hour, 20), "turn_off") for day in range(n_days)]
