@@ -122,3 +122,41 @@ def test_logs_of_two_origins_are_two_chapters(make, write, tmp_path):
     page = write([], tmp_path / "out", [fast, real])
     names = {p.name for p in (page.parent / "data").iterdir()}
     assert names == {"behaviour", "behaviour-2"}
+
+
+def pages_data(write, tmp_path, *folders):
+    page = write([], tmp_path / "out", [*folders])
+    return page.read_text(), page.parent / "data" / "behaviour"
+
+
+def test_the_calendar_has_every_hour_with_alarms_and_intruders(make, write, tmp_path):
+    one = make.diary("one", HABIT, [OWNER])
+    two = make.diary("two", HABIT + NIGHT, [OWNER, THIEF])
+    text, data = pages_data(write, tmp_path, one, two)
+    assert "Which hours are not the household&#39;s?" in text
+    (calendar,) = data.glob("calendar_*.json")
+    hours = json.loads(calendar.read_text())
+    assert len(hours) == 5 * 24
+    malicious = [(h["day"], h["hour"]) for h in hours if h["malicious"]]
+    assert malicious == [("2026-01-07", 3), ("2026-01-08", 3)]
+    assert all(h["alarm"] for h in hours if h["malicious"])
+
+
+def test_alarms_are_told_in_words_and_scored_beside_the_paper(make, write, tmp_path):
+    one = make.diary("one", HABIT, [OWNER])
+    two = make.diary("two", HABIT + NIGHT, [OWNER, THIEF])
+    text, data = pages_data(write, tmp_path, one, two)
+    reason = "4 times; never more than 2 in an hour"
+    alarms = json.loads((data / "behaviour_alarms.json").read_text())
+    assert any(alarm["hour"] == "2026-01-07T03:00+00:00" for alarm in alarms)
+    assert all(alarm["reason"] in text for alarm in alarms)
+    assert any(reason in alarm["reason"] for alarm in alarms)
+    scores = json.loads((data / "behaviour_scores.json").read_text())
+    assert [s["detector"] for s in scores] == ["kmeans_paper", "ensemble"]
+    assert [s["attacks"] for s in scores] == [2, 2]
+
+
+def test_a_log_of_one_day_has_no_calendar(make, write, tmp_path):
+    short = make.diary("short", HABIT[:2], [OWNER])
+    _, data = pages_data(write, tmp_path, short)
+    assert not list(data.glob("calendar_*"))
