@@ -103,6 +103,15 @@ def csv_lines(pieces: Iterable[FlowRecords]) -> Iterator[str]:
         yield sink.getvalue().to_pybytes().decode()
 
 
+def csv_records(data: bytes) -> FlowRecords:
+    """Return the records of CSV, the names of the columns first.
+
+    Raises DatasetError when columns or values are not those of flow records.
+    """
+    with _checked(Path("standard input")):
+        return FlowRecords.joined(list(_csv_pieces(pa.BufferReader(data), _BATCH)))
+
+
 def read_causes(path: Path, n: int | None = None) -> Texts:
     """Read the causes of flow records: '' unknown, benign, or an attack's name.
 
@@ -206,7 +215,7 @@ def _plain(records: FlowRecords) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def _csv_pieces(path: Path, rows: int) -> Iterator[FlowRecords]:
+def _csv_pieces(path: Any, rows: int) -> Iterator[FlowRecords]:
     from pyarrow import csv
 
     options = csv.ConvertOptions(
