@@ -22,6 +22,8 @@ class Named(Protocol):
         """The name by which people ask for it."""
 
 
+_SHORT = 2  # letters of a name that is near to every other of as many
+
 T = TypeVar("T", bound=Named)
 Anything = TypeVar("Anything")
 
@@ -53,9 +55,15 @@ def collect(claims: Iterable[tuple[str, Sequence[T]]]) -> Mapping[str, T]:
 
 
 def find(found: Mapping[str, Anything], name: str, what: str) -> Anything:
-    """Return the value called `name`; raise RequestError with the nearest name."""
+    """Return the value called `name`.
+
+    Raises RequestError with the nearest name; with all of them where none is near, or
+    where names are so short that any may be meant.
+    """
     if name in found:
         return found[name]
     near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(found)}"
+    hint = f"there are: {', '.join(found)}"
+    if near and len(name) > _SHORT:
+        hint = f"did you mean {near[0]!r}?"
     raise RequestError(f"{name!r} is not a {what}; {hint}")

@@ -73,16 +73,16 @@ def plan_of(
     splits       names, 's0' for both random ones, or 'all'
     options      the other fields of `StudyPlan`
 
-    Raises AnalysisError with the nearest name for one that does not exist.
+    Raises AnalysisError for one that does not exist, with the nearest name or all.
     """
     wanted = splits_of(splits)
-    known: dict[str, Classifier | None] = dict(all_classifiers())
-    shorts = {c.short: name for name, c in known.items() if c is not None and c.short}
+    known: dict[str, Any] = dict(all_classifiers())
+    shorts = {c.short: name for name, c in known.items() if c.short}
     known[PAYLOAD] = None
     asked = dict.fromkeys(shorts.get(name, name) for name in classifiers or known)
     for name in asked:
         if name not in known:
-            find(all_classifiers(), name, "classifier")
+            find(known | shorts, name, "classifier")
     chosen = (known[name] for name in asked)
     return StudyPlan(
         classifiers=tuple(c for c in chosen if c is not None),

@@ -11,19 +11,21 @@ class CaptureError(Exception):
     """A capture is damaged, or not a capture at all.
 
     path    the file
-    offset  byte of the (decompressed) file at which reading stopped
+    offset  byte of the (decompressed) file at which reading stopped; None when it
+            could not be opened at all
     reason  what was found there, in words
     """
 
     exit_code = 2
 
-    def __init__(self, path: Path | str, offset: int, reason: str) -> None:
-        super().__init__(f"{path}: byte {offset}: {reason}")
+    def __init__(self, path: Path | str, offset: int | None, reason: str) -> None:
+        where = "" if offset is None else f"byte {offset}: "
+        super().__init__(f"{path}: {where}{reason}")
         self.path = Path(path)
         self.offset = offset
         self.reason = reason
 
-    def __reduce__(self) -> tuple[type[Self], tuple[Path, int, str]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, int | None, str]]:
         # by itself, an exception is copied with its message as the only argument
         return type(self), (self.path, self.offset, self.reason)
 

@@ -122,7 +122,7 @@ def _bytes_of(path: Path, stream: CaptureStream) -> Source:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as exc:
             reason = f"cannot be read: {exc.strerror or exc}"
-            raise CaptureError(path, 0, reason) from exc
+            raise CaptureError(path, None, reason) from exc
     out = bytearray()
     none = np.zeros(0, dtype=np.uint8)
     with open_source(path) as source:

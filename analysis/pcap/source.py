@@ -118,7 +118,7 @@ def open_source(path: Path, file: BinaryIO | None = None) -> Iterator[Source]:
         opened = path.open("rb", buffering=0) if file is None else file
     except OSError as exc:
         reason = f"cannot be read: {exc.strerror or exc}"
-        raise CaptureError(path, 0, reason) from exc
+        raise CaptureError(path, None, reason) from exc
     try:
         yield Source(path, opened)
     finally:

@@ -4,7 +4,7 @@ Each `load_...` raises FaultyFilesError (a ConfigError) that lists every fault o
 file it read, and touches nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from testbed.model.source import Document, Fault, FaultyFilesError, read_documen
 from testbed.model.typed import nearest, typed
 
 T = TypeVar("T")
+_LISTED = 30  # names of scenarios in a message
 
 
 def load_lab(path: Path, profiles: Mapping[str, DeviceProfile] | None = None) -> Lab:
@@ -76,16 +77,21 @@ def load_for_plan(
 def find_scenario(name: str, folder: Path) -> Path:
     """Return the file of a scenario given by its name or by its path.
 
-    Raises ConfigError that names the nearest scenario.
+    Raises ConfigError that names the nearest scenario, or those there are.
     """
     for path in (Path(name), folder / name, folder / f"{name}.yaml"):
         if path.is_file():
             return path
     known = [p.stem for p in sorted(folder.glob("*.yaml"))]
-    raise ConfigError(
-        f"{name!r} is not a scenario in {folder}{nearest(name, known)}"
-        + ("" if known else "; the folder holds no scenario")
-    )
+    hint = nearest(name, known) or f"; {_listed(known)}"
+    raise ConfigError(f"{name!r} is not a scenario in {folder}{hint}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    if not names:
+        return "the folder holds no scenario"
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"there are: {', '.join(names[:_LISTED])}{more}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,9 @@ def test_windows_that_overlap_are_refused(tmp_path):
     ("names", "splits", "message"),
     [
         (["random_florist"], [], "did you mean 'random_forest'"),
-        (["rf"], ["s7"], "is not a split"),
+        (["svm"], [], "there are: random_forest, .*, payload, rf, knn, nb, hgb"),
+        (["rf"], ["s9"], "is not a split; there are: s0_folds, .*, s6, s0, all"),
+        (["rf"], ["s0_fold"], "did you mean 's0_folds'"),
     ],
 )
 def test_a_wrong_name_is_answered_with_the_nearest(names, splits, message):

@@ -80,6 +80,16 @@ def test_an_unknown_scenario_names_the_nearest(testbed):
     )
 
 
+def test_a_scenario_that_is_like_no_other_lists_those_there_are(testbed, tmp_path):
+    done = testbed("run", "nosuch", "--fast")
+    assert done.returncode == 2
+    names = sorted(path.stem for path in (tmp_path / "scenarios").glob("*.yaml"))
+    assert done.stderr == (
+        "testbed: 'nosuch' is not a scenario in scenarios; there are: "
+        f"{', '.join(names)}\n"
+    )
+
+
 def test_init_makes_a_lab_that_check_accepts(testbed, tmp_path):
     assert testbed("init", "mine").returncode == 0
     done = testbed(

@@ -228,7 +228,7 @@ def test_zeros_at_the_end_are_what_a_power_cut_leaves(tmp_path, craft, kind):
 
 
 def test_a_missing_capture_is_one_sentence(tmp_path):
-    with pytest.raises(CaptureError, match="cannot be read: No such file"):
+    with pytest.raises(CaptureError, match=r"\.pcap: cannot be read: No such file"):
         read_frames(tmp_path / "none.pcap")
 
 

@@ -292,7 +292,7 @@ def test_a_file_of_somebody_else_is_one_sentence(tmp_path, odd):
         text=True,
         check=False,
     )
-    assert done.stderr == "secret.pcap: byte 0: cannot be read: Permission denied\n"
+    assert done.stderr == "secret.pcap: cannot be read: Permission denied\n"
 
 
 def test_a_pipe_is_read_while_it_is_written(tmp_path, odd):
