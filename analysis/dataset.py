@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -273,7 +274,8 @@ def load_campaign(folder: Path) -> Campaign:
         text = path.read_text(encoding="utf-8")
         data = yaml.load(text, Loader=_LOADER)  # noqa: S506
     except OSError as exc:
-        message = f"{path}: cannot be read: {exc.strerror}; is this a campaign folder?"
+        hint = _campaign_in(folder) or "is this a campaign folder?"
+        message = f"{path}: cannot be read: {exc.strerror}; {hint}"
         raise DatasetError(message) from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
         reason = str(exc).replace("\n", " ")
@@ -292,6 +294,12 @@ def load_campaign(folder: Path) -> Campaign:
         devices=devices,
         times=_times(path, data.get("times", Times.RECORDED)),
     )
+
+
+def _campaign_in(folder: Path) -> str:
+    """Return a sentence that names the one campaign folder in a folder, or ''."""
+    inside = [path.parent for path in islice(folder.glob("*/campaign.yaml"), 2)]
+    return f"did you mean {inside[0]}?" if len(inside) == 1 else ""
 
 
 def _times(path: Path, value: Any) -> Times:

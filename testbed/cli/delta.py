@@ -40,7 +40,9 @@ Scored = Annotated[
         "may be repeated.",
     ),
 ]
-SplitName = Annotated[str, typer.Option("--split", help="s1, s2 or another to s5.")]
+SplitName = Annotated[
+    str, typer.Option("--split", help="s0_folds, s0_holdout or one of s1 to s5.")
+]
 GapShare = Annotated[
     float,
     typer.Option(
@@ -114,7 +116,7 @@ def _print(
         return
     kind = "simulated" if campaign.simulated else "captured"
     print(f"campaign {campaign.name}: {kind}, {campaign.form}; seed {plan.seed}")
-    _print_estimates(found)
+    _print_estimates(found, recorded=campaign.form == "imported")
     _print_scores(found)
 
 
@@ -162,14 +164,19 @@ def _for_machines(found: "Sequence[DeltaStudy]", plan: "DeltaPlan") -> dict[str,
     }
 
 
-def _print_estimates(found: "Sequence[DeltaStudy]") -> None:
+def _print_estimates(found: "Sequence[DeltaStudy]", *, recorded: bool) -> None:
+    """Print δ beside the one given.
+
+    recorded  whether that is the span somebody else recorded, and no profile's
+    """
     from rich.console import Console
     from rich.table import Table
 
     from analysis.evaluate.delta.rules import DeltaRule, deltas_by
 
     table = Table(box=None, pad_edge=False, header_style=None)
-    heads = ("device", "activity", "profile s", "δ s", "95 %", "shared s")
+    given = "recorded s" if recorded else "profile s"
+    heads = ("device", "activity", given, "δ s", "95 %", "shared s")
     for title in (*heads, "trials", "sessions", "note"):
         table.add_column(title, no_wrap=True, justify="left")
     for study in found:

@@ -1,5 +1,7 @@
 """`import pcap|traces|moniotr|pingpong`: campaigns of what others recorded."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +32,9 @@ Devices = Annotated[
 Timezone = Annotated[
     str | None, typer.Option("--timezone", help="Zone of stamps without an offset.")
 ]
-Out = Annotated[Path, typer.Option("--out", help="Where the campaign folder is made.")]
+Out = Annotated[
+    Path, typer.Option("--out", help="The campaign folder is made in here: OUT/NAME.")
+]
 CampaignName = Annotated[
     str | None, typer.Option("--campaign", help="Its name; by default that of the CSV.")
 ]
@@ -120,20 +124,22 @@ def import_pcap(
         )
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
-    out.mkdir(parents=True, exist_ok=True)
-    imported = take_over(
-        captures,
-        activities=activities,
-        devices=_ends(device, devices),
-        target=out / (campaign or activities.stem),
-        recipe=recipe,
-        overlap=overlap_of(overlap),
-        every_packet=every_packet,
-    )
+    ends = _ends(device, devices)
+    target = out / (campaign or activities.stem)
+    with _room_for(target):
+        imported = take_over(
+            captures,
+            activities=activities,
+            devices=ends,
+            target=target,
+            recipe=recipe,
+            overlap=overlap_of(overlap),
+            every_packet=every_packet,
+        )
     print_labels(imported.labels)
     if imported.ignored:
         print(f"columns not taken: {', '.join(map(printable, imported.ignored))}")
-    print(f"campaign: {imported.folder}")
+    _print_wrote(imported.folder, tuple(ends))
 
 
 def import_traces(
@@ -165,14 +171,16 @@ def import_traces(
         sort=sort,
     )
     target = out or CAPTURES / tables[0].stem
-    target.parent.mkdir(parents=True, exist_ok=True)
-    done = take_over(tables, target=target, labels=labels, device=device, recipe=recipe)
+    with _room_for(target):
+        done = take_over(
+            tables, target=target, labels=labels, device=device, recipe=recipe
+        )
     print_labels(done.labels)
     if done.unlabelled:
         some = ", ".join(path.name for path in done.unlabelled[:4])
         print(f"without a label, left out: {len(done.unlabelled)} files: {some}")
     print(f"sessions: {done.n_sessions}, packets: {done.n_packets}")
-    print(f"campaign: {done.folder}")
+    _print_wrote(done.folder, (device,))
 
 
 def import_moniotr(
@@ -189,13 +197,10 @@ def import_moniotr(
     from analysis.importers.moniotr import load_macs
 
     name, mac = _named_mac(device, load_macs(macs) if macs else {})
-    done = take_over(
-        folder,
-        device=name,
-        mac=mac,
-        target=_target(out, name),
-    )
-    _print_layout(done)
+    target = out or CAPTURES / name
+    with _room_for(target):
+        done = take_over(folder, device=name, mac=mac, target=target)
+    _print_layout(done, name)
 
 
 def import_pingpong(
@@ -225,25 +230,40 @@ def import_pingpong(
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
     name, mac = _named_mac(device, {})
-    done = take_over(
-        folder,
-        device=name,
-        mac=mac,
-        target=_target(out, name),
-        zone=zone or UTC,
-        events=[event.strip() for event in events.split(",")],
-        delta_ns=_delta_ns(delta) or 0,
-        within=within,
-        overlap=overlap_of(overlap),
-    )
-    _print_layout(done)
-
-
-def _target(out: Path | None, name: str) -> Path:
-    """Return the campaign folder to make; the folder that it lies in exists then."""
     target = out or CAPTURES / name
+    with _room_for(target):
+        done = take_over(
+            folder,
+            device=name,
+            mac=mac,
+            target=target,
+            zone=zone or UTC,
+            events=[event.strip() for event in events.split(",")],
+            delta_ns=_delta_ns(delta) or 0,
+            within=within,
+            overlap=overlap_of(overlap),
+        )
+    _print_layout(done, name)
+
+
+@contextmanager
+def _room_for(target: Path) -> Iterator[None]:
+    """Make the folders that `target` lies in; those still empty after it go again."""
+    folders = (target.parent, *target.parent.parents)
+    new = [folder for folder in folders if not folder.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target
+    try:
+        yield
+    finally:
+        for folder in new:
+            with suppress(OSError):  # it holds the campaign
+                folder.rmdir()
+
+
+def _print_wrote(folder: Path, devices: Sequence[str]) -> None:
+    """Print the folder that commands are given, and what its devices are called."""
+    what = "device" if len(devices) == 1 else "devices"
+    print(f"wrote {folder}, {what} {', '.join(devices)}")
 
 
 def _named_mac(text: str, known: dict[str, str]) -> tuple[str, str]:
@@ -255,12 +275,12 @@ def _named_mac(text: str, known: dict[str, str]) -> tuple[str, str]:
     return name, mac if equals else known[name]
 
 
-def _print_layout(done: "ImportedLayout") -> None:
+def _print_layout(done: "ImportedLayout", device: str) -> None:
     print_labels(done.labels)
     if done.left_out:
         some = ", ".join(path.name for path in done.left_out[:4])
         print(f"left out, of another device or empty: {len(done.left_out)}: {some}")
-    print(f"campaign: {done.folder}")
+    _print_wrote(done.folder, (device,))
 
 
 def _delta_ns(text: str | None) -> int | None:

@@ -47,9 +47,9 @@ ClassifierNames = Annotated[
     list[str] | None,
     typer.Option(
         "--classifier",
-        help="rf, knn, nb, another classifier's name or payload; may be repeated; by "
-        "default all. Payload is for devices whose profile says plaintext, and for "
-        "imported ones.",
+        help="rf, knn, nb, hgb, fusion, another classifier's name or payload; may be "
+        "repeated; by default all. Payload is for devices whose profile says "
+        "plaintext, and for imported ones.",
     ),
 ]
 OtherCampaign = Annotated[

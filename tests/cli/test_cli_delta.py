@@ -124,6 +124,17 @@ def test_what_cannot_be_done_is_told_in_one_sentence(folder, words, said):
     assert said in str(done.exception)
 
 
+def test_what_an_import_recorded_is_not_called_a_profile(folder, tmp_path):
+    assert "profile s" in run(folder).output
+    made = tmp_path / "theirs"
+    shutil.copytree(folder, made)
+    about = made / "campaign.yaml"
+    about.write_text(about.read_text().replace("form: fast", "form: imported"))
+    told = run(made).output
+    assert "recorded s" in told
+    assert "profile s" not in told
+
+
 def crowd(folder, made, activities, n):
     """Copy a campaign in which acts without effect follow n of each activity."""
     shutil.copytree(folder, made)

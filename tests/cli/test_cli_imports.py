@@ -45,6 +45,8 @@ def test_traces_are_taken_over_and_what_was_left_out_is_told(run, tmp_path):
     assert "plug: 1 windows, 2 of 2 packets labelled" in done.output
     assert "without a label, left out: 1 files: b.csv" in done.output
     assert "sessions: 1, packets: 2" in done.output
+    last = done.output.splitlines()[-1]
+    assert last == f"wrote {tmp_path / 'out' / 'plug'}, device plug"
     assert (tmp_path / "out" / "plug" / "campaign.yaml").is_file()
 
 
@@ -89,7 +91,33 @@ def test_columns_that_are_not_taken_cannot_act_on_the_terminal(run, tmp_path):
     done = run(*words)
     assert done.exit_code == 0, done.output
     assert "columns not taken: x" in done.output
+    assert done.output.endswith(f"wrote {tmp_path / 'out' / 'all'}, device plug\n")
     assert "\x1b" not in done.output
+
+
+def test_a_refused_import_leaves_no_folder(run, tmp_path):
+    out = tmp_path / "captures" / "own"
+    capture(tmp_path / "theirs/a.pcap", (1_700_000_000, 1_700_000_001))
+    table = tmp_path / "act.csv"
+    table.write_text("device,activity,start_epoch\nplug,on,1600000000\n")
+    words = ["pcap", tmp_path / "theirs/a.pcap", "--activities", table]
+    words += ["--device", f"plug={MAC}", "--delta", "5 s", "--out", out]
+    assert run(*words).exit_code != 0
+    assert not out.parent.exists()
+    table.write_text("trace,activity\n")
+    assert run("traces", table, "--out", out).exit_code != 0
+    assert not out.parent.exists()
+
+
+def test_the_folder_around_one_campaign_names_it(run, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("activity,session,time,size,direction\na,s,0,60,1\n")
+    for name, hint in (("act", f"did you mean {tmp_path / 'own' / 'act'}?"), ("b", "")):
+        done = run("traces", table, "--out", tmp_path / "own" / name)
+        assert done.exit_code == 0, done.output
+        words = ["evaluate", str(tmp_path / "own")]
+        told = CliRunner().invoke(build(["learn"]), words).exception
+        assert str(told).endswith(hint or "is this a campaign folder?")
 
 
 def test_scores_of_traces_say_what_needs_times_that_nobody_recorded(run, tmp_path):
