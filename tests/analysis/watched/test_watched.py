@@ -158,6 +158,11 @@ def test_live_tells_the_hours_that_the_whole_log_has():
     assert set(whole.hours.start_ns[whole.alarms].tolist()) == hours
 
 
+def test_live_a_first_hour_is_no_discovery_for_being_the_only_one():
+    watch = live(strange(), 0.3)
+    assert one_by_one(watch, days(3, 20, seed=2)) == []
+
+
 def test_live_an_event_that_is_weeks_late_is_left_out_and_counted():
     split = strange()
     watch = live(split)
