@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from analysis.dataset import Device
 from analysis.flows import kernels as m
-from analysis.flows.meter import NEVER_NS, Finished, Meter
+from analysis.flows.meter import NEVER_NS, Finished, Meter, joined
 from analysis.flows.reading import Address, Names, Piece, read_pieces
 from analysis.flows.records import ENDS, FlowRecords
 from analysis.flows.texts import Texts
 from analysis.packets.select import Selector
 from analysis.pcap.stream import open_capture_stream
 
+_TOGETHER = 16_384
 _PAIRS = {
     "packets": m.PACKETS,
     "bytes": m.BYTES,
@@ -77,10 +78,15 @@ class Subject:
 
 @dataclass(slots=True)
 class Extraction:
-    """Records of packets that come piece by piece, of several subjects at once."""
+    """Records of packets that come piece by piece, of several subjects at once.
+
+    together  so many at least are handed over together, which costs less for each;
+              those of a live stream come one by one
+    """
 
     subjects: Sequence[Subject]
     timeouts: Timeouts
+    together: int = 1
     _sides: "list[_Side]" = field(init=False)
     _names: Names = field(init=False, default_factory=Names)
     _last_ns: int | None = field(init=False, default=None)
@@ -122,11 +128,17 @@ class Extraction:
         until_ns = self._last_ns or 0
         self._last_ns = None
         for side in self._sides:
-            yield from self._made(side, side.meter.finish(until_ns))
+            yield from self._made(side, side.meter.finish(until_ns), least=1)
 
-    def _made(self, side: "_Side", finished: Finished) -> Iterator[FlowRecords]:
+    def _made(
+        self, side: "_Side", finished: Finished, least: int = 0
+    ) -> Iterator[FlowRecords]:
         if len(finished):
-            yield records_of(finished, side.subject, self._names)
+            side.waiting.append(finished)
+        if sum(map(len, side.waiting)) >= (least or self.together):
+            together = joined(side.waiting)
+            side.waiting = []
+            yield records_of(together, side.subject, self._names)
 
 
 class _Side:
@@ -135,6 +147,7 @@ class _Side:
     def __init__(self, subject: Subject, timeouts: Timeouts) -> None:
         self.subject = subject
         device = subject.device
+        self.waiting: list[Finished] = []
         self._selector = None if device is None else Selector(device)
         self.meter = Meter(
             idle_ns=timeouts.idle_ns,
@@ -166,7 +179,8 @@ def extract(
     Records of one subject come by start, unless the clock of a capture runs back.
     Raises CaptureError when a capture is damaged.
     """
-    work = Extraction(subjects, timeouts or Timeouts())
+    together = _TOGETHER if file is None else 1
+    work = Extraction(subjects, timeouts or Timeouts(), together)
     for path in captures:
         seen_b, is_first = 0, True
         with (

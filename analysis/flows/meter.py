@@ -9,6 +9,7 @@ what follows within the idle timeout, as the last ACK, still belongs to it.
 Memory grows with the records that are open, not with packets or with records.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -96,7 +97,8 @@ class Finished:
         )
 
 
-def _joined(parts: list[Finished]) -> Finished:
+def joined(parts: Sequence[Finished]) -> Finished:
+    """Return the records of all parts, one after the other."""
     return Finished(
         keys=np.concatenate([part.keys for part in parts]),
         totals=np.concatenate([part.totals for part in parts]),
@@ -226,7 +228,7 @@ class Meter:
         """Return what is held, by start, up to the first record that is open."""
         if not self._held:
             return _room(0)
-        every = _joined(self._held)
+        every = joined(self._held)
         order = np.lexsort((every.totals[:, NUMBER], every.totals[:, START]))
         cut = order.size
         if self.n_open:
