@@ -112,10 +112,10 @@ def extract(
     as_json: AsJson = False,
 ) -> None:
     """Make bidirectional flow records of captures, as a meter with timeouts does."""
-    timeouts = _timeouts(active, idle, whole=no_timeouts)
-    asked = _asked(sources, device, home, model, devices)
     load_kernels()
     keep_little()
+    timeouts = _timeouts(active, idle, whole=no_timeouts)
+    asked = _asked(sources, device, home, model, devices)
     from analysis.flows import extract as extracted
     from analysis.flows.packet_tables import extract_tables
 
@@ -148,6 +148,8 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Take over flow records of others, or write ours in another format."""
+    load_kernels()
+    keep_little()
     from analysis.flows.tables import Side, read_table
 
     try:
