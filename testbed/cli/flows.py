@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
+from testbed.cli.flows_detect import add as add_detection
 from testbed.cli.options import AsJson
 from testbed.cli.packets import device_of
 from testbed.cli.reading import Reading, counted
@@ -96,6 +98,7 @@ def register(app: typer.Typer) -> None:
     topic = typer.Typer(no_args_is_help=True, help="Flow records of connections.")
     topic.command()(extract)
     topic.command()(convert)
+    add_detection(topic)
     app.add_typer(topic, name="flows")
 
 
@@ -129,12 +132,15 @@ def extract(
                 timeouts,
                 file=file,
                 progress=reading.read,
+                on_end=_tell_cut,
             )
         else:
             folder = asked.tables
             each = (extract_tables(folder, one, timeouts) for one in asked.subjects)
             records = chain.from_iterable(each)
-        n = _written(records, out)
+        seen: Counter[str] = Counter()
+        n = _written(_counted(records, seen), out)
+    _tell_unseen(asked.subjects, seen)
     _tell(n, out, as_json)
 
 
@@ -272,6 +278,29 @@ def _written(pieces: "Iterable[FlowRecords]", out: str) -> int:
     if Path(out).suffix not in (".parquet", ".csv"):
         raise ConfigError(f"--out: must end in .parquet, .csv or .log, got {out!r}")
     return write_flows(Path(out), pieces)
+
+
+def _counted(
+    pieces: "Iterable[FlowRecords]", seen: Counter[str]
+) -> "Iterator[FlowRecords]":
+    """Yield the pieces; count the records of each device, which come apart."""
+    for piece in pieces:
+        seen[piece.device.names[0]] += len(piece)
+        yield piece
+
+
+def _tell_unseen(subjects: "Sequence[Subject]", seen: Counter[str]) -> None:
+    for subject in subjects:
+        device = subject.device
+        if device is not None and not seen[device.name]:
+            reason = f"no packet of {device.mac}; name it by --device {device.name}=MAC"
+            print(f"testbed: device {device.name}: {reason}", file=sys.stderr)
+
+
+def _tell_cut(path: Path, truncated_at: int | None) -> None:
+    if truncated_at is not None:
+        reason = f"ends inside a packet, at byte {truncated_at}; all before it was read"
+        print(f"testbed: {path}: {reason}", file=sys.stderr)
 
 
 def _tell(n: int, out: str, as_json: bool) -> None:

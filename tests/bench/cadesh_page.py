@@ -40,6 +40,7 @@ def page(found: Mapping) -> str:
         device=found["device"], days=found["days"], homes=8, seeds=", ".join(seeds)
     )
     lines = [head, *_lead(seeds)]
+    lines += _table("## Other ways to tell what is known\n", seeds, "ways", "{}")
     lines += _table("## Pools of fewer homes\n", seeds, "pool", "pool of {}")
     lines += _table(
         "## Homes of the pool that were taken over\n\nThe same two attacks, with the "

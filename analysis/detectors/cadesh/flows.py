@@ -19,6 +19,7 @@ SYN = 2
 INTERNET, LAN, GROUP = 0, 1, 2  # groups: multicast and broadcast
 LOW, DYNAMIC = 1_024, 49_152  # where registered and dynamic ports begin
 
+_NETWORK = (53, 67)  # names and leases
 _LAN_RANGES = tuple(
     ipaddress.ip_network(each)
     for each in (
@@ -42,8 +43,15 @@ def service_port(flows: FlowRecords) -> Int64:
 
 
 def place(flows: FlowRecords) -> Int64:
-    """Return (n,) INTERNET, LAN or GROUP for each remote address."""
-    return of_each(flows.remote_address, _place_of)
+    """Return (n,) INTERNET, LAN or GROUP for each remote address.
+
+    Whoever answers for names and leases belongs to the home's network, wherever it
+    stands: some homes ask their router, others their provider.
+    """
+    where = of_each(flows.remote_address, _place_of)
+    serves = np.isin(service_port(flows), _NETWORK) & (where == INTERNET)
+    where[serves] = LAN
+    return where
 
 
 def of_each(column: Texts, tell: Callable[[str], int]) -> Int64:

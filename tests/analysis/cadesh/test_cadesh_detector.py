@@ -1,0 +1,168 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.detectors.cadesh.alternatives import ALTERNATIVES, alternative
+from analysis.detectors.cadesh.autoencoder import Scale, network
+from analysis.detectors.cadesh.detector import Choices, FlowDetector
+from analysis.detectors.cadesh.known import METHODS, learn_known
+from analysis.detectors.cadesh.rows import NAMES, home_of, rows_of, rows_of_all
+from analysis.errors import RequestError
+from analysis.flows import FlowRecords
+
+QUICK = Choices(epochs=4, sample=800)
+POOL = ("a", "b", "c")
+
+
+@pytest.fixture
+def pool(home):
+    return {name: home_of(home(name)) for name in POOL}
+
+
+@pytest.fixture
+def lab(home, knocks):
+    return home_of(home("lab", more=knocks))
+
+
+def rows_of_lab(lab, pool):
+    return rows_of(lab, [each.tables for each in pool.values()])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_strangers_alarm_and_the_usual_does_not(pool, lab, method):
+    detector = FlowDetector(replace(QUICK, step_two=method)).fit(rows_of_all(pool))
+
+    scored = detector.score(rows_of_lab(lab, pool))
+
+    strange = lab.flows.remote_port == 23
+    assert scored.alarm[strange].mean() > 0.95
+    assert scored.alarm[~strange].mean() < 0.02
+    assert np.isfinite(scored.score).all()
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_alternatives_rank_strangers_first_under_the_same_contract(pool, lab, name):
+    detector = alternative(name, sample=800).fit(rows_of_all(pool))
+
+    scored = detector.score(rows_of_lab(lab, pool))
+
+    strange = lab.flows.remote_port == 23
+    assert np.median(scored.score[strange]) > np.quantile(scored.score[~strange], 0.95)
+
+
+def test_one_seed_gives_one_detector(pool, lab):
+    rows = rows_of_lab(lab, pool)
+    first, second = (FlowDetector(QUICK).fit(rows_of_all(pool)) for _ in range(2))
+
+    assert np.array_equal(first.score(rows).score, second.score(rows).score)
+
+
+def test_what_one_home_alone_has_shown_is_not_known():
+    rng = np.random.default_rng(0)
+    usual, odd = rng.normal(0, 0.1, (40, 3)), rng.normal(9, 0.1, (40, 3))
+    for method in METHODS:
+        points = {"a": np.vstack((usual, odd)), "b": usual + 0.01}
+        one = learn_known(points, method=method, least=1).distance(odd[:5])
+        two = learn_known(points, method=method, least=2).distance(odd[:5])
+
+        assert one.max() < 1 < 5 < two.min(), method
+
+
+def test_a_home_is_never_compared_with_itself(home):
+    homes = {name: home_of(home(name)) for name in ("a", "b")}
+
+    alone = rows_of(homes["a"], [homes["b"].tables])
+    among = rows_of_all(homes)["a"]
+
+    assert np.array_equal(alone.x, among.x)
+
+
+def test_nothing_of_the_future_is_looked_at(home, knocks):
+    later = [(at, "late.maker.example", "198.18.3.3", 443, 9, 9) for at, *_ in knocks]
+    early = home_of(home("lab"))
+    before = early.flows.start_ns < early.flows.start_ns[0] + 3 * 86_400 * 10**9
+
+    plain = [home_of(home(n)).tables for n in POOL]
+    changed = [home_of(home(n, more=later)).tables for n in POOL]
+
+    now = rows_of(early, plain).x[before]
+    assert np.allclose(now, rows_of(early, changed).x[before], atol=1e-9)
+    cut = home_of(early.flows.take(before))
+    assert np.allclose(now, rows_of(cut, plain).x, atol=1e-9)
+
+
+def test_a_resolver_is_of_the_home_wherever_it_stands(home):
+    asks = [(3.0 * 86_400 + k, "", "192.0.2.54", 53, 40, 60) for k in range(9)]
+    inside = [(at, "", "192.168.0.1", 53, out, into) for at, *_, out, into in asks]
+    others = [home_of(home(n, more=inside)).tables for n in POOL]
+    lab = home_of(home("lab", more=[(at + 9e3, *row) for at, *row in asks]))
+
+    dns = lab.flows.remote_port == 53
+    assert rows_of(lab, others).x[dns, NAMES.index("server_week")].min() == 1.0
+
+
+def test_homes_with_another_secret_have_nothing_in_common(home):
+    flows = home("a")
+    week = NAMES.index("server_week")
+    others = [home_of(home(n), "ours").tables for n in POOL]
+
+    assert rows_of(home_of(flows, "ours"), others).x[-1, week] == 1.0
+    assert rows_of(home_of(flows, "theirs"), others).x[-1, week] == 0.0
+
+
+def test_homes_without_flows_are_left_out_and_none_at_all_is_refused(pool):
+    rows = rows_of_all(pool)
+    empty = rows["a"].take(np.zeros(0, dtype=np.int64))
+
+    detector = FlowDetector(QUICK).fit({**rows, "empty": empty})
+    assert detector.score(empty).score.shape == (0,)
+    with pytest.raises(RequestError, match="no flow to learn from"):
+        FlowDetector(QUICK).fit({"empty": empty})
+    with pytest.raises(RequestError, match="learnt nothing"):
+        FlowDetector(QUICK).score(empty)
+
+
+def test_hostile_flows_have_finite_scores(home, pool):
+    flows = home("odd", days=1)
+    twice = FlowRecords.joined([flows, flows])
+    backwards = flows.take(np.arange(len(flows))[::-1])
+    one = flows.take(slice(0, 1))
+    detector = FlowDetector(QUICK).fit(rows_of_all(pool))
+
+    for some in (twice, backwards, one, flows.take(slice(0, 0))):
+        scored = detector.score(rows_of_lab(home_of(some), pool))
+        assert scored.score.shape == (len(some),)
+        assert np.isfinite(scored.score).all()
+
+
+def test_a_single_home_is_judged_by_its_own_halves(home):
+    rows = rows_of(home_of(home("lab")), []).own()
+
+    detector = FlowDetector(replace(QUICK, least=1)).fit({"lab": rows})
+
+    assert 0 < detector.limit < 1e3
+    assert detector.score(rows).alarm.mean() < 0.02
+
+
+@pytest.mark.parametrize("backend", ["sklearn", "torch"])
+def test_networks_of_all_backends_redraw_what_they_have_learnt(backend):
+    if backend == "torch":
+        pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 2)) @ rng.normal(size=(2, 12))
+    learnt = network(backend, seed=1, epochs=150).learn(Scale.of(x)(x))
+
+    scaled = Scale.of(x)(x)
+    noise = rng.normal(size=x.shape)
+    assert np.mean((learnt.redrawn(scaled) - scaled) ** 2) < 0.3
+    assert np.mean((learnt.redrawn(noise) - noise) ** 2) > 0.5
+
+
+def test_torch_that_is_missing_is_told_of(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+
+    with pytest.raises(RequestError, match="extra 'deep'"):
+        network("torch", seed=0, epochs=1)
+    with pytest.raises(RequestError, match="no backend"):
+        network("jax", seed=0, epochs=1)
