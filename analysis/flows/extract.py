@@ -21,6 +21,7 @@ from analysis.flows.reading import Address, Names, Piece, read_pieces
 from analysis.flows.records import ENDS, FlowRecords
 from analysis.flows.texts import Texts
 from analysis.packets.select import Selector
+from analysis.packets.tabulate import refuse_foreign
 from analysis.pcap.stream import open_capture_stream
 
 _TOGETHER = 16_384
@@ -170,31 +171,37 @@ def extract(
     *,
     file: BinaryIO | None = None,
     progress: Callable[[int], None] | None = None,
+    on_end: Callable[[Path, int | None], None] | None = None,
 ) -> Iterator[FlowRecords]:
     """Yield the flow records of captures, in the order in which they are given.
 
     file      bytes of the one capture, when they are not to be read from its path
     progress  called with bytes of captures that were read since its last call
+    on_end    called with each capture, and the byte at which it ends inside a packet
 
     Records of one subject come by start, unless the clock of a capture runs back.
-    Raises CaptureError when a capture is damaged.
+    Raises CaptureError when a capture is damaged or of links that are not understood.
     """
     together = _TOGETHER if file is None else 1
     work = Extraction(subjects, timeouts or Timeouts(), together)
     for path in captures:
-        seen_b, is_first = 0, True
+        seen_b, n_frames, n_foreign = 0, 0, 0
         with (
             open_capture_stream(path, file) as stream,
             closing(read_pieces(stream)) as pieces,  # type: ignore[type-var]
         ):
             for piece in pieces:
-                if is_first and piece.time_ns.size:
+                if not n_frames and piece.time_ns.size:
                     yield from work.begin(int(piece.time_ns[0]))
-                    is_first = False
+                n_frames += piece.time_ns.size
+                n_foreign += piece.n_foreign
                 yield from work.take(piece)
                 if progress is not None:
                     progress(piece.size_b - seen_b)
                     seen_b = piece.size_b
+            refuse_foreign(stream, n_frames, n_foreign)
+            if on_end is not None:
+                on_end(path, stream.truncated_at)
     yield from work.finish()
 
 

@@ -10,7 +10,7 @@ from analysis.flows.meter import Packets
 from analysis.flows.names import DNS_PORT, Told, dns_answers, server_name
 from analysis.packets.select import beacon_rows
 from analysis.pcap.ahead import ahead
-from analysis.pcap.decode import TCP, UDP, Decoded, decode_batch
+from analysis.pcap.decode import DECODED, TCP, UDP, Decoded, decode_batch
 from analysis.pcap.link import IPV4_TYPE, IPV6_TYPE, decode_links
 from analysis.pcap.network import FIRST, LATER
 from analysis.pcap.stream import CaptureStream
@@ -20,6 +20,7 @@ Int64 = NDArray[np.int64]
 Key = tuple[int, int, int, int, int]
 Address = tuple[int, int]
 
+_LINKS = np.array(sorted(DECODED), dtype=np.int32)
 _HELLO, _HELLO_AT, _RECORD = 1, 5, 22
 _LOW = (1 << 64) - 1
 
@@ -31,6 +32,7 @@ class Piece:
     decoded, length_b, time_ns  of n packets
     ttl      (n,) uint8, 0 unknown
     beacons  (b,) int64, rows that are beacons
+    n_foreign  packets of link types that are not understood
     answers  (stamp, who asked, address, name) of DNS answers
     hellos   (stamp, connection, name) of TLS
     size_b   bytes of the file that were read so far
@@ -41,6 +43,7 @@ class Piece:
     length_b: Int64
     ttl: NDArray[np.uint8]
     beacons: Int64
+    n_foreign: int
     answers: tuple[tuple[int, Address, Address, str], ...]
     hellos: tuple[tuple[int, Key, str], ...]
     size_b: int
@@ -107,6 +110,7 @@ def _decoded(stream: CaptureStream) -> Iterator[Piece]:
             length_b=batch.length_b.copy(),
             ttl=hop_limits(batch, decoded),
             beacons=beacon_rows(batch, decoded),
+            n_foreign=int(np.count_nonzero(~np.isin(batch.link, _LINKS))),
             answers=tuple(_answers(batch, decoded)),
             hellos=tuple(_hellos(batch, decoded)),
             size_b=stream.size_b,

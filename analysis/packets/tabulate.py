@@ -66,7 +66,7 @@ def tabulate_capture(job: CaptureJob, progress: Progress | None = None) -> Captu
                 work.take(block)
                 if progress is not None:
                     progress(stream.size_b)
-            _refuse_foreign(job.path, stream, work)
+            refuse_foreign(stream, work.n_frames, work.n_foreign)
             return work.finished(stream, state.st_mtime_ns)
     except BaseException:
         work.discard()
@@ -258,9 +258,9 @@ def _columns(
     }
 
 
-def _refuse_foreign(path: Path, stream: CaptureStream, work: _Work) -> None:
+def refuse_foreign(stream: CaptureStream, n_frames: int, n_foreign: int) -> None:
     """Refuse a capture of which no packet can be understood. Raises CaptureError."""
-    if not work.n_frames or work.n_foreign < work.n_frames:
+    if not n_frames or n_foreign < n_frames:
         return
     links = sorted({each.link for each in stream.interfaces} - DECODED)
     named = ", ".join(name_of(link) for link in links)
@@ -268,4 +268,4 @@ def _refuse_foreign(path: Path, stream: CaptureStream, work: _Work) -> None:
         f"holds packets of {named} only, which are not understood; Ethernet, "
         "Linux cooked, raw IP, BSD loopback and IEEE 802.11 are"
     )
-    raise CaptureError(path, 0, reason)
+    raise CaptureError(stream.path, 0, reason)

@@ -111,3 +111,26 @@ def test_what_cannot_be_is_told_in_a_sentence(
     assert said in told
     assert "Traceback" not in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_was_not_seen_and_what_was_cut_is_told(flows, tmp_path, capsys):
+    cut = tmp_path / "cut.pcapng"
+    cut.write_bytes(CAPTURE.read_bytes()[:-30])
+    words = ("--device", "lamp=02:00:00:00:00:99", "--out", tmp_path / "a.csv")
+    assert flows("extract", cut, *words) == 0
+    told = capsys.readouterr()
+    assert "0 flow records" in told.out
+    assert "device lamp: no packet of 02:00:00:00:00:99" in told.err
+    assert "ends inside a packet" in told.err
+
+
+def test_a_capture_of_links_that_nobody_understands_is_refused(flows, tmp_path, capsys):
+    from analysis.pcap.blocks import Interface
+    from analysis.pcap.writer import open_capture
+
+    strange = tmp_path / "strange.pcapng"
+    with open_capture(strange, interfaces=[Interface(link=7)]) as capture:
+        capture.packet(1, b"packet")
+    assert flows("extract", strange, "--out", tmp_path / "a.csv") == 2
+    assert "holds packets of ARCNET" in capsys.readouterr().err
+    assert not (tmp_path / "a.csv").exists()
