@@ -1,16 +1,20 @@
 """What the canaries found: signs that a score is not what it seems."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from analysis.evaluate.device_study import DeviceStudy
 from analysis.evaluate.splits.named import SPLITS
-from analysis.evaluate.trust.canaries import Canary
+from analysis.evaluate.trust.canaries import ABOVE, OWN_LENGTHS, Canary
 from analysis.report import words
 from analysis.report.blocks import Block, Grid, Item, Note, columns
 from analysis.report.tables import Table
 
 _Found: TypeAlias = tuple[str, str, Canary]  # device, split, what was measured
+_IS_UNSURE = (
+    "is above its limit, with too few trials to be sure",
+    "are above their limits, with too few trials to be sure",
+)
 _HEADS = ("device", "split", "canary", "what it is", "measured", "must not exceed")
 
 
@@ -26,26 +30,40 @@ def leaks(studies: Sequence[DeviceStudy]) -> list[Block]:
     if not judged:
         return []
     loud = [found for found in judged if not found[2].sound]
-    blocks: list[Block] = [Note(text=_sentence(loud, len(judged)), warning=bool(loud))]
+    unsure = [found for found in judged if found[2].unsure]
+    text = " ".join(_sentences(loud, unsure, len(judged)))
+    blocks: list[Block] = [Note(text=text, warning=bool(loud))]
     if loud:
         title = "Signs that a score may not be what it seems"
         blocks.append(_grid(title, loud, "canaries_found"))
+    if unsure:
+        blocks.append(
+            _grid(f"{ABOVE[0].upper()}{ABOVE[1:]}", unsure, "canaries_unsure")
+        )
     blocks.append(_grid("Every canary that was asked", every, "canaries", folded=True))
     return blocks
 
 
-def _sentence(loud: Sequence[_Found], n_judged: int) -> str:
-    told = (
+def _sentences(
+    loud: Sequence[_Found], unsure: Sequence[_Found], n_judged: int
+) -> Iterator[str]:
+    yield (
         "Canaries look for known leaks: copies, shared time and shared sessions on "
         "both sides, features that are clocks, models that see only the time or the "
-        "length of a window."
+        "length of a window. One has found something where it is above its limit, and "
+        "by more than luck would make of it."
     )
-    if not loud:
-        return f"{told} None of {words.count(n_judged)} found any."
-    return (
-        f"{told} {words.count(len(loud))} of {words.count(n_judged)} found something; "
-        "read the scores that they stand beside with it in mind."
-    )
+    if loud:
+        yield (
+            f"{words.count(len(loud))} of {words.count(n_judged)} found something; "
+            "read the scores that they stand beside with it in mind."
+        )
+    else:
+        yield f"None of {words.count(n_judged)} found any."
+    if unsure:
+        yield f"{words.count(len(unsure))} {_IS_UNSURE[len(unsure) > 1]}."
+    if any(found[2].name == "length_only" for found in (*loud, *unsure)):
+        yield f"{OWN_LENGTHS.replace('`', '')}, in “testbed evaluate”."
 
 
 def _grid(

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +31,7 @@ from testbed.errors import ConfigError
 if TYPE_CHECKING:
     from analysis.dataset import Campaign
     from analysis.evaluate.device_study import DeviceStudy, StudyPlan
+    from analysis.evaluate.study import Refusal
 
 _LEFT_OUT = "{}: left out, it is in one of the campaigns only"
 
@@ -168,7 +169,8 @@ def _tell(
         print(json.dumps(about | _for_machines(found, plan), indent=2))
         return
     print_origin(about)
-    print_scores(found, plan)
+    if any(study.results for study in found):
+        print_scores(found, plan)  # else the reason is all there is to say
 
 
 def _splits(asked: Sequence[str], test: Path | None) -> tuple[str, ...]:
@@ -201,17 +203,30 @@ def _devices(
 
 
 def _refuse_nothing(found: "Sequence[DeviceStudy]") -> None:
-    """Raise ConfigError where nothing was scored at all, with the first reason."""
+    """Raise ConfigError where nothing was scored at all, with each reason once."""
     if any(study.results for study in found):
         return
     refused = [each for study in found for each in study.refusals]
     if not refused:
         raise ConfigError("nothing was scored: no device says anything in plain text")
-    first = refused[0]
+    told = list(_reasons(refused))
     raise ConfigError(
-        f"nothing was scored, every split is refused; {first.device}, {first.split}: "
-        f"{first.reason}"
+        "\n  ".join(("nothing was scored, every split is refused", *told))
+        if len(told) > 1
+        else f"nothing was scored, every split is refused; {told[0]}"
     )
+
+
+def _reasons(refused: "Sequence[Refusal]") -> Iterator[str]:
+    """Yield each reason once, with the devices and splits that it is of."""
+    splits: dict[tuple[str, str], list[str]] = {}
+    for each in refused:
+        splits.setdefault((each.device, each.reason), []).append(each.split)
+    devices: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (device, reason), names in splits.items():
+        devices.setdefault((reason, tuple(names)), []).append(device)
+    for (reason, alike), held in devices.items():
+        yield f"{', '.join(held)}: {', '.join(alike)}: {reason}"
 
 
 def _studied(

@@ -50,7 +50,7 @@ def print_scores(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
     print_groups(found, titles)
     print_curves(found, titles)
     print_better(found, titles)
-    _print_canaries(found)
+    print_canaries(found)
     _print_notes(found, plan)
 
 
@@ -204,7 +204,10 @@ def _means(
     return [*cells, f"{sum(gaps) / len(gaps):+.3f}" if gaps else "-", "", "", ""]
 
 
-def _print_canaries(found: "Sequence[DeviceStudy]") -> None:
+def print_canaries(found: "Sequence[DeviceStudy]") -> None:
+    """Print how many canaries found nothing, and those above their limits."""
+    from analysis.evaluate.trust.canaries import ABOVE, OWN_LENGTHS
+
     judged = [
         (study.device, split, canary)
         for study in found
@@ -215,12 +218,19 @@ def _print_canaries(found: "Sequence[DeviceStudy]") -> None:
     if not judged:
         return
     loud = [each for each in judged if not each[2].sound]
-    print(f"\ncanaries: {len(judged) - len(loud)} of {len(judged)} found no leak")
-    for device, split, canary in loud:
+    unsure = [each for each in judged if each[2].unsure]
+    found_none = len(judged) - len(loud) - len(unsure)
+    print(f"\ncanaries: {found_none} of {len(judged)} found no leak")
+    for device, split, canary in (*loud, *unsure):
+        doubt = f", {ABOVE}" if canary.unsure else ""
         print(
             f"{device}, {split}: {canary.name} {canary.value:.2f}, more than "
-            f"{canary.limit:.2f}: {canary.note}"
+            f"{canary.limit:.2f}{doubt}: {canary.note}"
         )
+    if loud or unsure:
+        print("a leak is above its limit, and by more than luck would make of it")
+    if any(each[2].name == "length_only" for each in (*loud, *unsure)):
+        print(OWN_LENGTHS)
     every = (c for study in found for held in study.canaries.values() for c in held)
     for each in dict.fromkeys(c for c in every if c.note.startswith("not measured")):
         print(f"{each.name}: {each.note}")

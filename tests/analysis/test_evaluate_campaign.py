@@ -403,10 +403,14 @@ def test_evaluate_says_why_a_split_is_refused(tmp_path):
     made = make(tmp_path / "week", 1, 5)
     shown = command("evaluate", made, "--classifier", "nb", "--split", "s1")
     reason = "one session only: no session is new"
-    assert f"camera: refused: {reason}" in shown.output
+    assert shown.output == "campaign week: simulated, fast; seed 0\n"
     assert getattr(shown.exception, "exit_code", None) == 2
-    told = f"nothing was scored, every split is refused; camera, s1: {reason}"
+    told = f"nothing was scored, every split is refused; camera, speaker: s1: {reason}"
     assert str(shown.exception) == told
+    asked = ("--split", "s4", "--split", "s1")
+    shown = command("evaluate", made, "--classifier", "nb", *asked)
+    assert str(shown.exception).splitlines()[0].endswith("every split is refused")
+    assert str(shown.exception).endswith(f"\n  camera, speaker: s1: {reason}")
     shown = command("evaluate", made, "--classifier", "nb", "--split", "s1", "--json")
     assert json.loads(shown.output)["refusals"][0]["reason"] == reason
     assert shown.exception.exit_code == 2

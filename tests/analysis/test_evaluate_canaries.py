@@ -1,6 +1,7 @@
 """Planted leaks are caught, each by its canary, and a sound campaign raises none."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from analysis.evaluate.samples import Samples
 from analysis.evaluate.scores.chance import matched_by_chance, null_labels, null_of
 from analysis.evaluate.splits.folds import Fold, Split
 from analysis.evaluate.splits.named import SPLITS
-from analysis.evaluate.trust.canaries import canaries_of, copied
+from analysis.evaluate.trust.canaries import Canary, canaries_of, copied
+from testbed.cli.score_tables import print_canaries
 
 S = 10**9
 
@@ -102,6 +104,36 @@ def test_windows_whose_length_names_their_activity_are_caught():
     of = {"activity_0": 8, "activity_1": 25, "activity_2": 40}
     length = np.array([of[a] * S for a in rows.activity])
     assert by_name(replace(rows, length_ns=length), "s1")["length_only"].sound is False
+
+
+def test_what_is_above_its_limit_by_luck_maybe_is_no_leak_and_not_sure():
+    rows = trials()
+    of = {"activity_0": 8, "activity_1": 25, "activity_2": 40}
+    length = np.array([of[a] * S for a in rows.activity])
+    told = by_name(replace(rows, length_ns=length), "s1")["length_only"]
+    assert not told.unsure  # a leak for sure
+    few = replace(told, value=0.583, limit=0.4, sound=True)
+    assert few.unsure
+    assert not replace(few, value=0.4).unsure
+    assert not replace(few, value=None).unsure
+    assert not replace(few, limit=None, sound=None).unsure
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_canary_above_its_limit_is_told_whether_or_not_it_is_luck(capsys, sound):
+    high = Canary(name="length_only", value=0.583, limit=0.4, sound=sound, note="long")
+    low = Canary(name="copies", value=0.0, limit=0.0, sound=True)
+    print_canaries([SimpleNamespace(device="tv", canaries={"s2": (high, low)})])
+    lines = capsys.readouterr().out.splitlines()[1:]
+    doubt = ", above its limit, too few trials to be sure" if sound else ""
+    assert lines == [
+        "canaries: 1 of 2 found no leak",
+        f"tv, s2: length_only 0.58, more than 0.40{doubt}: long",
+        "a leak is above its limit, and by more than luck would make of it",
+        "length_only: with `--window longest` all windows are of one length",
+    ]
+    print_canaries([SimpleNamespace(device="tv", canaries={"s2": (low,)})])
+    assert capsys.readouterr().out == "\ncanaries: 1 of 1 found no leak\n"
 
 
 def test_a_delay_that_names_the_activity_is_told_and_not_judged():

@@ -19,6 +19,8 @@ from analysis.features.model import Float64, Int64
 
 _CLOCK = 0.95  # rank correlation with time from which a feature is called a clock
 _OVER_CHANCE = 1.2
+ABOVE = "above its limit, too few trials to be sure"
+OWN_LENGTHS = "length_only: with `--window longest` all windows are of one length"
 _TOLD_APART = 0.6
 _FEW = 20  # rows, below which a rank correlation says nothing
 _TREES = 20
@@ -42,6 +44,13 @@ class Canary:
     limit: float | None
     sound: bool | None
     note: str = ""
+
+    @property
+    def unsure(self) -> bool:
+        """Say whether it is above its limit, and that may be luck."""
+        if not self.sound or self.value is None or self.limit is None:
+            return False
+        return self.value > self.limit
 
 
 def canaries_of(samples: Samples, split: Split, seed: int) -> tuple[Canary, ...]:

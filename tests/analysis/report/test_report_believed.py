@@ -94,7 +94,18 @@ def test_a_loud_canary_is_a_warning_with_its_device_split_and_numbers():
     ]
     assert len(found.rows) == 1
     assert (every.folded, len(every.data.rows)) == (True, 3)
+    maybe = Canary(name="length_only", value=0.583, limit=0.4, sound=True)
+    note, doubted, _every = leaks(
+        [SimpleNamespace(device="x", canaries={"s2": (maybe,)})]
+    )
+    assert not note.warning
+    assert "by more than luck would make of it. None of 1 found any." in note.text
+    assert "1 is above its limit, with too few trials to be sure." in note.text
+    assert "with --window longest all windows are of one length" in note.text
+    assert doubted.title == "Above its limit, too few trials to be sure"
+    assert [item.text for item in doubted.rows[0]][-2:] == ["0.583", "0.4"]
     note, every = leaks([SimpleNamespace(device="lamp", canaries={"s2": (quiet,)})])
+    assert "--window" not in note.text
     assert not note.warning
     assert "None of 1 found any" in note.text
 
