@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # tables are never cut to a narrow terminal: a number that is not shown cannot be read
 _WIDTH = 250
+_SOME_ERRORS = 10  # of which a share says something
 _TRUSTED = ("s1", "s2", "transfer")
 
 
@@ -196,8 +197,11 @@ def print_better(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> N
             if not others:
                 continue
             best = max(others, key=lambda r: r.accuracy).classifier
+            n_wrong = {
+                r.classifier: int((r.truth != r.answers.said).sum()) for r in scored
+            }
             rows += [
-                _better_row(each, titles)
+                _better_row(each, titles, n_wrong[each.other])
                 for each in study.comparisons
                 if (each.split, each.one) == (name, best) and each.other in OF_PAPER
             ]
@@ -205,12 +209,17 @@ def print_better(found: "Sequence[DeviceStudy]", titles: Mapping[str, str]) -> N
         print("\nThe best of the others less each of the paper's three, same trials")
         heads = ("one", "other", "accuracy", "fewer errors")
         show(("device", "split", *heads), rows)
+        if any(row[-1] == "-" for row in rows):
+            print(f"fewer errors  - where the other makes fewer than {_SOME_ERRORS}")
         print("the best is chosen by these very trials, which flatters it a little")
 
 
-def _better_row(each: "Comparison", titles: Mapping[str, str]) -> list[str]:
+def _better_row(
+    each: "Comparison", titles: Mapping[str, str], n_wrong: int
+) -> list[str]:
+    """Return a row; `n_wrong` are the errors of the other."""
     fewer = "-"
-    if each.fewer is not None:
+    if each.fewer is not None and n_wrong >= _SOME_ERRORS:
         fewer = f"{100 * each.fewer:+.0f} %"
         if each.fewer_interval is not None:
             low, high = each.fewer_interval.low, each.fewer_interval.high

@@ -28,6 +28,8 @@ from testbed.errors import ConfigError
 if TYPE_CHECKING:
     from analysis.models import DeviceModel, TrainPlan
 
+_OPEN = "s6"  # leaves activities out of training
+
 ModelFolder = Annotated[
     Path, typer.Option("--out", help="Folder to write the model to; must be new.")
 ]
@@ -175,10 +177,11 @@ def _scores(made: "DeviceModel") -> str:
     for score in made.facts.scores:
         if score.reason:
             said.append(f"{score.split} none ({score.reason})")
-        elif score.interval is None:
-            said.append(f"{score.split} {score.accuracy:.3f}")
-        else:
-            low, high = score.interval
-            said.append(f"{score.split} {score.accuracy:.3f} {low:.2f}–{high:.2f}")
+            continue
+        between = ""
+        if score.interval is not None:
+            between = f" {score.interval[0]:.2f}–{score.interval[1]:.2f}"
+        known = " of known activities only" if score.split == _OPEN else ""
+        said.append(f"{score.split} {score.accuracy:.3f}{between}{known}")
     n_rows, n_sessions = made.facts.learnt.n_rows, len(made.facts.learnt.sessions)
     return f"{n_rows} windows of {n_sessions} sessions; accuracy {', '.join(said)}"

@@ -197,6 +197,8 @@ def test_the_best_of_the_others_stands_beside_each_of_the_papers_classifiers(cap
     shown = capsys.readouterr().out
     rows = [line.split() for line in shown.splitlines() if line.startswith("bulb")]
     assert [row[2:4] for row in rows] == [["fusion", name] for name in names[:3]]
+    assert [row[-1] == "-" for row in rows] == [True, True, False]  # 4, 8, 12 errors
+    assert "- where the other makes fewer than 10" in shown
     assert "chosen by these very trials" in shown
 
 

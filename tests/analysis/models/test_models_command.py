@@ -43,6 +43,11 @@ def test_it_tells_scores_of_held_out_sessions_and_the_size_on_disk(project):
     first, second, last = done.stdout.splitlines()
     assert first.startswith("camera: 64 windows of 4 sessions; accuracy s1 ")
     assert second.startswith("plug: 64 windows of 4 sessions; accuracy s1 ")
+    for line in (first, second):
+        s1, s2, s6 = line.partition("accuracy ")[2].split(", ")
+        assert s6.startswith("s6 ")
+        assert s6.endswith(" of known activities only")
+        assert "only" not in s1 + s2
     size_b = sum(path.stat().st_size for path in (project / "m").iterdir())
     assert last == f"m: 2 devices, {size_b} bytes, simulated; see CARD.md"
 
