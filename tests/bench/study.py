@@ -33,6 +33,7 @@ from tests.bench.study_runs import (
     RATE,
     STUDIES,
     Study,
+    campaigns_of,
     classified,
     drawn,
     kinds_of,
@@ -110,16 +111,33 @@ def _mean(values: Sequence[float]) -> list[float]:
 
 
 def through_packets(
-    study: Study, kept: Mapping[str, Path], names: Sequence[str]
+    study: Study, campaigns: Sequence[Mapping[str, Path]], names: Sequence[str]
 ) -> Record:
-    """Return the figures of one campaign: from its log, and from its packets."""
+    """Return the figures of campaigns: from their logs, and from their packets."""
     kinds = kinds_of(study.watched)
-    used = [name for name in (study.owner, study.watched) if name]
-    return {
-        "logged": scores(logged(study, kept), names, kinds),
-        "classified": scores(classified(study, kept), names, kinds),
-        "events": {name: found_events(kept[name]) for name in used},
+    runs = {
+        "logged": [scores(logged(study, each), names, kinds) for each in campaigns],
+        "classified": [
+            scores(classified(study, each), names, kinds) for each in campaigns
+        ],
     }
+    folders = [folder for each in campaigns for folder in each.values()]
+    return {
+        "n": len(campaigns),
+        **{
+            kind: {name: _summed([run[name]["own"] for run in of]) for name in names}
+            for kind, of in runs.items()
+        },
+        "events": {folder.name: found_events(folder) for folder in sorted(folders)},
+    }
+
+
+def _summed(runs: Sequence[Record]) -> Record:
+    """Return figures of several campaigns: sums, and the mean AUPRC."""
+    keys = ("noticed", "malicious", "caught", "attacks", "false", "weeks")
+    found: Record = {key: sum(run[key] for run in runs) for key in keys}
+    found["auprc"] = float(np.mean([run["auprc"] for run in runs]))
+    return found
 
 
 def found_events(folder: Path) -> Record:
@@ -194,8 +212,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for study in STUDIES:
         say(study.title)
         record: Record = {"drawn": over_seeds(study, names, options.seeds)}
-        if {study.owner, study.watched} - {""} <= kept.keys():
-            record["packets"] = through_packets(study, kept, names)
+        campaigns = campaigns_of(study, kept)
+        if campaigns:
+            record["packets"] = through_packets(study, campaigns, names)
         facts["studies"][study.title] = record
     fit = Path("build/bench/fit/fit.json")  # of `tests.bench.fit_events`
     facts["fit"] = json.loads(fit.read_text("utf-8")) if fit.exists() else None

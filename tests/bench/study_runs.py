@@ -97,6 +97,22 @@ def drawn(study: Study, seed: int) -> Case:
     return _case(study, events, owners, bad)
 
 
+def campaigns_of(study: Study, kept: Mapping[str, Path]) -> list[dict[str, Path]]:
+    """Return scenario -> folder of each campaign of a study that was recorded.
+
+    kept  folders by scenario, or by SCENARIO-SEED; an owner has the seed after
+    """
+    found = []
+    for name in sorted(kept):
+        scenario, _, seed = name.partition("-")
+        owner = f"{study.owner}-{int(seed) + 1}" if seed else study.owner
+        if scenario != study.watched or (study.owner and owner not in kept):
+            continue
+        folders = {scenario: kept[name]}
+        found.append(folders | ({study.owner: kept[owner]} if study.owner else {}))
+    return found
+
+
 def logged(study: Study, kept: Mapping[str, Path]) -> Case:
     """Return a study from activity logs.
 
