@@ -57,25 +57,39 @@ def find_alarms(
     else:
         chosen = weekly_discoveries(p, hours.day, fdr)
     chosen &= hours.total > 0
-    cells = detection.score(hours)
-    zone = check_zone(hours.events.zone)
-    found = []
-    for row in np.flatnonzero(chosen):
-        column = int(np.where(hours.counts[row] > 0, cells[row], -1.0).argmax())
-        device, activity = hours.names[column]
-        start_ns = int(hours.start_ns[row])
-        local = datetime.fromtimestamp(start_ns // 10**9, UTC).astimezone(zone)
-        found.append(
-            Alarm(
-                user=user,
-                device=device,
-                activity=activity,
-                start_ns=start_ns,
-                hour=local.isoformat(timespec="minutes"),
-                score=float(scores[row]),
-                p=float(p[row]),
-                detector=detector,
-                reason=detection.explain(hours, int(row), column),
-            )
+    cells = np.where(hours.counts > 0, detection.score(hours), -1.0)
+    return tuple(
+        _alarm(
+            detection,
+            hours,
+            (int(row), int(cells[row].argmax())),
+            (user, detector),
+            (float(scores[row]), float(p[row])),
         )
-    return tuple(found)
+        for row in np.flatnonzero(chosen)
+    )
+
+
+def _alarm(
+    detection: Detection,
+    hours: Hours,
+    cell: tuple[int, int],
+    names: tuple[str, str],
+    values: tuple[float, float],
+) -> Alarm:
+    row, column = cell
+    device, activity = hours.names[column]
+    start_ns = int(hours.start_ns[row])
+    zone = check_zone(hours.events.zone)
+    local = datetime.fromtimestamp(start_ns // 10**9, UTC).astimezone(zone)
+    return Alarm(
+        user=names[0],
+        device=device,
+        activity=activity,
+        start_ns=start_ns,
+        hour=local.isoformat(timespec="minutes"),
+        score=values[0],
+        p=values[1],
+        detector=names[1],
+        reason=detection.explain(hours, row, column),
+    )
