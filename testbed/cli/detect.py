@@ -16,13 +16,14 @@ from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.detectors.alarms import Alarm
-    from analysis.detectors.events import Events
+    from analysis.detectors.events import Events, Name
     from analysis.detectors.hours import Hours
     from analysis.detectors.model import Detector
     from analysis.evaluate.watched.spans import Split
     from analysis.evaluate.watched.verdicts import Verdict
 
 _STDIN = "-"
+_PIPE = "standard input"
 DEFAULT = "ensemble"
 _MOST = 5  # names that are listed
 
@@ -156,11 +157,11 @@ def _watch(way: _Way, source: str, split: "Split") -> int:
     """Tell the alarms of one log; return how many there are."""
     from analysis.evaluate.watched.verdicts import verdict
 
-    _warn_of_unknown(split.learn, split.score.events, source)
+    _warn_of_unknown(_learnt_names(split.learn), split.score.events, source)
     n_alarms = 0
     for each in way.detectors:
         found = verdict(each, split, seed=way.seed, rate=way.rate)
-        n_alarms += _tell(way, found, split.learn)
+        n_alarms += _tell(way, found, split.learn, Path(source).name)
         print(_sum(source, found), file=sys.stderr)
     return n_alarms
 
@@ -180,35 +181,46 @@ def _stream(way: _Way, owners: Sequence[str]) -> int:
         LiveWatch(each, learnt(each, learn, way.seed), way.rate)
         for each in way.detectors
     ]
-    n_alarms = 0
-    for answer in answers_of(iter(sys.stdin.readline, ""), "standard input"):
+    n_alarms, known = 0, _learnt_names(learn)
+    for answer in answers_of(iter(sys.stdin.readline, ""), _PIPE):
         event = events_of_answers([answer], way.zone)
-        _warn_of_unknown(learn, event, "standard input")
+        _warn_of_unknown(known, event, _PIPE)
         for watch in watches:
             found = watch.take(event)
-            n_alarms += _tell(way, found, learn) if found is not None else 0
+            n_alarms += _tell(way, found, learn, _PIPE) if found is not None else 0
     late = max(watch.n_late for watch in watches)
     if late:
         reason = f"{late} events were more than a week older than others; left out"
-        print(f"testbed: standard input: {reason}", file=sys.stderr)
+        print(f"testbed: {_PIPE}: {reason}", file=sys.stderr)
     return n_alarms
 
 
-def _tell(way: _Way, found: "Verdict", learn: "Hours") -> int:
+def _tell(way: _Way, found: "Verdict", learn: "Hours", user: str) -> int:
+    """Print the alarms.
+
+    user  whose hours they are: of the household of that log
+    """
     from analysis.evaluate.watched.told import alarms_of
 
-    alarms = alarms_of(found, learn)
+    alarms = alarms_of(found, learn, user)
     for alarm in alarms:
         print(way.show(alarm), flush=True)
     return len(alarms)
 
 
-def _warn_of_unknown(learn: "Hours", events: "Events", source: str) -> None:
-    """Say what was never learnt: names of another model are strange, all of them."""
-    usual = {
-        name for name, n in zip(learn.names, learn.counts.sum(0), strict=True) if n
-    }
-    new = sorted({events.names[i] for i in set(events.what.tolist())} - usual)
+def _learnt_names(learn: "Hours") -> "set[Name]":
+    """Return what happened at all in what was learnt from."""
+    there = learn.counts.sum(axis=0) > 0
+    return {name for name, seen in zip(learn.names, there, strict=True) if seen}
+
+
+def _warn_of_unknown(known: "set[Name]", events: "Events", source: str) -> None:
+    """Say once what was never learnt: names of another model are strange, all of them.
+
+    known  is added to
+    """
+    new = sorted({events.names[i] for i in set(events.what.tolist())} - known)
+    known.update(new)
     if new:
         names = ", ".join(f"{device} {activity}" for device, activity in new[:_MOST])
         more = f" and {len(new) - _MOST} more" if len(new) > _MOST else ""

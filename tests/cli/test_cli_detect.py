@@ -61,6 +61,7 @@ def test_json_has_every_field_of_an_alarm(owner, week):
     done = run(["detect", week, "--owner", owner, "--json"])
     (alarm,) = [json.loads(line) for line in done.stdout.splitlines()]
     assert alarm["hour"] == "2026-01-10T03:00+00:00"
+    assert alarm["user"] == "week.jsonl"
     assert {"device", "activity", "score", "p", "detector", "reason"} <= alarm.keys()
 
 

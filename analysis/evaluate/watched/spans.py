@@ -52,9 +52,9 @@ def split_days(events: Events, n_days: int | None = None) -> Split:
     total = int(day[-1]) + 1
     first = total * 2 // 3 if n_days is None else n_days
     if not 0 < first < total:
-        reason = f"there are {total} days, from 0 to {total - 1}"
-        remedy = "choose --from-day among them but the first, or name an --owner"
-        raise RequestError(f"{reason}; {remedy}")
+        days = "is one day" if total == 1 else f"are days 0 to {total - 1}"
+        remedy = "learn from at least one and score at least one, or name an --owner"
+        raise RequestError(f"there {days}; {remedy}")
     return Split(learn=hours.take(day < first), score=hours.take(day >= first))
 
 

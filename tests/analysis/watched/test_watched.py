@@ -58,7 +58,7 @@ def test_the_first_days_are_learnt_from_and_the_rest_is_scored():
 
 @pytest.mark.parametrize("n_days", [0, 6, 7])
 def test_a_split_that_leaves_nothing_is_refused(n_days):
-    with pytest.raises(RequestError, match="there are 6 days, from 0 to 5"):
+    with pytest.raises(RequestError, match="there are days 0 to 5"):
         split_days(days(6), n_days)
 
 
