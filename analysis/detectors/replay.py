@@ -21,6 +21,8 @@ from analysis.features.model import Int64
 _SAME_NS = 1_000_000_000  # distances that differ less are the same
 _TOGETHER_NS = 6 * HOUR_NS  # events of one trace are no farther apart
 _BEFORE_NS = 12 * HOUR_NS  # a trace that is repeated is at least that old
+_MOST_CELLS = 2_000_000  # pairs of one activity; of very many events the latest ones
+_FEWEST_BEFORE = 50
 _MOST_PAIRS = 15  # pairs of one distance that are looked at for each pair
 
 
@@ -68,10 +70,13 @@ def _pairs(new: Int64, what: Int64, old: tuple[Int64, Int64]) -> tuple[Int64, In
     events, apart = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for each in np.unique(what[what >= 0]):
         mine = np.flatnonzero(what == each)
-        distance = new[mine][:, None] - old[0][old[1] == each][None, :]
-        row, column = np.nonzero(distance > _BEFORE_NS)
+        before = np.sort(old[0][old[1] == each])
+        n_before = np.searchsorted(before, new[mine] - _BEFORE_NS, side="left")
+        most = min(before.size, max(_FEWEST_BEFORE, _MOST_CELLS // mine.size))
+        at = n_before[:, None] - 1 - np.arange(most)[None, :]
+        row, column = np.nonzero(at >= 0)
         events.append(mine[row])
-        apart.append(distance[row, column])
+        apart.append(new[mine][row] - before[at[row, column]])
     event, distance = np.concatenate(events), np.concatenate(apart)
     order = np.argsort(distance, kind="stable")
     return event[order], distance[order]
