@@ -149,9 +149,9 @@ def _answers(
 def _hellos(batch: Batch, decoded: Decoded) -> Iterator[tuple[int, Key, str]]:
     at = batch.start + decoded.payload_at
     room = batch.start + batch.captured_b - at
-    rows = np.flatnonzero(
-        (decoded.protocol == TCP) & (decoded.payload_b > _HELLO_AT) & (room > _HELLO_AT)
-    )
+    likely = (decoded.protocol == TCP) & (decoded.payload_b > _HELLO_AT)
+    # a payload whose place is not known was not captured
+    rows = np.flatnonzero(likely & (decoded.payload_at > 0) & (room > _HELLO_AT))
     first = at[rows]
     is_hello = batch.data[first] == _RECORD
     is_hello &= batch.data[first + _HELLO_AT] == _HELLO
