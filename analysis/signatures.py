@@ -13,7 +13,7 @@ learnt.predict(rows)                    activity of each window, or unknown
 spot(signature, pairs_in(table))        instants of an activity in a whole table
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -126,12 +126,16 @@ class Signature:
             return f"{self.activity}: no packet lengths mark it"
         told = "; ".join(f"{pair} (in {pair.where})" for pair in self.pairs)
         alike = " and ".join(self.also)
-        also = f"; it cannot tell {self.activity} from {alike}" if alike else ""
+        also = f"; alone it cannot tell {self.activity} from {alike}" if alike else ""
         return f"{self.activity}, within {self.span_s:.1f} s: {told}{also}"
 
     @property
     def also(self) -> tuple[str, ...]:
-        """Other activities that hold all of its pairs: they cannot be told from it."""
+        """Other activities that hold all of its pairs.
+
+        They may have a signature of their own by which they are told all the same; see
+        `alike`.
+        """
         shared = [set(pair.also) for pair in self.pairs]
         return tuple(sorted(set.intersection(*shared))) if shared else ()
 
@@ -142,6 +146,21 @@ class Signature:
             float(np.log((pair.support + 0.01) / (pair.elsewhere + 0.01)))
             for pair in self.pairs
         )
+
+
+def alike(signatures: Mapping[str, Signature]) -> tuple[tuple[str, ...], ...]:
+    """Return groups of activities that no signature tells apart, sorted.
+
+    Two are of one group where each holds all pairs of the other.
+    """
+    groups = {name: {name} for name in signatures}
+    for name, each in signatures.items():
+        for other in each.also:
+            if other in signatures and name in signatures[other].also:
+                both = groups[name] | groups[other]
+                groups |= dict.fromkeys(both, both)
+    found = {tuple(sorted(group)) for group in groups.values() if len(group) > 1}
+    return tuple(sorted(found))
 
 
 def pairs_in(table: PacketTable, first: int = 0, last: int | None = None) -> Pairs:

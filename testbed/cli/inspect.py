@@ -1,6 +1,7 @@
 """`inspect`: look into a label window or the beginning of a capture, field by field."""
 
 import json
+import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 _BRIEF_LINES = 6  # of a packet, without --full
 _BRIEF_WIDTH = 160
+_FRAME = re.compile(r"#\d+\(\d+\)|\bframe: \d", re.IGNORECASE)
+_NUMBERS = (
+    "packets that fields name by number, as #23 or Frame: 23, are counted from the "
+    "first that was cut out, not as at the start of the lines"
+)
 _ARROWS = {True: ">", False: "<", None: "-"}
 
 Target = Annotated[
@@ -106,7 +112,15 @@ def _print(seen: "Inspection", *, full: bool) -> None:
         print(_line(packet))
         for line in _whole(packet) if full else _brief(packet):
             print(f"      {line}")
+    if any(_numbers_frames(packet, full=full) for packet in seen.packets):
+        print(_NUMBERS)
     print(_sum(seen))
+
+
+def _numbers_frames(packet: "InspectPacket", *, full: bool) -> bool:
+    """Say whether a printed field speaks of other packets by their number."""
+    lines = _whole(packet) if full else _brief(packet)
+    return any(_FRAME.search(line) for line in lines)
 
 
 def _headline(about: Any) -> str:

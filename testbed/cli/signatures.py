@@ -1,7 +1,7 @@
 """`signatures`: which packet lengths mark each activity, in words."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ def _of_device(recorded: Any, name: str, **cutting: Any) -> dict[str, Any]:
 
     from analysis.evaluate.patterns.signatures import signature_study
     from analysis.evaluate.samples import cut_of, samples_in
-    from analysis.signatures import SignatureMatcher, pairs_of
+    from analysis.signatures import SignatureMatcher, alike, pairs_of
 
     made = cut_of(recorded, name, **cutting)
     samples = samples_in(made)
@@ -79,18 +79,31 @@ def _of_device(recorded: Any, name: str, **cutting: Any) -> dict[str, Any]:
             {**asdict(each), "also": each.also, "in_words": str(each)}
             for each in learnt.signatures.values()
         ],
-        "by_session": _score(results[0]) if results else None,
+        "by_session": (
+            _score(results[0], alike(learnt.signatures)) if results else None
+        ),
         "refused": [each.reason for each in refusals],
     }
 
 
-def _score(result: "Result") -> dict[str, Any]:
+def _score(result: "Result", groups: "Sequence[Sequence[str]]" = ()) -> dict[str, Any]:
+    """Return the score as it is, and where `groups` of activities count as one."""
+    from analysis.windows import IDLE_ACTIVITY
+
     interval = result.interval
+    one = {name: group[0] for group in groups for name in group}
+    truth, said = result.truth.tolist(), result.answers.said.tolist()
+    pairs = zip(truth, said, strict=True)
+    n_right = sum(one.get(a, a) == one.get(b, b) for a, b in pairs)
     return {
         "accuracy": result.accuracy,
         "interval": None if interval is None else [interval.low, interval.high],
         "null": result.null_accuracy,
         "windows": result.n_trials,
+        "idle": truth.count(IDLE_ACTIVITY),
+        "activities": len(set(truth)),
+        "alike": [list(group) for group in groups],
+        "accuracy_alike_as_one": n_right / len(truth),
         "sessions": result.n_sessions,
     }
 
@@ -113,8 +126,25 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
     if score["interval"]:
         low, high = score["interval"]
         between = f" [{low:.2f}, {high:.2f}]"
+    n_trials = score["windows"] - score["idle"]
+    as_one = _as_one(score)
     yield (
         f"{row['device']}: by session, {score['accuracy']:.2f}{between} of "
-        f"{score['windows']} windows are named right, with shuffled labels "
-        f"{score['null']:.2f}"
+        f"{score['windows']} windows ({n_trials} trials + {score['idle']} idle) are "
+        f"named right{as_one}; with shuffled labels {score['null']:.2f}{_why(score)}"
     )
+
+
+def _as_one(score: dict[str, Any]) -> str:
+    """Say how many are right where activities that look alike count as one."""
+    if not score["alike"]:
+        return ""
+    groups = ", ".join(" = ".join(group) for group in score["alike"])
+    return f", {score['accuracy_alike_as_one']:.2f} with {groups} taken as one"
+
+
+def _why(score: dict[str, Any]) -> str:
+    """Say why less than chance is right: what holds no signature gets no name."""
+    if score["null"] >= 0.5 / score["activities"]:
+        return ""
+    return ", for then no lengths mark an activity, and windows get no name"

@@ -10,6 +10,7 @@ from analysis.signatures import (
     Pairs,
     Signature,
     SignatureMatcher,
+    alike,
     pairs_in,
     spot,
 )
@@ -118,9 +119,20 @@ def test_activities_that_look_alike_are_said_to():
     assert learnt.signatures["on"].also == ("off",)
     words = str(learnt.signatures["on"])
     assert "in 100% of its windows, in 100% of those of off, in at most 0% of" in words
-    assert words.endswith("; it cannot tell on from off")
+    assert words.endswith("; alone it cannot tell on from off")
+    assert alike(learnt.signatures) == (("off", "on"),)
     assert set(learnt.predict(np.arange(8))) <= {"on", "off"}
     assert set(learnt.predict(np.arange(8, 12))) == {"idle"}
+
+
+def test_an_activity_with_lengths_of_its_own_is_told_from_one_without():
+    made = [pairs((300, -64)) for _ in range(8)]
+    made += [pairs((300, -64), (700, -128)) for _ in range(8)]
+    activity = np.array(["on"] * 8 + ["off"] * 8)
+    learnt = SignatureMatcher(made).fit(np.arange(16), activity)
+    assert learnt.signatures["on"].also == ("off",)
+    assert alike(learnt.signatures) == ()
+    assert (learnt.predict(np.arange(16)) == activity).all()
 
 
 def test_what_idle_windows_hold_marks_nothing():

@@ -31,6 +31,14 @@ def test_a_window_is_shown_packet_by_packet_and_summed_up():
     assert sum(" B  " in line for line in done.output.splitlines()) == 1
 
 
+def test_numbers_of_packets_in_fields_are_said_to_be_of_the_cut():
+    said = "are counted from the first that was cut out"
+    whole = run(EXAMPLE, "1").output
+    assert "Reassembled TCP Segments (1588 bytes): #23(" in whole
+    assert said in whole.splitlines()[-2]
+    assert said not in run(EXAMPLE, "1", "--limit", "3").output
+
+
 def test_machines_get_every_field():
     done = run(EXAMPLE, "1", "--limit", "1", "--json")
     seen = json.loads(done.stdout)
