@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
+from testbed.cli.flows_detect import add as add_detection
 from testbed.cli.options import AsJson
 from testbed.cli.packets import device_of
 from testbed.cli.reading import Reading, counted
@@ -97,6 +98,7 @@ def register(app: typer.Typer) -> None:
     topic = typer.Typer(no_args_is_help=True, help="Flow records of connections.")
     topic.command()(extract)
     topic.command()(convert)
+    add_detection(topic)
     app.add_typer(topic, name="flows")
 
 
