@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.dataset import Device
 from analysis.flows import kernels as m
-from analysis.flows.meter import NEVER_NS, Finished, Meter, joined
+from analysis.flows.meter import NEVER_NS, Finished, Meter, joined, middle_of
 from analysis.flows.reading import Address, Names, Piece, read_pieces
 from analysis.flows.records import ENDS, FlowRecords
 from analysis.flows.texts import Texts
@@ -161,6 +161,8 @@ class _Side:
             nobody = np.zeros(piece.time_ns.size, dtype=np.bool_)
             return self.meter.add(piece.packets(slice(None), nobody))
         selected = self._selector.of(piece.decoded, piece.beacons)
+        if not selected.rows.size:  # time passes by the packets of others
+            return self.meter.pass_time(middle_of(piece.time_ns))
         return self.meter.add(piece.packets(selected.rows, selected.outbound))
 
 

@@ -155,8 +155,7 @@ class Meter:
                 self._grow()
         if n:
             self._take_out()
-            # the middle one: a single stamp may be far off
-            return self.pass_time(int(np.partition(packets.time_ns, n // 2)[n // 2]))
+            return self.pass_time(middle_of(packets.time_ns))
         return self._released()
 
     def pass_time(self, now_ns: int) -> Finished:
@@ -236,6 +235,12 @@ class Meter:
             cut = int(np.searchsorted(every.totals[order, START], first_ns))
         self._held = [every.take(order[cut:])] if cut < order.size else []
         return every.take(order[:cut])
+
+
+def middle_of(time_ns: Int64) -> int:
+    """Return the stamp that time has passed to: one alone may be far off."""
+    half = time_ns.size // 2
+    return int(np.partition(time_ns, half)[half])
 
 
 def _closed(totals: Int64) -> Bool:

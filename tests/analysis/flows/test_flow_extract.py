@@ -1,4 +1,5 @@
 import ipaddress
+import shutil
 import struct
 from pathlib import Path
 
@@ -202,6 +203,34 @@ def test_timeouts_are_those_that_were_asked_for(write):
     assert records.end.tolist() == ["active", "active", "idle", "capture"]
     longer = made([path], timeouts=Timeouts(active_s=None, idle_s=5.0))
     assert len(longer) == 14
+
+
+def test_a_record_is_told_while_only_others_talk(write):
+    from analysis.flows.extract import Extraction
+    from analysis.flows.reading import read_pieces
+    from analysis.pcap.stream import open_capture_stream
+
+    def pieces(path):
+        with open_capture_stream(path) as stream:
+            yield from read_pieces(stream)
+
+    work = Extraction([Subject(device=LAMP)], Timeouts())
+    stranger = bytes.fromhex("02000000000302000000000408004500")
+    (own,) = pieces(write([beat(0.0)], "1.pcapng"))
+    (soon,) = pieces(write([(10.0, stranger)], "2.pcapng"))
+    (late,) = pieces(write([(20.0, stranger)], "3.pcapng"))
+    told = [len(list(work.take(piece))) for piece in (own, soon, late)]
+    assert told == [0, 0, 1]
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_conversations_are_those_of_tshark():
+    from tests.bench.flows_exact import compare
+
+    (capture,) = (ROOT / "captures" / "example" / "raw").glob("*.pcapng")
+    found = compare(capture)
+    assert found.differ == ()
+    assert found.ours == found.theirs > 10
 
 
 def test_beacons_belong_to_no_device(write):
