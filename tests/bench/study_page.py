@@ -101,7 +101,8 @@ def _real(fit: Record) -> Iterator[str]:
         "clock was put forward on 14 March 2021: that day has 23 hours. Made by "
         "`python -m tests.bench.fit_events`. Nobody knows of an intruder, so every "
         "alarm counts as false. Few days are held here; the figures show that "
-        "everything runs on real events, and not how good it is."
+        "everything runs on real events, and not how good it is. `replay`, and the "
+        "ensemble with it, takes sensors that report by a clock for repeated traces."
     )
     yield ""
     yield from table_of(fit)
