@@ -91,7 +91,8 @@ def _trust(
         return []
     quick = all_classifiers()[QUICK]
     trust = measure_trust(shares, recording.log, quick, seed, say)
-    section = trusted(trust, scores)
+    recorded = recording.campaign.form == "imported"
+    section = trusted(trust, scores, recorded=recorded)
     return [] if section is None else [section]
 
 

@@ -92,8 +92,11 @@ def measure_trust(
     )
 
 
-def trusted(trust: Trust, scores: Scores) -> Section | None:
-    """Return the section, None where there is nothing to say."""
+def trusted(trust: Trust, scores: Scores, *, recorded: bool = False) -> Section | None:
+    """Return the section, None where there is nothing to say.
+
+    recorded  whether δ are spans that somebody else recorded, and no profile's
+    """
     results, titles = scores.results, scores.titles
     blocks: list[Block] = []
     if results:
@@ -104,7 +107,7 @@ def trusted(trust: Trust, scores: Scores) -> Section | None:
     blocks += _reliability(results, titles)
     blocks += _curves(trust)
     blocks += _open_set(trust)
-    blocks += _deltas(trust)
+    blocks += _deltas(trust, recorded)
     if not blocks:
         return None
     return Section(
@@ -182,7 +185,7 @@ def _open_set(trust: Trust) -> list[Block]:
     return [Gallery(pictures=(draw_open_set(found, titles),))] if found else []
 
 
-def _deltas(trust: Trust) -> list[Block]:
+def _deltas(trust: Trust, recorded: bool) -> list[Block]:
     scores = [s for study in trust.deltas for s in study.scores]
     blocks: list[Block] = []
     if scores:
@@ -190,12 +193,15 @@ def _deltas(trust: Trust) -> list[Block]:
         picture = draw_delta(scores, names, "delta", SPLITS[_DELTA].title)
         blocks.append(Gallery(pictures=(picture,), wide=True))
     if any(study.estimates for study in trust.deltas):
-        blocks.append(_estimates(trust.deltas))
+        blocks.append(_estimates(trust.deltas, recorded))
     return blocks
 
 
-def _estimates(deltas: Sequence[DeltaStudy]) -> Grid:
-    heads = ("device", "activity", "profile s", "δ s", "95 %", "trials", "sessions")
+def _estimates(deltas: Sequence[DeltaStudy], recorded: bool) -> Grid:
+    given, beside = "profile s", "the profile’s"
+    if recorded:
+        given, beside = "recorded s", "that recorded"
+    heads = ("device", "activity", given, "δ s", "95 %", "trials", "sessions")
     rows, data = [], []
     for study in deltas:
         for name, each in sorted(study.estimates.items()):
@@ -222,7 +228,7 @@ def _estimates(deltas: Sequence[DeltaStudy]) -> Grid:
                 )
             )
     return Grid(
-        title="How long devices answer: δ learnt from all trials beside the profile’s",
+        title=f"How long devices answer: δ learnt from all trials beside {beside}",
         columns=columns(*heads, texts=2),
         rows=tuple(rows),
         data=Table(

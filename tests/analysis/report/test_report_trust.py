@@ -31,7 +31,7 @@ def shares(make):
     return made
 
 
-def section(log, shares, quiet):
+def section(log, shares, quiet, **how):
     plan = StudyPlan(
         classifiers=(QUICKLY,), with_payload=False, splits=("s0_folds", "s1", "s2")
     )
@@ -39,7 +39,19 @@ def section(log, shares, quiet):
     parts = parted(samples, plan.splits, 0)
     made = study_device(samples, parts, plan, Packets(n=1, removed={}))
     trust = measure_trust(shares, log, QUICKLY, 0, quiet)
-    return trusted(trust, Scores(studies=(made,), classifiers=(QUICKLY,)))
+    return trusted(trust, Scores(studies=(made,), classifiers=(QUICKLY,)), **how)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "given", "beside"),
+    [(False, "profile s", "the profile’s"), (True, "recorded s", "that recorded")],
+)
+def test_what_an_import_recorded_is_called_so(shares, quiet, recorded, given, beside):
+    log, made = shares(sessions=3, repeats=4)
+    found = section(log, made, quiet, recorded=recorded)
+    (grid,) = (b for b in found.blocks if isinstance(b, Grid) and "answer" in b.title)
+    assert given in [column.title for column in grid.columns]
+    assert grid.title.endswith(beside)
 
 
 def test_a_campaign_that_is_large_enough_has_every_picture(shares, quiet):
