@@ -23,6 +23,7 @@ from analysis.detectors.cadesh.rows import Rows
 from analysis.errors import RequestError
 
 FREQUENT, KNOWN = 0.5, 1.0
+_GROUPS = 3  # of homes, each with a network to judge the others by
 _CALIBRATED = 25_000  # rows of each home that thresholds are taken from
 
 
@@ -88,15 +89,13 @@ class FlowDetector:
         samples = {name: self.scale(x) for name, x in samples.items()}
         seen = {n: _some(r, _CALIBRATED, rng) for n, r in homes.items()}
         held_out = self._held_out(samples, seen)
-        self.weights = weights_of(held_out)
-        self.drawn_by = self._network(list(samples.values()))
-        error = {
-            name: e @ self.weights / len(self.weights) for name, e in held_out.items()
-        }
+        self.weights = weights_of({n: np.mean(e, axis=0) for n, e in held_out.items()})
+        error = {n: self._worst(each) for n, each in held_out.items()}
         share = 1.0 - self.choices.infrequent
         self.limit_error = float(
             np.median([np.quantile(e, share) for e in error.values()])
         )
+        self.drawn_by = self._network(self._frequent(seen, error, rng))
         if self.choices.step_two != "none":
             self._learn_known(seen, error, rng)
         self.limit = self._limit(seen, error)
@@ -118,16 +117,39 @@ class FlowDetector:
 
     def _held_out(
         self, samples: Mapping[str, Float64], seen: Mapping[str, Rows]
-    ) -> dict[str, Float64]:
-        """Return errors of each home by a network of the other half of the homes."""
+    ) -> dict[str, list[Float64]]:
+        """Return errors of each home by the networks of other groups of homes."""
         names = list(samples)
-        halves = (names[::2], names[1::2]) if len(names) > 1 else (names, names)
-        found = {}
-        for learnt, asked in (halves, halves[::-1]):
-            drawn_by = self._network([samples[name] for name in learnt])
-            for name in asked:
-                found[name] = errors(drawn_by, self._scaled(seen[name]))
-        return {name: found[name] for name in names}
+        groups = [g for g in (names[k::_GROUPS] for k in range(_GROUPS)) if g]
+        found: dict[str, list[Float64]] = {name: [] for name in names}
+        for group in groups:
+            drawn_by = self._network([samples[name] for name in group])
+            for name in names:
+                if name not in group:
+                    found[name].append(errors(drawn_by, self._scaled(seen[name])))
+        return found
+
+    def _worst(self, by_network: list[Float64]) -> Float64:
+        """Return the largest error: what one group finds usual, another may not."""
+        each = [e @ self.weights / len(self.weights) for e in by_network]
+        worst: Float64 = np.max(each, axis=0)
+        return worst
+
+    def _frequent(
+        self,
+        seen: Mapping[str, Rows],
+        error: Mapping[str, Float64],
+        rng: np.random.Generator,
+    ) -> list[Float64]:
+        """Return scaled flows that all other groups find frequent, to learn from.
+
+        So what some homes have been made to do is not learnt as usual.
+        """
+        kept = {n: r.take(error[n] <= self.limit_error) for n, r in seen.items()}
+        return [
+            self._scaled(_some(rows, self.choices.sample, rng))
+            for rows in kept.values()
+        ]
 
     def _learn_known(
         self,
