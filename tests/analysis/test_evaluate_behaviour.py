@@ -15,6 +15,7 @@ from analysis.evaluate.behaviour.curves import (
 from testbed.model.acts import draw_acts
 from testbed.virtual.people import population
 from tests.bench.behaviour import KINDS, MONDAY, QUIET_END, household
+from tests.bench.behaviour_page import PAGE, filled
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -78,3 +79,19 @@ def test_households_of_the_bench_do_what_their_scenarios_say():
         bad = [t for t, a in zip(stamps, acts, strict=True) if a.malicious]
         assert sorted(each.strikes[:, 1].tolist()) == bad
         assert (each.hours.start_ns == QUIET_END + np.arange(336) * HOUR_NS).all()
+
+
+def test_figures_are_put_into_a_page_that_has_none_yet():
+    page = "before\n<!-- figures -->\n<!-- /figures -->\nafter\n"
+    once = filled(page, "| 1 |")
+    assert once == "before\n<!-- figures -->\n| 1 |\n<!-- /figures -->\nafter\n"
+    assert filled(once, "| 1 |") == once
+    with pytest.raises(ValueError, match="one place for figures, not 0"):
+        filled("no marks", "| 1 |")
+
+
+def test_the_page_shows_its_figures():
+    page = PAGE.read_text(encoding="utf-8")
+    shown = page.partition("<!-- figures -->")[2].partition("<!-- /figures -->")[0]
+    assert "| ensemble" in shown
+    assert "| voice_injection" in shown

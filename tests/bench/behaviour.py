@@ -72,8 +72,8 @@ def household(
     """Return quiet days, and the days after with each kind of intruder.
 
     scenarios  the same household, one for each kind
-    Each member's acts are drawn once; `tests/analysis/test_behaviour_bench.py` compares
-    this with `draw_acts` of each scenario.
+    Each member's acts are drawn once; `tests/analysis/test_evaluate_behaviour.py`
+    compares this with `draw_acts` of each scenario.
     """
     first = scenarios[0]
     own = [d for d in doings(first, first.seed) if not d.user.malicious]

@@ -311,6 +311,16 @@ def _three(figure: list[float]) -> str:
 def write(facts: dict) -> None:
     """Put the tables into the page."""
     page = PAGE.read_text(encoding="utf-8")
-    between = r"(<!-- figures -->\n).*?(\n<!-- /figures -->)"
-    made = re.sub(between, lambda m: m[1] + tables(facts) + m[2], page, flags=re.DOTALL)
-    PAGE.write_text(made, encoding="utf-8")
+    PAGE.write_text(filled(page, tables(facts)), encoding="utf-8")
+
+
+def filled(page: str, text: str) -> str:
+    """Return the page with the text between its marks, which may be empty before.
+
+    Raises ValueError for a page without the marks: figures must not get lost.
+    """
+    between = r"(<!-- figures -->\n).*?(<!-- /figures -->)"
+    made, n = re.subn(between, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.DOTALL)
+    if n != 1:
+        raise ValueError(f"a page has one place for figures, not {n}")
+    return made
