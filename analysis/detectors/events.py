@@ -77,10 +77,10 @@ def make_events(
 
 
 def _stamps(time_ns: Sequence[float] | Int64) -> Int64:
-    if isinstance(time_ns, np.ndarray) and time_ns.dtype.kind in "iu":
+    if isinstance(time_ns, np.ndarray) and time_ns.dtype.kind == "i":
         return time_ns.astype(np.int64)
     for row, stamp in enumerate(time_ns, start=1):
-        if not math.isfinite(stamp) or int(stamp) != stamp or abs(stamp) >= 2**63:
+        if abs(stamp) >= 2**63 or not math.isfinite(stamp) or int(stamp) != stamp:
             raise RequestError(
                 f"event {row} has the stamp {stamp!r}; stamps are whole nanoseconds UTC"
             )
@@ -121,9 +121,9 @@ def events_of_answers(
         try:
             stamps.append(int(answer["start_ns"]))
             names.append((str(answer["device"]), str(answer["activity"])))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise RequestError(
                 f"event {row} has no start_ns, device and activity; give lines as "
                 "`testbed classify --json` writes them"
             ) from None
-    return make_events(np.array(stamps, dtype=np.int64), names, zone)
+    return make_events(stamps, names, zone)

@@ -81,6 +81,18 @@ def test_answers_of_classify_become_events_unknown_ones_too():
         events_of_answers([{"device": "arlo_q"}])
 
 
+@pytest.mark.parametrize("stamp", [float("inf"), 2**63, 10**400])
+def test_an_answer_with_a_stamp_that_no_clock_shows_is_refused(stamp):
+    answer = {"start_ns": stamp, "device": "arlo_q", "activity": "stream_video"}
+    with pytest.raises(RequestError, match=r"event 1 has (no start_ns|the stamp)"):
+        events_of_answers([answer])
+
+
+def test_a_stamp_beyond_signed_numbers_does_not_turn_negative():
+    with pytest.raises(RequestError, match="event 1 has the stamp"):
+        make_events(np.array([2**63 + 5], dtype=np.uint64), [LAMP])
+
+
 @pytest.mark.parametrize(
     ("day", "n_hours"), [((2026, 3, 8), 23), ((2026, 11, 1), 25), ((2026, 6, 1), 24)]
 )
