@@ -79,6 +79,10 @@ class KMeansCircular(Detection):
         """Return 1: the boundary of a cluster."""
         return 1.0
 
+    def explain(self, hours: Hours, row: int, column: int) -> str:
+        """Say that it is far from the clusters."""
+        return "far from the clusters of hours in which it usually happens"
+
     def score(self, hours: Hours) -> Float64:
         """Return (h, a) distances in radii, 0 without an event."""
         scores = np.zeros(hours.counts.shape)

@@ -77,7 +77,7 @@ class Detection(ABC):
 
     def explain(self, hours: Hours, row: int, column: int) -> str:
         """Say in words why an activity (column) of an hour (row) is strange."""
-        return "farther from what is usual than all but one hour in ten days"
+        return "farther from what is usual than other hours are"
 
     def decision_function(self, hours: Hours) -> Float64:
         """Return (h,) float64, negative where an hour is strange."""

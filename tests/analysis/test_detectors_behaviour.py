@@ -162,6 +162,21 @@ def test_cauchys_sum_hides_no_member_and_keeps_its_level():
     assert np.diff(cauchy(around, weights)) == pytest.approx(0.2e-7, rel=0.05)
 
 
+def test_cauchys_sum_is_no_p_value_where_many_are_above_a_half():
+    p = np.random.default_rng(3).uniform(size=(4, 20_000))
+    both = cauchy(p, np.full(4, 0.25))
+    assert both.max() <= 0.5
+    assert 0.051 < (both < 0.05).mean() < 0.065
+
+
+@pytest.mark.parametrize("make", [KMeansPaper, KMeansCircular])
+def test_clusters_do_not_claim_a_share_of_hours_as_their_reason(make):
+    detector, hours = make().fit(days(28)), days(7, 28, [(at(2, 3), "turn_off")])
+    (alarm,) = find_alarms(detector, hours, detector="clusters")
+    assert alarm.hour.startswith("2026-02-04T03")
+    assert alarm.reason.startswith("far from the clusters")
+
+
 def test_discoveries_are_those_of_benjamini_and_hochberg():
     p = np.array([0.001, 0.008, 0.039, 0.041, 0.6, 0.9])
     want = stats.false_discovery_control(p) <= 0.05
