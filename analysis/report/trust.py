@@ -35,6 +35,9 @@ _OPEN, _CURVES, _DELTA = "s6", "s1", "s1"
 _SECONDS = tuple(s for s in SECONDS if s in (1.0, 2.0, 5.0, 10.0, 20.0, 40.0))
 # windows of a device: below, a curve says nothing; above, it takes too long for a page
 _LEAST, _MOST = 60, 1500
+# head of a column, and what δ stand beside
+_OF_PROFILE = ("profile s", "the profile’s")
+_RECORDED = ("recorded s", "that recorded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,9 +201,7 @@ def _deltas(trust: Trust, recorded: bool) -> list[Block]:
 
 
 def _estimates(deltas: Sequence[DeltaStudy], recorded: bool) -> Grid:
-    given, beside = "profile s", "the profile’s"
-    if recorded:
-        given, beside = "recorded s", "that recorded"
+    given, beside = _RECORDED if recorded else _OF_PROFILE
     heads = ("device", "activity", given, "δ s", "95 %", "trials", "sessions")
     rows, data = [], []
     for study in deltas:
