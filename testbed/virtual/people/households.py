@@ -143,7 +143,7 @@ def _habit(person: Person, thing: Thing, factor: float, awake: float) -> Habit:
 def _taken_up(
     person: Person, home: Home, days: tuple[int, int], random: np.random.Generator
 ) -> tuple[Habit, ...]:
-    """Return a habit that begins after the days to learn from, in one home of five.
+    """Return a habit that begins after the days to learn from, of one person in five.
 
     It is one that the household has in part: what nobody knows stays unknown.
     """
