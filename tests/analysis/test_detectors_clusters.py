@@ -1,45 +1,9 @@
-"""Habits: hours with events, and what the paper's K-means makes of them."""
-
-from collections import Counter
-from datetime import UTC, datetime, timedelta
+"""What the paper's K-means makes of the hours in which something happened."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from analysis.detectors.habits import habit
 from analysis.detectors.kmeans_paper import Clusters
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
-
-
-def stamp(day, hour, minute=0):
-    at = MONDAY + timedelta(days=day, hours=hour, minutes=minute)
-    return (at - EPOCH) // timedelta(microseconds=1) * 1000
-
-
-stamps = st.lists(
-    st.builds(stamp, st.integers(0, 9), st.integers(0, 23), st.integers(0, 59)),
-    max_size=60,
-)
-
-
-@given(time_ns=stamps)
-@settings(derandomize=True, deadline=None)
-def test_hours_are_counted_as_a_slow_twin_counts_them(time_ns):
-    dates = [EPOCH + timedelta(microseconds=t // 1000) for t in time_ns]
-    want = Counter(((d - EPOCH).days, d.hour) for d in dates)
-    got = habit(np.array(time_ns, dtype=np.int64))
-    found = zip(got.day, got.hour, got.count, strict=True)
-    assert {(d, h): n for d, h, n in found} == dict(want)
-    assert got.points().tolist() == [[h, n] for (_, h), n in sorted(want.items())]
-
-
-def test_the_last_nanosecond_of_an_hour_is_in_that_hour():
-    end = stamp(0, 8) - 1
-    assert habit(np.array([end])).hour.tolist() == [7]
 
 
 def evenings():
