@@ -120,10 +120,16 @@ def events_of_answers(
     for row, answer in enumerate(answers, start=1):
         try:
             stamps.append(int(answer["start_ns"]))
-            names.append((str(answer["device"]), str(answer["activity"])))
+            names.append((_text(answer["device"]), _text(answer["activity"])))
         except (KeyError, TypeError, ValueError, OverflowError):
             raise RequestError(
                 f"event {row} has no start_ns, device and activity; give lines as "
                 "`testbed classify --json` writes them"
             ) from None
     return make_events(stamps, names, zone)
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(name)
+    return name

@@ -88,6 +88,13 @@ def test_an_answer_with_a_stamp_that_no_clock_shows_is_refused(stamp):
         events_of_answers([answer])
 
 
+@pytest.mark.parametrize("gone", ["device", "activity"])
+def test_an_answer_that_names_nothing_is_no_event_of_a_thing_called_none(gone):
+    answer = {"start_ns": 5, "device": "arlo_q", "activity": "stream_video", gone: None}
+    with pytest.raises(RequestError, match="event 1 has no start_ns, device and"):
+        events_of_answers([answer])
+
+
 def test_a_stamp_beyond_signed_numbers_does_not_turn_negative():
     with pytest.raises(RequestError, match="event 1 has the stamp"):
         make_events(np.array([2**63 + 5], dtype=np.uint64), [LAMP])
