@@ -65,16 +65,21 @@ def read_attack(text: str) -> Attack:
     )
 
 
-def happenings(attack: Attack, span: Span, rng: Generator) -> list[Happening]:
-    """Draw the spells of an attack, and what each makes the lines carry."""
+def days_of(attack: Attack, span: Span) -> range:
+    """Return the days of an attack. Raises ConfigError for days not in the span."""
     first = span.days * 2 // 3 if attack.first_day is None else attack.first_day
     last = span.days - 1 if attack.last_day is None else attack.last_day
     if not 0 <= first <= last < span.days:
         raise ConfigError(
             f"{attack.name}: days {first}-{last} are not in a span of {span.days} days"
         )
+    return range(first, last + 1)
+
+
+def happenings(attack: Attack, span: Span, rng: Generator) -> list[Happening]:
+    """Draw the spells of an attack, and what each makes the lines carry."""
     found = []
-    for day in range(first, last + 1):
+    for day in days_of(attack, span):
         begin_ns = span.start_ns + day * DAY_NS + int(rng.integers(0, DAY_NS * 3 // 4))
         spell = ATTACKS[attack.name](attack.intensity, rng)
         found.append(Happening(begin_ns, spell))

@@ -4,7 +4,6 @@ No two are alike, though the device is of one model: other delay and loss, anoth
 router that forgets connections, another resolver, another time zone.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -133,8 +132,3 @@ def _roll_outs(rng: Generator, days: int) -> tuple[float, ...]:
     starts = (0.15 * days, 0.62 * days)
     spread = 0.18 * days
     return tuple(float(s + rng.beta(1.6, 2.2) * 2 * spread) for s in starts)
-
-
-def lab_of(homes: Sequence[Home]) -> Home:
-    """Return the home where attacks are staged."""
-    return homes[0]

@@ -98,14 +98,13 @@ def packets(writes: Sequence[Write], ends: Sequence[Ends], rng: Generator) -> Pa
     if not writes:
         return no_packets()
     table = np.array(writes, dtype=np.int64)
-    number, time_ns, out, size_b, flags = table.T
+    number, _, _, _, flags = table.T
     first = int(number.min())
     path = _Paths(
         np.array([e.protocol for e in ends[first:]], dtype=np.int64),
         np.array([e.delay_ns for e in ends[first:]], dtype=np.int64),
         np.array([e.loss for e in ends[first:]], dtype=np.float64),
     ).of(number - first)
-    is_out = out.astype(np.bool_)
     bare = (flags != 0) | (path.protocol != TCP)
     rows = np.flatnonzero(bare)
     sent = [_bare(rows, table, path, rng)]
@@ -113,7 +112,6 @@ def packets(writes: Sequence[Write], ends: Sequence[Ends], rng: Generator) -> Pa
     if len(rows):
         data, last_ns = _data(rows, table, path, rng)
         sent += [data, _acks(rows, table, path, last_ns)]
-    del is_out, time_ns, size_b
     return joined(sent).sorted()
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from testbed.errors import ConfigError
 from testbed.model.profile import DeviceProfile
-from testbed.virtual.homes.attacks import Attack
+from testbed.virtual.homes.attacks import Attack, days_of
 from testbed.virtual.homes.files import VERSION, table, write_about, write_home
 from testbed.virtual.homes.habits import households
 from testbed.virtual.homes.life import Life
@@ -45,7 +45,8 @@ def simulate(
     """Write the flow records of all homes; return their number.
 
     told  called after each day of each home: what, days done, days in all
-    Raises ConfigError for a home that does not exist or a folder that is not empty.
+    Raises ConfigError, before anything is written, for a home or days of an attack that
+    do not exist, and for a folder that is not empty.
     """
     if task.homes < 1 or task.days < 1:
         raise ConfigError("a simulation needs at least one home and one day")
@@ -59,6 +60,8 @@ def simulate(
             f"{', '.join(h.name for h in homes)}"
         )
     span = Span(start=task.start, days=task.days)
+    for attack in task.attacks:
+        days_of(attack, span)
     people = households(homes, profile.device, span, task.seed)
     total = 0
 

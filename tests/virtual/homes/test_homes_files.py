@@ -112,10 +112,11 @@ def test_a_home_that_does_not_exist_is_told(echo, tmp_path):
         simulate(task, echo, tmp_path / "out")
 
 
-def test_days_outside_of_the_span_are_told(echo, tmp_path):
-    task = Task(homes=1, days=1, attacks=(read_attack("ddos/1-2"),))
+def test_days_outside_of_the_span_are_told_before_anything_is_written(bulb, tmp_path):
+    task = Task(homes=2, days=1, attacks=(read_attack("ddos@home_1/1-2"),))
     with pytest.raises(ConfigError, match="span of 1 days"):
-        simulate(task, echo, tmp_path / "out")
+        simulate(task, bulb, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_something_in_it_is_left_alone(echo, tmp_path):
