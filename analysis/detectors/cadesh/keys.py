@@ -87,7 +87,10 @@ def _parties(
         name, address = divmod(rest, len(addresses.names) + 1)
         if kind == INTERNET:
             return tell(names.names[name], addresses.names[address])
-        return addresses.names[address] if kind == GROUP else "lan"
+        if kind == GROUP and not addresses.names[address].endswith(".255"):
+            return addresses.names[address]
+        # Addresses of a LAN, that of its broadcasts too, are of this home alone.
+        return "broadcast" if kind == GROUP else "lan"
 
     return _hashed(pair, service, word, salt)
 

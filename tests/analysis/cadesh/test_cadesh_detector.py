@@ -104,6 +104,19 @@ def test_a_resolver_is_of_the_home_wherever_it_stands(home):
     assert rows_of(lab, others).x[dns, NAMES.index("server_week")].min() == 1.0
 
 
+def test_broadcasts_are_the_same_in_every_lan(home):
+    def tells(network):
+        at = 3.0 * 86_400
+        return [(at + 9 * k, "", f"{network}.255", 57_621, 44, 0) for k in range(9)]
+
+    others = [home_of(home(n, more=tells("10.0.0"))).tables for n in POOL]
+    late = [(at + 9e3, *row) for at, *row in tells("192.168.0")]
+    lab = home_of(home("lab", more=late))
+
+    told = lab.flows.remote_port == 57_621
+    assert rows_of(lab, others).x[told, NAMES.index("server_week")].min() == 1.0
+
+
 def test_homes_with_another_secret_have_nothing_in_common(home):
     flows = home("a")
     week = NAMES.index("server_week")
