@@ -79,6 +79,13 @@ def test_a_burst_in_the_night_is_the_strangest_hour(name, learnt):
     assert (scores > scores[NIGHT]).sum() <= n_before
 
 
+# an isolation forest has scores to order hours by, and no threshold that they reach
+@pytest.mark.parametrize("name", sorted(set(SEES_BURSTS) - {"isolation_forest"}))
+def test_a_burst_in_the_night_is_above_the_own_threshold(name, learnt):
+    hours = evenings(7, seed=2, first_day=21, extra=burst(NIGHT, 15))
+    assert learnt[name].predict(hours)[NIGHT] == -1
+
+
 @every_detector
 def test_hours_are_strange_as_scikit_learn_says_it(detector, learnt):
     detection = learnt[detector.name]
