@@ -7,7 +7,6 @@ Writes `build/bench/people.json`; with --page also the tables of docs/people.md.
 
 import argparse
 import json
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from testbed.model.acts import Act, draw_acts
 from testbed.model.scenario import Scenario
 from testbed.model.users import AttackKind
 from testbed.virtual.people import DAYS, QUIET_DAYS, population
+from tests.bench.behaviour_page import filled
 from tests.bench.table1_page import markdown
 
 ROOT = Path(__file__).parents[2]
@@ -175,11 +175,7 @@ def main() -> None:
     print(tables(facts))
     if options.page:
         page = PAGE.read_text(encoding="utf-8")
-        between = r"(<!-- figures -->\n).*?(\n<!-- /figures -->)"
-        made = re.sub(
-            between, lambda m: m[1] + tables(facts) + m[2], page, flags=re.DOTALL
-        )
-        PAGE.write_text(made, encoding="utf-8")
+        PAGE.write_text(filled(page, tables(facts)), encoding="utf-8")
 
 
 if __name__ == "__main__":
