@@ -30,8 +30,10 @@ class Context(Detection):
 
     Score of an event: ln of how much likelier its time of day is for the household than
     for its activity, and where it is alone, -ln of the share of such events that are;
-    no less than 0. Alone is what has no other event within 100 s. Activities that never
-    happened in training get 0. The score of a cell is that of its strangest event.
+    no less than 0. Alone is what has no other event within 100 s; an event of the last
+    100 s of an hour is not scored as alone, as that shows when the hour is over only.
+    Activities that never happened in training get 0. The score of a cell is that of its
+    strangest event.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -66,7 +68,7 @@ class Context(Detection):
         known = what >= 0
         surprise = np.zeros(what.size)
         at = _bins(hours)[known], what[known]
-        lonely = alone_of(hours.events.time_ns)[known]
+        lonely = _surely_alone(hours)[known]
         surprise[known] = self.likelier_[at] + lonely * self.alone_[at]
         return strangest(hours, np.maximum(surprise, 0.0))
 
@@ -99,6 +101,12 @@ def alone_of(time_ns: Int64) -> np.ndarray:
     near = np.zeros(time_ns.size + 1, dtype=bool)
     near[1:-1] = np.diff(time_ns) < NEAR_NS
     return ~(near[1:] | near[:-1])
+
+
+def _surely_alone(hours: Hours) -> np.ndarray:
+    """Return (n,) bool: alone, as can be told when the hour is over."""
+    time_ns = hours.events.time_ns
+    return alone_of(time_ns) & (hours.end_ns[hours.row] - time_ns >= NEAR_NS)
 
 
 DETECTORS = (Detector(name="context", title="time and company", make=Context),)

@@ -22,8 +22,6 @@ class GaussianMixtures(Detection):
     strange as its strangest activity.
     """
 
-    n_folds = 1
-
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
         self.own_: dict[Name, tuple[Any, float]] = {}

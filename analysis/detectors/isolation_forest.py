@@ -10,16 +10,15 @@ from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64, columns_of
 
 _TREES = 100
+_UNIT = 20.0  # forests score from 0 to 1; one in twenty of it is worth one here
 
 
 class IsolationForests(Detection):
     """How few cuts set an hour apart from the others in which something happened.
 
-    Score: that of the hour, for each activity that happened in it; so the hour is as
-    strange as any of them. All activities that were never learnt count as one.
+    Score: 20 times that of the hour, for each activity that happened in it; so the hour
+    is as strange as any of them. All activities that were never learnt count as one.
     """
-
-    n_folds = 1
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -41,7 +40,8 @@ class IsolationForests(Detection):
         scores = np.zeros(hours.counts.shape)
         rows = np.flatnonzero(hours.total)
         if rows.size:
-            strange = -self.forest_.score_samples(self._points(hours)[rows])
+            points = self._points(hours)[rows]
+            strange = -_UNIT * self.forest_.score_samples(points)
             scores[rows] = strange[:, None] * (hours.counts[rows] > 0)
         return scores
 

@@ -29,10 +29,10 @@ _MOST_PAIRS = 15  # pairs of one distance that are looked at for each pair
 class Replay(Detection):
     """How many events near an event repeat an earlier trace together with it.
 
-    Score of an event: how many others within six hours are as far from an earlier
-    event of their own activity as this one is from one of its own. Earlier events are
-    those of training, and those that are scored. The score of a cell is that of its
-    strangest event.
+    Score of an event: how many others of the six hours before it are as far from an
+    earlier event of their own activity as this one is from one of its own. Earlier
+    events are those of training, and those that are scored; nothing after the event
+    counts. The score of a cell is that of its strangest event.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -83,14 +83,13 @@ def _pairs(new: Int64, what: Int64, old: tuple[Int64, Int64]) -> tuple[Int64, In
 
 
 def _shared(time_ns: Int64, apart: Int64) -> Float64:
-    """Return for each pair how many others share its distance, near in time."""
+    """Return for each pair how many shortly before it in time share its distance."""
     n_shared = np.zeros(apart.size)
     for step in range(1, min(_MOST_PAIRS, apart.size)):
-        gap = np.abs(time_ns[step:] - time_ns[:-step])
-        same = (apart[step:] - apart[:-step] < _SAME_NS) & (gap < _TOGETHER_NS)
-        same &= gap > 0
-        n_shared[:-step] += same
-        n_shared[step:] += same
+        gap = time_ns[step:] - time_ns[:-step]
+        same = (apart[step:] - apart[:-step] < _SAME_NS) & (np.abs(gap) < _TOGETHER_NS)
+        n_shared[:-step] += same & (gap < 0)
+        n_shared[step:] += same & (gap > 0)
     return n_shared
 
 

@@ -35,6 +35,13 @@ def evenings(n_days=21, seed=1, first_day=0, extra=(), names=(LAMP, CAMERA)):
     return count_hours(events, start, start + n_days * DAY_NS)
 
 
+# the same for three hours, to the second; and company across the end of an hour
+TRACE = [(9 + i, i, (LAMP, CAMERA)[i % 2]) for i in range(3)] + [
+    (15.99, 0, LAMP),
+    (16.005, 0, CAMERA),
+]
+
+
 def burst(hour, n, name=CAMERA):
     return [(hour + i / (n + 1), name) for i in range(n)]
 
@@ -79,8 +86,7 @@ def test_a_burst_in_the_night_is_the_strangest_hour(name, learnt):
     assert (scores > scores[NIGHT]).sum() <= n_before
 
 
-# an isolation forest has scores to order hours by, and no threshold that they reach
-@pytest.mark.parametrize("name", sorted(set(SEES_BURSTS) - {"isolation_forest"}))
+@pytest.mark.parametrize("name", SEES_BURSTS)
 def test_a_burst_in_the_night_is_above_the_own_threshold(name, learnt):
     hours = evenings(7, seed=2, first_day=21, extra=burst(NIGHT, 15))
     assert learnt[name].predict(hours)[NIGHT] == -1
@@ -95,6 +101,17 @@ def test_hours_are_strange_as_scikit_learn_says_it(detector, learnt):
     assert (detection.predict(hours) == np.where(decision < 0, -1, 1)).all()
     usual = detection.predict(evenings(7, seed=3, first_day=21))
     assert (usual == -1).mean() < 0.1
+
+
+@every_detector
+def test_what_comes_after_an_hour_changes_nothing_of_its_score(detector, learnt):
+    again = [(24 * d + h + m / 40, n) for d in (0, 2, 4) for h, m, n in TRACE]
+    hours = evenings(7, seed=2, first_day=21, extra=again)
+    whole = learnt[detector.name].hour_scores(hours)
+    for end in np.flatnonzero(hours.total) + 1:
+        known = np.arange(len(hours)) < end
+        so_far = learnt[detector.name].hour_scores(hours.take(known))
+        assert so_far == pytest.approx(whole[:end])
 
 
 @every_detector
