@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from analysis.errors import DatasetError, named
-from analysis.flows.foreign import ETHERNET_B, Row, ns_of
+from analysis.flows.foreign import ETHERNET_B, LARGEST_NS, Row, ns_of
 from analysis.flows.records import FlowRecords
 
 FIELDS: Mapping[str, str] = {
@@ -91,9 +91,12 @@ def _row(of: Mapping[str, str]) -> Row:
     packets = (_count(of, "orig_pkts"), _count(of, "resp_pkts"))
     ip_b = (_count(of, "orig_ip_bytes"), _count(of, "resp_ip_bytes"))
     duration = of.get("duration", "-")
+    end_ns = start_ns + (0 if duration in _UNSET else ns_of(duration))
+    if end_ns > LARGEST_NS:
+        raise ValueError(f"an end {duration} s after {of['ts']} s is out of range")
     return Row(
         start_ns=start_ns,
-        end_ns=start_ns + (0 if duration in _UNSET else ns_of(duration)),
+        end_ns=end_ns,
         protocol=protocol,
         addresses=(address, of["id.resp_h"]),
         ports=(

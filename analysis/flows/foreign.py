@@ -14,7 +14,7 @@ from analysis.flows.texts import Texts
 ETHERNET_B, IPV4_B, IPV6_B = 14, 20, 40
 _PIECE = 65_536
 _NAN = float("nan")
-_LARGEST = (1 << 63) - 1
+LARGEST_NS = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +154,7 @@ def _gaps(row: Row) -> dict[str, float]:
     n = sum(row.packets)
     mean_s, std_s, least_s, most_s = row.gaps_s or (_NAN, _NAN, _NAN, _NAN)
     if n > 1:
-        mean_s = (row.end_ns - row.start_ns) / (n - 1) / 1e9
+        mean_s = max(0, row.end_ns - row.start_ns) / (n - 1) / 1e9
     if n == 2:
         std_s, least_s, most_s = 0.0, mean_s, mean_s
     return {
@@ -171,13 +171,13 @@ def ns_of(seconds: str) -> int:
     if not (whole + part).isdecimal() or not (whole + part).isascii():
         return ns_of_float(float(seconds))
     time_ns = int(whole or "0") * 10**9 + int(part[:9].ljust(9, "0"))
-    if time_ns > _LARGEST:
+    if time_ns > LARGEST_NS:
         raise ValueError(f"{seconds} s is out of range")
     return time_ns
 
 
 def ns_of_float(seconds: float) -> int:
     """Return seconds in ns, as far as a float tells. Raises ValueError."""
-    if not math.isfinite(seconds) or not 0 <= seconds < _LARGEST / 1e9:
+    if not math.isfinite(seconds) or not 0 <= seconds < LARGEST_NS / 1e9:
         raise ValueError(f"{seconds} s is out of range")
     return round(seconds * 1e6) * 1000

@@ -20,6 +20,7 @@ _HEADS = {6: 20, 17: 8}
 _BITS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
 _WAYS = {">": 0, "<": 1}
 _SIDES = ("out", "in")
+_BROKEN = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 _ENDS = {"a": "active", "i": "idle"}
 
 
@@ -34,7 +35,7 @@ def joy_rows(path: Path) -> Iterator[Row]:
             except KeyError as exc:
                 reason = f"line {number}: lacks {exc.args[0]!r}"
                 raise DatasetError(f"{path}: is no flow of Joy: {reason}") from exc
-            except (ValueError, TypeError, AttributeError, OverflowError) as exc:
+            except _BROKEN as exc:
                 reason = f"line {number}: {exc}"
                 raise DatasetError(f"{path}: is no flow of Joy: {reason}") from exc
             if row is not None:

@@ -42,7 +42,7 @@ def answers_of(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
             continue
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         whole = isinstance(found, dict) and type(found.get("start_ns")) is int
         if not whole or not {"device", "activity"} <= found.keys():

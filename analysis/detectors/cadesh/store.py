@@ -6,7 +6,9 @@ could be compared; keep it as you would keep the flows.
 """
 
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +28,18 @@ from analysis.errors import ModelError, named
 FORMAT = 1
 _AGAIN = "train it again"
 _SUMS = 4
-_BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+_BROKEN = (
+    EOFError,
+    KeyError,
+    MemoryError,  # a head that claims more than there is
+    OSError,
+    RuntimeError,  # encrypted, packed in another way, nested without end
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -190,6 +190,19 @@ def test_a_flow_of_joy_that_cannot_be_is_refused_by_its_line(change, tmp_path):
         read(path)
 
 
+def test_a_line_nested_without_end_is_refused_by_its_number(tmp_path):
+    path = joy(tmp_path, JOY)
+    path.write_text(path.read_text() + '{"sa":' + "[" * 100_000 + "\n")
+    with pytest.raises(DatasetError, match="line 2"):
+        read(path)
+
+
+def test_a_flow_of_joy_that_ends_before_it_starts_has_no_gaps_below_0(tmp_path):
+    back = JOY | {"time_start": 20.0, "time_end": 10.0, "ppi": []}
+    records, _ = read(joy(tmp_path, back))
+    assert records.iat_mean_s.tolist() == [0.0]
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -197,6 +210,7 @@ def test_a_flow_of_joy_that_cannot_be_is_refused_by_its_line(change, tmp_path):
         ("1537523212.430714", "yesterday"),
         ("1537523212.430714", "-5"),
         ("1537523212.430714", "9" * 20),
+        ("1537523212.430714", "9223372036"),
         ("\t100\t400\t", "\t-100\t400\t"),
         ("\t100\t400\t", "\t100\t"),
         ("id.orig_h", "id.somebody"),
