@@ -207,10 +207,12 @@ def _as_json(about: Mapping[str, object]) -> str:
 
 
 def _as_line(about: Mapping[str, object]) -> str:
+    from analysis.dissection import printable
+
     named = f" ({about['server_name']})" if about["server_name"] else ""
     kind = {6: "TCP", 17: "UDP", 1: "ICMP"}.get(int(str(about["protocol"])), "IP")
     who = " ".join(str(about[k]) for k in ("home", "device") if about[k])
-    return (
+    return printable(
         f"{about['start']} {who}: {kind} {about['device_port']} with "
         f"{about['remote']}:{about['remote_port']}{named}, {about['bytes_out']} B out, "
         f"{about['bytes_in']} B in: neither frequent nor known in the pool, "

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from analysis.errors import ImportDataError
 from testbed.cli import build
 from testbed.errors import ConfigError
 
@@ -90,6 +91,23 @@ def test_several_detectors_each_have_their_say(owner, week):
     done = run([*words, "--detector", "kmeans_paper", "--detector", "rate"])
     assert "(kmeans_paper, p" in done.stdout
     assert "(rate, p" in done.stdout
+
+
+def test_names_of_strangers_do_nothing_to_the_terminal(owner, tmp_path):
+    path = tmp_path / "odd.jsonl"
+    path.write_text(lines(7, *[(5, 3)] * 5).replace("turn_on", "\\u001b[2J"))
+    done = run(["detect", str(path), "--owner", owner])
+    assert "\\x1b[2J" in done.stdout
+    assert "\\x1b[2J" in done.stderr
+    assert "\x1b" not in done.output
+
+
+def test_a_line_nested_without_end_is_refused(owner, tmp_path):
+    path = tmp_path / "deep.jsonl"
+    path.write_text('{"a":' * 100_000 + "\n")
+    done = run(["detect", str(path), "--owner", owner])
+    assert isinstance(done.exception, ImportDataError)
+    assert "line 1: is no JSON object" in str(done.exception)
 
 
 def test_names_that_were_never_learnt_are_told(owner, tmp_path):

@@ -18,6 +18,8 @@ _PIECE = 20_000
 class Watch:
     """Remembers the flows of a home, and scores those that come.
 
+    A home that was learnt from is not compared with what it shared itself.
+
     most  flows that are remembered; what came before is new again
     """
 
@@ -38,10 +40,9 @@ class Watch:
     def _scored(self, piece: FlowRecords) -> Scored:
         both = FlowRecords.joined([self.past, piece])
         order = np.argsort(both.start_ns, kind="stable")
-        rows = rows_of(
-            home_of(both.take(order), self.model.secret),
-            list(self.model.pool.values()),
-        )
+        own = set(piece.home.tolist())
+        others = [t for name, t in self.model.pool.items() if name not in own]
+        rows = rows_of(home_of(both.take(order), self.model.secret), others)
         asked = np.flatnonzero(order >= len(self.past))
         self.past = both.take(order[-self.most :])
         return self.model.detector.score(rows.take(asked))

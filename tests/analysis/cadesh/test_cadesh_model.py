@@ -59,7 +59,9 @@ def test_what_is_no_model_is_refused(model, tmp_path):
     whole = path.read_bytes()
     np.savez(tmp_path / "pickled.npz", header=np.array([{}], dtype=object))
 
-    for damaged in (whole[: len(whole) // 2], b"", b"PK\x03\x04"):
+    packed = bytearray(whole)
+    packed[200:260] = bytes(60)  # inside of what is packed
+    for damaged in (whole[: len(whole) // 2], b"", b"PK\x03\x04", bytes(packed)):
         path.write_bytes(damaged)
         with pytest.raises(ModelError, match="train it again"):
             load(path)
@@ -83,6 +85,17 @@ def test_flows_that_come_one_by_one_score_as_all_at_once(model, home, knocks):
     ]
 
     assert np.allclose(np.concatenate(scores), whole.score[start:])
+
+
+def test_a_home_of_the_pool_is_not_compared_with_itself(model, home):
+    flows = home("a")
+    others = [tables for name, tables in model.pool.items() if name != "a"]
+    beside = model.detector.score(rows_of(home_of(flows, OURS), others))
+
+    watch = Watch(model=model, past=flows.take(slice(0, 0)))
+    ((_, scored),) = watch.told(flows)
+
+    assert np.array_equal(scored.score, beside.score)
 
 
 def test_a_watch_forgets_what_is_too_old(model, home):
@@ -131,6 +144,19 @@ def test_flows_train_and_detect_tell_of_the_attack(home, knocks, tmp_path, run, 
     assert told.out.count(":23,") > 50
     assert "neither frequent nor known in the pool" in told.out
     assert "alarms" in told.err
+
+
+def test_what_flows_hold_does_nothing_to_the_terminal(
+    model, home, knocks, tmp_path, run, capsys
+):
+    save(model, tmp_path / "m.npz")
+    odd = [(row[0], "\x1b[2J", *row[2:]) for row in knocks]
+    write_flows(tmp_path / "f.parquet", home("lab", more=odd))
+
+    assert run("flows", "detect", tmp_path / "m.npz", tmp_path / "f.parquet") == 0
+    told = capsys.readouterr().out
+    assert "(\\x1b[2J)" in told
+    assert "\x1b" not in told
 
 
 def test_flows_of_another_model_of_device_are_refused(
