@@ -57,7 +57,7 @@ class KMeansCircular(Detection):
     strangest activity.
     """
 
-    n_folds = 1
+    n_folds = 1  # its threshold is the boundary of a cluster, not a rate of alarms
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

@@ -43,24 +43,29 @@ def draw_acts(scenario: Scenario, seed: int | None = None) -> tuple[Act, ...]:
     struck: list[tuple[User, Strike]] = []
     for user in scenario.users:
         if user.attack is not None:
-            case = _case(scenario, user, user.attack, (household, chosen))
-            struck += [(user, s) for s in strikes(case) if _fits(scenario, s)]
+            case = case_of(scenario, user, user.attack, (household, chosen))
+            struck += [(user, s) for s in strikes(case) if fits(scenario, s)]
     prevented = {id(s.instead_of) for _, s in struck if s.instead_of is not None}
     acts = [_benign(d) for d in done if id(d) not in prevented]
     acts += [_malicious(user, strike) for user, strike in struck]
     return tuple(sorted(acts, key=lambda a: a.at_s))
 
 
-def _fits(scenario: Scenario, strike: Strike) -> bool:
+def fits(scenario: Scenario, strike: Strike) -> bool:
+    """Say whether it lies within the days of the scenario."""
     return scenario.begins <= strike.at_s < scenario.days * DAY_S
 
 
-def _case(
+def case_of(
     scenario: Scenario,
     user: User,
     attack: Attack,
     among: tuple[Sequence[Doing], int],
 ) -> Case:
+    """Return what an attack starts from.
+
+    among  what the household does, and the seed
+    """
     household, seed = among
     own = [d for d in household if not attack.of or d.user.name in attack.of]
     before = [d for d in own if d.at_s < user.first_day * DAY_S]

@@ -56,17 +56,6 @@ def rates_per_hour(
     return tuple(rates)
 
 
-def habit_times(
-    scenario: Scenario, seed: int | None = None
-) -> Iterator[tuple[float, User, Action]]:
-    """Yield (seconds after the first midnight, user, action) in order of time.
-
-    It is what `doings` draws.
-    """
-    for doing in doings(scenario, seed):
-        yield doing.at_s, doing.user, doing.action
-
-
 def doings(scenario: Scenario, seed: int | None = None) -> list[Doing]:
     """Draw what users do by habit and routine, attacks left out, in order of time.
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.detectors.alarms import find_alarms
 from analysis.detectors.conformal import (
     Usual,
     cauchy,
@@ -12,7 +11,7 @@ from analysis.detectors.conformal import (
     weekly_discoveries,
 )
 from analysis.detectors.context import Context
-from analysis.detectors.ensemble import Ensemble
+from analysis.detectors.ensemble import DETECTORS as ENSEMBLES
 from analysis.detectors.events import make_events
 from analysis.detectors.hours import DAY_NS, count_hours
 from analysis.detectors.kmeans_circular import KMeansCircular
@@ -22,10 +21,13 @@ from analysis.detectors.rate import Rate
 from analysis.detectors.replay import Replay
 from analysis.detectors.sequence import Sequence
 from analysis.errors import RequestError
+from analysis.evaluate.watched.told import alarms_of
+from analysis.evaluate.watched.verdicts import judged
 
 MONDAY = 20_458 * DAY_NS
 LEAVING = ("ask_weather", "take_snapshot", "turn_off")
 NEW = "tell_joke"
+(ENSEMBLE,) = ENSEMBLES
 
 
 def days(n_days, first_day=0, extra=(), order=LEAVING, seed=1):
@@ -172,9 +174,10 @@ def test_cauchys_sum_is_no_p_value_where_many_are_above_a_half():
 @pytest.mark.parametrize("make", [KMeansPaper, KMeansCircular])
 def test_clusters_do_not_claim_a_share_of_hours_as_their_reason(make):
     detector, hours = make().fit(days(28)), days(7, 28, [(at(2, 3), "turn_off")])
-    (alarm,) = find_alarms(detector, hours, detector="clusters")
-    assert alarm.hour.startswith("2026-02-04T03")
-    assert alarm.reason.startswith("far from the clusters")
+    (row,) = np.flatnonzero(detector.predict(hours) < 0)
+    assert row == 2 * 24 + 3
+    column = hours.names.index(("house", "turn_off"))
+    assert detector.explain(hours, row, column).startswith("far from the clusters")
 
 
 def test_discoveries_are_those_of_benjamini_and_hochberg():
@@ -185,26 +188,28 @@ def test_discoveries_are_those_of_benjamini_and_hochberg():
     assert weekly_discoveries(p, day, 0.05).sum() == 4
 
 
+def alarms_at(extra, rate=None):
+    learn, hours = days(28), days(7, 28, extra)
+    found = judged(ENSEMBLE, ENSEMBLE.make(0).fit(learn), hours, rate)
+    return alarms_of(found, learn, user="owner")
+
+
 def test_an_alarm_says_what_when_and_why():
     extra = [(at(2, 3, i), "turn_off") for i in range(9)] + [(at(5, 12), NEW)]
-    hours = days(7, 28, extra)
-    alarms = find_alarms(
-        Ensemble().fit(days(28)), hours, detector="ensemble", user="owner"
-    )
+    alarms = alarms_at(extra)
     by_hour = {alarm.hour: alarm for alarm in alarms}
     burst = by_hour["2026-02-04T03:00+00:00"]
     assert (burst.user, burst.device, burst.activity) == ("owner", "house", "turn_off")
-    assert "9 times in this hour, usually never" in burst.reason
+    assert burst.reason == "9 times; never more than 1 in an hour on 28 days"
     assert burst.p < 1e-3
-    assert by_hour["2026-02-07T12:00+00:00"].reason == "never seen before"
+    new = by_hour["2026-02-07T12:00+00:00"]
+    assert new.reason == "once; it never happened on 28 days"
     assert len(alarms) == 2
 
 
 def test_alarms_at_a_discovery_rate_are_asked_for_in_shares():
-    detector = Ensemble().fit(days(28))
     extra = [(at(2, 3, i), "turn_off") for i in range(9)]
-    hours = days(7, 28, extra)
-    (alarm,) = find_alarms(detector, hours, detector="ensemble", fdr=0.05)
+    (alarm,) = alarms_at(extra, rate=0.05)
     assert alarm.activity == "turn_off"
     with pytest.raises(RequestError, match="rate of false discoveries"):
-        find_alarms(detector, hours, detector="ensemble", fdr=1.5)
+        alarms_at(extra, rate=1.5)

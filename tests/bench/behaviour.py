@@ -87,8 +87,8 @@ def household(
     struck = []
     for scenario in scenarios:
         user = next(u for u in scenario.users if u.attack is not None)
-        case = acts._case(scenario, user, user.attack, (own, scenario.seed))
-        struck.append([s for s in strikes(case) if acts._fits(scenario, s)])
+        case = acts.case_of(scenario, user, user.attack, (own, scenario.seed))
+        struck.append([s for s in strikes(case) if acts.fits(scenario, s)])
         known |= {s.action.what for s in struck[-1]}
     for each in struck:
         gone = {id(s.instead_of) for s in each if s.instead_of is not None}
@@ -206,7 +206,7 @@ def run(seed: int) -> dict[str, np.ndarray]:
 def main() -> None:
     """Score what has not been scored yet, then write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(1, 11)))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(11, 21)))
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench/behaviour")
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.model.estimate import estimate
-from testbed.model.habits import habit_times, rates_per_hour
+from testbed.model.habits import doings, rates_per_hour
 from testbed.model.load import load_profiles, load_scenario
 from testbed.model.scenario import Scenario, Selection
 from testbed.model.types import Channel
@@ -108,7 +108,7 @@ def test_a_habit_happens_as_often_as_its_rate_says():
             "users": [{"name": "resident", "habits": [habit]}],
         }
     )
-    times = [at_s for at_s, _, _ in habit_times(week)]
+    times = [doing.at_s for doing in doings(week)]
     assert times == sorted(times)
     hours = Counter(int(at_s % 86400 // 3600) for at_s in times)
     assert set(hours) == {8, 9}
@@ -180,8 +180,8 @@ def person(name, *devices, **more):
 
 
 def times_of(scenario, user, device):
-    drawn = habit_times(scenario)
-    return [at for at, u, h in drawn if u.name == user and h.device == device]
+    drawn = [d for d in doings(scenario) if d.user.name == user]
+    return [d.at_s for d in drawn if d.action.device == device]
 
 
 def test_one_more_user_or_habit_changes_the_draws_of_no_other():

@@ -9,6 +9,7 @@ import analysis.detectors
 from analysis.detectors.conformal import Usual, weekly_discoveries
 from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64
+from analysis.errors import RequestError
 from analysis.evaluate.watched.spans import Split
 from analysis.registry import discover, find
 
@@ -61,7 +62,12 @@ def verdict(
 def judged(
     detector: Detector, detection: Detection, hours: Hours, rate: float | None
 ) -> Verdict:
-    """Score hours by a detector that has learnt; see `verdict`."""
+    """Score hours by a detector that has learnt; see `verdict`.
+
+    Raises RequestError for a rate that is not between 0 and 1.
+    """
+    if rate is not None and not 0 < rate < 1:
+        raise RequestError(f"a rate of false discoveries lies in (0, 1), not at {rate}")
     scores = detection.hour_scores(hours)
     p = Usual.of(detection.usual_).tail_p_values(scores)
     if rate is None:
