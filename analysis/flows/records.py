@@ -150,6 +150,10 @@ class FlowRecords:
         """Return the records with other columns in the place of some."""
         return replace(self, **columns)
 
+    def compacted(self) -> "FlowRecords":
+        """Return the same records, without names that are in none of them."""
+        return self.replaced(**{name: getattr(self, name).used() for name in TEXTS})
+
     def by_time(self) -> "FlowRecords":
         """Return the records by start; those of one start keep their order."""
         if np.all(self.start_ns[1:] >= self.start_ns[:-1]):

@@ -75,6 +75,12 @@ class Texts:
         """Return the chosen rows; names stay."""
         return Texts(number=self.number[rows], names=self.names)
 
+    def used(self) -> "Texts":
+        """Return the same texts, without names that are of no row."""
+        rows, number = np.unique(self.number, return_inverse=True)
+        names = tuple(self.names[row] for row in rows.tolist())
+        return Texts(number=number.astype(np.int32), names=names)
+
     def renumbered(self, names: Sequence[str]) -> NDArray[np.int32]:
         """Return (n,) int32, rows of other `names`; -1 for a text that is not there."""
         rows = {name: row for row, name in enumerate(names)}

@@ -44,5 +44,5 @@ class Watch:
         others = [t for name, t in self.model.pool.items() if name not in own]
         rows = rows_of(home_of(both.take(order), self.model.secret), others)
         asked = np.flatnonzero(order >= len(self.past))
-        self.past = both.take(order[-self.most :])
+        self.past = both.take(order[-self.most :]).compacted()
         return self.model.detector.score(rows.take(asked))

@@ -10,6 +10,7 @@ from analysis.detectors.cadesh.store import FlowModel, load, save
 from analysis.errors import ModelError
 from analysis.evaluate.flows import Split, measure, precision_at
 from analysis.flows import FlowRecords, write_flows
+from analysis.flows.records import TEXTS
 from testbed.cli import main
 
 OURS = "ours"
@@ -99,10 +100,13 @@ def test_a_home_of_the_pool_is_not_compared_with_itself(model, home):
 
 
 def test_a_watch_forgets_what_is_too_old(model, home):
-    watch = Watch(model=model, past=home("lab", days=1), most=50)
+    ways = [(k, f"s{k}.example", f"198.18.1.{k}", 443, 9, 9) for k in range(200)]
+    past = home("lab", days=1, more=ways)
+    watch = Watch(model=model, past=past, most=50)
     list(watch.told(home("lab", days=1)))
 
     assert len(watch.past) == 50
+    assert max(len(getattr(watch.past, name).names) for name in TEXTS) <= 50
 
 
 def test_figures_of_a_perfect_and_a_blind_detector():
