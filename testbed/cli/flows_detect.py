@@ -136,11 +136,13 @@ def detect(
 
     known = load(model)
     before = FlowRecords.joined([read_flows(path) for path in past or ()])
+    homes = set(before.home.used().names)
     watch = Watch(model=known, past=before.by_time())
     count = _Count(show=_as_json if as_json else _as_line)
     for source in flows:
         for records in _pieces(source):
             _refuse_other(records, known)
+            _refuse_more(homes, records)
             for piece, scored in watch.told(records):
                 count.add(piece, scored)
     if not as_json:
@@ -172,11 +174,7 @@ class _Count:
     def close(self) -> None:
         """Say how many there were."""
         told = f"{counted(self.flows, 'flow record')}, {self.rare} infrequent"
-        of = (
-            f"with {counted(len(self.servers), 'remote address')}"
-            if self.alarms
-            else ""
-        )
+        of = f"with {counted(len(self.servers), 'remote host')}" if self.alarms else ""
         print(f"{told}, {counted(self.alarms, 'alarm')} {of}".rstrip(), file=sys.stderr)
 
 
@@ -313,4 +311,17 @@ def _refuse_other(records: "FlowRecords", model: "FlowModel") -> None:
         raise ConfigError(
             f"the flows are of {', '.join(sorted(own))}, the model was learnt from "
             f"{', '.join(sorted(known))}; train one for this device"
+        )
+
+
+def _refuse_more(homes: set[str], records: "FlowRecords") -> None:
+    """Raise ConfigError for flows of a second home, whose past is another.
+
+    homes  seen so far; is added to
+    """
+    homes |= {name for name in records.home.used().names if name}
+    if len(homes - {""}) > 1:
+        raise ConfigError(
+            f"the flows are of several homes, {', '.join(sorted(homes - {''}))}; ask "
+            "about one at a time"
         )

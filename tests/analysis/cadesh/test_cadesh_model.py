@@ -11,7 +11,7 @@ from analysis.errors import ModelError
 from analysis.evaluate.flows import Split, measure, precision_at
 from analysis.flows import FlowRecords, write_flows
 from analysis.flows.records import TEXTS
-from testbed.cli import main
+from testbed.cli import flows_detect, main
 
 OURS = "ours"
 
@@ -161,6 +161,35 @@ def test_what_flows_hold_does_nothing_to_the_terminal(
     told = capsys.readouterr().out
     assert "(\\x1b[2J)" in told
     assert "\x1b" not in told
+
+
+def test_flows_from_standard_input_are_told_of_as_those_of_a_file(
+    model, home, knocks, tmp_path, run, capsys, monkeypatch
+):
+    save(model, tmp_path / "m.npz")
+    path = tmp_path / "f.csv"
+    write_flows(path, home("lab", more=knocks))
+    assert run("flows", "detect", tmp_path / "m.npz", path) == 0
+    whole = capsys.readouterr()
+
+    monkeypatch.setattr(flows_detect, "_READ_B", 70_001)  # lines come in parts
+    with path.open(encoding="utf-8") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert run("flows", "detect", tmp_path / "m.npz", "-") == 0
+    told = capsys.readouterr()
+
+    assert whole.out.count("\n") > 50
+    assert told == whole
+
+
+def test_flows_of_two_homes_are_not_mixed(model, home, tmp_path, run, capsys):
+    save(model, tmp_path / "m.npz")
+    for name in ("lab", "office"):
+        write_flows(tmp_path / f"{name}.parquet", home(name, days=1))
+    both = (tmp_path / "lab.parquet", tmp_path / "office.parquet")
+
+    assert run("flows", "detect", tmp_path / "m.npz", *both) == 2
+    assert "several homes, lab, office" in capsys.readouterr().err
 
 
 def test_flows_of_another_model_of_device_are_refused(
