@@ -123,7 +123,8 @@ def test_packets_come_over_ssh_and_become_events_while_they_come(live_lab, model
         events.append([rest])
     for told_ns, event in (each for some in events for each in some):
         assert event["device"] == DEVICE
-        assert event["activity"] in ("turn_on", "turn_off")
+        # one of the two, or both where training could not tell them apart
+        assert set(event["activity"].split("|")) <= {"turn_on", "turn_off"}
         assert event["start_ns"] < event["end_ns"]
         assert event["start_ns"] < told_ns
     for told_ns, event in (each for some in events[:2] for each in some):

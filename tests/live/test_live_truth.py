@@ -33,7 +33,13 @@ SET_STATE = """
 
 
 @pytest.fixture(scope="module")
-def recorded(live_lab):
+def n_before(live_lab):
+    """Count what other tests did in this lab before."""
+    return len(truth.true_activities(live_lab.handle.truth))
+
+
+@pytest.fixture(scope="module")
+def recorded(live_lab, n_before):
     """Record half a minute in which three activities happen; return the file."""
     path = live_lab.handle.state / "router" / "truth.pcapng"
     # the tool ends with the standard input of its shell
@@ -53,13 +59,18 @@ def recorded(live_lab):
     return path
 
 
+@pytest.fixture
+def found(live_lab, n_before, recorded):
+    """Return what happened while it was recorded."""
+    return truth.true_activities(live_lab.handle.truth)[n_before:]
+
+
 def true_ns_of(found, activity):
     [instant_ns] = [a.true_ns for a in found if a.activity == activity]
     return instant_ns
 
 
-def test_every_activity_is_noted_once_with_its_true_instant(live_lab, recorded):
-    found = truth.true_activities(live_lab.handle.truth)
+def test_every_activity_is_noted_once_with_its_true_instant(found):
     named = [(a.device, a.activity, a.channel) for a in found]
     assert named.count(("wemo_insight", "turn_on", "api")) == 1
     assert named.count(("omna_180", "power_off", "power")) == 1
@@ -79,10 +90,9 @@ def test_every_packet_of_a_device_has_a_known_cause(live_lab, recorded):
     assert not unknown
 
 
-def test_a_device_without_power_sends_nothing(live_lab, recorded, lab_file):
+def test_a_device_without_power_sends_nothing(live_lab, recorded, found, lab_file):
     profiles = load_profiles(lab_file.parent / "devices")
     folder = live_lab.handle.truth
-    found = truth.true_activities(folder)
     off_ns, on_ns = (
         truth.true_capture_ns(true_ns_of(found, name), folder)
         for name in ("power_off", "power_on")
@@ -113,7 +123,7 @@ def segments_of(path):
                 yield ips[0], ports[0], ips[1], ports[1], sequence, length
 
 
-def test_writes_of_the_truth_begin_where_segments_begin(live_lab, recorded):
+def test_writes_of_the_truth_begin_where_segments_begin(live_lab, recorded, found):
     lines = (live_lab.handle.truth / "writes.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     first_sequence = {tuple(r[1:6]): r[6] for r in rows if r[0] == "isn"}
@@ -124,7 +134,7 @@ def test_writes_of_the_truth_begin_where_segments_begin(live_lab, recorded):
                 offset = (sequence - first_sequence[key]) & 0xFFFFFFFF
                 begun.add((key, offset))
                 ended[key] = max(ended.get(key, 0), offset + length)
-    began_ns = true_ns_of(truth.true_activities(live_lab.handle.truth), "turn_on")
+    began_ns = true_ns_of(found, "turn_on")
     seen = [
         row
         for row in rows
@@ -137,13 +147,9 @@ def test_writes_of_the_truth_begin_where_segments_begin(live_lab, recorded):
     assert met / len(seen) > 0.9
 
 
-def test_a_command_to_a_device_has_its_activity_as_cause(live_lab, recorded):
+def test_a_command_to_a_device_has_its_activity_as_cause(live_lab, recorded, found):
     causes = truth.packet_causes(recorded, live_lab.handle.truth)
-    [number] = [
-        a.number
-        for a in truth.true_activities(live_lab.handle.truth)
-        if a.channel == "api"
-    ]
+    [number] = [a.number for a in found if a.channel == "api"]
     frames = read_frames(recorded)
     commands = [
         row
@@ -155,10 +161,10 @@ def test_a_command_to_a_device_has_its_activity_as_cause(live_lab, recorded):
     assert {int(causes.activity[row]) for row in commands} == {number}
 
 
-def test_packets_of_an_activity_come_after_its_true_instant(live_lab, recorded):
+def test_packets_of_an_activity_come_after_its_true_instant(live_lab, recorded, found):
     causes = truth.packet_causes(recorded, live_lab.handle.truth)
     frames = read_frames(recorded)
-    for activity in truth.true_activities(live_lab.handle.truth):
+    for activity in found:
         true_ns = truth.true_capture_ns(activity.true_ns, live_lab.handle.truth)
         rows = np.flatnonzero(causes.activity == activity.number)
         if activity.activity == "power_off":
