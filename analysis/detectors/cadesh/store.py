@@ -158,7 +158,7 @@ def _model(header: Mapping[str, Any], arrays: Arrays) -> FlowModel:
 
 
 def _check(detector: FlowDetector, scale: Scale, layers: list[Any]) -> None:
-    """Raise ValueError where arrays do not fit each other."""
+    """Raise ValueError where arrays do not fit each other, or numbers cannot be."""
     width = (len(NAMES),)
     sizes = [scale.middle.shape, scale.spread.shape, detector.weights.shape]
     if any(size != width for size in sizes) or not (scale.spread > 0).all():
@@ -166,6 +166,11 @@ def _check(detector: FlowDetector, scale: Scale, layers: list[Any]) -> None:
     probe = detector.drawn_by.redrawn(np.zeros((1, len(NAMES))))
     if probe.shape != (1, len(NAMES)) or not np.isfinite(probe).all():
         raise ValueError("layers do not fit")
+    # of NaN nothing is above, and nothing would ever be an alarm
+    if not (0 <= detector.limit_error < np.inf and 0 < detector.limit < np.inf):
+        raise ValueError("limits cannot be")
+    if type(detector.choices.least) is not int or detector.choices.least < 1:
+        raise ValueError("a number of homes cannot be")
     known = detector.known
     if known is not None and not (
         known.points.shape == (len(known.home), len(NAMES))

@@ -72,6 +72,19 @@ def test_what_is_no_model_is_refused(model, tmp_path):
         load(tmp_path / "none.npz")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"limit": np.nan}, {"limit_error": np.inf}, {"choices": Choices(least=0)}],
+)
+def test_a_model_that_would_never_alarm_is_refused(model, tmp_path, change):
+    for name, value in change.items():
+        setattr(model.detector, name, value)
+    save(model, tmp_path / "m.npz")
+
+    with pytest.raises(ModelError, match="train it again"):
+        load(tmp_path / "m.npz")
+
+
 def test_flows_that_come_one_by_one_score_as_all_at_once(model, home, knocks):
     flows = home("lab", days=4, more=knocks)
     lab = home_of(flows, "ours")
