@@ -107,7 +107,8 @@ def test_without_tshark_it_says_what_to_install(tmp_path, monkeypatch):
 
 
 FAKE = """#!/bin/sh
-case "$*" in *-v*) echo "TShark (Wireshark) 4.0.17"; exit 0;; esac
+# alone: a folder of a random name may have -v in it
+case "$*" in -v) echo "TShark (Wireshark) 4.0.17"; exit 0;; esac
 cat <<'XML'
 <pdml><packet><proto name="geninfo"><field name="num" show="1" value="1"/>
 <field name="len" show="9"/><field name="caplen" show="9"/>
