@@ -62,10 +62,6 @@ class Texts:
         """Return the texts row by row."""
         return list(self)
 
-    def to_array(self) -> NDArray[np.object_]:
-        """Return the texts row by row as an array of objects."""
-        return np.array([*self.names, ""], dtype=object)[self.number]
-
     def is_in(self, *texts: str) -> NDArray[np.bool_]:
         """Say of each row whether it is one of these texts."""
         known = np.array([name in texts for name in self.names], dtype=np.bool_)
@@ -80,12 +76,6 @@ class Texts:
         rows, number = np.unique(self.number, return_inverse=True)
         names = tuple(self.names[row] for row in rows.tolist())
         return Texts(number=number.astype(np.int32), names=names)
-
-    def renumbered(self, names: Sequence[str]) -> NDArray[np.int32]:
-        """Return (n,) int32, rows of other `names`; -1 for a text that is not there."""
-        rows = {name: row for row, name in enumerate(names)}
-        own = [rows.get(name, -1) for name in self.names]
-        return np.array([*own, -1], dtype=np.int32)[self.number]
 
 
 def texts_of(column: pa.DictionaryArray) -> Texts:
