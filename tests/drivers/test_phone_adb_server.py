@@ -102,7 +102,7 @@ def test_it_ends_when_the_process_that_started_it_is_killed(port, tmp_path):
         assert answers(port)
         child.send_signal(signal.SIGKILL)
         clock = SystemClock()
-        assert wait_until(lambda: not answers(port), clock=clock, deadline_s=5)
+        assert wait_until(lambda: not answers(port), clock=clock, deadline_s=15)
 
 
 def test_without_adb_it_says_how_to_get_it(server, monkeypatch, tmp_path):

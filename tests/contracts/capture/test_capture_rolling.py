@@ -235,7 +235,7 @@ def test_a_killed_tool_ends_the_capture_and_leaves_no_orphan(
     (pid,) = pids(victim)
     assert router.is_recording()
     os.kill(pid, signal.SIGKILL)
-    assert within(lambda: not router.is_recording(), 2.0)
+    assert within(lambda: not router.is_recording())
     assert within(lambda: not router_host.processes())
     assert not router.is_recording()
     assert router.stop_capture().stopped_by == "gone"
@@ -252,7 +252,8 @@ def test_a_killed_supervisor_is_noticed_and_its_tool_is_ended(
     (pid,) = pids(str(router_host.captures / "beheaded/supervisor.sh"))
     assert router.is_recording()
     os.kill(pid, signal.SIGKILL)
-    assert not router.is_recording()
+    # a process dies when it is next given the processor, not within the call
+    assert within(lambda: not router.is_recording())
     assert router.stop_capture().stopped_by == "gone"
     assert router_host.processes() == []
     router.start_capture("beheaded", sender.poke)
