@@ -256,14 +256,13 @@ def _homes(
 def _by_home(sources: Sequence[Path]) -> "Iterator[tuple[str, FlowRecords]]":
     """Yield each home's flows: of folders by their names, of files by their column."""
     from analysis.flows import read_flows
+    from analysis.flows.homes import homes_of
 
     for source in sources:
-        files = sorted(source.glob("home=*/flows.parquet")) if source.is_dir() else ()
-        if source.is_dir() and not files:
-            raise ConfigError(f"{source}: has no home=NAME/flows.parquet")
-        for path in files:
-            yield path.parent.name.removeprefix("home="), read_flows(path)
-        if not source.is_dir():
+        if source.is_dir():
+            for name, path in homes_of(source).items():
+                yield name, read_flows(path)
+        else:
             records = read_flows(source)
             for k, name in enumerate(records.home.names):
                 own = records.take(records.home.number == k)

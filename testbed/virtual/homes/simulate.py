@@ -1,5 +1,6 @@
 """All homes of a task, one after the other, into a folder."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -45,6 +46,8 @@ def simulate(
     """Write the flow records of all homes; return their number.
 
     told  called after each day of each home: what, days done, days in all
+
+    They are made beside the folder, which appears when all is written.
     Raises ConfigError, before anything is written, for a home or days of an attack that
     do not exist, and for a folder that is not empty.
     """
@@ -62,6 +65,25 @@ def simulate(
     span = Span(start=task.start, days=task.days)
     for attack in task.attacks:
         days_of(attack, span)
+    part = folder.resolve().with_name(f".{folder.resolve().name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        total = _write(task, profile, homes, part, told)
+        part.replace(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return total
+
+
+def _write(
+    task: Task,
+    profile: DeviceProfile,
+    homes: tuple[Home, ...],
+    folder: Path,
+    told: Callable[[str, int, int], None],
+) -> int:
+    """Write all homes, and homes.json; return the number of records."""
+    span = Span(start=task.start, days=task.days)
     people = households(homes, profile.device, span, task.seed)
     total = 0
 

@@ -1,3 +1,4 @@
+import json
 import sys
 
 import numpy as np
@@ -151,6 +152,10 @@ def test_flows_train_and_detect_tell_of_the_attack(home, knocks, tmp_path, run, 
         write_flows(tmp_path / f"home={name}" / "flows.parquet", home(name))
     write_flows(tmp_path / "home=lab" / "flows.parquet", home("lab", more=knocks))
     out = str(tmp_path / "m.npz")
+    assert run("flows", "train", tmp_path, "--out", out) == 2  # cut short, it may be
+    assert "homes.json: is not there" in capsys.readouterr().err
+    about = {"homes": [{"name": name} for name in ("a", "b", "c", "lab")]}
+    (tmp_path / "homes.json").write_text(json.dumps(about), encoding="utf-8")
 
     assert run("flows", "train", tmp_path, "--without", "lab", "--out", out) == 0
     assert "3 homes" in capsys.readouterr().out

@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.flows import read_causes, read_flows
+from analysis.flows.homes import homes_of
 from testbed.errors import ConfigError
 from testbed.virtual.homes import ATTACKS, Task, read_attack, simulate
 
@@ -138,3 +139,22 @@ def test_what_homes_send_is_frozen_for_the_published_figures(bulb, tmp_path):
     flows = pq.ParquetFile(tmp_path / "a" / "home=lab" / "flows.parquet").read()
     sums = [int(flows[n].to_numpy().sum()) for n in ("packets_out", "bytes_in")]
     assert [flows.num_rows, *sums] == [5442, 36531, 58283620]
+
+
+def test_a_simulation_that_is_cut_short_leaves_nothing(bulb, tmp_path):
+    def cut(what, done, total):
+        assert (tmp_path / ".homes.part" / "home=lab").exists()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(Task(homes=1, days=1), bulb, tmp_path / "homes", told=cut)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_an_earlier_simulation_left_is_not_kept(bulb, tmp_path):
+    left = tmp_path / ".homes.part" / "home=gone"
+    left.mkdir(parents=True)
+    (tmp_path / "homes").mkdir()
+    simulate(Task(homes=1, days=1), bulb, tmp_path / "homes")
+    assert [path.name for path in tmp_path.iterdir()] == ["homes"]
+    assert list(homes_of(tmp_path / "homes")) == ["lab"]
