@@ -4,9 +4,10 @@
         [--json homes-bench.json] [--page docs/homes-results.md]
 
 Reads the benign flows of iot-23 (Zeek) and CESNET SIoT (Joy) of the public data, which
-is not shipped (default: $TESTBED_PUBLIC_DATA), as `flows convert` does; meters simulated homes with the timeouts
-of the program that made each, and writes both, in columns of their own. Beside it:
-how far the short way to records agrees with that by packets, and what it costs.
+is not shipped (default: $TESTBED_PUBLIC_DATA), as `flows convert` does; meters
+simulated homes with the timeouts of the program that made each, and writes both, in
+columns of their own. Beside it: how far the short way to records agrees with that by
+packets, and what it costs.
 """
 
 import argparse
@@ -261,11 +262,9 @@ def cost(seed: int) -> Mapping[str, object]:
 
 
 def _commit() -> str:
-    """Return the commit that is measured, with + where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    return subprocess.run(
-        command, cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return told.stdout.strip()
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -19,13 +19,13 @@ _SPREADS = (
 )
 _HEAD = """# Homes: what their flows look like
 
-Made by `python -m tests.bench.homes` in one run, at commit {commit}; what is simulated, and how, is on
-[the page of homes](homes.md). Simulated columns: {homes} homes, {days} days, seed
-{seed}, benign traffic only. Captured columns: public data, benign only, which is not
+Made by `python -m tests.bench.homes` in one run, at commit {commit}; what is simulated,
+and how, is on [the page of homes](homes.md). Simulated columns: {homes} homes, {days}
+days, seed {seed}, benign traffic only. Captured columns: public data, benign only, not
 shipped. Both are metered with the timeouts of the program that made the captured
 flows, so that a record means the same on both sides; IPv4 only; bytes are IP bytes,
-which of Joy's records are reckoned from payload and plain heads ([flow records](flows.md)).
-Records without packets are left out.
+which of Joy's records are reckoned from payload and plain heads
+([flow records](flows.md)). Records without packets are left out.
 Spreads are 10 % / 50 % / 90 % / 99 %. Captured sets are one home each,
 minutes to hours long; hub and camera are of other makes than the simulated ones.
 """
