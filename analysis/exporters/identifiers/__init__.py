@@ -4,5 +4,6 @@
 """
 
 from analysis.exporters.identifiers.model import KINDS, Identifier, unique
+from analysis.exporters.identifiers.variants import Variant, variants
 
-__all__ = ["KINDS", "Identifier", "unique"]
+__all__ = ["KINDS", "Identifier", "Variant", "unique", "variants"]
