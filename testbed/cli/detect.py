@@ -109,8 +109,9 @@ def detect(
         raise ConfigError("name what is to be watched: a campaign or a file of events")
     if owner and from_day is not None:
         raise ConfigError("--from-day and --owner: choose one of them to learn from")
-    from analysis.evaluate.watched.verdicts import detectors_of
+    from analysis.evaluate.watched.verdicts import check_rate, detectors_of
 
+    check_rate(fdr)
     way = _Way(
         detectors=detectors_of(detector or [DEFAULT]),
         zone=zone,
@@ -189,6 +190,9 @@ def _stream(way: _Way, owners: Sequence[str]) -> int:
         for watch in watches:
             found = watch.take(event)
             n_alarms += _tell(way, found, learn, _PIPE) if found is not None else 0
+    for watch in watches:
+        found = watch.finish()
+        n_alarms += _tell(way, found, learn, _PIPE) if found is not None else 0
     late = max(watch.n_late for watch in watches)
     if late:
         reason = f"{late} events were more than a week older than others; left out"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from analysis.errors import ImportDataError
+from analysis.errors import ImportDataError, RequestError
 from testbed.cli import build
 from testbed.errors import ConfigError
 
@@ -84,6 +84,39 @@ def test_a_stream_is_told_at_the_event_that_makes_the_alarm(owner):
     done = run(words, input=lines(7, *[(5, 3)] * 5))
     assert done.exit_code == 0
     assert done.stdout.count("Sat 2026-01-10 03:00") == 1
+
+
+@pytest.mark.parametrize("rate", ["0", "1"])
+def test_a_rate_that_cannot_be_is_refused_before_anything_is_read(rate):
+    for source in ("-", "nowhere.jsonl"):
+        done = run(["detect", source, "--owner", "nowhere", "--fdr", rate])
+        assert isinstance(done.exception, RequestError)
+        assert "a rate of false discoveries lies in (0, 1)" in str(done.exception)
+
+
+def test_a_stream_tells_at_its_end_what_was_alone_until_then(tmp_path):
+    lone = json.dumps(
+        {
+            "start_ns": MONDAY + 6 * DAY + 20 * HOUR - HOUR // 2,
+            "device": "lamp",
+            "activity": "turn_on",
+        }
+    )
+    # a camera 20 s after every lamp, but for the last
+    pairs = [json.loads(line) for line in lines(14, seed=4).splitlines()]
+    both = [
+        each | {"start_ns": each["start_ns"] + late * 20 * 10**9, "device": device}
+        for each in pairs
+        for late, device in enumerate(("lamp", "camera"))
+    ]
+    told = "".join(json.dumps(each) + "\n" for each in both)
+    owner = tmp_path / "owner.jsonl"
+    owner.write_text(told)
+    words = ["detect", "-", "--owner", str(owner), "--detector", "context", "--json"]
+    done = run(words, input=f"{lone}\n")
+    assert done.exit_code == 0, done.exception
+    (alarm,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "alone" in alarm["reason"]
 
 
 def test_several_detectors_each_have_their_say(owner, week):

@@ -2,7 +2,8 @@
 
 The last week is scored again at every event, so that an hour need not be over. What is
 still to come of seven days counts as usual hours do: no alarm is told at a
-false-discovery rate that a quiet rest of the week would take back.
+false-discovery rate that a quiet rest of the week would take back. The newest event
+ends the last hour: whether it stays alone is told with the next, or at the end.
 """
 
 from dataclasses import replace
@@ -11,10 +12,10 @@ import numpy as np
 
 from analysis.detectors.conformal import discoveries
 from analysis.detectors.events import Events
-from analysis.detectors.hours import DAY_NS, HOUR_NS, count_hours
+from analysis.detectors.hours import DAY_NS, HOUR_NS, Hours, count_hours
 from analysis.detectors.model import Detection, Detector
 from analysis.evaluate.watched.spans import joined_events
-from analysis.evaluate.watched.verdicts import Verdict, judged
+from analysis.evaluate.watched.verdicts import Verdict, check_rate, judged
 
 _WEEK_NS = 7 * DAY_NS
 _WEEK_HOURS = _WEEK_NS // HOUR_NS
@@ -24,11 +25,14 @@ class LiveWatch:
     """One detector that has learnt, over events that come one by one.
 
     n_late  events left out, as they are older than the week before the newest
+
+    Raises RequestError for a rate that is not between 0 and 1.
     """
 
     def __init__(
         self, detector: Detector, detection: Detection, rate: float | None
     ) -> None:
+        check_rate(rate)
         self._detector, self._detection, self._rate = detector, detection, rate
         self._kept: Events | None = None
         self._told: set[int] = set()
@@ -45,18 +49,28 @@ class LiveWatch:
         if at_ns < since_ns:
             self.n_late += 1
             return None
-        self._kept = kept.between(since_ns, int(kept.time_ns[-1]) + 1)
-        found = self._judge(self._kept)
+        now_ns = int(kept.time_ns[-1]) + 1
+        self._kept = kept.between(since_ns, now_ns)
+        return self._new(count_hours(self._kept, end_ns=now_ns))
+
+    def finish(self) -> Verdict | None:
+        """Return the last week with the alarms that its end alone brings, or None."""
+        return None if self._kept is None else self._new(count_hours(self._kept))
+
+    def _new(self, hours: Hours) -> Verdict | None:
+        """Return what was not told before."""
+        found = self._judge(hours)
         new = found.alarms.copy()
         for row in np.flatnonzero(new):
             hour = int(found.hours.start_ns[row]) // HOUR_NS
             new[row] = hour not in self._told
             self._told.add(hour)
-        self._told = {hour for hour in self._told if hour * HOUR_NS > since_ns - DAY_NS}
+        oldest_ns = int(hours.start_ns[0]) - DAY_NS
+        self._told = {hour for hour in self._told if hour * HOUR_NS > oldest_ns}
         return replace(found, alarms=new) if new.any() else None
 
-    def _judge(self, events: Events) -> Verdict:
-        found = judged(self._detector, self._detection, count_hours(events), None)
+    def _judge(self, hours: Hours) -> Verdict:
+        found = judged(self._detector, self._detection, hours, None)
         if self._rate is None:
             return found
         n_to_come = max(0, _WEEK_HOURS - len(found.hours))

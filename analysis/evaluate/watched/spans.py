@@ -2,7 +2,8 @@
 
 Hours before the first event of a day and after its last are hours without events, which
 is something to learn from. Logs to learn from that overlap what is scored, as simulated
-ones do, are moved back by whole weeks: weekdays and times of day stay what they are.
+ones do, are moved back by whole weeks on the local clock: weekdays and times of day
+stay what they are, whether or not the clock is changed in between.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from analysis.detectors.events import Events, make_events
 from analysis.detectors.hours import DAY_NS, HOUR_NS, Hours, count_hours
 from analysis.errors import RequestError
 
-_WEEK_NS = 7 * DAY_NS
+_WEEK_DAYS = 7
+_NONE = np.zeros(0, dtype=np.int64)
 _LONGEST_DAY_NS = 26 * HOUR_NS  # with a clock that is put back by an hour, or by two
 
 
@@ -60,28 +62,50 @@ def split_days(events: Events, n_days: int | None = None) -> Split:
 
 def learn_elsewhere(owners: Sequence[Events], watched: Hours) -> Split:
     """Learn from logs of their own, put before what is watched."""
-    return Split(learn=in_a_row(owners, int(watched.start_ns[0])), score=watched)
+    return Split(learn=in_a_row(owners, int(watched.day[0])), score=watched)
 
 
-def in_a_row(owners: Sequence[Events], before_ns: int | None = None) -> Hours:
-    """Return the whole days of logs, one after the other, all before `before_ns`.
+def in_a_row(owners: Sequence[Events], before_day: int | None = None) -> Hours:
+    """Return the whole days of logs, one after the other, all before `before_day`.
 
     Those that are not are moved back by whole weeks. Days between logs are no hours.
+
+    before_day  as in `Hours.day`
     """
     placed: list[Hours] = []
     for events in sorted(owners, key=_first_ns, reverse=True):
         hours = whole_days(events)
-        over_ns = 0 if before_ns is None else int(hours.end_ns[-1]) - before_ns
-        if over_ns > 0:
-            weeks = -(-over_ns // _WEEK_NS)
-            earlier_ns = events.time_ns - weeks * _WEEK_NS
-            events = replace(events, time_ns=earlier_ns)
-            hours = whole_days(events)
+        over = 0 if before_day is None else int(hours.day[-1]) - before_day + 1
+        if over > 0:
+            hours = whole_days(_weeks_earlier(hours, -(-over // _WEEK_DAYS)))
         placed.append(hours)
-        before_ns = int(hours.start_ns[0])
+        before_day = int(hours.day[0])
     if not placed:
         raise RequestError("there is no log to learn from; name one")
     return _joined(placed[::-1])
+
+
+def _weeks_earlier(hours: Hours, weeks: int) -> Events:
+    """Return the events at the same local times, whole weeks earlier.
+
+    Times that the clock left out then are in the hour after; of times that it showed
+    twice it is the first.
+    """
+    events = hours.events
+    days = hours.day[[0, -1]] - weeks * _WEEK_DAYS
+    first_ns, last_ns = (int(day) * DAY_NS for day in days)
+    near = count_hours(
+        replace(events, time_ns=_NONE, what=_NONE),
+        first_ns - _LONGEST_DAY_NS,
+        last_ns + 2 * _LONGEST_DAY_NS,
+    )
+    known = np.maximum.accumulate(near.day * 24 + near.hour)
+    clock = hours.local_ns // HOUR_NS
+    wanted = (hours.day[hours.row] - weeks * _WEEK_DAYS) * 24 + clock
+    row = np.searchsorted(known, wanted)
+    time_ns = near.start_ns[row] + hours.local_ns % HOUR_NS
+    names = [events.names[i] for i in events.what]
+    return make_events(time_ns, names, events.zone, known=events.names)
 
 
 def _first_ns(events: Events) -> int:

@@ -42,6 +42,12 @@ def detectors_of(names: Sequence[str]) -> tuple[Detector, ...]:
     return tuple(find(known, name, "detector") for name in dict.fromkeys(names))
 
 
+def check_rate(rate: float | None) -> None:
+    """Raise RequestError for a false-discovery rate that is not between 0 and 1."""
+    if rate is not None and not 0 < rate < 1:
+        raise RequestError(f"a rate of false discoveries lies in (0, 1), not at {rate}")
+
+
 def learnt(detector: Detector, hours: Hours, seed: int) -> Detection:
     """Return a detector that has learnt from hours without an intruder."""
     return detector.make(seed).fit(hours)
@@ -66,8 +72,7 @@ def judged(
 
     Raises RequestError for a rate that is not between 0 and 1.
     """
-    if rate is not None and not 0 < rate < 1:
-        raise RequestError(f"a rate of false discoveries lies in (0, 1), not at {rate}")
+    check_rate(rate)
     scores = detection.hour_scores(hours)
     p = Usual.of(detection.usual_).tail_p_values(scores)
     if rate is None:

@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -72,6 +73,29 @@ def test_a_log_to_learn_from_is_put_before_what_is_watched_by_whole_weeks():
     assert split.learn.end_ns[-1] <= split.score.start_ns[0]
     assert (split.score.start_ns[0] - split.learn.start_ns[0]) % (7 * DAY) == 0
     assert split.learn.counts.sum() == 9 * 4
+
+
+@pytest.mark.parametrize(
+    ("first", "local"),
+    [
+        ("2026-03-30T07:30+02:00", 7),  # after the clock was put forward in Berlin
+        ("2026-10-26T07:30+01:00", 7),  # after it was put back
+        ("2026-04-05T02:30+02:00", 3),  # a time that 29 March did not have
+    ],
+)
+def test_a_log_is_put_before_another_at_the_same_local_times(first, local):
+    zone, first_ns = "Europe/Berlin", int(datetime.fromisoformat(first).timestamp())
+    stamps = (first_ns + 86_400 * np.arange(3)) * 10**9
+    events = make_events(stamps, [LAMP, CAMERA, LAMP], zone)
+    watched = whole_days(make_events(stamps[:1], [LAMP], zone))
+    learn = learn_elsewhere([events], watched).learn
+    seen = np.flatnonzero(learn.total)
+    assert learn.hour[seen[0]] == local
+    assert (learn.hour[seen[1:]] == int(first[11:13])).all()
+    assert learn.local_ns[0] % HOUR == HOUR // 2
+    assert learn.day[0] + 7 == watched.day[0]
+    assert learn.end_ns[-1] <= watched.start_ns[0]
+    assert [learn.names[i] for i in learn.events.what] == [LAMP, CAMERA, LAMP]
 
 
 def test_an_earlier_log_stays_where_it_is():
@@ -161,6 +185,40 @@ def test_live_tells_the_hours_that_the_whole_log_has():
 def test_live_a_first_hour_is_no_discovery_for_being_the_only_one():
     watch = live(strange(), 0.3)
     assert one_by_one(watch, days(3, 20, seed=2)) == []
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -1.0, 2.0, float("nan")])
+def test_live_a_rate_that_cannot_be_is_refused_before_any_event(rate):
+    with pytest.raises(RequestError, match="a rate of false discoveries lies in"):
+        live(strange(), rate)
+
+
+def routines(n, *more):
+    """Days on which lamp and camera come within seconds of each other."""
+    acts = [
+        (MONDAY + (day * 24 + hour) * HOUR + late_s * 10**9, name)
+        for day in range(n)
+        for hour in (7, 19)
+        for late_s, name in ((1800, LAMP), (1820, CAMERA))
+    ]
+    stamps, names = zip(*acts, *more, strict=True)
+    return make_events(np.array(stamps), names)
+
+
+def test_live_the_first_act_of_a_routine_is_not_alone_before_the_second_can_come():
+    (context,) = detectors_of(["context"])
+    alone = MONDAY + (27 * 24 + 19) * HOUR + 2400 * 10**9
+    events = routines(28, (alone, LAMP))
+    split = split_days(events, 21)
+    watch = LiveWatch(context, learnt(context, split.learn, 0), None)
+    assert one_by_one(watch, split.score.events) == []
+    found = watch.finish()  # 100 s have passed for the last one, too
+    assert found.hours.start_ns[found.alarms].tolist() == [alone - 2400 * 10**9]
+    assert watch.finish() is None
+
+
+def test_live_nothing_is_found_at_the_end_where_there_was_nothing():
+    assert live(strange()).finish() is None
 
 
 def test_live_an_event_that_is_weeks_late_is_left_out_and_counted():
