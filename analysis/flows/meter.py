@@ -6,7 +6,8 @@ with another sequence number, by the rule of tshark. Without timeouts records ar
 conversations of tshark. FIN and RST do not end a record, they only say how it ended:
 what follows within the idle timeout, as the last ACK, still belongs to it.
 
-Memory grows with the records that are open, not with packets or with records.
+Memory grows with the records that are open, not with packets or with records. What lies
+ahead of time, as the clock was set back or stamps are wrong, is ended as idle.
 """
 
 from collections.abc import Sequence
@@ -147,19 +148,42 @@ class Meter:
         A record is held back while another is open that started before it.
         """
         n, done = packets.time_ns.size, 0
+        if not n:
+            return self._released()
+        now_ns = middle_of(packets.time_ns)
+        before = self._end_ahead(now_ns)
         while done < n:
             done = self._step(packets, done)
             if self._n_out[0] == _OUT:
                 self._take_out()
             if done < n and self._count[0] == len(self._open):
                 self._grow()
-        if n:
-            self._take_out()
-            return self.pass_time(middle_of(packets.time_ns))
-        return self._released()
+        self._take_out()
+        return joined((before, self._end_silent(now_ns)))
 
     def pass_time(self, now_ns: int) -> Finished:
         """End what has been idle for too long; return what is complete, by start."""
+        return joined((self._end_ahead(now_ns), self._end_silent(now_ns)))
+
+    def _end_ahead(self, now_ns: int) -> Finished:
+        """End and return what lies ahead of time by more than the idle timeout.
+
+        The clock was set back since, or never was right. Time may not come so far, and
+        till then nothing that is ahead would be idle, nor be released.
+        """
+        if self.idle_ns == NEVER_NS:
+            return _room(0)
+        ahead = self._open.totals[: self.n_open, LAST] - now_ns > self.idle_ns
+        if ahead.any():
+            self._end(ahead)
+        if not self._held:
+            return _room(0)
+        every = joined(self._held)
+        ahead = every.totals[:, START] - now_ns > self.idle_ns
+        self._held = [every.take(~ahead)]
+        return _by_start(every.take(ahead))
+
+    def _end_silent(self, now_ns: int) -> Finished:
         if self.idle_ns != NEVER_NS:
             last_ns = self._open.totals[: self.n_open, LAST]
             silent = now_ns - last_ns > self.idle_ns
@@ -227,14 +251,18 @@ class Meter:
         """Return what is held, by start, up to the first record that is open."""
         if not self._held:
             return _room(0)
-        every = joined(self._held)
-        order = np.lexsort((every.totals[:, NUMBER], every.totals[:, START]))
-        cut = order.size
+        every = _by_start(joined(self._held))
+        cut = len(every)
         if self.n_open:
             first_ns = self._open.totals[: self.n_open, START].min()
-            cut = int(np.searchsorted(every.totals[order, START], first_ns))
-        self._held = [every.take(order[cut:])] if cut < order.size else []
-        return every.take(order[:cut])
+            cut = int(np.searchsorted(every.totals[:, START], first_ns))
+        self._held = [every.take(slice(cut, None))] if cut < len(every) else []
+        return every.take(slice(cut))
+
+
+def _by_start(every: Finished) -> Finished:
+    order = np.lexsort((every.totals[:, NUMBER], every.totals[:, START]))
+    return every.take(order)
 
 
 def middle_of(time_ns: Int64) -> int:

@@ -185,6 +185,39 @@ def test_records_come_by_start_while_memory_holds_only_open_ones():
     assert most < every.size / 20
 
 
+def test_stamps_far_ahead_take_no_memory_and_lose_no_packet():
+    n, size = 20_000, 500
+    packets = drawn(n, 4, ends=50, longest_s=0.05)
+    packets.protocol[:], packets.tcp_flags[:] = 17, 0
+    wrong = np.arange(n) % 3 == 0  # each in a connection of its own
+    packets.time_ns[wrong] += np.random.default_rng(4).integers(10**17, 10**18)
+    packets.src[wrong, 0] = np.arange(n)[wrong] + 1
+    meter = Meter(idle_ns=15 * 10**9, active_ns=60 * 10**9)
+    seen, most = [], 0
+    for piece in pieces(packets, size):
+        seen.append(meter.add(piece))
+        most = max(most, meter.n_open + sum(map(len, meter._held)))
+    seen.append(meter.finish(int(packets.time_ns[-1])))
+    assert most < 8 * size
+    assert sum(int(part.totals[:, 3:5].sum()) for part in seen) == n
+    ahead = sum(int((part.totals[:, 1] > START_NS + 10**17).sum()) for part in seen)
+    assert ahead == wrong.sum()
+
+
+def test_what_was_open_when_the_clock_was_set_back_is_ended_by_it():
+    packets = drawn(400, 6, ends=20, longest_s=0.01)
+    packets.protocol[:] = 17
+    meter = Meter(idle_ns=15 * 10**9, active_ns=60 * 10**9)
+    first, second = pieces(packets, 200)
+    meter.add(first)
+    n_open = meter.n_open
+    second.time_ns[:] -= 3_600 * 10**9
+    ended = meter.add(second)
+    assert n_open > 50
+    assert (ended.totals[:, 1] >= START_NS).sum() >= n_open
+    assert meter._open.totals[: meter.n_open, 1].max() < START_NS
+
+
 def test_more_open_records_than_there_is_room_for_get_room():
     packets = drawn(3_000, 5, ends=10**6, longest_s=1e-6)
     made = metered(packets, CONVERSATIONS)
