@@ -118,6 +118,24 @@ def decode_batch(batch: Batch, into: Decoded | None = None) -> Decoded:
     return _decode(places, Decoded.zeros(len(batch)) if into is None else into)
 
 
+def decode_layers(batch: Batch) -> tuple[Decoded, Int64, Int64, Int64]:
+    """Decode a batch, and say where its layers lie.
+
+    Returns what `decode_batch` does, and (n,) int64 each: where the network layer
+    begins in the bytes of the batch; where that above IP does, the same place where
+    there is none; and bytes from there on.
+    """
+    places = _Places(
+        data=batch.data,
+        start=batch.start,
+        captured_b=batch.captured_b,
+        length_b=batch.length_b,
+        link=batch.link,
+    )
+    out = Decoded.zeros(len(batch))
+    return out, *_decode_layers(places, out)
+
+
 def decode_frames(frames: Frames) -> Decoded:
     """Decode every packet of a capture that is in memory."""
     places = _Places(
@@ -142,6 +160,11 @@ class _Places:
 
 
 def _decode(p: _Places, out: Decoded) -> Decoded:
+    _decode_layers(p, out)
+    return out
+
+
+def _decode_layers(p: _Places, out: Decoded) -> tuple[Int64, Int64, Int64]:
     n = p.start.size
     out.error[p.captured_b < p.length_b] = _CUT
     network = np.empty(n, dtype=np.int64)
@@ -169,4 +192,4 @@ def _decode(p: _Places, out: Decoded) -> Decoded:
         (out.src_port, out.dst_port, out.window, out.tcp_flags, out.seq, out.ack),
         out.error,
     )
-    return out
+    return network, above[1], above[2]
