@@ -18,6 +18,7 @@ from testbed.model.load import load_lab, load_profiles
 from testbed.virtual.fast.lab import open_fast_lab
 from testbed.virtual.rehearsal import LoopThread, Rehearsal
 from testbed.virtual.wemo import start_wemo
+from tests.ports import own_address
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,11 +50,13 @@ def wemo(host, udn, **role):
 
 
 def wemo_that_feeds_a_device(tmp_path):
-    return wemo("127.10.1.31", "uuid:Insight-1_0-SIM00000031", feeds="omna_180")
+    return wemo(own_address(0), "uuid:Insight-1_0-SIM00000031", feeds="omna_180")
 
 
 def wemo_that_is_a_device(tmp_path):
-    return wemo("127.10.1.16", "uuid:Insight-1_0-SIM00000016", is_device="wemo_insight")
+    return wemo(
+        own_address(1), "uuid:Insight-1_0-SIM00000016", is_device="wemo_insight"
+    )
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from testbed.virtual.phone.replay import replayed_phone
 from testbed.virtual.rehearsal import LoopThread, Rehearsal
 from testbed.virtual.wemo import start_wemo
 from testbed.virtual.wemo.replay import replayed_plug
+from tests.ports import free_port, own_address
 
 ROOT = Path(__file__).parents[2]
 DIALOGUES = ROOT / "tests" / "golden" / "dialogues"
@@ -48,12 +49,6 @@ NOW_NS = 1_795_000_000 * 10**9
 @pytest.fixture(scope="module")
 def profiles():
     return load_profiles(ROOT / "devices")
-
-
-def find_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager
@@ -73,10 +68,10 @@ def replayed(tmp_path):
     assert shutil.which("adb"), "needs the program adb: sudo apt install adb"
     sock = socket.create_server(("127.0.0.1", 0))
     serial = f"127.0.0.1:{sock.getsockname()[1]}"
-    at = PhoneAt(serial=serial, adb_port=find_port(), connect=True)
+    at = PhoneAt(serial=serial, adb_port=free_port(), connect=True)
     with (
         stand_in(replayed_phone, PHONE, sock) as unknown,
-        open_phone(at, SystemClock(), home=tmp_path, call_timeout_s=3) as phone,
+        open_phone(at, SystemClock(), home=tmp_path, call_timeout_s=30) as phone,
     ):
         yield phone, unknown
 
@@ -101,7 +96,7 @@ def test_what_the_recorded_phone_was_not_asked_is_an_error_that_says_so(tmp_path
 def test_a_touch_that_was_not_recorded_is_refused(tmp_path):
     with replayed(tmp_path) as (phone, unknown):
         phone.perform(Step.model_validate({"open_app": KASA}))
-        assert phone.see(Selector.model_validate({"text": "Turn on"}), 3)
+        assert phone.see(Selector.model_validate({"text": "Turn on"}), 30)
         with pytest.raises(DriverError, match="has no answer to 'input"):
             phone.perform(Step.model_validate({"tap": {"text": "Turn on"}}))
         assert len(unknown) == 1
@@ -114,9 +109,10 @@ def recorded_udn():
 
 @contextmanager
 def replayed_wemo():
-    sock = socket.create_server(("127.10.2.31", 49153))
+    host = own_address(0)
+    sock = socket.create_server((host, 49153))
     with stand_in(replayed_plug, PLUG, sock) as unknown:
-        at = PlugAt(host="127.10.2.31", udn=recorded_udn())
+        at = PlugAt(host=host, udn=recorded_udn())
         plug = open_plug("plug", at, SystemClock())
         yield plug, unknown
         plug.close()
@@ -195,7 +191,7 @@ def test_a_recorded_phone_holds_what_it_was_asked_and_no_secret(tmp_path, profil
     with LoopbackPhone(stage, clock, versions={KASA: "2.35.0"}) as loopback:
         at = {
             "serial": loopback.serial,
-            "adb_port": str(find_port()),
+            "adb_port": str(free_port()),
             "connect": "true",
         }
         order = RecordOrder(
@@ -223,7 +219,7 @@ def test_a_phone_that_is_only_read_is_neither_opened_nor_dumped(tmp_path, profil
     with LoopbackPhone(Rehearsal({}), clock, versions={KASA: "2.35.0"}) as loopback:
         at = {
             "serial": loopback.serial,
-            "adb_port": str(find_port()),
+            "adb_port": str(free_port()),
             "connect": "true",
         }
         order = RecordOrder(
@@ -244,7 +240,7 @@ def test_a_phone_that_is_only_read_is_neither_opened_nor_dumped(tmp_path, profil
 def test_a_recorded_plug_is_left_as_it_was(profiles):
     clock, udn = SystemClock(), "uuid:Insight-1_0-SIM00000031"
     stage = Rehearsal({"omna_180": {"power": "on"}})
-    host = "127.10.3.31"
+    host = own_address(0)
     with LoopThread() as loop:
         running = loop.run(
             start_wemo(

@@ -12,15 +12,14 @@ import pytest
 from testbed.clock import SystemClock, wait_until
 from testbed.drivers.adb_server import AdbServer
 from testbed.errors import DriverTimeoutError, LabError
+from tests.ports import free_port
 
 needs_adb = pytest.mark.skipif(shutil.which("adb") is None, reason="needs adb")
 
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def test_it_sees_no_phones_that_nobody_connected(server):
 def test_its_key_lies_in_the_folder_that_was_given(server, tmp_path):
     server.start()
     key = tmp_path / ".android" / "adbkey"
-    assert wait_until(key.exists, clock=SystemClock(), deadline_s=5)
+    assert wait_until(key.exists, clock=SystemClock(), deadline_s=60)
 
 
 @needs_adb
@@ -102,7 +101,7 @@ def test_it_ends_when_the_process_that_started_it_is_killed(port, tmp_path):
         assert answers(port)
         child.send_signal(signal.SIGKILL)
         clock = SystemClock()
-        assert wait_until(lambda: not answers(port), clock=clock, deadline_s=15)
+        assert wait_until(lambda: not answers(port), clock=clock, deadline_s=60)
 
 
 def test_without_adb_it_says_how_to_get_it(server, monkeypatch, tmp_path):

@@ -19,8 +19,9 @@ from testbed.errors import (
 from testbed.model.lab import PlugAt
 from testbed.virtual.rehearsal import LoopThread, Rehearsal
 from testbed.virtual.wemo import start_wemo
+from tests.ports import own_address
 
-HOST = "127.10.2.31"
+HOST = own_address(0)
 UDN = "uuid:Insight-1_0-SIM00000031"
 SENT = []
 
@@ -160,7 +161,7 @@ def test_a_plug_that_is_gone_is_said_to_be_gone_soon(lab):
     start_s = clock.monotonic_s()
     with pytest.raises(DriverTimeoutError, match=f"no WeMo answers at {HOST}"):
         lab.plug.set_power(False)
-    assert clock.monotonic_s() - start_s < 3.0
+    assert clock.monotonic_s() - start_s < 10.0
 
 
 def test_a_plug_that_takes_connections_and_says_nothing_costs_a_bounded_time(
@@ -173,7 +174,7 @@ def test_a_plug_that_takes_connections_and_says_nothing_costs_a_bounded_time(
         start_s = clock.monotonic_s()
         with pytest.raises(DriverTimeoutError):
             lab.plug.read_power()
-        assert clock.monotonic_s() - start_s < 3.0
+        assert clock.monotonic_s() - start_s < 10.0
 
 
 def test_a_server_that_is_no_wemo_is_not_taken_for_one(lab):

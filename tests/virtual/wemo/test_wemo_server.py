@@ -13,8 +13,9 @@ from testbed.virtual.plain_http import read_request
 from testbed.virtual.rehearsal import LoopThread, Rehearsal
 from testbed.virtual.wemo import start_ssdp, start_wemo
 from testbed.virtual.wemo.ssdp import search_answer
+from tests.ports import own_address
 
-HOST = "127.10.3.31"
+HOST = own_address(0)
 UDN = "uuid:Insight-1_0-SIM00000016"
 BASIC = "urn:Belkin:service:basicevent:1"
 
@@ -40,7 +41,7 @@ class Lab:
         )
 
     def ask(self, method, path, body="", **headers):
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body.encode(), names)
         answer = connection.getresponse()
@@ -196,10 +197,10 @@ def test_a_command_without_a_state_is_refused(start, body):
 def test_a_subscriber_hears_the_state_at_once_and_each_change(start):
     lab = start(feeds="samsung_tv")
     with socket.create_server((HOST, 0)) as callback:
-        callback.settimeout(5)
+        callback.settimeout(60)
         port = callback.getsockname()[1]
         connection = http.client.HTTPConnection(
-            HOST, lab.port, timeout=5, source_address=(HOST, 0)
+            HOST, lab.port, timeout=60, source_address=(HOST, 0)
         )
         headers = {"CALLBACK": f"<http://{HOST}:{port}/sub>", "NT": "upnp:event"}
         connection.request("SUBSCRIBE", "/upnp/event/basicevent1", headers=headers)
@@ -218,7 +219,7 @@ def test_a_subscriber_hears_the_state_at_once_and_each_change(start):
 def take(callback):
     connection, _ = callback.accept()
     with connection:
-        connection.settimeout(5)
+        connection.settimeout(60)
         text = ""
         while "</e:propertyset>" not in text:
             text += connection.recv(4096).decode()
@@ -275,7 +276,7 @@ def test_a_search_is_answered_with_the_place_of_the_description(loop):
     location = f"http://{HOST}:49153/setup.xml"
     responder = loop.run(start_ssdp(sock, location=location, udn=UDN))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        asker.settimeout(5)
+        asker.settimeout(60)
         address = sock.getsockname()
         asker.sendto(b"NOTIFY * HTTP/1.1\r\nST: urn:Belkin:x\r\n\r\n", address)
         asker.sendto(b"M-SEARCH * HTTP/1.1\r\nST: urn:other:x\r\n\r\n", address)
