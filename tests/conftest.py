@@ -1,9 +1,19 @@
 """The rules of suite.py, applied; and one look whether labs can run here."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from testbed.virtual.live import permission
 from tests import suite
+
+# The same examples on every machine, however busy it is.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items):
