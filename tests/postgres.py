@@ -71,14 +71,14 @@ class PostgresServer:
             return True
 
         with log:
-            up = wait_until(is_up, clock=SystemClock(), deadline_s=30, poll_s=0.02)
+            up = wait_until(is_up, clock=SystemClock(), deadline_s=120, poll_s=0.02)
         assert up, (self._folder / "log").read_text()
 
     def stop(self, how=signal.SIGINT):
         """End it: SIGINT in order, SIGKILL as a power cut would end its processes."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(30)
+            self._process.wait(120)
             self._process = None
 
     def close(self):

@@ -608,7 +608,7 @@ def test_where_words_hardly_tell_the_commoner_activity_is_likelier():
     assert list(learnt.predict(np.array([11]))) == ["common"]
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "piece", ["[", "<", '{"a":', "[1,{", "]}<{", "[" * 2000 + "\x7f"]
 )
@@ -618,7 +618,7 @@ def test_brackets_without_end_do_not_hold_up_what_is_text(piece):
     assert len(got) >= 0.5 * len(text)
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", ["a-", "1.", "1-", "a", "1", "1aaaaa-aaaaa"])
 def test_masks_look_at_the_beginning_of_what_is_long(piece):
     assert len(masked(piece * (400_000 // len(piece)))) <= 2000

@@ -26,7 +26,7 @@ def peer():
 @pytest.fixture
 def deadline(clock):
     deadline = Deadline(clock)
-    deadline.begin(3)
+    deadline.begin(30)
     yield deadline
     deadline.cut()
 
@@ -55,7 +55,7 @@ def test_a_peer_that_says_nothing_is_left_by_the_deadline(
     start_s = clock.monotonic_s()
     with other, pytest.raises(TimeoutError):
         getattr(link, method)(4 if method == "recv" else bytearray(4))
-    assert clock.monotonic_s() - start_s < 1
+    assert clock.monotonic_s() - start_s < 15
     assert deadline.expired
 
 
@@ -78,7 +78,7 @@ def test_cutting_wakes_who_waits_and_nothing_connects_any_more(deadline, peer, c
     thread.start()
     deadline.cut()
     with other:
-        assert wait_until(lambda: not thread.is_alive(), clock=clock, deadline_s=2)
+        assert wait_until(lambda: not thread.is_alive(), clock=clock, deadline_s=30)
     thread.join()
     with pytest.raises(ConnectionError, match="thrown away"):
         deadline.connect(*peer.getsockname())

@@ -32,7 +32,7 @@ class Sink:
                 self.got += data
 
     def close(self):
-        self.thread.join(10)
+        self.thread.join(60)
         self.server.close()
 
 
@@ -55,7 +55,7 @@ def test_every_sample_arrives_once_and_in_order(tmp_path, sink):
     voice = over_tcp(tmp_path, sink.address, VirtualClock())
     utterance = voice.render(TEXT)
     voice.play(utterance)
-    sink.thread.join(10)
+    sink.thread.join(60)
     assert bytes(sink.got) == pcm_of(utterance.wav)
 
 
@@ -85,7 +85,7 @@ def test_a_sound_server_that_hangs_up_is_refused(tmp_path):
         thread.start()
         with pytest.raises(DriverRefusedError, match="the connection broke"):
             voice.play(utterance)
-        thread.join(10)
+        thread.join(60)
 
 
 def test_a_player_gets_the_file_as_one_argument(tmp_path):

@@ -20,6 +20,10 @@ def alarm(stop):
         yield made
 
 
+MOST_S = 60.0  # for what comes at once, but on a busy machine
+S = 10**9
+
+
 def waited_s(alarm, most_s):
     clock = SystemClock()
     since_s = clock.monotonic_s()
@@ -28,32 +32,34 @@ def waited_s(alarm, most_s):
 
 
 def test_it_rings_at_its_time_once(alarm):
-    alarm.set({"demo-1": SystemClock().now_ns() + 300_000_000})
-    assert 0.2 < waited_s(alarm, 20.0) < 15.0
+    due_ns = SystemClock().now_ns() + 300_000_000
+    alarm.set({"demo-1": due_ns})
+    assert waited_s(alarm, MOST_S) < MOST_S - 5
+    assert SystemClock().now_ns() >= due_ns
     assert waited_s(alarm, 0.3) >= 0.3
 
 
 def test_it_rings_for_a_time_that_is_over(alarm):
-    alarm.set({"demo-1": SystemClock().now_ns() - 3600 * 10**9})
-    assert waited_s(alarm, 20.0) < 15.0
+    alarm.set({"demo-1": SystemClock().now_ns() - 3600 * S})
+    assert waited_s(alarm, MOST_S) < MOST_S - 5
 
 
 def test_a_time_that_was_taken_back_does_not_ring(alarm):
-    alarm.set({"demo-1": SystemClock().now_ns() + 200_000_000})
+    alarm.set({"demo-1": SystemClock().now_ns() + 2 * S})
     alarm.set({})
-    assert waited_s(alarm, 0.6) >= 0.6
+    assert waited_s(alarm, 2.3) >= 2.3
 
 
 def test_a_time_that_was_moved_rings_at_the_new_one(alarm):
     now_ns = SystemClock().now_ns()
-    alarm.set({"demo-1": now_ns + 3600 * 10**9})
+    alarm.set({"demo-1": now_ns + 3600 * S})
     alarm.set({"demo-1": now_ns + 200_000_000})
-    assert waited_s(alarm, 20.0) < 15.0
+    assert waited_s(alarm, MOST_S) < MOST_S - 5
 
 
 def test_a_request_to_stop_ends_the_waiting(alarm, stop):
     threading.Timer(0.2, stop.request).start()
-    assert waited_s(alarm, 20.0) < 15.0
+    assert waited_s(alarm, MOST_S) < MOST_S - 5
     assert stop.requested
 
 
@@ -68,4 +74,4 @@ def test_it_can_be_left_while_it_rings(stop):
 
         executor.submit_job = submit_slowly
         alarm.set({"demo-1": SystemClock().now_ns()})
-        assert waited_s(alarm, 20.0) < 15.0
+        assert waited_s(alarm, MOST_S) < MOST_S - 5

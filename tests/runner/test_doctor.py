@@ -122,7 +122,7 @@ def refused(reason):
 def test_what_a_look_raises_is_its_verdict_with_the_remedy_apart():
     examiner = Examiner(SystemClock())
     assert (
-        examiner.look("plugs.state", refused("it is off; plug it in"), deadline_s=5)
+        examiner.look("plugs.state", refused("it is off; plug it in"), deadline_s=60)
         is None
     )
     (finding,) = examiner.findings
@@ -134,18 +134,18 @@ def test_a_look_that_hangs_is_bad_in_time_and_the_next_one_is_made():
     examiner, over = Examiner(SystemClock()), threading.Event()
 
     def hang():
-        over.wait(20)
+        over.wait(120)
         return Said(said="at last")
 
     try:
         assert not examiner.say("phone.answers", hang, deadline_s=0.05)
-        assert examiner.say("router.link", lambda: Said(said="ok"), deadline_s=5)
+        assert examiner.say("router.link", lambda: Said(said="ok"), deadline_s=60)
     finally:
         over.set()
     hung = examiner.findings[1]
     assert hung.said.verdict is Verdict.BAD
     assert "0.05 s" in hung.said.said
-    assert 0.05 <= hung.took_s < 5
+    assert 0.05 <= hung.took_s < 60
 
 
 def test_a_bug_of_ours_is_no_finding():
@@ -153,7 +153,7 @@ def test_a_bug_of_ours_is_no_finding():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Examiner(SystemClock()).say("phone.answers", wrong, deadline_s=5)
+        Examiner(SystemClock()).say("phone.answers", wrong, deadline_s=60)
 
 
 @pytest.mark.parametrize(

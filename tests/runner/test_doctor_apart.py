@@ -72,7 +72,7 @@ class HangingPhone:
         pass
 
     def perform(self, step):
-        self.let_go.wait(20)
+        self.let_go.wait(120)
         self.opened.append(step.open_app)
         return Bracket(issue_ns=1, return_ns=2, instant_ns=1)
 
@@ -115,7 +115,7 @@ def test_a_walk_that_is_late_keeps_the_other_apps_closed_and_no_lock_is_made(
 def test_an_app_whose_build_is_told_late_is_not_said_to_be_missing(order, monkeypatch):
     monkeypatch.setattr(phone_part, "_ASK_S", 0.2)
     phone = HangingPhone()
-    phone.app_version = lambda _package: phone.let_go.wait(20)
+    phone.app_version = lambda _package: phone.let_go.wait(120)
     order = replace(order, only=("phone",))
     try:
         examined = examine(order, SystemClock(), opener=lambda *_: phone)
@@ -226,15 +226,18 @@ def test_what_nobody_records_any_more_is_ended_with_ours(order, left):
 
 
 def test_a_loudspeaker_that_is_late_is_not_asked_for_more(order, monkeypatch):
+    over = threading.Event()
+
     def slow(ward, _voice, _sentence):
-        hangs = threading.Event()
-        act = lambda: hangs.wait(0.5)  # noqa: E731
-        ward.examiner.say("voice.loopback", act, deadline_s=0.05)
+        ward.examiner.say("voice.loopback", lambda: over.wait(120), deadline_s=0.05)
 
     monkeypatch.setattr(examination, "look_at_voice", lambda _ward: "a loudspeaker")
     monkeypatch.setattr(examination, "listen", slow)
     order = replace(order, only=("voice",))
     phone = HangingPhone()
     phone.let_go.set()
-    said = verdicts(examine(order, SystemClock(), opener=lambda *_: phone))
+    try:
+        said = verdicts(examine(order, SystemClock(), opener=lambda *_: phone))
+    finally:
+        over.set()
     assert said["voice.heard:echo_dot"].verdict is Verdict.NOT_LOOKED

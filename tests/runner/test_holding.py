@@ -56,7 +56,7 @@ def lose(store, lease):
     """Let somebody take the lab over, and the beats find out."""
     lease._beat_s = -1e9
     take_over(store)
-    beater().join(10)
+    beater().join(60)
 
 
 @pytest.mark.parametrize("error", [ValueError, RuntimeError])
@@ -110,7 +110,7 @@ def test_a_beat_that_a_server_missed_is_made_up_for(store, fast_beats, monkeypat
     with held(store, "bench", "evening-1", SystemClock()) as lease:
         monkeypatch.setattr(Lease, "renew_in_time", renew)
         with beating(lease):
-            assert again.wait(10)
+            assert again.wait(60)
 
 
 def test_who_sweeps_leaves_one_alone_who_has_his_lock_and_no_lease_yet(
@@ -163,7 +163,7 @@ def test_the_lease_is_renewed_from_before_the_instruments_are_opened(
     means, beat = command._means, threading.Event()
 
     def slow(*args):
-        assert beat.wait(10), "nobody beats"
+        assert beat.wait(60), "nobody beats"
         return means(*args)
 
     monkeypatch.setattr(command, "_means", slow)

@@ -153,5 +153,5 @@ def test_waiting_for_an_instrument_ends_with_a_stop():
         thread.start()
         wait_for_queue(arbiter, 1)
         stop.request()
-        thread.join(5)
+        thread.join(60)
     assert raised == ["stopped"]

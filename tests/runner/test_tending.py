@@ -49,7 +49,7 @@ def test_the_lease_is_renewed_while_files_come_over(busy):
     def comes_slowly():
         if busy.capture.running and busy.world.acts.count("capture renew"):
             waits.set()
-            was_renewed.append(renewed.wait(5))
+            was_renewed.append(renewed.wait(60))
         return look()
 
     busy.capture.finished_files, busy.capture.renew_lease = comes_slowly, renews
@@ -79,9 +79,9 @@ def test_the_lease_is_renewed_while_the_last_files_come_over(busy, kit):
 
     def comes_slowly():
         if done.is_set() and busy.capture.running and not was_renewed:
-            was_left.append(left.wait(5))
+            was_left.append(left.wait(60))
             waits.set()
-            was_renewed.append(renewed.wait(5))
+            was_renewed.append(renewed.wait(60))
         return look()
 
     busy.capture.finished_files, busy.capture.renew_lease = comes_slowly, renews

@@ -235,11 +235,14 @@ def test_linux_hosts_over_a_lossy_link_are_classified_as_in_tshark(
     if shutil.which("unshare") is None or not Path("/dev/net/tun").exists():
         pytest.skip("needs unshare and tap devices")
     enter = ["unshare", "-n", "-m", "-p", "-f", "--mount-proc", "--kill-child"]
-    link = [sys.executable, str(LINK), str(tmp_path), "1", "4"]
-    subprocess.run([*enter, *link], check=True, timeout=60)
     counts = np.zeros(6, dtype=np.int64)
-    for name in ("before.pcap", "after.pcap"):
-        truth = tshark(tmp_path / name)
-        assert_equal(Conversations().add(truth.time_ns, truth.headers), truth)
-        counts += np.bincount(truth.code, minlength=6)
+    for seed in range(1, 13):  # hosts that get little time may say little in theirs
+        link = [sys.executable, str(LINK), str(tmp_path), str(seed), "4"]
+        subprocess.run([*enter, *link], check=True, timeout=100)
+        for name in ("before.pcap", "after.pcap"):
+            truth = tshark(tmp_path / name)
+            assert_equal(Conversations().add(truth.time_ns, truth.headers), truth)
+            counts += np.bincount(truth.code, minlength=6)
+        if counts.min() > 0:
+            break
     assert counts.min() > 0, f"the link made too few of a class: {counts}"

@@ -33,7 +33,7 @@ def process(folder, name, *words, until):
         yield
     finally:
         running.terminate()
-        running.wait(30)
+        running.wait(120)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from analysis.pcap.links import name_of
 from analysis.pcap.stream import open_capture_stream
 from analysis.pcap.zstd_frames import FrameWalk
 
-DEADLINE_S = 5
+DEADLINE_S = 5  # of processor time: the machine may be busy
 FIELDS = ("time_ns", "captured_b", "length_b", "interface", "link")
 
 
@@ -342,7 +342,7 @@ def test_public_captures_meant_to_break_readers(public_data):
     counts, _complained = counts_of_capinfos(paths)
     unlike, faults, foreign = [], {}, set()
     for path in paths:
-        begun = time.monotonic()  # noqa: TID251 - a deadline of the machine's own time
+        begun = time.process_time()
         n, fault, links = 0, "", set()
         try:
             with open_capture_stream(path) as stream:
@@ -354,8 +354,7 @@ def test_public_captures_meant_to_break_readers(public_data):
                     fault = f"cut at {stream.truncated_at}"
         except CaptureError as exc:
             fault = str(exc).removeprefix(f"{path}: ")
-        took = time.monotonic() - begun  # noqa: TID251
-        assert took < DEADLINE_S, path
+        assert time.process_time() - begun < DEADLINE_S, path
         foreign |= links - DECODED
         if fault:
             assert re.match(r"(byte|cut at) \d+", fault), fault
@@ -385,9 +384,9 @@ def test_many_interfaces_and_sections_cost_no_more_each_than_a_few(from_bench):
     data += seeds.packet("<", 29_998, 5, bytes(30))
     data += (seeds.section(">") + seeds.interface(">", 228)) * 10_000
     data += seeds.packet(">", 0, 7_000_000, bytes(30))
-    begun = time.monotonic()  # noqa: TID251
+    begun = time.process_time()
     columns, packets, _others, stream = read(Path("a"), data)
-    assert time.monotonic() - begun < DEADLINE_S  # noqa: TID251
+    assert time.process_time() - begun < DEADLINE_S
     assert columns["link"] == [113, 101, 228]
     assert columns["interface"] == [29_999, 29_998, 39_999]
     assert columns["time_ns"] == [5_000, 5_000, 7_000_000_000]

@@ -152,7 +152,7 @@ class RouterHost:
         assert wait_until(
             lambda: b"listening on" in log_file.read_bytes(),
             clock=self.clock,
-            deadline_s=10.0,
+            deadline_s=60.0,
         ), log_file.read_text(encoding="utf-8")
 
     def _write_accounts(self) -> None:
@@ -170,7 +170,7 @@ class RouterHost:
     def stop(self) -> None:
         if self.server is not None:
             self.server.terminate()
-            self.server.wait(timeout=10)
+            self.server.wait(timeout=60)
             self.server = None
 
     def at(self, **changes: object) -> RouterAt:

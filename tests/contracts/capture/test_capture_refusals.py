@@ -263,7 +263,7 @@ def test_the_free_space_floor_ends_a_capture(make_host, opened, sender, tmp_path
     router = opened(host, tool="dumpcap", free_mb=50)
     router.start_capture("full", sender.poke)
     (tmp_path / "free").write_text("49000\n", encoding="utf-8")
-    assert wait_until(lambda: not host.processes(), clock=CLOCK, deadline_s=10.0)
+    assert wait_until(lambda: not host.processes(), clock=CLOCK, deadline_s=60.0)
     assert router.stop_capture().stopped_by == "disk"
     assert len(router.finished_files()) == 1
 
@@ -304,11 +304,18 @@ def test_the_offset_to_the_same_clock_is_zero_within_its_bound(
     programs = busybox_programs(tmp_path / "bin", extra)
     host = make_host(folder=tmp_path / "router", programs=str(programs))
     router = opened(host)
-    for _ in range(3):
+    samples = []
+
+    def is_fine():
+        before_ns = CLOCK.now_ns()
         sample = router.clock_offset()
+        samples.append(sample)
         assert abs(sample.offset_ns) <= sample.error_ns
-        assert sample.error_ns < 20_000_000
-        assert abs(sample.at_ns - CLOCK.now_ns()) < 5 * 10**9
+        assert before_ns <= sample.at_ns <= CLOCK.now_ns()
+        return len(samples) >= 3 and sample.error_ns < 20_000_000
+
+    # a busy machine widens the bound of some of them
+    assert wait_until(is_fine, clock=CLOCK, deadline_s=60.0)
 
 
 def test_the_offset_of_a_skewed_clock_is_found(bare_host, opened):

@@ -60,7 +60,7 @@ def pids(word: str) -> list[int]:
     return found
 
 
-def within(condition, deadline_s: float = 15.0) -> bool:
+def within(condition, deadline_s: float = 60.0) -> bool:
     return wait_until(condition, clock=CLOCK, deadline_s=deadline_s)
 
 
