@@ -28,7 +28,9 @@ class Inside:
 
     handle: LabHandle
 
-    def run(self, argv: list[str], *, check: bool = True, timeout: float = 60.0) -> str:
+    def run(
+        self, argv: list[str], *, check: bool = True, timeout: float = 120.0
+    ) -> str:
         """Run a command on the lab's controller and return what it prints."""
         done = subprocess.run(
             self._entering(argv),

@@ -116,10 +116,10 @@ def test_packets_come_over_ssh_and_become_events_while_they_come(live_lab, model
         (link,) = (e for e in environment if e.startswith("SSH_CONNECTION="))
         events = [switched(live_lab, on, lines) for on in (True, False)]
         live_lab.ssh(f"kill {tool}")
-        assert process.wait(60) == 0  # no more packets is an end
+        assert process.wait(120) == 0  # no more packets is an end
     assert link.startswith("SSH_CONNECTION=10.78.0.5 ")
     assert link.endswith(" 10.78.0.1 22")
-    while (rest := lines.get(timeout=10)) is not None:
+    while (rest := lines.get(timeout=60)) is not None:
         events.append([rest])
     for told_ns, event in (each for some in events for each in some):
         assert event["device"] == DEVICE
@@ -129,7 +129,7 @@ def test_packets_come_over_ssh_and_become_events_while_they_come(live_lab, model
         assert event["start_ns"] < told_ns
     for told_ns, event in (each for some in events[:2] for each in some):
         # some tenths of a second; more on a busy machine
-        assert 0 < told_ns - event["due_ns"] < 5 * S
+        assert 0 < told_ns - event["due_ns"] < 20 * S
 
 
 def switched(lab, on, lines):
@@ -156,5 +156,5 @@ def test_ctrl_c_ends_it_and_the_tool_on_the_router(live_lab, model):
         inside = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         (child,) = inside.split()
         subprocess.run(["kill", f"-{signal.SIGINT.value}", child], check=True)
-        assert process.wait(60) == 130
+        assert process.wait(120) == 130
         assert soon(lambda: not tool_of(live_lab))

@@ -17,7 +17,7 @@ from testbed.virtual.live import enter, permission
 from testbed.virtual.live import lab as live
 from testbed.virtual.live.lab import LabHandle
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(450)]
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = """\
@@ -58,7 +58,7 @@ class Ward:
         return self.ended(self.start("doctor", *words, "--json"))
 
     def ended(self, process) -> tuple[int, dict[str, dict[str, object]]]:
-        out, said = process.communicate(timeout=100)
+        out, said = process.communicate(timeout=200)
         assert out, said
         found = json.loads(out)["findings"]
         names = [f"{f['check']}:{f['target']}".rstrip(":") for f in found]
@@ -173,7 +173,7 @@ def test_a_phone_that_is_gone_and_a_capture_that_dies_are_found(ward):
 
     with ward.faults(phone_offline=""):
         process = ward.start("doctor", "plug", "--only", "phone,router", "--json")
-        began = wait_until(records, clock=SystemClock(), deadline_s=30, poll_s=0.02)
+        began = wait_until(records, clock=SystemClock(), deadline_s=60, poll_s=0.02)
         with ward.faults(capture_killed=""):
             code, found = ward.ended(process)
     assert began
@@ -187,7 +187,7 @@ def test_a_phone_that_is_gone_and_a_capture_that_dies_are_found(ward):
 def test_a_campaign_does_not_begin_on_an_app_that_was_updated(ward):
     with ward.faults(app_updated__tplink_hs110="all"):
         run = ward.start("run", "plug")
-        _, said = run.communicate(timeout=60)
+        _, said = run.communicate(timeout=200)
     assert run.returncode == 3, said
     assert "tplink_hs110" in said
     assert "doctor --lock" in said

@@ -28,10 +28,10 @@ def test_the_link_goes_down_and_comes_back(lab_with_a_disk):
         )
         return inside.python(program + "; print(1)", check=False) != ""
 
-    assert answers()
+    assert within(60, answers)
     with inside.fault("router_link_down"):
-        assert within(10, lambda: not answers())
-    assert within(10, answers)
+        assert within(60, lambda: not answers())
+    assert within(60, answers)
 
 
 def test_the_disk_is_full_and_is_wide_again(lab_with_a_disk):
@@ -43,8 +43,8 @@ def test_the_disk_is_full_and_is_wide_again(lab_with_a_disk):
 
     assert free_b() > 10**9
     with lab_with_a_disk.fault("router_disk_full"):
-        assert within(10, lambda: free_b() < 2_000_000)
-    assert within(10, lambda: free_b() > 10**9)
+        assert within(60, lambda: free_b() < 2_000_000)
+    assert within(60, lambda: free_b() > 10**9)
 
 
 def test_a_capture_that_runs_is_killed(lab_with_a_disk):
@@ -53,16 +53,16 @@ def test_a_capture_that_runs_is_killed(lab_with_a_disk):
     command = f"dumpcap -q -i br-lan -w {path} 2>/dev/null; echo $?"
     with inside.background([*inside.ssh_command(), command]) as capture:
         begun = ["sh", "-c", f"test -e {path} && echo begun"]
-        assert within(20, lambda: inside.run(begun, check=False) != "")
+        assert within(60, lambda: inside.run(begun, check=False) != "")
         with inside.fault("capture_killed"):
-            told, _ = capture.communicate(timeout=20)
+            told, _ = capture.communicate(timeout=60)
     assert told.strip() == b"137"  # 128 + SIGKILL
 
 
 def test_a_scripted_fault_of_an_instrument_is_seen_by_it(live_lab, make_lab):
     program = """
         import socket
-        peer = socket.create_connection(("10.78.0.20", 5555), 3)
+        peer = socket.create_connection(("10.78.0.20", 5555), 30)
         peer.settimeout(0.5)
         try:
             print(repr(peer.recv(10)))
@@ -89,11 +89,11 @@ def ssh_greets(inside, within_s=0.7):
 
 def test_a_hung_ssh_link_neither_answers_nor_refuses_and_goes_on_later(live_lab):
     with live_lab.background([*live_lab.ssh_command(), "sleep 3; echo done"]) as ssh:
-        assert within(5, lambda: ssh_greets(live_lab) == "SSH-")
+        assert within(60, lambda: ssh_greets(live_lab) == "SSH-")
         with live_lab.fault("ssh_hang"):
-            assert within(5, lambda: ssh_greets(live_lab) == "TimeoutError")
-        assert within(5, lambda: ssh_greets(live_lab) == "SSH-")
-        told, _ = ssh.communicate(timeout=20)
+            assert within(60, lambda: ssh_greets(live_lab) == "TimeoutError")
+        assert within(60, lambda: ssh_greets(live_lab) == "SSH-")
+        told, _ = ssh.communicate(timeout=60)
     assert told.strip() == b"done"
 
 
@@ -104,10 +104,10 @@ def test_a_router_without_power_forgets_what_ran_and_comes_back(live_lab, value)
     left = f"setsid sleep 98765 & echo begun >{path}; sleep 60"
     with live_lab.background([*live_lab.ssh_command(), left]):
         there = ["sh", "-c", f"test -s {path} && echo begun"]
-        assert within(20, lambda: live_lab.run(there, check=False) != "")
+        assert within(60, lambda: live_lab.run(there, check=False) != "")
         with live_lab.fault("router_reboot", value):
-            assert within(5, lambda: ssh_greets(live_lab) == "TimeoutError")
-        assert within(10, lambda: ssh_greets(live_lab) == "SSH-")
+            assert within(60, lambda: ssh_greets(live_lab) == "TimeoutError")
+        assert within(60, lambda: ssh_greets(live_lab) == "SSH-")
     assert live_lab.ssh("pgrep -f 'sleep 9876[5]' || echo none").strip() == "none"
     kept = live_lab.run(["ls", str(captures)])
     assert (path.name in kept) == (value == "")
@@ -131,14 +131,14 @@ def test_without_internet_no_cloud_answers_and_no_name_is_found(live_lab):
         ask = "getent -s dns ahosts translate.google.com || echo none"
         return live_lab.run(["timeout", "2", "sh", "-c", ask], check=False).split()[:1]
 
-    assert cloud() == "open"
-    assert name() == ["203.0.113.200"]
+    assert within(60, lambda: cloud() == "open")
+    assert within(60, lambda: name() == ["203.0.113.200"])
     with live_lab.fault("internet_down"):
-        assert within(5, lambda: cloud() == "TimeoutError")
+        assert within(60, lambda: cloud() == "TimeoutError")
         assert name() != ["203.0.113.200"]
         assert live_lab.ssh("echo there").strip() == "there"
-    assert within(5, lambda: cloud() == "open")
-    assert name() == ["203.0.113.200"]
+    assert within(60, lambda: cloud() == "open")
+    assert within(60, lambda: name() == ["203.0.113.200"])
 
 
 @pytest.mark.parametrize("kind", ["device_offline", "device_reboots"])
@@ -147,10 +147,10 @@ def test_a_device_falls_off_the_network_and_comes_back(live_lab, kind):
         ping = ["ping", "-c", "1", "-W", "1", "10.77.0.19"]
         return "1 received" in live_lab.at("router", ping, check=False)
 
-    assert answers()
+    assert within(60, answers)
     with live_lab.fault(f"{kind}.tplink_hs110"):
-        assert within(10, lambda: not answers())
-    assert within(10, answers)
+        assert within(60, lambda: not answers())
+    assert within(60, answers)
     log = live_lab.log()
     assert "Traceback" not in log, log
 
@@ -161,6 +161,6 @@ def test_a_plug_that_cannot_be_reached_keeps_its_device_powered(live_lab):
         return "1 received" in live_lab.at("router", ping, check=False)
 
     with live_lab.fault("plug_unreachable.plug_camera"):
-        assert within(10, lambda: not answers("10.77.0.31"))
-        assert answers("10.77.0.12")
-    assert within(10, lambda: answers("10.77.0.31"))
+        assert within(60, lambda: not answers("10.77.0.31"))
+        assert within(60, lambda: answers("10.77.0.12"))
+    assert within(60, lambda: answers("10.77.0.31"))

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from testbed.clock import SystemClock, wait_until
+
 pytestmark = pytest.mark.live
 
 
@@ -18,12 +20,13 @@ def test_a_device_reaches_the_cloud_through_the_router_under_the_routers_address
     """
     listening = f"ip netns exec cloud python3 -c '{_flat(program)}'"
     talking = "ip netns exec arlo_q busybox nc -w 2 198.51.100.77 7777 </dev/null"
-    out = live_lab.run(["sh", "-c", f"({listening}) & sleep 1; {talking}; wait"])
+    again = f"until {talking}; do sleep 0.2; done"  # until somebody listens
+    out = live_lab.run(["sh", "-c", f"({listening}) & {again}; wait"])
     assert out.split() == ["ready", "192.0.2.1"]
 
 
 def test_devices_see_each_other_and_their_macs_are_those_of_the_profiles(live_lab):
-    live_lab.at("phone", ["busybox", "ping", "-c", "1", "-W", "3", "10.77.0.11"])
+    live_lab.at("phone", ["busybox", "ping", "-c", "1", "-W", "20", "10.77.0.11"])
     neighbours = live_lab.at("phone", ["ip", "neigh", "show", "10.77.0.11"])
     assert "a0:04:60:3c:91:11" in neighbours
 
@@ -50,10 +53,17 @@ def test_names_of_the_cloud_resolve_and_others_do_not(live_lab):
 
 def test_the_wan_delays_each_way(live_lab):
     ping = ["busybox", "ping", "-c", "20", "-i", "0.05", "-W", "2", "198.51.100.11"]
-    out = live_lab.at("arlo_q", ping, check=False)
-    times = [float(t) for t in re.findall(r"time=([\d.]+)", out)]
-    assert len(times) >= 15
-    assert 34.0 <= sorted(times)[len(times) // 2] <= 45.0
+
+    def typical_ms():
+        out = live_lab.at("arlo_q", ping, check=False)
+        times = [float(t) for t in re.findall(r"time=([\d.]+)", out)]
+        assert len(times) >= 15
+        assert min(times) >= 34.0
+        return sorted(times)[len(times) // 2]
+
+    # a busy machine adds to it
+    clock = SystemClock()
+    assert wait_until(lambda: typical_ms() <= 45.0, clock=clock, deadline_s=120)
 
 
 def test_frames_have_the_size_of_a_real_wire_and_right_checksums(live_lab):
@@ -78,7 +88,8 @@ def test_frames_have_the_size_of_a_real_wire_and_right_checksums(live_lab):
         [
             "sh",
             "-c",
-            f"ip netns exec router {recording} & sleep 1; "
+            f"ip netns exec router {recording} & "
+            f"until test -s {capture}; do sleep 0.1; done; "
             f"python3 -c '{_flat(program)}'; sleep 1; kill -INT $!; wait",
         ]
     )

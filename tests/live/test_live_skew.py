@@ -120,10 +120,10 @@ def test_a_capture_on_the_router_has_the_routers_stamps(live_lab, tool):
     command = f"{tool} -i br-lan -w {path} 2>/dev/null & read -r _; kill -INT $!; wait"
     begun_ns = int(live_lab.run(["date", "+%s%N"]))
     process = live_lab.start([*live_lab.ssh_command(), command])
-    assert wait_until(path.exists, clock=SystemClock(), deadline_s=10.0)
+    assert wait_until(path.exists, clock=SystemClock(), deadline_s=60.0)
     ping = ["busybox", "ping", "-c", "25", "-i", "0.1", "198.51.100.11"]
     live_lab.at("arlo_q", ping, check=False)
-    process.communicate(b"\n", timeout=20)
+    process.communicate(b"\n", timeout=60)
     true_ns = int(live_lab.run(["date", "+%s%N"]))
     stamps = stamps_of(path)
     assert stamps
@@ -146,24 +146,26 @@ def test_a_step_moves_what_comes_after_it_and_dropped_packets_are_gone(tmp_path)
 
 
 def test_the_routers_clock_steps_for_captures_and_programs_alike(live_lab):
-    def offset_s(command):
-        shown = int(live_lab.ssh(command))
-        return (shown - SystemClock().now_ns()) / 1e9
+    clock, nominal_s = SystemClock(), 49.0
 
-    date = live_lab.handle.state / "router" / "bin" / "date"
-    ask = (f"{date} +%s%N", "python3 -c 'import time; print(time.time_ns())'")
-    before = [offset_s(one) for one in ask]
-    clock = SystemClock()
-    with live_lab.fault("clock_step", "20 s"):
-        for one, was in zip(ask, before, strict=True):
-            assert wait_until(
-                lambda one=one, was=was: abs(offset_s(one) - was - 20) < 2,
-                clock=clock,
-                deadline_s=10,
+    def shows(command, wanted_s):
+        """Say whether it is as far ahead, whatever ssh takes there and back."""
+        asked_ns = clock.now_ns()
+        shown_ns = int(live_lab.ssh(command))
+        most_s, least_s = ((shown_ns - t) / 1e9 for t in (asked_ns, clock.now_ns()))
+        return most_s - least_s < 8 and least_s - 0.1 < wanted_s < most_s + 0.1
+
+    def soon_show(wanted_s):
+        date = live_lab.handle.state / "router" / "bin" / "date"
+        return all(
+            wait_until(lambda one=one: shows(one, wanted_s), clock=clock, deadline_s=60)
+            for one in (
+                f"{date} +%s%N",
+                "python3 -c 'import time; print(time.time_ns())'",
             )
-    for one, was in zip(ask, before, strict=True):
-        assert wait_until(
-            lambda one=one, was=was: abs(offset_s(one) - was) < 2,
-            clock=clock,
-            deadline_s=10,
         )
+
+    assert soon_show(nominal_s)
+    with live_lab.fault("clock_step", "20 s"):
+        assert soon_show(nominal_s + 20)
+    assert soon_show(nominal_s)
