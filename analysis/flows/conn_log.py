@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TextIO
 
 from analysis.errors import DatasetError, named
-from analysis.flows.foreign import ETHERNET_B, LARGEST_NS, Row, ns_of
+from analysis.flows.foreign import (
+    ETHERNET_B,
+    LARGEST_NS,
+    Row,
+    RowError,
+    ns_of,
+    whole,
+)
 from analysis.flows.records import FlowRecords
 
 FIELDS: Mapping[str, str] = {
@@ -65,13 +72,24 @@ def conn_log_rows(path: Path) -> Iterator[Row]:
             if text.startswith("#") or not text:
                 continue
             try:
-                row = _row(dict(zip(fields, _split(text), strict=True)))
+                row = _row(_named(fields, _split(text)))
             except KeyError as exc:
-                reason = f"has no field {exc.args[0]}"
+                reason = f"has no field {exc.args[0]}; give a conn.log with all of them"
                 raise DatasetError(f"{path}: line {number}: {reason}") from exc
-            except (ValueError, OverflowError) as exc:
+            except RowError as exc:
                 raise DatasetError(f"{path}: line {number}: {exc}") from exc
             yield row
+
+
+def _named(fields: Sequence[str], values: Sequence[str]) -> Mapping[str, str]:
+    """Return the values by the names of their fields. Raises RowError."""
+    if not fields:
+        raise RowError("comes before #fields; give the log with the lines of its head")
+    if len(fields) != len(values):
+        raise RowError(
+            f"has {len(values)} fields where #fields names {len(fields)}; is it cut?"
+        )
+    return dict(zip(fields, values, strict=True))
 
 
 def _split(line: str) -> list[str]:
@@ -93,7 +111,7 @@ def _row(of: Mapping[str, str]) -> Row:
     duration = of.get("duration", "-")
     end_ns = start_ns + (0 if duration in _UNSET else ns_of(duration))
     if end_ns > LARGEST_NS:
-        raise ValueError(f"an end {duration} s after {of['ts']} s is out of range")
+        raise RowError(f"an end {duration} s after {of['ts']} s is out of range")
     return Row(
         start_ns=start_ns,
         end_ns=end_ns,
@@ -115,17 +133,11 @@ def _count(of: Mapping[str, str], name: str) -> int:
     text = of.get(name, "-")
     if text in _UNSET:
         return 0
-    value = int(text)
-    if not 0 <= value < 1 << 48:
-        raise ValueError(f"{name} is {text}, which cannot be")
-    return value
+    return whole(text, name, 0, (1 << 48) - 1)
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 1 << 16:
-        raise ValueError(f"a port of {text} cannot be")
-    return value
+    return whole(text, "a port", 0, (1 << 16) - 1)
 
 
 def _flags(history: str) -> tuple[int, int]:

@@ -15,6 +15,11 @@ ETHERNET_B, IPV4_B, IPV6_B = 14, 20, 40
 _PIECE = 65_536
 _NAN = float("nan")
 LARGEST_NS = (1 << 63) - 1
+_MOST_DIGITS = 40  # of seconds, which are out of range long before
+
+
+class RowError(ValueError):
+    """A line of others says what cannot be; the message says what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,19 +170,34 @@ def _gaps(row: Row) -> dict[str, float]:
     }
 
 
+def whole(text: object, what: str, least: int, most: int) -> int:
+    """Return a whole number from `least` to `most`. Raises RowError naming `what`."""
+    try:
+        value = int(text if isinstance(text, float) else str(text))
+    except (ValueError, OverflowError) as exc:
+        raise RowError(f"{what} must be a whole number, not {text!r:.40}") from exc
+    if not least <= value <= most:
+        raise RowError(f"{what} cannot be {text!s:.40}")
+    return value
+
+
 def ns_of(seconds: str) -> int:
-    """Return decimal seconds in ns, to the last digit. Raises ValueError."""
-    whole, _, part = seconds.partition(".")
-    if not (whole + part).isdecimal() or not (whole + part).isascii():
-        return ns_of_float(float(seconds))
-    time_ns = int(whole or "0") * 10**9 + int(part[:9].ljust(9, "0"))
+    """Return decimal seconds in ns, to the last digit. Raises RowError."""
+    begun, _, part = seconds.partition(".")
+    if not (begun + part).isdecimal() or not (begun + part).isascii():
+        return ns_of_float(seconds)
+    time_ns = int(begun[:_MOST_DIGITS] or "0") * 10**9 + int(part[:9].ljust(9, "0"))
     if time_ns > LARGEST_NS:
-        raise ValueError(f"{seconds} s is out of range")
+        raise RowError(f"{seconds:.40} s is out of range")
     return time_ns
 
 
-def ns_of_float(seconds: float) -> int:
-    """Return seconds in ns, as far as a float tells. Raises ValueError."""
-    if not math.isfinite(seconds) or not 0 <= seconds < LARGEST_NS / 1e9:
-        raise ValueError(f"{seconds} s is out of range")
-    return round(seconds * 1e6) * 1000
+def ns_of_float(seconds: object) -> int:
+    """Return seconds in ns, as far as a float tells. Raises RowError."""
+    try:
+        value = float(str(seconds))
+    except ValueError as exc:
+        raise RowError(f"{seconds!r:.40} is no number of seconds") from exc
+    if not math.isfinite(value) or not 0 <= value < LARGEST_NS / 1e9:
+        raise RowError(f"{seconds!s:.40} s is out of range")
+    return round(value * 1e6) * 1000

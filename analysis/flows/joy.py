@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import DatasetError
-from analysis.flows.foreign import ETHERNET_B, IPV4_B, IPV6_B, Row, ns_of_float
+from analysis.flows.foreign import (
+    ETHERNET_B,
+    IPV4_B,
+    IPV6_B,
+    Row,
+    RowError,
+    ns_of_float,
+    whole,
+)
 
 _MOST = 1 << 48  # more than any flow has; sums of it still fit into 64 bits
 _HEADS = {6: 20, 17: 8}
@@ -35,28 +43,28 @@ def joy_rows(path: Path) -> Iterator[Row]:
             except KeyError as exc:
                 reason = f"line {number}: lacks {exc.args[0]!r}"
                 raise DatasetError(f"{path}: is no flow of Joy: {reason}") from exc
-            except _BROKEN as exc:
+            except RowError as exc:
                 reason = f"line {number}: {exc}"
+                raise DatasetError(f"{path}: is no flow of Joy: {reason}") from exc
+            except _BROKEN as exc:
+                reason = f"line {number}: is not as Joy writes it, or cut"
                 raise DatasetError(f"{path}: is no flow of Joy: {reason}") from exc
             if row is not None:
                 yield row
 
 
 def _row(of: Mapping[str, Any]) -> Row:
-    protocol = int(of["pr"])
-    packets = (int(of["num_pkts_out"]), int(of.get("num_pkts_in", 0)))
-    payload_b = (int(of["bytes_out"]), int(of.get("bytes_in", 0)))
-    least, most = min(*packets, *payload_b), max(*packets, *payload_b)
-    if least < 0 or most > _MOST or not 0 <= protocol < 256:
-        raise ValueError("a number cannot be")
+    protocol = whole(of["pr"], "pr", 0, 255)
+    packets = (_count(of, "num_pkts_out", None), _count(of, "num_pkts_in"))
+    payload_b = (_count(of, "bytes_out", None), _count(of, "bytes_in"))
     is_v6 = ":" in of["sa"]
     head_b = ETHERNET_B + (IPV6_B if is_v6 else IPV4_B) + _HEADS.get(protocol, 0)
     flags = _flags(of)
     closed = (flags[0] | flags[1]) & 4 or flags[0] & flags[1] & 1
     end = _ENDS.get(str(of.get("expire_type")), "capture")
     return Row(
-        start_ns=ns_of_float(float(of["time_start"])),
-        end_ns=ns_of_float(float(of["time_end"])),
+        start_ns=ns_of_float(of["time_start"]),
+        end_ns=ns_of_float(of["time_end"]),
         protocol=protocol,
         addresses=(str(of["sa"]), str(of["da"])),
         ports=(_port(of["sp"]), _port(of["dp"])),
@@ -71,11 +79,17 @@ def _row(of: Mapping[str, Any]) -> Row:
     )
 
 
+def _count(of: Mapping[str, Any], name: str, missing: int | None = 0) -> int:
+    """Return a number of packets or bytes; KeyError where it must be there and is not.
+
+    missing  what it is then; None where it must be there
+    """
+    value = of[name] if missing is None else of.get(name, missing)
+    return whole(value, name, 0, _MOST)
+
+
 def _port(value: Any) -> int:
-    port = int(value or 0)
-    if not 0 <= port < 1 << 16:
-        raise ValueError(f"a port of {port} cannot be")
-    return port
+    return whole(value or 0, "a port", 0, (1 << 16) - 1)
 
 
 def _ttl(of: Mapping[str, Any]) -> tuple[int, int]:

@@ -172,21 +172,34 @@ def test_flows_of_joy_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "reason"),
     [
-        {"num_pkts_out": -1},
-        {"pr": 256},
-        {"dp": 65_536},
-        {"time_start": float("nan")},
-        {"bytes_out": "many"},
-        {"ppi": [{"dir": "?"}]},
-        {"bytes_out": 10**20},
-        {"ip": []},
+        ({"num_pkts_out": -1}, "num_pkts_out cannot be -1"),
+        ({"pr": 256}, "pr cannot be 256"),
+        ({"pr": None}, "pr must be a whole number, not None"),
+        ({"dp": 65_536}, "a port cannot be 65536"),
+        ({"time_start": float("nan")}, "nan s is out of range"),
+        ({"time_start": "noon"}, "'noon' is no number of seconds"),
+        ({"bytes_out": "many"}, "bytes_out must be a whole number, not 'many'"),
+        ({"ppi": [{"dir": "?"}]}, "lacks '?'"),
+        ({"bytes_out": 10**20}, "bytes_out cannot be 1000"),
+        ({"bytes_out": float("inf")}, "bytes_out must be a whole number, not inf"),
+        ({"ip": []}, "is not as Joy writes it"),
+        ({"sa": None}, "is not as Joy writes it"),
     ],
 )
-def test_a_flow_of_joy_that_cannot_be_is_refused_by_its_line(change, tmp_path):
+def test_a_flow_of_joy_that_cannot_be_is_refused_by_its_line(change, reason, tmp_path):
     path = joy(tmp_path, JOY, JOY | change)
-    with pytest.raises(DatasetError, match="line 2"):
+    with pytest.raises(DatasetError) as told:
+        read(path)
+    assert "line 2: " in str(told.value)
+    assert reason in str(told.value)
+
+
+def test_a_line_of_joy_that_is_cut_is_refused_in_our_words(tmp_path):
+    path = joy(tmp_path, JOY)
+    path.write_text(path.read_text() + '{"sa": "10.0.0.1", "da"')
+    with pytest.raises(DatasetError, match="line 2: is not as Joy writes it, or cut"):
         read(path)
 
 
@@ -204,24 +217,29 @@ def test_a_flow_of_joy_that_ends_before_it_starts_has_no_gaps_below_0(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "reason"),
     [
-        ("\t5000\t", "\t65536\t"),
-        ("1537523212.430714", "yesterday"),
-        ("1537523212.430714", "-5"),
-        ("1537523212.430714", "9" * 20),
-        ("1537523212.430714", "9223372036"),
-        ("\t100\t400\t", "\t-100\t400\t"),
-        ("\t100\t400\t", "\t100\t"),
-        ("id.orig_h", "id.somebody"),
-        ("#fields", "#felder"),
+        ("\t5000\t", "\t65536\t", "a port cannot be 65536"),
+        ("\t5000\t", "\thttp\t", "a port must be a whole number, not 'http'"),
+        ("1537523212.430714", "yesterday", "'yesterday' is no number of seconds"),
+        ("1537523212.430714", "-5", "-5 s is out of range"),
+        ("1537523212.430714", "9" * 20, "s is out of range"),
+        ("1537523212.430714", "9" * 5_000, "s is out of range"),
+        ("1537523212.430714", "9223372036", "an end 2.5 s after 9223372036 s is"),
+        ("\t100\t400\t", "\t-100\t400\t", "orig_bytes cannot be -100"),
+        ("\t100\t400\t", "\t\x00\t400\t", "orig_bytes must be a whole number"),
+        ("\t100\t400\t", "\t100\t", "has 22 fields where #fields names 23"),
+        ("id.orig_h", "id.somebody", "has no field id.orig_h"),
+        ("#fields", "#felder", "comes before #fields; give the log with"),
     ],
 )
-def test_a_conn_log_that_cannot_be_is_refused_by_its_line(old, new, tmp_path):
+def test_a_conn_log_that_cannot_be_is_refused_by_its_line(old, new, reason, tmp_path):
     path = log(tmp_path)
     path.write_text(path.read_text().replace(old, new, 1))
-    with pytest.raises(DatasetError, match=f"{path}: line 7"):
+    with pytest.raises(DatasetError) as told:
         read(path)
+    assert str(told.value).startswith(f"{path}: line 7: ")
+    assert reason in str(told.value)
 
 
 def test_something_else_is_refused(tmp_path):
