@@ -3,6 +3,7 @@
 import datetime
 import socket
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,14 @@ def test_a_service_that_says_nothing_costs_the_deadline_and_no_more(redirected):
         with pytest.raises(DriverTimeoutError, match=r"no answer within 0\.3 s"):
             ask_gtts("voice", gtts_recipe(TEXT, "en"), 0.3)
         assert clock.monotonic_s() - start_s < 15.0
+        # The thread that was left behind is amid the handshake when its peer goes: were
+        # it still before it, Python would forget to close the socket.
+        link, _ = silent.accept()
+        with link:
+            assert link.recv(1)
+    for thread in threading.enumerate():
+        if thread.name == "gtts":
+            thread.join(60)
 
 
 def test_a_language_that_gtts_lacks_is_refused(redirected):
