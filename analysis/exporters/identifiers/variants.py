@@ -185,9 +185,9 @@ def _of_mac(identifier: Identifier) -> Iterator[Variant]:
 def _half(raw: bytes) -> Iterator[Variant]:
     """Yield the half that tells a unit from others, as names of devices end with it."""
     half = raw[3:].hex()
-    if not half.isdigit():  # else it may be any number
-        bare = half.encode()
-        yield Variant(encoding="half bare", pattern=bare, fold=True, edges="hex")
+    if half.isdigit():
+        return  # it may be any number, time or date
+    yield Variant(encoding="half bare", pattern=half.encode(), fold=True, edges="hex")
     for name, mark in (("colons", ":"), ("dashes", "-")):
         text = mark.join(half[i : i + 2] for i in (0, 2, 4)).encode()
         yield Variant(encoding=f"half {name}", pattern=text, fold=True, edges="hex")

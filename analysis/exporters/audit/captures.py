@@ -1,0 +1,143 @@
+"""Look into captures: addresses in headers, short fields of plain protocols, streams.
+
+The bytes of the file are searched as those of any other. Here is what that cannot tell:
+an IPv4 address of four bytes is noise in a payload and an address in a header, and what
+one side of a connection says may be cut by segments.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.exporters.audit.looking import Looker, View, fixed
+from analysis.exporters.identifiers.streams import Streams, Stretch
+from analysis.packets.select import beacon_rows
+from analysis.pcap.decode import UDP, Decoded, decode_batch
+from analysis.pcap.stream import open_capture_stream
+from analysis.pcap.walk import Batch
+
+Bool = NDArray[np.bool_]
+Int64 = NDArray[np.int64]
+
+SUFFIXES = (".pcap", ".pcapng", ".cap")
+_ARP = 0x0806
+_PLAIN_PROTOCOLS = (1, 2, 58)  # ICMP, which quotes headers, IGMP, ICMPv6
+# DNS, DHCP, NetBIOS, DHCPv6, SSDP, mDNS, LLMNR, STUN, what TP-Link says in its own way
+_PLAIN_PORTS = (53, 67, 68, 137, 138, 546, 547, 1900, 3478, 5353, 5355, 9999)
+_MAPPED = 0xFFFF
+_GAP = bytes(32)
+
+
+def is_capture(name: str) -> bool:
+    """Say whether a file is called like a capture, packed or not."""
+    return name.removesuffix(".gz").removesuffix(".zst").endswith(SUFFIXES)
+
+
+def plain_rows(decoded: Decoded) -> Bool:
+    """Say which packets are of protocols whose fields are never encrypted, (n,)."""
+    plain = (decoded.ethertype == _ARP) | np.isin(decoded.protocol, _PLAIN_PROTOCOLS)
+    ports = np.isin(decoded.src_port, _PLAIN_PORTS)
+    ports |= np.isin(decoded.dst_port, _PLAIN_PORTS)
+    return np.asarray(plain | (ports & (decoded.protocol == UDP)), dtype=np.bool_)
+
+
+def look_at_capture(
+    looker: Looker, file: str, path: Path, step: Callable[[int], None]
+) -> None:
+    """Read a capture packet by packet.
+
+    step  is told bytes of the file that were read, as they are
+
+    Raises CaptureError where it is damaged.
+    """
+    streams = Streams(looker.margin_b)
+    known = _Known(looker)
+    with open_capture_stream(path) as capture:
+        done_b = 0
+        for batch in capture:
+            decoded = decode_batch(batch)
+            looker.looked_at.packets += len(batch)
+            known.headers(file, batch, decoded)
+            _plain_packets(looker, file, batch, decoded)
+            for stretch in streams.add(batch, decoded):
+                _stretch(looker, file, stretch)
+            step(capture.size_b - done_b)
+            done_b = capture.size_b
+        for stretch in streams.finish():
+            _stretch(looker, file, stretch)
+
+
+def _stretch(looker: Looker, file: str, stretch: Stretch) -> None:
+    looker.looked_at.stretches += 1
+    said = f"said from packet {stretch.frame} on"
+    view = View(file=file, reader="stream", place=fixed(said))
+    looker.look_at_stream(view, stretch.data, stretch.old_b)
+
+
+class _Known:
+    """IPv4 addresses and beacons that no header may hold."""
+
+    def __init__(self, looker: Looker) -> None:
+        self._looker = looker
+        rows = {
+            int.from_bytes(each.binary): row
+            for row, each in enumerate(looker.identifiers)
+            if each.kind == "ipv4"
+        }
+        self._addresses = np.array(sorted(rows), dtype=np.uint64)
+        self._rows = [rows[int(address)] for address in self._addresses]
+        kinds = [each.kind for each in looker.identifiers]
+        self._beacon = kinds.index("beacon") if "beacon" in kinds else -1
+
+    def headers(self, file: str, batch: Batch, decoded: Decoded) -> None:
+        """Compare the addresses of packets."""
+        for name, ends in (("source", decoded.src), ("destination", decoded.dst)):
+            view = View(file=file, reader="header", place=str)
+            for address, row, n in self._among(ends):
+                place = f"packet {batch.first_frame + row + 1}, {name} address"
+                self._looker.note(view, address, "binary in header", place, n)
+        if self._beacon >= 0:
+            for row in beacon_rows(batch, decoded).tolist():
+                place = f"packet {batch.first_frame + row + 1}"
+                view = View(file=file, reader="header", place=str)
+                self._looker.note(view, self._beacon, "beacon", place)
+
+    def _among(self, ends: NDArray[np.uint64]) -> Iterator[tuple[int, int, int]]:
+        """Yield (row of the identifier, first packet, packets) of known addresses."""
+        low = ends[:, 1]
+        four = (ends[:, 0] == 0) & (low >> np.uint64(32) == _MAPPED)
+        rows = np.flatnonzero(
+            four & np.isin(low & np.uint64(0xFFFFFFFF), self._addresses)
+        )
+        values = low[rows] & np.uint64(0xFFFFFFFF)
+        for value, at, n in zip(
+            *np.unique(values, return_index=True, return_counts=True), strict=True
+        ):
+            place = int(np.searchsorted(self._addresses, value))
+            yield self._rows[place], int(rows[at]), int(n)
+
+
+def _plain_packets(looker: Looker, file: str, batch: Batch, decoded: Decoded) -> None:
+    """Search packets of plain protocols, where short hits count too."""
+    rows = np.flatnonzero(plain_rows(decoded))
+    text, starts = bytearray(), []
+    for row, at, size in zip(
+        rows.tolist(),
+        batch.start[rows].tolist(),
+        batch.captured_b[rows].tolist(),
+        strict=True,
+    ):
+        starts.append((len(text), row))
+        text += batch.data[at : at + size].tobytes() + _GAP
+    if not text:
+        return
+    first = [start for start, _ in starts]
+
+    def place(at: int) -> str:
+        start, row = starts[int(np.searchsorted(first, at, side="right")) - 1]
+        return f"packet {batch.first_frame + row + 1}, byte {at - start}"
+
+    view = View(file=file, reader="bytes", place=place, judge=False)
+    looker.look_short(view, bytes(text))

@@ -1,0 +1,99 @@
+"""Look into any file: as bytes, and as what its name says that it is."""
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+from analysis.exporters.audit.captures import is_capture, look_at_capture
+from analysis.exporters.audit.looking import Looker, View, fixed
+from analysis.exporters.audit.second import dissect_capture
+from analysis.exporters.audit.tables import (
+    DOCUMENTS,
+    TABLES,
+    look_at_document,
+    look_at_table,
+)
+from analysis.pcap.errors import CaptureError
+
+_DEPTH = 3
+_DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile)
+
+
+def look_at_path(
+    looker: Looker, folder: Path, path: Path, step: Callable[[int], None]
+) -> None:
+    """Search one file of a folder, its name too.
+
+    step  is told bytes as they are read, each once
+    """
+    file = path.relative_to(folder).as_posix()
+    size_b = path.stat().st_size
+    looker.looked_at.files += 1
+    looker.looked_at.bytes_b += size_b
+    named = View(file=file, reader="name", place=fixed("the name of the file"))
+    looker.look(named, file.encode())
+    with path.open("rb") as opened:
+        _look_within(looker, file, cast(BinaryIO, opened), _DEPTH)
+    if path.suffix in TABLES:
+        look_at_table(looker, file, path)
+    elif path.suffix in DOCUMENTS:
+        look_at_document(looker, file, path)
+    if is_capture(file) and size_b:
+        _as_capture(looker, file, path, step)
+    else:
+        step(size_b)
+
+
+def _as_capture(
+    looker: Looker, file: str, path: Path, step: Callable[[int], None]
+) -> None:
+    try:
+        look_at_capture(looker, file, path, step)
+        dissect_capture(looker, file, path)
+    except CaptureError as exc:
+        looker.notes.append(f"{file}: cannot be read as a capture: {exc.reason}")
+
+
+def _look_within(looker: Looker, file: str, opened: BinaryIO, depth: int) -> None:
+    """Search an open file; unpack it first where its bytes say that it is packed."""
+    start = opened.read(4)
+    opened.seek(0)
+    try:
+        if start[:2] == b"\x1f\x8b":
+            with gzip.open(opened) as inner:
+                _bytes(looker, f"{file}", cast(BinaryIO, inner), " in gzip")
+        elif start == b"\x28\xb5\x2f\xfd":
+            reader = zstandard.ZstdDecompressor().stream_reader(opened)
+            with io.BufferedReader(reader) as unpacked:
+                _bytes(looker, file, unpacked, " in zstd")
+        else:
+            _bytes(looker, file, opened, "")
+            if start == b"PK\x03\x04" and depth:
+                _members(looker, file, opened, depth)
+    except _DAMAGED as exc:
+        looker.notes.append(f"{file}: cannot be unpacked: {exc}")
+
+
+def _members(looker: Looker, file: str, opened: BinaryIO, depth: int) -> None:
+    opened.seek(0)
+    with zipfile.ZipFile(opened) as archive:
+        for member in archive.infolist():
+            name = f"{file}/{member.filename}"
+            view = View(file=name, reader="name", place=fixed("a name inside"))
+            looker.look(view, member.filename.encode())
+            if member.is_dir():
+                continue
+            with archive.open(member) as inner:
+                looker.looked_at.unpacked_b += member.file_size
+                _look_within(looker, name, cast(BinaryIO, inner), depth - 1)
+
+
+def _bytes(looker: Looker, file: str, opened: BinaryIO, layer: str) -> None:
+    view = View(file=file, reader="bytes", place=lambda n: f"byte {n}", layer=layer)
+    looker.look_at_file(view, opened)

@@ -1,0 +1,226 @@
+"""Look for identifiers in bytes and in all that is packed within them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import numpy as np
+
+from analysis.exporters.audit.model import Finding, LookedAt, shown
+from analysis.exporters.identifiers.layers import CONTEXT_B, DEPTH, dechunked, unpacked
+from analysis.exporters.identifiers.model import Identifier
+from analysis.exporters.identifiers.search import ANCHOR_B, Search
+from analysis.exporters.identifiers.variants import variants
+
+_PIECE_B = 1 << 22
+_MOST_TOLD = 2  # places of one spelling in a file; the others are counted
+_GAP = bytes(32)
+Place = Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Where bytes come from: file, who reads, and where a byte of them lies.
+
+    layer  what they were unpacked from, ' in gzip'; '' for bytes of the file
+    judge  leave out short hits among bytes that look random
+    """
+
+    file: str
+    reader: str
+    place: Place
+    layer: str = ""
+    judge: bool = True
+
+
+class Looker:
+    """Searches, and keeps what it found; one for a whole audit.
+
+    looked_at  counts, which readers add to
+    notes      what could not be read
+    """
+
+    def __init__(self, identifiers: Sequence[Identifier]) -> None:
+        self.identifiers = tuple(identifiers)
+        spelled = [
+            (row, each)
+            for row, identifier in enumerate(self.identifiers)
+            for each in variants(identifier)
+            if len(each.pattern) >= ANCHOR_B
+        ]
+        self._rows = [row for row, _ in spelled]
+        self.search = Search([each for _, each in spelled])
+        weak = [(row, each) for row, each in spelled if each.weak]
+        self._weak = (Search([each for _, each in weak]), [row for row, _ in weak])
+        self.looked_at = LookedAt(spellings=len(spelled))
+        self.notes: list[str] = []
+        found = set(self._rows)
+        self.too_short = tuple(
+            (each.kind, row)
+            for row, each in enumerate(self.identifiers)
+            if row not in found
+        )
+        self._findings: dict[tuple[str, int, str], Finding] = {}
+
+    @property
+    def margin_b(self) -> int:
+        """Bytes that a piece must share with the next so that no pattern is cut."""
+        return self.search.longest_b + len(_GAP)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what was found so far, in order of file, kind and identifier."""
+        return tuple(
+            sorted(
+                self._findings.values(),
+                key=lambda f: (f.file, f.kind, f.number, f.encoding),
+            )
+        )
+
+    def note(self, view: View, row: int, encoding: str, place: str, n: int = 1) -> None:
+        """Keep a finding; of each file, identifier and spelling the first place."""
+        key = (view.file, row, encoding)
+        before = self._findings.get(key)
+        if before:
+            self._findings[key] = replace(before, n=before.n + n)
+            return
+        identifier = self.identifiers[row]
+        self._findings[key] = Finding(
+            file=view.file,
+            place=place,
+            kind=identifier.kind,
+            encoding=encoding,
+            shown=shown(identifier.value),
+            reader=view.reader,
+            n=n,
+            number=row,
+        )
+
+    def look(
+        self, view: View, data: bytes, span: tuple[int, int] | None = None
+    ) -> None:
+        """Search bytes and what is packed in them.
+
+        span  only what begins there; what lies around is context
+        """
+        self._plain(view, data, span or (0, len(data)))
+        self._layers(view, data, span or (0, len(data)), DEPTH)
+
+    def look_short(self, view: View, data: bytes) -> None:
+        """Search bytes that were searched before, where short hits count too."""
+        self._plain(view, data, (0, len(data)), weak_only=True)
+
+    def look_at_text(self, view: View, data: bytes, span: tuple[int, int]) -> None:
+        """Search text that others made of bytes, in which nothing is packed."""
+        self._plain(view, data, span)
+
+    def look_at_stream(self, view: View, data: bytes, old_b: int) -> None:
+        """Search a stretch of a TCP stream, and bodies that were sent in chunks."""
+        first = max(0, old_b - self.search.longest_b)
+        self.look(view, data, (first, len(data)))
+        for at, body in dechunked(data):
+            self.look(replace(view, place=_shifted(view.place, [(0, at)])), body)
+
+    def look_at_file(self, view: View, file: BinaryIO) -> None:
+        """Search an open file of any size, piece by piece."""
+        for base, data, span in pieces(file, self.margin_b):
+            self.look(replace(view, place=_moved(view.place, base)), data, span)
+
+    def _plain(
+        self,
+        view: View,
+        data: bytes,
+        span: tuple[int, int],
+        *,
+        weak_only: bool = False,
+    ) -> None:
+        search, rows = self._weak if weak_only else (self.search, self._rows)
+        tally = search.tally()
+        told = search.find(
+            np.frombuffer(data, dtype=np.uint8),
+            first=span[0],
+            last=span[1],
+            tally=tally,
+            most=_MOST_TOLD,
+            judge=view.judge,
+        )
+        self.looked_at.chance += int(tally.chance.sum())
+        first: dict[int, int] = {}
+        for at, which in told:
+            first.setdefault(which, at)
+        for which, at in first.items():
+            encoding = search.spellings[which].encoding + view.layer
+            n = int(tally.hits[which])
+            self.note(view, rows[which], encoding, view.place(at), n)
+
+    def _layers(
+        self, view: View, data: bytes, span: tuple[int, int], depth: int
+    ) -> None:
+        if not depth:
+            return
+        found = unpacked(data, first=span[0], last=span[1])
+        for name, starts, inner in _gathered(found):
+            self.looked_at.unpacked_b += len(inner)
+            below = replace(
+                view,
+                place=_shifted(view.place, starts),
+                layer=f" in {name}{view.layer}",
+                judge=True,
+            )
+            whole = (0, len(inner))
+            self._plain(below, inner, whole)
+            self._layers(below, inner, whole, depth - 1)
+
+
+def fixed(place: str) -> Place:
+    """Return one place for all bytes."""
+    return lambda _at: place
+
+
+def pieces(
+    file: BinaryIO, margin_b: int
+) -> Iterator[tuple[int, bytes, tuple[int, int]]]:
+    """Yield (place, bytes, part that is new) of a file, with context on both sides."""
+    base, kept, first = 0, b"", 0
+    while True:
+        data = kept + file.read(_PIECE_B)
+        ended = len(data) - len(kept) < _PIECE_B
+        last = len(data) if ended else len(data) - CONTEXT_B
+        if last > first:
+            yield base, data, (first, last)
+        if ended:
+            return
+        drop = max(0, last - margin_b)
+        kept, base, first = data[drop:], base + drop, last - drop
+
+
+def _gathered(
+    found: Iterable[tuple[int, str, bytes]],
+) -> Iterator[tuple[str, list[tuple[int, int]], bytes]]:
+    """Put small things that were unpacked together: few long searches are faster."""
+    held: dict[str, tuple[list[tuple[int, int]], bytearray]] = {}
+    for at, name, inner in found:
+        starts, text = held.setdefault(name, ([], bytearray()))
+        starts.append((len(text), at))
+        text += inner
+        text += _GAP
+        if len(text) >= _PIECE_B:
+            yield name, starts, bytes(text)
+            del held[name]
+    for name, (starts, text) in held.items():
+        yield name, starts, bytes(text)
+
+
+def _shifted(place: Place, starts: list[tuple[int, int]]) -> Place:
+    """Return a place of what was unpacked as the place where the packed begins."""
+    inner = [start for start, _ in starts]
+
+    def where(at: int) -> str:
+        row = int(np.searchsorted(inner, at, side="right")) - 1
+        return place(starts[row][1])
+
+    return where
+
+
+def _moved(place: Place, base: int) -> Place:
+    """Return a place of a file as that of a piece that begins at `base`."""
+    return lambda at: place(base + at)

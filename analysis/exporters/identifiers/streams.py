@@ -1,0 +1,192 @@
+"""What each side of a TCP connection says, put together from its segments.
+
+Memory is bounded: a stretch is handed out when it is long, and when all together are
+too many; the end of each begins the next one, so that nothing is cut in two. Of a TLS
+connection only the beginning is put together: what follows is noise to all readers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.pcap.conversations import Conversations
+from analysis.pcap.decode import TCP, Decoded
+from analysis.pcap.network import WHOLE
+from analysis.pcap.walk import Batch
+
+_STRETCH_B = 1 << 18
+_MOST_B = 1 << 26
+_MOST_PENDING = 64
+_WAY_AHEAD_B = 1 << 22
+_HELLO_B = 1 << 14
+_CLOSING = 1 | 4  # FIN, RST
+_TURN = 1 << 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Bytes that one side said without a gap.
+
+    frame  packet of the capture in which the new bytes begin, from 1
+    old_b  so many bytes at the start were the end of the stretch before
+    """
+
+    frame: int
+    data: bytes
+    old_b: int
+
+
+@dataclass(slots=True)
+class _Side:
+    """One direction of a connection, so far."""
+
+    following: int
+    frame: int
+    kept: bytearray = field(default_factory=bytearray)
+    old_b: int = 0
+    pending: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    sealed: bool = False
+
+
+class Streams:
+    """Puts the streams of one capture together, batch by batch.
+
+    overlap_b  bytes of a stretch that begin the next one
+    """
+
+    def __init__(self, overlap_b: int) -> None:
+        self._overlap_b = overlap_b
+        self._conversations = Conversations()
+        self._sides: dict[int, _Side] = {}
+        self._sealed = np.zeros(1 << 12, dtype=np.bool_)
+        self._held_b = 0
+
+    def add(self, batch: Batch, decoded: Decoded) -> Iterator[Stretch]:
+        """Take the next packets; yield stretches that are long enough."""
+        known = self._conversations.add(batch.time_ns, decoded)
+        number = known.flow.astype(np.int64) * 2 + known.reverse
+        self._make_room(int(number.max(initial=0)))
+        rows = self._of_interest(batch, decoded, number)
+        start = batch.start + decoded.payload_at
+        end = np.minimum(
+            batch.start + batch.captured_b, start + decoded.payload_b.astype(np.int64)
+        )
+        columns = (rows, number[rows], decoded.seq[rows], decoded.tcp_flags[rows])
+        spans = (start[rows], end[rows])
+        for row, key, seq, flags, at, stop in zip(
+            *(column.tolist() for column in (*columns, *spans)), strict=True
+        ):
+            if self._sealed[key]:
+                continue
+            data = batch.data[at:stop].tobytes()
+            frame = batch.first_frame + row + 1
+            yield from self._take(key, int(seq), frame, data)
+            if flags & _CLOSING and key in self._sides:
+                yield from self._closed(key)
+        if self._held_b > _MOST_B:
+            for side in self._sides.values():
+                yield from self._released(side)
+
+    def finish(self) -> Iterator[Stretch]:
+        """Yield what is left."""
+        for key in list(self._sides):
+            yield from self._closed(key)
+
+    def _make_room(self, key: int) -> None:
+        while key >= self._sealed.size:
+            self._sealed = np.concatenate((self._sealed, np.zeros_like(self._sealed)))
+
+    def _of_interest(
+        self, batch: Batch, decoded: Decoded, number: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        there = (decoded.protocol == TCP) & (decoded.fragment == WHOLE)
+        there &= (decoded.payload_b > 0) & (decoded.payload_at < batch.captured_b)
+        there &= number >= 0
+        there[there] &= ~self._sealed[number[there]]
+        return np.flatnonzero(there)
+
+    def _take(self, key: int, seq: int, frame: int, data: bytes) -> Iterator[Stretch]:
+        side = self._sides.get(key)
+        if side is None:
+            side = self._sides[key] = _Side(following=seq, frame=frame)
+            side.sealed = _is_tls(data)
+        ahead = (seq - side.following + _TURN // 2) % _TURN - _TURN // 2
+        if ahead > 0:
+            yield from self._later(side, seq, ahead, (frame, data))
+        elif ahead + len(data) > 0:
+            self._append(side, frame, data[-ahead:])
+            self._catch_up(side)
+        if side.sealed and len(side.kept) >= _HELLO_B:
+            yield from self._closed(key)
+            self._sealed[key] = True
+        elif len(side.kept) - side.old_b >= _STRETCH_B:
+            yield from self._released(side)
+
+    def _append(self, side: _Side, frame: int, data: bytes) -> None:
+        if len(side.kept) == side.old_b:
+            side.frame = frame
+        side.kept += data
+        side.following = (side.following + len(data)) % _TURN
+        self._held_b += len(data)
+
+    def _catch_up(self, side: _Side) -> None:
+        while side.pending:
+            for seq, (frame, data) in list(side.pending.items()):
+                behind = (side.following - seq + _TURN // 2) % _TURN - _TURN // 2
+                if behind < 0:
+                    continue
+                del side.pending[seq]
+                self._held_b -= len(data)
+                if behind < len(data):
+                    self._append(side, frame, data[behind:])
+                break
+            else:
+                return
+
+    def _later(
+        self, side: _Side, seq: int, ahead: int, segment: tuple[int, bytes]
+    ) -> Iterator[Stretch]:
+        """Keep a segment for later; when one before it seems lost, go on behind it."""
+        if seq not in side.pending:
+            side.pending[seq] = segment
+            self._held_b += len(segment[1])
+        if ahead > _WAY_AHEAD_B or len(side.pending) > _MOST_PENDING:
+            yield from self._released(side)
+            self._forget(side)
+            side.following = min(
+                side.pending, key=lambda s: (s - side.following) % _TURN
+            )
+            self._catch_up(side)
+
+    def _released(self, side: _Side) -> Iterator[Stretch]:
+        if len(side.kept) > side.old_b:
+            yield Stretch(frame=side.frame, data=bytes(side.kept), old_b=side.old_b)
+        before = len(side.kept)
+        del side.kept[: max(0, len(side.kept) - self._overlap_b)]
+        side.old_b = len(side.kept)
+        self._held_b -= before - len(side.kept)
+
+    def _forget(self, side: _Side) -> None:
+        """Let go of the end of what was said: a gap follows."""
+        self._held_b -= len(side.kept)
+        side.kept.clear()
+        side.old_b = 0
+
+    def _closed(self, key: int) -> Iterator[Stretch]:
+        side = self._sides.pop(key)
+        yield from self._released(side)
+        while side.pending:
+            self._forget(side)
+            side.following = min(
+                side.pending, key=lambda s: (s - side.following) % _TURN
+            )
+            self._catch_up(side)
+            yield from self._released(side)
+        self._forget(side)
+
+
+def _is_tls(data: bytes) -> bool:
+    """Say whether a stream begins with a record of TLS."""
+    return len(data) > 2 and 20 <= data[0] <= 23 and data[1] == 3 and data[2] <= 4
