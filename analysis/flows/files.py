@@ -33,6 +33,7 @@ _CODED = pa.schema(
 )
 _CAUSE = "cause"
 _BATCH = 131_072
+_LONGEST_B = 1 << 20  # of a line, more than Arrow takes as well
 _REMEDY = "see docs/flows.md for the columns"
 
 
@@ -103,12 +104,43 @@ def csv_lines(pieces: Iterable[FlowRecords]) -> Iterator[str]:
         yield sink.getvalue().to_pybytes().decode()
 
 
-def csv_records(data: bytes) -> FlowRecords:
-    """Return the records of CSV, the names of the columns first.
+def stream_csv(chunks: Iterable[bytes], name: str) -> Iterator[FlowRecords]:
+    """Yield the records of CSV as its lines come, the names of the columns first.
+
+    A line end within quotes ends no record.
+
+    name  of where they come from
 
     Raises DatasetError when columns or values are not those of flow records.
     """
-    with _checked(Path("standard input")):
+    head, rest = b"", b""
+    for chunk in chunks:
+        lines, rest = _whole_lines(rest + chunk)
+        if len(rest) > _LONGEST_B:
+            reason = f"a line is longer than {_LONGEST_B >> 20} MiB; is a quote open?"
+            raise DatasetError(f"{name}: is no file of flow records: {reason}")
+        if not head:
+            head, line_end, lines = lines.partition(b"\n")
+            head += line_end
+        if head and lines:
+            yield _csv_records(head + lines, name)
+    if rest and head:
+        yield _csv_records(head + rest, name)
+
+
+def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
+    """Part lines that are over from what is left."""
+    quotes, end = data.count(b'"'), len(data)
+    while (at := data.rfind(b"\n", 0, end)) >= 0:
+        quotes -= data.count(b'"', at, end)
+        if quotes % 2 == 0:
+            return data[: at + 1], data[at + 1 :]
+        end = at
+    return b"", data
+
+
+def _csv_records(data: bytes, name: str) -> FlowRecords:
+    with _checked(Path(name)):
         return FlowRecords.joined(list(_csv_pieces(pa.BufferReader(data), _BATCH)))
 
 
@@ -221,7 +253,8 @@ def _csv_pieces(path: Any, rows: int) -> Iterator[FlowRecords]:
     options = csv.ConvertOptions(
         column_types=SCHEMA, null_values=[""], strings_can_be_null=False
     )
-    with csv.open_csv(path, convert_options=options) as reader:
+    parsing = csv.ParseOptions(newlines_in_values=True)
+    with csv.open_csv(path, convert_options=options, parse_options=parsing) as reader:
         _check_schema(reader.schema)
         for batch in reader:
             for first in range(0, batch.num_rows, rows):

@@ -287,19 +287,11 @@ def _pieces(source: str) -> "Iterable[FlowRecords]":
 
 def _streamed() -> "Iterator[FlowRecords]":
     """Yield records of standard input as their lines come."""
-    from analysis.flows.files import csv_records
+    from analysis.flows.files import stream_csv
 
-    number, head, rest = sys.stdin.fileno(), b"", b""
-    while data := os.read(number, _READ_B):
-        lines, line_end, rest = (rest + data).rpartition(b"\n")
-        lines += line_end
-        if not head:
-            head, line_end, lines = lines.partition(b"\n")
-            head += line_end
-        if head and lines:
-            yield csv_records(head + lines)
-    if rest and head:
-        yield csv_records(head + rest)
+    number = sys.stdin.fileno()
+    chunks = iter(lambda: os.read(number, _READ_B), b"")
+    yield from stream_csv(chunks, "standard input")
 
 
 def _refuse_other(records: "FlowRecords", model: "FlowModel") -> None:

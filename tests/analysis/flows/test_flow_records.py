@@ -17,6 +17,7 @@ from analysis.flows import (
     write_causes,
     write_flows,
 )
+from analysis.flows.files import csv_lines, stream_csv
 
 each_form = pytest.mark.parametrize("name", ["flows.parquet", "flows.csv"])
 
@@ -163,3 +164,51 @@ def test_what_the_simulated_homes_write_is_read():
     from testbed.virtual.homes.files import FLOWS
 
     assert FLOWS.equals(SCHEMA)
+
+
+def as_csv(made):
+    return "".join(csv_lines(made)).encode()
+
+
+@pytest.mark.parametrize("size", [1, 100, 1 << 20])
+def test_a_stream_is_read_however_it_is_cut(size, records, assert_same):
+    made = records(12)
+    odd = Texts.of(f'a"{k}\nb,\r\n"c' for k in range(12))
+    made = made.replaced(server_name=odd)
+    data = as_csv([made])
+    chunks = (data[at : at + size] for at in range(0, len(data), size))
+    pieces = list(stream_csv(chunks, "pipe"))
+    assert_same(FlowRecords.joined(pieces), made)
+    if size == 1:
+        assert len(pieces) == len(made)
+
+
+def test_a_stream_without_its_last_line_end_loses_nothing(records, assert_same):
+    made = records(3)
+    assert_same(FlowRecords.joined(list(stream_csv([as_csv([made])[:-1]], "p"))), made)
+    assert list(stream_csv([], "p")) == list(stream_csv([b'"home"'], "p")) == []
+
+
+def test_a_quote_that_stays_open_takes_no_endless_memory(records):
+    begun = as_csv([records(1)])[:-20].rpartition(b'"')[0]
+    taken = []
+
+    def chunks():
+        yield begun
+        for _ in range(100):
+            taken.append(1)
+            yield b"x" * (1 << 16)
+
+    with pytest.raises(DatasetError, match=r"pipe: .* longer than 1 MiB; is a quote"):
+        list(stream_csv(chunks(), "pipe"))
+    assert len(taken) < 20
+
+
+def test_names_of_several_lines_are_read_from_a_long_file(records, assert_same):
+    made = records(40)
+    odd = Texts.of("line\n" * 6_000 + str(k) for k in range(40))
+    made = made.replaced(server_name=odd)
+    data = as_csv([made])
+    assert len(data) > 1 << 20  # more than Arrow reads at a time
+    (piece,) = stream_csv([data], "pipe")
+    assert_same(piece, made)
