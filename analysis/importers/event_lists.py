@@ -6,6 +6,7 @@ zone), `start_epoch` (seconds) and `start_ns`. Other columns are not looked at.
 """
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,7 +29,8 @@ def read_events(path: Path, zone: str = "UTC") -> Events:
         raise ImportDataError((f"{path}: is no text; give JSON lines or CSV",)) from exc
     if path.suffix.lower() == ".csv":
         return _of_table(path, text, zone)
-    answers = answers_of(text.splitlines(), str(path))
+    # not by splitlines, which ends lines at U+2028 and others that names may hold
+    answers = answers_of(io.StringIO(text), str(path))
     return events_of_answers(answers, zone)
 
 
@@ -53,7 +55,7 @@ def answers_of(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
 
 
 def _of_table(path: Path, text: str, zone: str) -> Events:
-    rows = csv.DictReader(text.splitlines(), strict=True)
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     stamps: list[int] = []
     names: list[tuple[str, str]] = []
     faults: list[str] = []

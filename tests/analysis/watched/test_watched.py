@@ -272,6 +272,22 @@ def test_what_classify_prints_is_read_and_other_columns_are_not_looked_at(tmp_pa
     assert (len(events), events.names) == (1, (LAMP,))
 
 
+ODD = ("lamp\u2028upstairs\x85\x0c", "turn_on\x1c")  # what splitlines parts
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_names_may_hold_what_other_programs_end_lines_with(form, tmp_path):
+    path = tmp_path / f"events.{form}"
+    if form == "csv":
+        named = ",".join(f'"{name}"' for name in ("a\r\nb", ODD[1]))
+        path.write_text(f"start_ns,device,activity\r\n{MONDAY},{named}\r\n", newline="")
+        assert read_events(path).names == (("a\nb", ODD[1].strip()),)
+    else:
+        line = {"start_ns": MONDAY, "device": ODD[0], "activity": ODD[1]}
+        path.write_text(json.dumps(line, ensure_ascii=False) + "\n")
+        assert read_events(path).names == (ODD,)
+
+
 @pytest.mark.parametrize("start", ["start", "start_epoch", "start_ns"])
 def test_a_table_may_give_the_start_in_three_ways(start, tmp_path):
     text = {
