@@ -28,6 +28,7 @@ from analysis.errors import ModelError, named
 FORMAT = 1
 _AGAIN = "train it again"
 _SUMS = 4
+MOST_B = 1 << 30  # of a model, unpacked; one of 8 homes and 14 days has some MB
 _BROKEN = (
     EOFError,
     KeyError,
@@ -106,12 +107,15 @@ def save(model: FlowModel, path: Path) -> int:
 def load(path: Path) -> FlowModel:
     """Read a model that `save` wrote.
 
-    Raises ModelError for anything else: other formats, damaged or missing arrays.
+    Raises ModelError for anything else: other formats, damaged or missing arrays, and
+    files that unpack to more than `MOST_B`.
     """
     if not path.is_file():
         raise ModelError(f"{path}: is not there; train a model first")
+    _refuse_large(path, path.stat().st_size)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            _refuse_large(path, sum(each.file_size for each in held.zip.infolist()))
             arrays = {name: held[name] for name in held.files}
         header = json.loads(arrays["header"].tobytes())
         if header["format"] != FORMAT or header["columns"] != list(NAMES):
@@ -119,6 +123,15 @@ def load(path: Path) -> FlowModel:
         return _model(header, arrays)
     except _BROKEN as exc:
         raise ModelError(f"{path}: is no model of flows, or damaged; {_AGAIN}") from exc
+
+
+def _refuse_large(path: Path, size_b: int) -> None:
+    """Raise ModelError before memory is taken for what no model of ours has."""
+    if size_b > MOST_B:
+        raise ModelError(
+            f"{path}: holds {size_b >> 20:,} MiB, and a model has at most "
+            f"{MOST_B >> 20:,}; {_AGAIN}, on fewer homes or days"
+        )
 
 
 def _model(header: Mapping[str, Any], arrays: Arrays) -> FlowModel:
