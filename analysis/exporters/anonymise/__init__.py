@@ -1,0 +1,23 @@
+"""Anonymise campaigns under a key, so that labels, windows and features stay.
+
+anonymise_capture  rewrites one capture, of any size
+anonymise_texts    rewrites campaign.yaml, activities.csv, journal.jsonl, receipt.json
+"""
+
+from analysis.exporters.anonymise.capture import (
+    anonymise_capture,
+    anonymise_capture_with,
+)
+from analysis.exporters.anonymise.patterns import Patterns, patterns_of
+from analysis.exporters.anonymise.policy import Counts, Policy
+from analysis.exporters.anonymise.pseudonyms import Pseudonyms
+
+__all__ = [
+    "Counts",
+    "Patterns",
+    "Policy",
+    "Pseudonyms",
+    "anonymise_capture",
+    "anonymise_capture_with",
+    "patterns_of",
+]
