@@ -7,6 +7,8 @@ America/New_York, whose clock was changed on 14 March 2021 within the week. Nobo
 of an intruder: what is told are alarms on benign days, as they are. Events of a fixed
 schedule (ifttt-actions) are scored apart, as nobody lived them. Of the part of the data
 that is held here, all devices have labels for 8 to 11 March, three for the whole week.
+Only hours that were recorded from beginning to end are learnt and scored: that nothing
+is known of the first morning does not mean that nothing happened.
 """
 
 import argparse
@@ -23,8 +25,8 @@ import numpy as np
 
 import analysis.detectors
 from analysis.detectors.events import Events
-from analysis.detectors.hours import HOUR_NS
-from analysis.evaluate.watched.spans import split_days
+from analysis.detectors.hours import HOUR_NS, Hours
+from analysis.evaluate.watched.spans import Split, split_days, whole_days
 from analysis.evaluate.watched.verdicts import detectors_of, verdict
 from analysis.importers.event_lists import read_events
 from analysis.registry import discover
@@ -34,6 +36,7 @@ FORMS = ("%B %d, %Y at %I:%M:%S%p", "%B %d, %Y at %I:%M%p")
 LIVED = ("android-events", "ifttt-events", "smartthings-events")
 SCHEDULED = ("ifttt-actions",)
 WHOLE_WEEK = ("blink-cam-01", "schlage-lock-01", "sifely-hub-01")
+RECORDED = ("2021-03-08T13:30Z", "2021-03-15T21:16Z")  # as its authors say
 Record = dict[str, Any]
 
 
@@ -72,9 +75,20 @@ def write_list(source: Path, names: Sequence[str], out: Path) -> Record:
     return {"rows": len(moments), "distinct": len(kept), "in_no_hour": in_no_hour}
 
 
+def recorded(split: Split) -> Split:
+    """Return the hours that were recorded as a whole."""
+    first, last = (datetime.fromisoformat(text).timestamp() for text in RECORDED)
+
+    def whole(hours: Hours) -> Hours:
+        begun = hours.start_ns >= round(first) * 10**9
+        return hours.take(begun & (hours.end_ns <= round(last) * 10**9))
+
+    return Split(learn=whole(split.learn), score=whole(split.score))
+
+
 def scored(events: Events, n_days: int) -> Record:
     """Return alarms per week of each detector on the days from `n_days` on."""
-    split = split_days(events, n_days)
+    split = recorded(split_days(events, n_days))
     found: Record = {}
     for detector in detectors_of(list(discover(analysis.detectors, "DETECTORS"))):
         said = verdict(detector, split)
@@ -110,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         path = options.out / f"{kind}.csv"
         read = write_list(labels, names, path)
         events = read_events(path, ZONE)
-        facts[kind] = {**read, "all_devices": scored(_until(events, 4), 3)}
+        facts[kind] = {**read, "all_devices": scored(first_days(events, 4), 3)}
         week = _of_devices(events, WHOLE_WEEK)
         if len(week):
             facts[kind]["three_devices"] = scored(week, 5)
@@ -141,9 +155,11 @@ def table_of(facts: Record) -> Iterator[str]:
     yield ""
 
 
-def _until(events: Events, n_days: int) -> Events:
-    first_ns = int(events.time_ns[0])
-    return events.between(first_ns, first_ns + n_days * 24 * HOUR_NS)
+def first_days(events: Events, n_days: int) -> Events:
+    """Return the events of the first days on the local clock."""
+    hours = whole_days(events)
+    end_ns = hours.end_ns[hours.day < hours.day[0] + n_days].max()
+    return events.between(int(hours.start_ns[0]), int(end_ns))
 
 
 def _of_devices(events: Events, devices: Sequence[str]) -> Events:
