@@ -4,6 +4,7 @@
 `Search` finds many of them at once, `unpacked` opens what they may be packed in.
 """
 
+from analysis.exporters.identifiers.harvest import harvest
 from analysis.exporters.identifiers.layers import (
     dechunked,
     keyed,
@@ -23,6 +24,7 @@ __all__ = [
     "Stretch",
     "Variant",
     "dechunked",
+    "harvest",
     "keyed",
     "unique",
     "unkeyed",

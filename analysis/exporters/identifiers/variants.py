@@ -114,6 +114,9 @@ def _of_text(identifier: Identifier) -> Iterator[Variant]:
         latin = value.encode("latin-1", errors="ignore")
         if len(latin) == len(value):
             yield Variant(encoding="latin-1", pattern=latin, fold=True)
+    if identifier.kind == "hostname" and len(raw := value.upper().encode()) <= 15:
+        nibbles = (half for byte in raw for half in (byte >> 4, byte & 15))
+        yield Variant(encoding="netbios", pattern=bytes(0x41 + n for n in nibbles))
     if "." in value or len(value) < _SHORT_TEXT:
         labels = _labels(value.split("."))
         yield Variant(encoding="dns", pattern=labels, fold=True)
