@@ -12,22 +12,19 @@ from testbed.model.events import (
     LABELLED,
     Cleared,
     EvidenceKept,
-    Outcome,
     SessionEnded,
     Suspended,
     TrialStarted,
 )
-from testbed.model.lab import Limits
-
-LIMITS = {
-    "free_mb": "1",
-    "internet": "203.0.113.1:443",
-    "device_silent": "30 s",
-    "look_every": "2 s",
-    "trip": "2",
-    "clear": "4 s",
-    "give_up": "300 s",
-}
+from tests.runner.pausing import (
+    assert_all_labelled,
+    assert_no_label_in,
+    bulbs,
+    gone_from_now,
+    n_failed,
+    pauses,
+    with_limits,
+)
 
 
 @pytest.fixture
@@ -39,47 +36,6 @@ def lab(rig, kit):
 def busy(rig, kit):
     """Trials overlap, and threads look after the lab."""
     return with_limits(rig(kit.ScaledClock(20.0), threads=True, tick_s=0.005))
-
-
-def with_limits(one, **changes):
-    limits = Limits.model_validate(LIMITS | changes)
-    router = one.lab.router.model_copy(update={"free_mb": 1})
-    one.lab = one.lab.model_copy(update={"limits": limits, "router": router})
-    return one
-
-
-def bulbs(kit, n=8):
-    """Trials on one phone that only look: nothing but the phone is needed."""
-    trials = [kit.planned(k, "lamp", "look", "phone") for k in range(1, n + 1)]
-    return kit.small_plan(trials=tuple(trials), idle_s=1.0)
-
-
-def pauses(lab):
-    return [(e.condition, e.target) for e in lab.events() if isinstance(e, Suspended)]
-
-
-def assert_all_labelled(lab):
-    state = lab.state()
-    wanted = [t.trial for t in state.plan.trials if not t.preparation]
-    outcomes = {trial: state.outcome(trial) for trial in wanted}
-    assert set(outcomes.values()) <= LABELLED, outcomes
-    assert state.suspended == {}
-    assert state.open_attempts() == []
-
-
-def assert_no_label_in(lab, begin_s, end_s):
-    """No label's window may touch the time for which something was bad."""
-    zero_ns = lab.clock.now_ns() - round(lab.clock.monotonic_s() * 1e9)
-    delta_s = {t.trial: t.delta_s for t in lab.state().plan.trials}
-    for attempt in lab.state().all_attempts():
-        if attempt.final in LABELLED:
-            at_s = (attempt.returned.instant_ns - zero_ns) / 1e9
-            assert at_s > end_s or at_s + delta_s[attempt.started.trial] < begin_s
-
-
-def n_failed(lab):
-    attempts = lab.state().all_attempts()
-    return sum(a.outcome is Outcome.FAILED for a in attempts)
 
 
 def test_a_phone_that_is_away_pauses_the_campaign_and_fails_no_trial(lab, kit):
@@ -189,12 +145,6 @@ def test_a_router_that_is_away_at_the_end_is_waited_for(lab, kit):
     assert_all_labelled(lab)
     files = [f for c in lab.state().captures.values() for f in c.files]
     assert files
-
-
-def gone_from_now(lab, now):
-    if now and "capture" not in lab.world.gone:
-        now_s = lab.clock.monotonic_s()
-        lab.world.gone["capture"] = (now_s + 0.5, now_s + 60)
 
 
 def test_side_by_side_a_router_that_is_away_is_waited_for(busy, kit):
@@ -377,111 +327,4 @@ def test_a_flapping_phone_makes_few_pauses(lab, kit):
     lab.world.is_in = flaps
     lab.run(bulbs(kit))
     assert 1 <= len(pauses(lab)) <= 2
-    assert_all_labelled(lab)
-
-
-def test_ctrl_c_ends_a_pause_and_resume_goes_on(lab, kit):
-    lab.world.gone["phone"] = (20.0, 400.0)
-    stop_at(lab, 60.0)
-    assert lab.run(bulbs(kit)).interrupted
-    assert lab.state().suspended.keys() == {("phone", "")}
-    assert lab.state().open_attempts() == []
-    assert not lab.capture.running
-    lab.world.gone.clear()
-    lab.resume()
-    assert_all_labelled(lab)
-    assert [type(e) for e in lab.events() if isinstance(e, Suspended | Cleared)] == [
-        Suspended,
-        Cleared,
-    ]
-
-
-def stop_at(lab, at_s):
-    beat = lab.capture.renew_lease
-
-    def asks():
-        if lab.clock.monotonic_s() >= at_s and lab.world.gone:
-            lab.stop.request()
-        beat()
-
-    lab.capture.renew_lease = asks
-
-
-def test_ctrl_c_ends_a_pause_for_the_router_and_resume_goes_on(lab, kit):
-    lab.world.gone["capture"] = (20.0, 200.0)
-    free = lab.capture.clock_offset
-
-    def asks():
-        if lab.clock.monotonic_s() >= 60.0:
-            lab.stop.request()
-        return free()
-
-    lab.capture.clock_offset = asks
-    assert lab.run(bulbs(kit)).interrupted
-    lab.capture.clock_offset = free
-    lab.world.gone.clear()
-    lab.resume()
-    assert_all_labelled(lab)
-
-
-def test_a_kill_in_a_pause_loses_nothing(lab, kit):
-    lab.world.gone["phone"] = (20.0, 400.0)
-    beat = lab.capture.renew_lease
-
-    def dies():
-        if lab.clock.monotonic_s() >= 60.0:
-            lab.world.killed = True
-        lab.world.act("capture renew")
-
-    lab.capture.renew_lease = dies
-    with pytest.raises(kit.Killed):
-        lab.run(bulbs(kit))
-    lab.capture.renew_lease = beat
-    lab.world.gone.clear()
-    lab.resume()
-    assert_all_labelled(lab)
-    assert len(pauses(lab)) == 1
-
-
-def test_who_gave_up_can_be_resumed(lab, kit):
-    lab.world.gone["phone"] = (20.0, 10_000.0)
-    with pytest.raises(LabError, match=r"waited 3\d\d s for phone, which is bad"):
-        lab.run(bulbs(kit))
-    assert not lab.capture.running
-    assert lab.state().open_attempts() == []
-    lab.world.gone.clear()
-    lab.resume()
-    assert_all_labelled(lab)
-
-
-def test_side_by_side_who_gave_up_ends_all_and_can_be_resumed(busy, kit):
-    with pytest.raises(LabError, match="for phone, which is bad"):
-        busy.run(ended=lambda _: busy.world.gone.setdefault("phone", (0.0, 1e9)))
-    assert not busy.capture.running
-    assert busy.state().open_attempts() == []
-    busy.world.gone.clear()
-    busy.resume()
-    assert_all_labelled(busy)
-
-
-def test_a_trial_that_is_voided_again_and_again_is_given_up_and_that_is_said(lab, kit):
-    lines = []
-    lab.capture.lost = True
-    lab.run(bulbs(kit, 2), say=lines.append)
-    assert any("2 trials are given up after 5 attempts each" in line for line in lines)
-    assert {len(a) for a in lab.state().attempts.values()} == {5}
-    lab.capture.lost = False
-    lab.resume()
-    assert_all_labelled(lab)
-
-
-def test_what_a_loudspeaker_said_before_it_went_away_stays(lab, kit):
-    span = lab.world.gone["voice"] = (40.0, 80.0)
-    lab.bench.voice.alive = lambda: not lab.world.is_in(span)
-    trials = tuple(kit.planned(k, "speaker", "ask_time", "voice") for k in range(1, 8))
-    lab.run(kit.small_plan(trials=trials))
-    assert pauses(lab) == [("voice", "")]
-    assert lab.state().attempts["0001"][0].final in LABELLED
-    voided = [a for a in lab.state().all_attempts() if a.voided]
-    assert 1 <= len(voided) <= 2
     assert_all_labelled(lab)
