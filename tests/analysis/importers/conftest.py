@@ -2,6 +2,8 @@ import subprocess
 
 import pytest
 
+from analysis.importers.trace_table import TraceRecipe
+from analysis.importers.traces import import_traces
 from analysis.pcap.writer import open_capture
 
 
@@ -41,3 +43,32 @@ def record(tmp_path):
         return path
 
     return _record
+
+
+@pytest.fixture
+def bring(tmp_path):
+    """Import one CSV of this text, or these files and their labels."""
+
+    def _bring(text=None, files=None, labels=None, target="done", **recipe):
+        folder = tmp_path / "theirs"
+        folder.mkdir(exist_ok=True)
+        for name, content in (files or {"all.csv": text}).items():
+            folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+            mode = {"encoding": "utf-8"} if isinstance(content, str) else {}
+            write = folder.joinpath(name)
+            if mode:
+                write.write_text(content, **mode)
+            else:
+                write.write_bytes(content)
+        named = tmp_path / "labels.csv"
+        if labels is not None:
+            named.write_text(labels)
+        return import_traces(
+            [folder if files else folder / "all.csv"],
+            labels=None if labels is None else named,
+            target=tmp_path / target,
+            device="plug",
+            recipe=TraceRecipe(**recipe),
+        )
+
+    return _bring

@@ -1,6 +1,7 @@
 """A small campaign, simulated by hand: two devices, four days, three activities."""
 
 import csv
+import shutil
 import struct
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import yaml
 
 from analysis.dataset import COLUMNS
-from analysis.models import TrainPlan, train, train_plan_of
+from analysis.evaluate.samples import samples_of
+from analysis.models import TrainPlan, save, train, train_plan_of
 from analysis.pcap.writer import open_capture
 
 S = 10**9
@@ -100,3 +102,22 @@ def plan() -> TrainPlan:
 @pytest.fixture(scope="session")
 def model(campaign, plan):
     return train(campaign, ("camera", "plug"), plan)
+
+
+@pytest.fixture(scope="module")
+def samples(campaign):
+    return samples_of(campaign, "camera", n_idle=8)
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    size_b = save(model, folder)
+    assert size_b == sum(p.stat().st_size for p in folder.iterdir())
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    """Return a copy that a test may spoil."""
+    return shutil.copytree(saved, tmp_path / "model")
