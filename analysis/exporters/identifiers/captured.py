@@ -35,6 +35,7 @@ _FRAMING_B = 32  # of an enhanced packet block without options
 _DNS, _DHCP, _DHCP6, _NETBIOS = (53, 5353, 5355), (67, 68), (546, 547), (137,)
 _PORTS = (*_DNS, *_DHCP, *_DHCP6, *_NETBIOS, 138, 1900, 9999)
 _KEYED = b"\xd0\xf2"
+_PACKED = (0xD0, 0x78, 0x1F)  # with which autokey, zlib and gzip begin
 
 
 def harvest_capture(path: Path, gathered: Gathered) -> None:
@@ -152,8 +153,8 @@ def _datagrams(batch: Batch, decoded: Decoded) -> Iterator[tuple[int, bytes]]:
     text = end - at >= _LOOKED_B
     for k in range(_LOOKED_B):
         text &= batch.data[np.minimum(at + k, batch.data.size - 1)] < 128
-    keyed = batch.data[np.minimum(at, batch.data.size - 1)] == _KEYED[0]
-    for k in np.flatnonzero(plain | text | keyed).tolist():
+    packed = np.isin(batch.data[np.minimum(at, batch.data.size - 1)], _PACKED)
+    for k in np.flatnonzero(plain | text | packed).tolist():
         yield int(rows[k]), batch.data[at[k] : end[k]].tobytes()
 
 

@@ -26,10 +26,13 @@ _NOTHING = frozenset(
         *("null", "none", "true", "false", "unknown", "default", "undefined", "test"),
         *("admin", "root", "guest", "user", "anonymous", "nobody", "localhost"),
         *("device", "basic", "bearer", "deleted", "router", "gateway", "controller"),
+        *("wpad", "isatap", "proxy", "workgroup", "msbrowse"),
         *("local", "lan", "home", "wifi", "wlan", "internal", "public", "private"),
         *("00000000", "0000000000", "unassigned", "unset", "empty", "string"),
     }
 )
+# names that SSH gives to algorithms look like mail addresses
+_ALGORITHMS = ("@openssh.com", "@lysator.liu.se", "@libssh.org")
 _SEPARATORS = re.compile(r"[\s_.\-]+")
 _VIRTUAL_ROUTER = b"\x00\x00\x5e"
 _ANDROID = b"\x02\x00\x00\x00\x00\x00"  # what apps get instead of the real one
@@ -94,6 +97,8 @@ class Products:
     def __contains__(self, text: str) -> bool:
         """Say whether a text is a product's or means nothing."""
         bare = _bare(text)
+        if text.endswith(_ALGORITHMS):
+            return True
         if not bare or bare in self._words or text.lower() in _NOTHING:
             return True
         return any(f" {_spaced(text)} " in phrase for phrase in self._phrases)

@@ -38,8 +38,11 @@ _UDN = re.compile(rb"uuid:([A-Za-z0-9_\-.]{6,64})")
 _IPV4 = re.compile(rb"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)")
 _IPV6 = re.compile(rb"(?i)(?<![0-9a-f:])(?:fe80|f[cd][0-9a-f]{2}):[0-9a-f:]{2,40}")
 _PATH = re.compile(rb"(?:/home/|/Users/|[A-Za-z]:\\+Users\\+)[A-Za-z0-9._\-]{2,32}")
+_SIX_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?:[:\-][0-9A-Fa-f]{2}){5}")
 _PAIR_OF_NUMBERS = re.compile(r"(-?\d{1,3}\.\d{3,})\s*[,;/ ]\s*(-?\d{1,3}\.\d{3,})")
 _RUNS = re.compile(rb"(?:[\t\n\r -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){6,}")
+_PARAMETER = re.compile(r'(\w+)="([^"]{4,1024})"')
+_LONG_PARAMETER = 16
 _LEAST = {"token": 8, "serial": 6, "account": 4, "secret": 4, "uuid": 8, "person": 3}
 
 
@@ -66,9 +69,9 @@ def of_field(key: str, value: str) -> Iterator[Candidate]:
         return
     if kind == "place":
         yield from _of_place(value)
-    elif kind == "mac":
+    elif kind == "mac" or (kind == "serial" and _SIX_PAIRS.fullmatch(value)):
         if re.fullmatch(r"(?:[0-9A-Fa-f]{2}[:\-. ]?){6}", value):
-            yield kind, value
+            yield "mac", value
     elif kind == "email":
         if "@" in value:
             yield kind, value
@@ -127,8 +130,9 @@ def _of_header(name: str, raw: bytes) -> Iterator[Candidate]:
     elif name == "usn":
         yield from _of_udn(value)
     elif name == "from":
-        if "@" in value:
-            yield "email", value
+        said = re.match(r'"?([^"<>@]{3,64}?)"?\s*<', value)
+        if said:
+            yield "person", said.group(1)
     elif name.startswith("x-"):
         yield from of_field(name[2:], value)
         if re.search("token|auth|key|session", name) and len(value) >= _LEAST["token"]:
@@ -155,10 +159,11 @@ def _of_authorization(value: str) -> Iterator[Candidate]:
         yield "account" if "@" not in account else "email", account
         if secret:
             yield "secret", secret
-    elif scheme.lower() == "digest":
-        user = re.search(r'username="([^"]+)"', rest)
-        if user:
-            yield "account", user.group(1)
+    elif params := _PARAMETER.findall(rest):
+        for key, held in params:
+            yield from of_field(key, held)
+            if len(held) >= _LONG_PARAMETER:
+                yield "token", held
     elif len(rest or scheme) >= _LEAST["token"]:
         yield "token", rest or scheme
 

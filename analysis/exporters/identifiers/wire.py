@@ -17,6 +17,7 @@ _A, _NS, _CNAME, _PTR, _TXT, _AAAA, _SRV = 1, 2, 5, 12, 16, 28, 33
 _DHCP_HEAD_B, _DHCP_MAGIC = 236, b"\x63\x82\x53\x63"
 _ETHERNET = 1
 _NETBIOS_NAME_B = 32
+_SHORT_ID = 4
 _BODY_OF = {0: 4, 2: 10, 4: 0, 5: 12, 8: 12}  # management frames: fields before tags
 
 
@@ -108,8 +109,10 @@ def _dhcp_option(code: int, data: bytes) -> Iterator[Candidate]:
     elif code == 61 and data:
         if data[0] == _ETHERNET and len(data) == 7:
             yield "mac", data[1:].hex()
-        elif data[1:].isascii() and text[1:].isprintable() and len(data) > 4:
-            yield "serial", text[1:]
+        else:
+            told = text if data[0] else text[1:]
+            if told.isascii() and told.isprintable() and len(told) > _SHORT_ID:
+                yield "serial", told
 
 
 def _full_name(data: bytes, encoded: bool) -> Iterator[Candidate]:

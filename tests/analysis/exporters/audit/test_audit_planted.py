@@ -1,0 +1,35 @@
+from analysis.exporters.audit import audit
+from analysis.exporters.identifiers import harvest
+
+
+def test_more_than_forty_secrets_of_more_than_twelve_kinds_are_planted(secrets):
+    assert len(secrets) >= 40
+    assert len({each.kind for each in secrets}) >= 12
+
+
+def test_every_planted_secret_is_found_by_name(planted, secrets):
+    result = audit(planted, secrets)
+    found = {f.number for f in result.findings if f.file.startswith("raw/")}
+    missed = [each for row, each in enumerate(secrets) if row not in found]
+    assert missed == []
+    assert result.notes == ()
+    assert result.too_short == ()
+
+
+def test_no_finding_shows_a_secret(planted, secrets):
+    result = audit(planted, secrets)
+    for finding in result.findings:
+        value = secrets[finding.number].value
+        assert value not in (finding.shown + finding.place + finding.encoding)
+
+
+def test_harvest_finds_by_itself_what_a_capture_tells(planted, secrets, only_told):
+    found = {(each.kind, each.value.lower()) for each in harvest(planted)}
+    wanted = {(each.kind, each.value) for each in secrets} - only_told
+    missed = {each for each in wanted if (each[0], each[1].lower()) not in found}
+    assert missed == set()
+
+
+def test_what_only_people_know_is_not_harvested(planted, only_told):
+    found = {(each.kind, each.value) for each in harvest(planted)}
+    assert found & only_told == set()
