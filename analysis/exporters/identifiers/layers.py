@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -29,7 +29,7 @@ _MOST_AUTOKEY_B = 1 << 14
 _FIRST_STEP_B, _LAST_STEP_B = 64, 1 << 14
 _LEAST_RUN_B = 16
 _BASE64, _SPECIAL = 1, 2
-RUN, PERCENT, GZIP, ZLIB, KEYED = 0, 1, 2, 3, 4
+PERCENT, GZIP, ZLIB, KEYED = 1, 2, 3, 4
 _ROOM = 1 << 14
 _LINE_ENDS = (b"\n", b"\r\n")
 _TOKEN = re.compile(rb"[!-~]{1,4096}")
@@ -58,54 +58,51 @@ def unpacked(
     """Yield (place, layer, bytes) of all that is packed and begins in [first, last)."""
     view = np.frombuffer(data, dtype=np.uint8)
     end = len(data) if last is None else last
-    marks = np.empty((_ROOM, 3), dtype=np.int64)
-    at, run = first, 0
+    for begin, stop in _joined(data, _marks(view, first, end, _mark_runs)):
+        yield from _of_run(begin, data[begin:stop].translate(None, b"\r\n"))
     tried_to = {PERCENT: -1, KEYED: -1}
-    while at < end:
-        at, run, n = _mark(view, (at, end, run), _CLASSES, marks)
-        for kind, start, stop in _joined(data, marks[:n].tolist()):
-            if kind in tried_to:
-                if start < tried_to[kind]:
-                    continue
-                inner, stop = _tokens(data, start, kind)
-                tried_to[kind] = stop
+    for kind, start in _marks(view, first, end, _mark_starts):
+        if kind not in tried_to:
+            inner = inflated(memoryview(data)[start:], 31 if kind == GZIP else 15)
+            if inner:
                 yield start, _NAMES[kind], inner
-            else:
-                yield from _tried(data, kind, start, stop)
+        elif start >= tried_to[kind]:
+            inner, tried_to[kind] = _tokens(data, start, kind)
+            yield start, _NAMES[kind], inner
 
 
-_NAMES = {PERCENT: "percent", KEYED: "autokey"}
+def _marks(
+    view: Uint8, first: int, end: int, mark: Callable[..., tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield all pairs that a kernel marks from `first` to `end`."""
+    room, at = np.empty((_ROOM, 2), dtype=np.int64), first
+    while at < end:
+        at, n = mark(view, (at, end), _CLASSES, room)
+        yield from room[:n].tolist()
 
 
-def _joined(data: bytes, marks: list[list[int]]) -> Iterator[tuple[int, int, int]]:
-    """Yield marks; runs that only ends of lines part are one run."""
-    begun: tuple[int, int, int] | None = None
-    for kind, start, stop in marks:
-        if kind != RUN:
-            yield kind, start, stop
-        elif begun and data[begun[2] : start] in _LINE_ENDS:
-            begun = (RUN, begun[1], stop)
+_NAMES = {PERCENT: "percent", KEYED: "autokey", GZIP: "gzip", ZLIB: "zlib"}
+
+
+def _joined(data: bytes, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield runs; those that only ends of lines part are one."""
+    begun: tuple[int, int] | None = None
+    for start, stop in runs:
+        if begun and data[begun[1] : start] in _LINE_ENDS:
+            begun = (begun[0], stop)
         else:
             if begun:
                 yield begun
-            begun = (RUN, start, stop)
+            begun = (start, stop)
     if begun:
         yield begun
 
 
-def _tried(
-    data: bytes, kind: int, start: int, stop: int
-) -> Iterator[tuple[int, str, bytes]]:
-    if kind == RUN:
-        run = data[start:stop].translate(None, b"\r\n")
-        if _HEXADECIMAL.fullmatch(run):
-            yield from _of_hex(start, run)
-        else:
-            yield start, "base64", _of_base64(run)
-        return
-    inner = inflated(memoryview(data)[start:], 31 if kind == GZIP else 15)
-    if inner:
-        yield start, "gzip" if kind == GZIP else "zlib", inner
+def _of_run(start: int, run: bytes) -> Iterator[tuple[int, str, bytes]]:
+    if _HEXADECIMAL.fullmatch(run):
+        yield from _of_hex(start, run)
+    else:
+        yield start, "base64", _of_base64(run)
 
 
 def _of_hex(start: int, run: bytes) -> Iterator[tuple[int, str, bytes]]:
@@ -197,37 +194,54 @@ def dechunked(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 @kernel
-def _mark(
-    data: Uint8, part: tuple[int, int, int], classes: Uint8, marks: Int64
-) -> tuple[int, int, int]:
-    """Mark what may be packed; return where to go on, the open run, marks made."""
-    at, end, run = part
-    room = marks.shape[0] - 2
+def _mark_runs(
+    data: Uint8, part: tuple[int, int], classes: Uint8, marks: Int64
+) -> tuple[int, int]:
+    """Mark runs of base64 that begin in a part; return where to go on, marks made.
+
+    A run is so long that it holds a place that the length divides.
+    """
+    at, end = part
     n = 0
-    i = at
+    i = (at + _LEAST_RUN_B - 1) // _LEAST_RUN_B * _LEAST_RUN_B
     while i < data.size:
-        kind = classes[data[i]]
-        if kind & _BASE64:
-            run += 1
-        elif run:
-            if run >= _LEAST_RUN_B:
-                marks[n, 0], marks[n, 1], marks[n, 2] = RUN, i - run, i
-                n += 1
-            run = 0
-        if kind & _SPECIAL and i < end:
+        if classes[data[i]] & _BASE64 == 0:
+            i += _LEAST_RUN_B
+            if i >= end + _LEAST_RUN_B:
+                break
+            continue
+        begin, stop = i, i + 1
+        while begin > 0 and classes[data[begin - 1]] & _BASE64:
+            begin -= 1
+        while stop < data.size and classes[data[stop]] & _BASE64:
+            stop += 1
+        if stop - begin >= _LEAST_RUN_B and at <= begin < end:
+            marks[n, 0], marks[n, 1] = begin, stop
+            n += 1
+        i = (stop // _LEAST_RUN_B + 1) * _LEAST_RUN_B
+        if begin >= end:
+            break
+        if n == marks.shape[0]:
+            return stop, n
+    return end, n
+
+
+@kernel
+def _mark_starts(
+    data: Uint8, part: tuple[int, int], classes: Uint8, marks: Int64
+) -> tuple[int, int]:
+    """Mark places where something packed may begin; return as `_mark_runs` does."""
+    at, end = part
+    n = 0
+    for i in range(at, end):
+        if classes[data[i]] & _SPECIAL:
             special = _special(data, i)
             if special:
-                marks[n, 0], marks[n, 1], marks[n, 2] = special, i, i
+                marks[n, 0], marks[n, 1] = special, i
                 n += 1
-        i += 1
-        if n >= room:
-            return i, run, n
-        if i >= end and run == 0:
-            break
-    if run >= _LEAST_RUN_B and i >= data.size:
-        marks[n, 0], marks[n, 1], marks[n, 2] = RUN, i - run, i
-        n += 1
-    return max(i, end), 0, n
+                if n == marks.shape[0]:
+                    return i + 1, n
+    return end, n
 
 
 @kernel
