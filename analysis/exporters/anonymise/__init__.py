@@ -11,13 +11,17 @@ from analysis.exporters.anonymise.capture import (
 from analysis.exporters.anonymise.patterns import Patterns, patterns_of
 from analysis.exporters.anonymise.policy import Counts, Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
+from analysis.exporters.anonymise.texts import anonymise_texts
+from analysis.exporters.anonymise.words import Words
 
 __all__ = [
     "Counts",
     "Patterns",
     "Policy",
     "Pseudonyms",
+    "Words",
     "anonymise_capture",
     "anonymise_capture_with",
+    "anonymise_texts",
     "patterns_of",
 ]

@@ -165,7 +165,7 @@ class _Writing:
                 spans.above_b,
                 spans.decoded.fragment,
             ),
-            changed,
+            changed | messages.may_hold_fields(spans.decoded),
         )
         rows = np.arange(len(batch), dtype=np.int64)
         if self._policy.strip_beacons:
@@ -254,7 +254,8 @@ class _Writing:
         extra += np.where(air & ~layered, _WIRELESS_B, 0)
         kept = np.minimum(head + extra + most, batch.captured_b)
         kept[decoded.ethertype == _ARP] = batch.captured_b[decoded.ethertype == _ARP]
-        return kept.astype(np.int64)
+        wide: Int64 = kept.astype(np.int64)
+        return wide
 
     def _write(self, batch: Batch, new: Uint8, rows: Int64, keep_b: Int64) -> None:
         done = 0
@@ -288,7 +289,7 @@ class _Writing:
         else:
             records, packets = (batch.block, big), (rows, batch.captured_b, keep_b)
             n = emit_records(new, records, packets, shift_ns // _NS, out)
-        self._file.write(memoryview(out)[:n])
+        self._file.write(out.data[:n])
 
 
 def _copied(batch: Batch) -> Uint8:

@@ -44,8 +44,7 @@ def emit_blocks(
         if shift[i]:
             high, low = load32(new, p + 12, big), load32(new, p + 16, big)
             ticks = (np.uint64(high) << np.uint64(32) | np.uint64(low)) + shift[i]
-            _put32(out, at + 12, np.int64(ticks >> np.uint64(32)), big)
-            _put32(out, at + 16, np.int64(ticks & np.uint64(0xFFFFFFFF)), big)
+            _put64(out, at + 12, ticks, big)
         head = p + _HEAD_B + captured_b[i] + (-captured_b[i] & 3)
         if head == p + n - 4 and keep_b[i] == captured_b[i]:
             at += n
@@ -115,6 +114,16 @@ def emit_records(
             _put32(out, at + 8, keep_b[i], big)
         at += n
     return at
+
+
+@kernel
+def _put64(out: Uint8, at: int, value: np.uint64, big: bool) -> None:
+    """Write the high half and then the low one, as a stamp has them."""
+    for k in range(2):
+        half = value >> np.uint64(32 * (1 - k)) & np.uint64(0xFFFFFFFF)
+        for m in range(4):
+            shift = np.uint64(24 - 8 * m if big else 8 * m)
+            out[at + 4 * k + m] = half >> shift & np.uint64(0xFF)
 
 
 @kernel

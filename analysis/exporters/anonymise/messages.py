@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.pcap.decode import Decoded
 from analysis.pcap.jit import kernel
 from analysis.pcap.words import Uint8, be16, be32, u8
 
@@ -14,6 +15,13 @@ MOST = 256  # fields of a message
 _TCP, _UDP = 6, 17
 _COOKIE = 0x63825363
 _MAX_LABELS = 128
+_PORTS = (53, 5353, 5355, 67, 68)
+
+
+def may_hold_fields(decoded: Decoded) -> Uint8:
+    """Say which packets are looked into, (n,) uint8."""
+    found = np.isin(decoded.src_port, _PORTS) | np.isin(decoded.dst_port, _PORTS)
+    return found.astype(np.uint8)
 
 
 @kernel

@@ -16,6 +16,7 @@ Filler = Callable[[bytes, int], bytes]
 
 XOR_PORT = 9999
 GZIP = b"\x1f\x8b\x08"
+_ZLIB = tuple(bytes([0x78, second]) for second in (0x01, 0x5E, 0x9C, 0xDA))
 _START = 171
 _MOST_MESSAGE_B = 1 << 20
 _MOST_UNPACKED_B = 16 << 20
@@ -25,8 +26,10 @@ _BODY = re.compile(
     re.IGNORECASE,
 )
 _CHUNKED = re.compile(rb"transfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
+_MAGIC = re.compile(b"|".join(re.escape(each) for each in (GZIP, *_ZLIB)))
 _MOST_HEAD_B = 16_384
-_LEAST_GZIP_B = 23
+_LEAST_ZLIB_B = 48  # with fewer, too much of what is random looks like it
+_NO_TEXT = re.compile(rb"[^\t\n\r -~\x80-\xff]")
 _STORED_B = 65_535
 
 
@@ -49,6 +52,29 @@ def xor_message(data: bytes, replace: Replace) -> Iterator[Change]:
         yield 0, data, encoded(made)
 
 
+def keyed_text(data: bytes) -> bytes:
+    """Return as much of a message as is text."""
+    found = _NO_TEXT.search(decoded(data))
+    return data[: found.start()] if found else data
+
+
+def is_packed(data: bytes, before: bytes) -> bool:
+    """Say whether bytes are gzip or zlib, by trying; chunks of HTTP may part them.
+
+    before  what stands before them in the same packet
+    """
+    if _CHUNKED.search(before) and _BODY.search(before):
+        return True
+    if not data.startswith(GZIP) and len(data) < _LEAST_ZLIB_B:
+        return False
+    stream = zlib.decompressobj(wbits=47)
+    try:
+        plain = stream.decompress(data, _MOST_UNPACKED_B)
+    except zlib.error:
+        return False
+    return len(plain) > 3 or not stream.eof
+
+
 def decoded(data: bytes) -> bytes:
     """Undo XOR autokey: each byte was mixed with the one before it as it was sent."""
     sent = np.frombuffer(bytes([_START]) + data, dtype=np.uint8)
@@ -62,7 +88,7 @@ def encoded(plain: bytes) -> bytes:
 
 
 def packed_bodies(data: bytes, replace: Replace, filler: Filler) -> Iterator[Change]:
-    """Look into everything that is gzip, and HTTP bodies that say they are deflate."""
+    """Look into everything that is gzip or zlib."""
     done: set[int] = set()
     for match in _BODY.finditer(data):
         head_at = data.rfind(b"\r\n\r\n", 0, match.start()) + 1
@@ -72,11 +98,11 @@ def packed_bodies(data: bytes, replace: Replace, filler: Filler) -> Iterator[Cha
         done.update(begin for begin, _size in parts)
         name = "deflate" if match[1].lower() == b"deflate" else "gzip"
         yield from _repacked(data, parts, name, replace, filler)
-    at = data.find(GZIP)
-    while at >= 0:
-        if at not in done:
-            yield from _repacked(data, [(at, len(data) - at)], "gzip", replace, filler)
-        at = data.find(GZIP, at + 1)
+    for match in _MAGIC.finditer(data):
+        at = match.start()
+        if at not in done and is_packed(data[at:], b""):
+            name = "gzip" if match[0] == GZIP else "deflate"
+            yield from _repacked(data, [(at, len(data) - at)], name, replace, filler)
 
 
 def _shifted(changes: Iterator[Change], by: int) -> Iterator[Change]:

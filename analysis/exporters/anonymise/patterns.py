@@ -229,9 +229,10 @@ def _numeric(identifier: Identifier, pseudonyms: Pseudonyms) -> str:
 def _same_size(each: Variant, sources: Sequence[dict[str, Variant]]) -> bytes | None:
     for source in sources:
         other = source.get(each.encoding)
-        if other is not None and len(other.pattern) == len(each.pattern):
-            if other.pattern != each.pattern:
-                return other.pattern
+        if other is None or len(other.pattern) != len(each.pattern):
+            continue
+        if other.pattern != each.pattern:
+            return other.pattern
     return None
 
 

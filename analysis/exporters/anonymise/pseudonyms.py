@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from analysis.exporters.anonymise.cryptopan import CryptoPan
 from analysis.exporters.anonymise.writing import (
     Feistel,
-    alphabets,
     lowered,
     permuted,
     recased,
@@ -55,8 +54,10 @@ _BLOCKS = tuple(
 _LANS = (8, 12, 16)
 # labels that say what a name is for; they stay
 _KEPT_LABELS = frozenset(
-    ("local", "lan", "home", "localdomain", "internal", "arpa", "in-addr", "ip6")
-    + ("com", "net", "org", "info", "io", "www", "corp", "intranet", "box")
+    (
+        *("local", "lan", "home", "localdomain", "internal", "arpa", "in-addr"),
+        *("ip6", "com", "net", "org", "info", "io", "corp", "intranet", "box"),
+    )
 )
 _URN = "uuid:"  # says what follows
 _NAMES = ("hostname", "domain", "email")
@@ -145,8 +146,9 @@ class Pseudonyms:
             made = iter(self.mac(raw).hex())
             return "".join(c if c in ":-." else next(made) for c in value)
         if kind in _NAMES:
-            parts = _parted(value)
-            return "".join(self._label(part, tweak) for part in parts)
+            first, *others = _parted(value)
+            labels = [self._label(part, tweak) for part in others]
+            return "".join((self._alike(first, tweak), *labels))
         if kind == "ipv6":
             head, colon, tail = value.partition(":")
             return head + colon + self._alike(tail, tweak + b"|ipv6")
@@ -198,7 +200,7 @@ class Pseudonyms:
         return network | np.where(special, own, last)
 
     def _network(self, address: bytes) -> bytes:
-        """Return the first eight bytes: link-local ones stay, others keep their kind."""
+        """Return the first eight bytes: link-local ones stay, others their kind."""
         head = address[:8]
         if head[0] == 0xFE and head[1] & 0xC0 == 0x80:
             return head

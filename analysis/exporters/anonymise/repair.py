@@ -141,7 +141,7 @@ def _transport(
         check = at + 6
         if check + 2 <= end and be16(b, check) == 0:
             return  # there is none
-    elif protocol == _ICMP or protocol == _ICMPV6:
+    elif protocol in (_ICMP, _ICMPV6):
         check = at + 2
         if protocol == _ICMP:
             delta = 0  # knows nothing of addresses

@@ -19,6 +19,8 @@ Finders = tuple[Uint32, Int64, Uint64]
 Tables = tuple[Uint8, Uint8, Int64, Int64, Uint8, Uint8]
 Hits = tuple[Int64, Int64, Int64]
 
+PACKED, KEYED = 1, 2  # kinds of marks
+
 _ODD = np.uint64(0x9E3779B1)
 _ALL = np.uint64(0xFFFFFFFF)
 _SIX, _LOW, _ONE, _BYTE = np.uint64(6), np.uint64(63), np.uint64(1), np.uint64(8)
@@ -64,7 +66,7 @@ def _find(
 ) -> int:
     """Note what begins in bytes [p, stop) and ends before `end`; -1: no more room."""
     p, stop, end = where
-    keys, _group, bitmap = finders
+    bitmap = finders[2]
     fold = tables[1]
     found, n = out
     bits = np.uint64(0)
@@ -124,11 +126,11 @@ def _same(b: Uint8, where: tuple[int, int], which: int, tables: Tables) -> bool:
     if at + n > end:
         return False
     if folded[which]:
-        for k in range(n):
+        for k in range(n):  # noqa: SIM110 -- numba has no all()
             if fold[b[at + k]] != pool[p + k]:
                 return False
         return True
-    for k in range(n):
+    for k in range(n):  # noqa: SIM110
         if b[at + k] != pool[p + k]:
             return False
     return True
@@ -140,6 +142,8 @@ def _stands_alone(b: Uint8, where: tuple[int, int, int, int], edges: int) -> boo
     begin, at, behind, end = where
     if edges == 0:
         return True
+    if at > begin and b[at - 1] == (behind - at) & 0xFF:
+        return True  # its length stands before it, as in DNS
     if at > begin and _is_of(b[at - 1], edges):
         return False
     return not (behind < end and _is_of(b[behind], edges))
@@ -154,6 +158,43 @@ def _is_of(c: int, edges: int) -> bool:
     if edges == 2:
         return 97 <= low <= 102
     return edges == 3 and 97 <= low <= 122
+
+
+@kernel
+def find_marks(
+    b: Uint8, where: tuple[int, int, Int64, Int64], marks: Int64
+) -> tuple[int, int, int]:
+    """Find where gzip, zlib or a JSON object under XOR autokey may begin.
+
+    where  row and byte of it to begin at; begin and end of each packet in `b`
+    marks  place and kind, (2, r), to be filled
+
+    Returns the row and byte to go on at, and how many were found.
+    """
+    row, k, begin, end = where
+    n = 0
+    while row < begin.size:
+        for i in range(begin[row] + k, end[row] - 2):
+            one = b[np.uint64(i)]
+            if one != 0x1F and one != 0x78 and one != 0xD0:
+                continue
+            two = b[i + 1]
+            kind = 0
+            if one == 0x1F:
+                kind = PACKED if two == 0x8B and b[i + 2] == 8 else 0
+            elif one == 0x78:
+                known = two == 0x01 or two == 0x5E or two == 0x9C or two == 0xDA
+                kind = PACKED if known else 0
+            elif two == 0xF2:
+                kind = KEYED
+            if kind:
+                if n == marks.shape[1]:
+                    return row, i - begin[row], n
+                marks[0, n], marks[1, n] = i, kind
+                n += 1
+        row += 1
+        k = 0
+    return row, 0, n
 
 
 @kernel
@@ -199,7 +240,7 @@ def find_across(
     Returns the row at which room ended.
     """
     row, slot, stream, place, begin, end = segments
-    following, kept, tail, missing = state
+    following, kept, tail, _missing = state
     most = tail.shape[1]
     scratch = np.empty(2 * most, dtype=np.uint8)
     count = out[3]
@@ -252,7 +293,7 @@ def _has_room(
     used = out[6]
     if out[3][0] + 2 * most > out[0].size or 3 * (used[1] + 3) > out[5].size:
         return False
-    return used[0] + 3 * most <= out[4].size
+    return bool(used[0] + 3 * most <= out[4].size)
 
 
 @kernel

@@ -11,7 +11,7 @@ from analysis.pcap.walk import PCAPNG
 
 _NS = 1_000_000_000
 _COUNTERS = frozenset((4, 5, 6, 7, 8))  # of statistics: received, dropped ...
-# of interfaces: speed, resolution, check sequence, offset; and the name, when it is usual
+# of interfaces: speed, resolution, check sequence, offset
 _OF_INTERFACE = frozenset(
     (8, blocks.OPT_IF_TSRESOL, 13, blocks.OPT_IF_TSOFFSET, 16, 17)
 )
@@ -121,4 +121,4 @@ def ticks_of(interface: Interface, time_ns: int) -> int:
     seconds, power = time_ns // _NS, interface.resolution & 0x7F
     if interface.resolution & 0x80:
         return seconds << power
-    return seconds * 10**power
+    return seconds * int(10**power)

@@ -12,16 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.anonymise.packed import (
-    GZIP,
     XOR_PORT,
+    is_packed,
+    keyed_text,
     packed_bodies,
     xor_message,
     xor_stream,
 )
-from analysis.exporters.anonymise.patterns import Change, Patterns
+from analysis.exporters.anonymise.patterns import LEAST_B, Change, Patterns
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
 from analysis.exporters.anonymise.replace import Hits, Replacer
-from analysis.exporters.anonymise.scan import find_across, find_in_packets, unwrap
+from analysis.exporters.anonymise.scan import (
+    KEYED,
+    PACKED,
+    find_across,
+    find_in_packets,
+    find_marks,
+    unwrap,
+)
 from analysis.pcap.conversations import Conversations
 from analysis.pcap.decode import TCP, UDP, Decoded, decode_layers
 from analysis.pcap.walk import Batch
@@ -37,7 +45,6 @@ _POOL_B = 4 << 20
 _MOST_WATCHED_B = 4 << 20  # of one stream
 _MOST_KEPT_B = 64 << 20  # of all
 _PIECE_B = 4096
-_DEFLATE = b"ncoding: deflate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +205,9 @@ class Survey:
                 found = packed_bodies(data, replace, filler)
             for at, before, instead in found:
                 self._own.append((group, place + at, before, instead))
+        for group, place, data in self._watch.loose:
+            for at, before, instead in xor_message(data, replace):
+                self._own.append((group, place + at, before, instead))
 
 
 class _Borders:
@@ -209,6 +219,9 @@ class _Borders:
         self._most = min(max(patterns.longest_b - 1, 1), _MOST_TAIL_B)
         self._slot = np.full(0, -1, dtype=np.int64)
         self._n = 0
+        none = np.zeros(0, dtype=np.int64)
+        tails = np.zeros((0, self._most), dtype=np.uint8)
+        self._state: tuple[Int64, Int64, Uint8, Int64] = (none, none, tails, none)
         self._size(1024)
         self._notes: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
         self._pool = np.empty(_POOL_B, dtype=np.uint8)
@@ -216,13 +229,15 @@ class _Borders:
         self._used = np.zeros(2, dtype=np.int64)
 
     def _size(self, size: int) -> None:
-        old = getattr(self, "_state", None)
+        old = self._state
         following = np.full(size, -1, dtype=np.int64)
-        kept, missing = (np.zeros(size, dtype=np.int64) for _ in range(2))
+        kept, missing = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+        # zeros of the system: what nothing is written to takes no memory
         tail = np.zeros((size, self._most), dtype=np.uint8)
+        n = old[0].size
+        following[:n], kept[:n], missing[:n] = old[0], old[1], old[3]
+        tail[:n] = old[2]
         self._state = (following, kept, tail, missing)
-        for was, now in zip(old or (), self._state, strict=False):
-            now[: len(was)] = was
 
     def add(self, batch: Batch, spans: Spans, n_streams: int) -> None:
         """Look at the segments of a batch."""
@@ -279,7 +294,10 @@ class _Watch:
         self._kept: dict[tuple[int, bool], list[tuple[int, bytes]]] = {}
         self._sizes: dict[tuple[int, bool], int] = {}
         self._total = 0
+        self._marks = np.empty((2, 1 << 14), dtype=np.int64)
         self.n_unread = 0
+        # messages under XOR within one packet each: group, place, bytes
+        self.loose: list[tuple[int, int, bytes]] = []
 
     def add(self, batch: Batch, spans: Spans) -> None:
         """Keep what belongs to streams that are watched, or begin to be."""
@@ -287,16 +305,41 @@ class _Watch:
         xor = (decoded.src_port == XOR_PORT) | (decoded.dst_port == XOR_PORT)
         for row in np.flatnonzero(xor).tolist():
             self._keep(batch, spans, row, is_xor=True)
-        rows = set(_rows_with(batch, GZIP)) | set(_rows_with(batch, _DEFLATE))
+        packed = set()
+        for row, at, kind in self._found(batch, spans):
+            data = batch.data[at : spans.end[row]].tobytes()
+            if kind == KEYED and not xor[row]:
+                self._keep_keyed(spans, row, at, data)
+            elif kind == PACKED and row not in packed:
+                head = batch.data[spans.begin[row] : at].tobytes()
+                if is_packed(data, head):
+                    packed.add(row)
         watched = {group for group, is_xor in self._kept if not is_xor}
-        begun = {int(spans.group[row]) for row in rows}
+        begun = {int(spans.group[row]) for row in packed}
         if not watched and not begun:
             return
         wanted = np.isin(spans.group, np.array(sorted(watched | begun)))
         for row in np.flatnonzero(wanted).tolist():
-            if row in rows or int(spans.group[row]) in watched:
+            if row in packed or int(spans.group[row]) in watched:
                 watched.add(int(spans.group[row]))
                 self._keep(batch, spans, row, is_xor=False)
+
+    def _found(self, batch: Batch, spans: Spans) -> Iterator[tuple[int, int, int]]:
+        """Yield (row, place, kind) of where something packed may begin."""
+        row, k = 0, 0
+        while row < len(batch):
+            where = (row, k, spans.begin, spans.end)
+            row, k, n = find_marks(batch.data, where, self._marks)
+            places, kinds = self._marks[0, :n], self._marks[1, :n]
+            rows = np.searchsorted(batch.start, places, side="right") - 1
+            yield from zip(rows.tolist(), places.tolist(), kinds.tolist(), strict=True)
+
+    def _keep_keyed(self, spans: Spans, row: int, at: int, data: bytes) -> None:
+        """Keep a message that is not at its usual port, as far as it is text."""
+        text = keyed_text(data)
+        if len(text) >= LEAST_B:
+            place = int(spans.place[row]) + at - int(spans.begin[row])
+            self.loose.append((int(spans.group[row]), place, text))
 
     def _keep(self, batch: Batch, spans: Spans, row: int, *, is_xor: bool) -> None:
         key = int(spans.group[row]), is_xor
@@ -328,19 +371,6 @@ def joined(pieces: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
         else:
             runs.append((place, bytearray(data)))
     return [(place, bytes(run)) for place, run in runs]
-
-
-def _rows_with(batch: Batch, mark: bytes) -> Iterator[int]:
-    """Yield the packets of a batch that hold a mark."""
-    if not len(batch):
-        return
-    raw = batch.data.tobytes()
-    at = raw.find(mark)
-    while at >= 0:
-        row = int(np.searchsorted(batch.start, at, side="right")) - 1
-        if row >= 0 and at < int(batch.start[row] + batch.captured_b[row]):
-            yield row
-        at = raw.find(mark, at + 1)
 
 
 def _pieces(

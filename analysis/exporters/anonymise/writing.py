@@ -40,7 +40,7 @@ class Feistel:
         return left * sizes[1] + right
 
     def _noise(self, turn: int, half: int, below: int, tweak: bytes) -> int:
-        """Return a number that no one can tell from chance; too large, to be reduced."""
+        """Return a number that looks like chance; too large, to be reduced."""
         n = below.bit_length() // 8 + 9
         said = half.to_bytes(half.bit_length() // 8 + 1)
         asked = b"%d|%d|%d|" % (turn, below, len(tweak)) + tweak + said
