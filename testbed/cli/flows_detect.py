@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _STDIN = "-"
 _READ_B = 1 << 20
+_ENOUGH = 4  # homes: smaller pools were measured to miss most
 
 Sources = Annotated[
     list[Path],
@@ -67,6 +68,14 @@ Past = Annotated[
         "--past", help="Earlier flows of this home, which are not told of again."
     ),
 ]
+Pool = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--pool",
+        help="What other homes did up to now, folders or files as for `flows train`: a "
+        "pool that goes on. Replaces what the model keeps of these homes.",
+    ),
+]
 ExitCode = Annotated[
     bool, typer.Option("--exit-code", help="Leave with 1 where there is an alarm.")
 ]
@@ -100,6 +109,7 @@ def train(
 
     homes, models = _homes(sources, without or (), until, secret)
     choices = Choices(step_two=method, backend=backend, least=least, seed=seed)
+    _warn_of_few(len(homes))
     learnt = {n: _warm(rows, warm_up) for n, rows in rows_of_all(homes).items()}
     detector = FlowDetector(choices).fit(learnt)
     model = FlowModel(
@@ -122,19 +132,21 @@ def detect(
     model: ModelIn,
     flows: Asked,
     past: Past = None,
+    pool: Pool = None,
     exit_code: ExitCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell which flows of a home are neither frequent nor known in the pool.
 
     A flow is compared with what the pool had shared before it, and with this home's
-    own past: without one, all that a home does is new.
+    own past: without one, all that a home does is new. What the pool shares ends with
+    what the model learnt from, unless --pool says how it went on.
     """
     from analysis.detectors.cadesh.live import Watch
     from analysis.detectors.cadesh.store import load
     from analysis.flows import FlowRecords, read_flows
 
-    known = load(model)
+    known = _going_on(load(model), pool or ())
     before = FlowRecords.joined([read_flows(path) for path in past or ()])
     homes = set(before.home.used().names)
     watch = Watch(model=known, past=before.by_time())
@@ -279,6 +291,26 @@ def _warm(rows: Any, warm_up: float) -> Any:
     return rows.take(rows.start_ns >= begin)
 
 
+def _warn_of_few(n_homes: int) -> None:
+    """Say on standard error that so few homes make too little known."""
+    if n_homes < _ENOUGH:
+        print(
+            f"warning: a pool of {counted(n_homes, 'home')} misses most attacks; learn "
+            f"from {_ENOUGH} homes or more",
+            file=sys.stderr,
+        )
+
+
+def _going_on(model: "FlowModel", sources: Sequence[Path]) -> "FlowModel":
+    """Return a model whose pool knows what homes did after it was learnt."""
+    if not sources:
+        return model
+    later, models = _homes(sources, (), None, model.secret)
+    _refuse_model(set(models), model)
+    tables = {name: home.tables for name, home in later.items()}
+    return replace(model, pool={**model.pool, **tables})
+
+
 def _pieces(source: str) -> "Iterable[FlowRecords]":
     from analysis.flows import iter_flows
 
@@ -296,7 +328,11 @@ def _streamed() -> "Iterator[FlowRecords]":
 
 def _refuse_other(records: "FlowRecords", model: "FlowModel") -> None:
     """Raise ConfigError for flows of another model of device."""
-    own = {name for name in set(records.model.tolist()) if name}
+    _refuse_model(set(records.model.tolist()), model)
+
+
+def _refuse_model(names: set[str], model: "FlowModel") -> None:
+    own = {name for name in names if name}
     known = {name for name in model.models if name}
     if own and known and not own <= known:
         raise ConfigError(

@@ -1,8 +1,8 @@
 """The CADeSH-style detector on simulated homes, and its alarms on captured flows.
 
     python -m tests.bench.cadesh [--seeds 7101 7102 7103] [--work FOLDER]
-        [--data FOLDER] [--json cadesh-bench.json] [--page docs/cadesh-results.md]
-        [--parts lead ways pool poison others homes real]
+        [--data FOLDER] [--json build/bench/cadesh.json] [--page docs/cadesh-results.md]
+        [--parts lead poison old pool others ways homes real]
 
 Simulates two folders of homes for each seed (`main`: the pool, and the lab with two
 attacks at low intensity; `side`: a lab with an attack a day, and two homes that were
@@ -25,11 +25,12 @@ import pyarrow.parquet as pq
 
 from analysis.detectors.cadesh.alternatives import ALTERNATIVES, alternative
 from analysis.detectors.cadesh.detector import Choices, FlowDetector
-from analysis.detectors.cadesh.rows import NAMES, Home, Rows, home_of, rows_of
+from analysis.detectors.cadesh.rows import ALL, NAMES, Home, Rows, home_of, rows_of
 from analysis.evaluate.flows import Split, measure, training_rows
 from analysis.flows import read_flows
 from testbed.model.load import load_profile
 from testbed.virtual.homes import Task, read_attack, simulate
+from tests.bench.cadesh_cost import cost
 from tests.bench.cadesh_page import page
 from tests.bench.cadesh_real import real
 
@@ -46,7 +47,7 @@ MIXED = (
     "ddos:high/19",
 )
 TAKEN = ("home_1", "home_2")
-PARTS = ("lead", "ways", "pool", "poison", "others", "homes", "real")
+PARTS = ("lead", "ways", "pool", "poison", "old", "others", "homes", "real")
 DEVICE = "echo_dot"
 
 Causes = Mapping[str, np.ndarray]
@@ -91,21 +92,21 @@ class Seed:
     """The homes of one seed, and what was asked of them."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.seed, self.folder = seed, folder
-        begin = time.perf_counter()
+        self.seed, self.folder, self.lab, self.days = seed, folder, LAB, DAYS
+        begin = time.process_time()
         self.main = simulated(folder, seed, side=False)
         self.side = simulated(folder, seed, side=True)
-        self.simulated_s = time.perf_counter() - begin
-        begin = time.perf_counter()
+        self.simulated_s = time.process_time() - begin
+        begin = time.process_time()
         self.homes = homes_in(self.main)
-        self.prepared_s = time.perf_counter() - begin
+        self.prepared_s = time.process_time() - begin
         first_ns = min(int(h.flows.start_ns[0]) for h in self.homes.values())
         self.split = Split(start_ns=first_ns // 86_400_000_000_000 * 86_400_000_000_000)
         self.pool = [name for name in self.homes if name != LAB]
-        begin = time.perf_counter()
+        begin = time.process_time()
         self.learnt = training_rows(self.homes, self.pool, self.split)
         self.asked = self.rows_of_lab(self.homes)
-        self.features_s = time.perf_counter() - begin
+        self.features_s = time.process_time() - begin
         every = rows_of(self.homes[LAB], [])
         self.is_asked = self.split.is_asked(every)
         self.cause, self.occasion = (
@@ -120,13 +121,21 @@ class Seed:
         rows = rows_of(self.homes[LAB], [homes[n].tables for n in names])
         return self.split.asked(rows)
 
-    def figures(self, detector, learnt: Mapping[str, Rows], asked: Rows) -> dict:
-        """Learn, ask about the lab, and return the figures with what it took."""
-        begin = time.perf_counter()
-        detector.fit(learnt)
-        middle = time.perf_counter()
+    def figures(
+        self, detector, learnt: Mapping[str, Rows], asked: Rows, *, apart: int = 0
+    ) -> dict:
+        """Learn, ask about the lab, and return the figures with what it took.
+
+        apart  homes that set the limits, and are not learnt from
+        """
+        names = list(learnt)
+        begin = time.process_time()
+        detector.fit({name: learnt[name] for name in names[: len(names) - apart]})
+        if apart:
+            detector.judged_by({name: learnt[name] for name in names[-apart:]})
+        middle = time.process_time()
         scored = detector.score(asked)
-        end = time.perf_counter()
+        end = time.process_time()
         found = measure(
             scored.score, scored.alarm, self.cause, lasts_s=self.split.lasts_s
         ).record()
@@ -150,8 +159,9 @@ class Seed:
         choices = Choices(seed=self.seed)
         alone = replace(choices, step_two="none")
         own = {name: rows.own() for name, rows in self.learnt.items()}
-        bare = {name: no_witness(rows) for name, rows in self.learnt.items()}
-        lab, lab_bare = self.asked, no_witness(self.asked)
+        bare = {name: spared(rows, 0) for name, rows in self.learnt.items()}
+        part = {name: spared(rows, ALL) for name, rows in self.learnt.items()}
+        lab = self.asked
         whole = FlowDetector(choices)
         found = {"whole": self.figures(whole, self.learnt, lab)}
         found["mixed"] = self.mixed(whole)
@@ -159,11 +169,16 @@ class Seed:
             ("autoencoder, own features", alone, own, lab.own()),
             ("+ clustering, own features", choices, own, lab.own()),
             ("autoencoder, pool features", alone, self.learnt, lab),
-            ("without the two witnesses", choices, bare, lab_bare),
+            ("without habits", choices, part, spared(lab, ALL)),
+            ("without habits and witnesses", choices, bare, spared(lab, 0)),
         ):
             told(self.seed, name)
             found[name] = self.figures(FlowDetector(asked_of), learnt, asked)
-        found["cost"] = self.cost()
+        told(self.seed, "limits of other homes")
+        found["limits of two homes apart"] = self.figures(
+            FlowDetector(choices), self.learnt, lab, apart=2
+        )
+        found["cost"] = cost(self, whole)
         return found
 
     def ways(self) -> dict:
@@ -206,35 +221,10 @@ class Seed:
             ).record()
         return found
 
-    def cost(self) -> dict:
-        """Return what was spent on homes, features, and what leaves a home."""
-        flows = sum(len(h.flows) for h in self.homes.values())
-        table = self.homes[self.pool[0]].tables
-        hours = {kind: len(t.hour) for kind, t in table.items()}
-        alone = {
-            kind: int(sum(self.seen_by(kind) < 2)) / max(1, len(self.seen_by(kind)))
-            for kind in table
-        }
-        return {
-            "flows": flows,
-            "simulated_s": round(self.simulated_s, 1),
-            "read_and_keys_s": round(self.prepared_s, 1),
-            "features_s": round(self.features_s, 1),
-            "rows_leaving_a_home_a_day": {k: round(n / DAYS) for k, n in hours.items()},
-            "bytes_a_row": 8 * (1 + 1 + 4),
-            "share_of_keys_of_one_home": {k: round(v, 3) for k, v in alone.items()},
-            "columns": len(NAMES),
-        }
-
-    def seen_by(self, kind: str) -> np.ndarray:
-        """Return of each key in how many homes of the pool it is."""
-        keys = np.concatenate([self.homes[n].tables[kind].keys for n in self.pool])
-        return np.unique(keys, return_counts=True)[1]
-
     def pools(self) -> dict:
         """Return figures of pools of fewer homes."""
         found = {}
-        for n in (1, 2, 4):
+        for n in (1, 2, 3, 4):
             told(self.seed, f"pool of {n}")
             names = self.pool[:n]
             learnt = training_rows(self.homes, names, self.split)
@@ -259,6 +249,34 @@ class Seed:
                 choices = Choices(seed=self.seed, least=least)
                 key = f"{n} taken over, {least} make known"
                 found[key] = self.figures(FlowDetector(choices), learnt, asked)
+        return found
+
+    def old(self) -> dict:
+        """Return figures of a home that was taken over before its habits formed.
+
+        Asked is one of the homes that were taken over on day 2; the pool are those
+        that were not, and then the other one, too.
+        """
+        found = {}
+        asked, other = TAKEN
+        for n in (0, 1):
+            told(self.seed, f"taken over long ago, {n} of the pool")
+            homes = dict(self.homes)
+            for name in (asked, other)[: n + 1]:
+                path = self.side / f"home={name}" / "flows.parquet"
+                homes[name] = home_of(read_flows(path))
+            names = [name for name in self.pool if name != asked]
+            learnt = training_rows(homes, names, self.split)
+            rows = rows_of(homes[asked], [homes[n].tables for n in names])
+            detector = FlowDetector(Choices(seed=self.seed)).fit(learnt)
+            is_asked = self.split.is_asked(rows)
+            scored = detector.score(rows.take(is_asked))
+            found[f"long ago, {n} of the pool"] = measure(
+                scored.score,
+                scored.alarm,
+                truth(self.side, asked)[0][is_asked],
+                lasts_s=self.split.lasts_s,
+            ).record() | {"step_one_fpr": None}
         return found
 
     def others(self) -> dict:
@@ -297,9 +315,11 @@ class Seed:
         return found
 
 
-def no_witness(rows: Rows) -> Rows:
-    """Return rows for which nobody vouches."""
-    return replace(rows, vouched=np.zeros(len(rows), dtype=np.bool_))
+def spared(rows: Rows, by: int) -> Rows:
+    """Return rows that two witnesses alone spare; with 0, that nobody spares."""
+    half = rows.x[:, NAMES.index("domain_week")] >= 0.5
+    kept = np.where((rows.spared == ALL) & half, by, 0)
+    return replace(rows, spared=kept)
 
 
 def told(seed: int, what: str) -> None:
@@ -312,6 +332,7 @@ DO: Mapping[str, Callable[[Seed], dict]] = {
     "ways": Seed.ways,
     "pool": Seed.pools,
     "poison": Seed.poison,
+    "old": Seed.old,
     "others": Seed.others,
     "homes": Seed.each_home,
 }
@@ -320,9 +341,10 @@ DO: Mapping[str, Callable[[Seed], dict]] = {
 def passes(parts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the parts of each pass over the seeds: what matters most comes first."""
     first = tuple(p for p in parts if p in ("lead",))
-    rest = tuple(p for p in parts if p in ("poison", "pool", "others", "ways"))
+    rest = tuple(p for p in parts if p in ("poison", "old"))
+    more = tuple(p for p in parts if p in ("pool", "others", "ways"))
     last = tuple(p for p in parts if p == "homes")
-    yield from (each for each in (first, rest, last) if each)
+    yield from (each for each in (first, rest, more, last) if each)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -332,7 +354,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[7101, 7102, 7103])
     parser.add_argument("--work", type=Path, default=None)
     parser.add_argument("--data", type=Path, default=Path(default))
-    parser.add_argument("--json", type=Path, default=Path("cadesh-bench.json"))
+    parser.add_argument(
+        "--json", type=Path, default=ROOT / "build" / "bench" / "cadesh.json"
+    )
     parser.add_argument("--page", type=Path, default=None)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     asked = parser.parse_args(words)
@@ -341,6 +365,7 @@ def main(words: Sequence[str] | None = None) -> None:
         found = json.loads(asked.json.read_text(encoding="utf-8"))
 
     def keep() -> None:
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
         asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         if asked.page:
             asked.page.write_text(page(found), encoding="utf-8")

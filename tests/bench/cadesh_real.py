@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.dataset import Device
 from analysis.detectors.cadesh.alternatives import alternative
 from analysis.detectors.cadesh.detector import Choices, FlowDetector
 from analysis.detectors.cadesh.rows import home_of, rows_of
-from analysis.flows import FlowRecords
+from analysis.flows import FlowRecords, Subject, extract
 from analysis.flows.tables import Side, read_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
-    """A benign public set: name, files, and the device's address or network."""
+    """A benign public set: name, files, and the device's address, or MAC in packets."""
 
     name: str
     what: str
@@ -28,31 +29,44 @@ SETS = (
         name="iot-23, capture 5-1",
         what="Amazon Echo, Zeek",
         files="iot-23/CTU-Honeypot-Capture-5-1/conn.log.labeled",
-        side="",
+        side="192.168.2.3",
     ),
     Captured(
         name="iot-23, capture 4-1",
         what="Philips Hue bridge, Zeek",
         files="iot-23/CTU-Honeypot-Capture-4-1/conn.log.labeled",
-        side="",
+        side="192.168.1.132",
     ),
     Captured(
         name="CESNET SIoT, voice assistant",
         what="Google Home Mini, Joy",
         files="cesnet-siot-flows/voice-assistant/**/*.json",
-        side="",
+        side="192.168.3.110",
     ),
     Captured(
         name="CESNET SIoT, camera",
         what="Edimax camera, Joy",
         files="cesnet-siot-flows/ipcam/**/*.json",
-        side="",
+        side="192.168.5.20",
     ),
     Captured(
         name="CESNET SIoT, gateway",
         what="IKEA gateway and app, Joy",
         files="cesnet-siot-flows/ikea-app/**/*.json",
-        side="",
+        side="192.168.3.213",
+    ),
+    *(
+        Captured(
+            name=f"FIT week, {name}",
+            what=f"{what}, packets",
+            files=f"fit-iot-week/pcaps/{name}.pcap",
+            side=mac,
+        )
+        for name, what, mac in (
+            ("blink-cam-01", "Blink camera", "f4:b8:5e:ff:2b:1b"),
+            ("schlage-lock-01", "Schlage lock", "78:db:2f:db:43:48"),
+            ("sifely-hub-01", "Sifely gateway", "f4:cf:a2:eb:59:c4"),
+        )
     ),
 )
 WAYS = ("whole", "isolation_forest", "pca", "lof", "big_autoencoder")
@@ -100,6 +114,10 @@ def flows_of(data: Path, wanted: Captured) -> FlowRecords:
     """Return the benign flows of a set, by start."""
     parts = []
     for path in sorted(data.glob(wanted.files)):
+        if path.suffix == ".pcap":
+            device = Device(name="device", mac=wanted.side)
+            parts += extract([path], [Subject(device=device)])
+            continue
         for told in read_table(path, Side.of(wanted.side)):
             causes = told.causes
             parts.append(told.records.take(causes.is_in("benign", "")))

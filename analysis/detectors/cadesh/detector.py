@@ -4,7 +4,7 @@ Scores: below 0.5 frequent, up to 1 infrequent but known, above 1 unknown: an al
 All thresholds come from homes that the part in question has not learnt from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,9 +17,9 @@ from analysis.detectors.cadesh.autoencoder import (
     network,
     weights_of,
 )
-from analysis.detectors.cadesh.flows import Bool, Float64
+from analysis.detectors.cadesh.flows import Bool, Float64, Int64
 from analysis.detectors.cadesh.known import Known, chosen, learn_known
-from analysis.detectors.cadesh.rows import Rows
+from analysis.detectors.cadesh.rows import ALL, Rows
 from analysis.errors import RequestError
 
 FREQUENT, KNOWN = 0.5, 1.0
@@ -91,21 +91,29 @@ class FlowDetector:
         held_out = self._held_out(samples, seen)
         self.weights = weights_of({n: np.mean(e, axis=0) for n, e in held_out.items()})
         error = {n: self._worst(each) for n, each in held_out.items()}
-        share = 1.0 - self.choices.infrequent
-        self.limit_error = float(
-            np.median([np.quantile(e, share) for e in error.values()])
-        )
+        self.limit_error = self._limit_error(error)
         self.drawn_by = self._network(self._frequent(seen, error, rng))
         if self.choices.step_two != "none":
             self._learn_known(seen, error, rng)
         self.limit = self._limit(seen, error)
         return self
 
+    def judged_by(self, homes: Mapping[str, Rows]) -> "FlowDetector":
+        """Set the limits anew, on homes that nothing else was learnt from."""
+        seen = {name: rows for name, rows in homes.items() if len(rows)}
+        error = {name: self._error(self._scaled(r)) for name, r in seen.items()}
+        self.limit_error = self._limit_error(error)
+        strange = [
+            self._strangeness(error[name], self._scaled(rows), rows.spared)
+            for name, rows in seen.items()
+        ]
+        self.limit = self._farthest(strange)
+        return self
+
     def score(self, rows: Rows) -> Scored:
         """Return the scores of a home's flows."""
         x = self._scaled(rows)
-        error = errors(self.drawn_by, x) @ self.weights / len(self.weights)
-        return self._scored(error, x, rows.vouched, -1)
+        return self._scored(self._error(x), x, rows.spared)
 
     # learning
 
@@ -128,6 +136,14 @@ class FlowDetector:
                 if name not in group:
                     found[name].append(errors(drawn_by, self._scaled(seen[name])))
         return found
+
+    def _error(self, x: Float64) -> Float64:
+        found: Float64 = errors(self.drawn_by, x) @ self.weights / len(self.weights)
+        return found
+
+    def _limit_error(self, error: Mapping[str, Float64]) -> float:
+        share = 1.0 - self.choices.infrequent
+        return float(np.median([np.quantile(e, share) for e in error.values()]))
 
     def _worst(self, by_network: list[Float64]) -> Float64:
         """Return the largest error: what one group finds usual, another may not."""
@@ -173,13 +189,17 @@ class FlowDetector:
         The median of the homes' own limits: a few homes that were taken over cannot
         raise it far.
         """
-        limits = []
-        for k, (name, rows) in enumerate(seen.items()):
-            x = self._scaled(rows)
-            strange = self._strangeness(error[name], x, rows.vouched, k)
-            limits.append(float(np.quantile(strange, 1.0 - self.choices.false_rate)))
-        least = 1e-9 if self.known else self.limit_error
-        return max(least, float(np.median(limits)))
+        return self._farthest(
+            [
+                self._strangeness(error[name], self._scaled(rows), rows.spared, k)
+                for k, (name, rows) in enumerate(seen.items())
+            ]
+        )
+
+    def _farthest(self, strange: Sequence[Float64]) -> float:
+        share = 1.0 - self.choices.false_rate
+        limit = float(np.median([np.quantile(each, share) for each in strange]))
+        return max(1e-9 if self.known else self.limit_error, limit)
 
     # scoring
 
@@ -189,27 +209,25 @@ class FlowDetector:
         return self.scale(rows.x)
 
     def _strangeness(
-        self, error: Float64, x: Float64, vouched: Bool, without: int
+        self, error: Float64, x: Float64, spared: Int64, without: int = -1
     ) -> Float64:
         """Return what the limit is compared with: a distance, or the error alone."""
         if self.known is None:
             return error
         far = np.zeros(len(error))
-        asked = (error > self.limit_error) & ~vouched
-        far[asked] = self.known.distance(x[asked], without)
+        asked = (error > self.limit_error) & (spared < ALL)
+        far[asked] = self.known.distance(x[asked], spared[asked], without)
         return np.minimum(far, 1e6)
 
-    def _scored(
-        self, error: Float64, x: Float64, vouched: Bool, without: int
-    ) -> Scored:
+    def _scored(self, error: Float64, x: Float64, spared: Int64) -> Scored:
         infrequent = error > self.limit_error
         usual = FREQUENT * np.minimum(error / self.limit_error, 1.0)
-        strange = self._strangeness(error, x, vouched, without) / self.limit
+        strange = self._strangeness(error, x, spared) / self.limit
         if self.known is None:
             return Scored(score=strange, error=error, infrequent=infrequent)
         known = FREQUENT + FREQUENT * np.minimum(strange, 1.0)
         score = np.where(strange > 1.0, strange, known)
-        asked = infrequent & ~vouched
+        asked = infrequent & (spared < ALL)
         return Scored(
             score=np.where(asked, score, usual), error=error, infrequent=infrequent
         )

@@ -37,17 +37,27 @@ class Known:
     least: int
     method: str
 
-    def distance(self, x: Float64, without: int = -1) -> Float64:
-        """Return (n,) distances, larger for less known; without one home's flows."""
+    def distance(
+        self, x: Float64, spared: Int64 | None = None, without: int = -1
+    ) -> Float64:
+        """Return (n,) distances, larger for less known; without one home's flows.
+
+        spared  (n,) how many homes fewer than `least` are enough; one always must be
+        """
         homes = [h for h in np.unique(self.home).tolist() if h != without]
-        least = min(self.least, len(homes))
         if not len(x) or not homes:
             return np.full(len(x), np.inf)
+        fewer = np.zeros(len(x), dtype=np.int64) if spared is None else spared
+        least = np.clip(min(self.least, len(homes)) - fewer, 1, None)
         if self.method == "knn":
             each = [nearest(x, self.points[self.home == h]) for h in homes]
             ranked = np.sort(np.stack(each), axis=0)
-            return np.asarray(ranked[least - 1], dtype=np.float64)
-        return nearest(x, self._supported(without, least))
+            found: Float64 = ranked[least - 1, np.arange(len(x))]
+            return found
+        found = np.empty(len(x))
+        for n in np.unique(least).tolist():
+            found[least == n] = nearest(x[least == n], self._supported(without, n))
+        return found
 
     def _supported(self, without: int, least: int) -> Float64:
         rows = (self.home != without) & (self.cluster >= 0)

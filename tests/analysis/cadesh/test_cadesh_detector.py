@@ -117,6 +117,35 @@ def test_broadcasts_are_the_same_in_every_lan(home):
     assert rows_of(lab, others).x[told, NAMES.index("server_week")].min() == 1.0
 
 
+def test_a_habit_spares_one_home_and_inside_of_the_home_all(home):
+    def odd(first_day):
+        days = (first_day, 9.0)
+        outside = [
+            (d * 86_400, "own.skill.example", "198.18.5.5", 443, 9, 9) for d in days
+        ]
+        inside = [(d * 86_400 + 5, "", "10.0.0.255", 57_621, 44, 0) for d in days]
+        return [*outside, *inside]
+
+    before, since = (home_of(home("lab", days=10, more=odd(d))) for d in (3.0, 8.0))
+    for lab, least in ((before, (1, 2)), (since, (0, 0))):
+        spared = rows_of(lab, []).spared
+        of = lab.flows.server_name.is_in("own.skill.example")
+        sings = lab.flows.remote_port == 57_621
+        assert (spared[of][-1], spared[sings][-1]) == least
+        assert spared[of][0] == spared[sings][0] == 0  # nothing is a habit at first
+
+
+def test_what_another_home_has_shown_is_known_where_it_is_a_habit():
+    rng = np.random.default_rng(0)
+    usual, odd = rng.normal(0, 0.1, (40, 3)), rng.normal(9, 0.1, (40, 3))
+    for method in METHODS:
+        points = {"a": np.vstack((usual, odd)), "b": usual + 0.01}
+        known = learn_known(points, method=method, least=2)
+        found = known.distance(odd[:6], np.array([0, 1, 0, 1, 2, 2]))
+
+        assert (found > 5).tolist() == [True, False, True, False, False, False]
+
+
 def test_homes_with_another_secret_have_nothing_in_common(home):
     flows = home("a")
     week = NAMES.index("server_week")

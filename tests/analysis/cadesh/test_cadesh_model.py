@@ -87,19 +87,21 @@ def test_a_model_that_would_never_alarm_is_refused(model, tmp_path, change):
 
 
 def test_flows_that_come_one_by_one_score_as_all_at_once(model, home, knocks):
-    flows = home("lab", days=4, more=knocks)
+    again = [(d * 86_400, "own.skill.example", "198.18.5.5", 443, 9, 9) for d in (0, 8)]
+    flows = home("lab", days=9, more=[*knocks, *again])
     lab = home_of(flows, "ours")
     whole = model.detector.score(rows_of(lab, list(model.pool.values())))
 
-    start = len(flows) - 200
+    start = len(flows) // 2
     watch = Watch(model=model, past=flows.take(slice(0, start)))
     scores = [
         scored.score
-        for first in range(start, len(flows), 20)
-        for _, scored in watch.told(flows.take(slice(first, first + 20)))
+        for first in range(start, len(flows), 150)
+        for _, scored in watch.told(flows.take(slice(first, first + 150)))
     ]
 
     assert np.allclose(np.concatenate(scores), whole.score[start:])
+    assert len(watch.past) < len(flows) // 4  # most of the past does not count
 
 
 def test_a_home_of_the_pool_is_not_compared_with_itself(model, home):
@@ -158,7 +160,9 @@ def test_flows_train_and_detect_tell_of_the_attack(home, knocks, tmp_path, run, 
     (tmp_path / "homes.json").write_text(json.dumps(about), encoding="utf-8")
 
     assert run("flows", "train", tmp_path, "--without", "lab", "--out", out) == 0
-    assert "3 homes" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "3 homes" in told.out
+    assert "a pool of 3 homes misses most attacks" in told.err
     asked = str(tmp_path / "home=lab" / "flows.parquet")
     assert run("flows", "detect", out, asked, "--exit-code") == 1
 
@@ -166,6 +170,23 @@ def test_flows_train_and_detect_tell_of_the_attack(home, knocks, tmp_path, run, 
     assert told.out.count(":23,") > 50
     assert "neither frequent nor known in the pool" in told.out
     assert "alarms" in told.err
+
+
+def test_a_pool_that_goes_on_finds_frequent_what_a_kept_one_does_not(
+    model, home, tmp_path, run, capsys
+):
+    save(model, tmp_path / "m.npz")
+    for name in ("a", "b", "c", "lab"):
+        write_flows(tmp_path / f"{name}.parquet", home(name, days=8))
+    pool = [w for n in ("a", "b", "c") for w in ("--pool", tmp_path / f"{n}.parquet")]
+
+    rare = []
+    for more in ((), pool):
+        asked = (tmp_path / "m.npz", tmp_path / "lab.parquet", *more)
+        assert run("flows", "detect", *asked) == 0
+        rare.append(int(capsys.readouterr().err.split()[3]))
+
+    assert rare[0] > 10 * rare[1]
 
 
 def test_what_flows_hold_does_nothing_to_the_terminal(
