@@ -48,8 +48,9 @@ class AtHand(io.RawIOBase):
 
     read  at most so many bytes -> some bytes, none at the end
 
-    After each piece it says once that there is no more; who asks again gets the next.
-    Packed bytes are not cut into pieces, since an end means something to them.
+    After a piece that leaves room it says once that there is no more; who asks again
+    gets the next. Nobody asks after one that fills the room. Packed bytes are not cut
+    into pieces, since an end means something to them.
     """
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
@@ -64,7 +65,7 @@ class AtHand(io.RawIOBase):
         return True
 
     def readinto(self, room: Any) -> int:
-        """Fill a part of `room`; 0 at the end, and once after each piece."""
+        """Fill `room`, or a part of it; 0 at the end, and once after such a part."""
         view = memoryview(room).cast("B")
         if self._paused:
             self._paused = False
@@ -73,7 +74,7 @@ class AtHand(io.RawIOBase):
         n = min(len(data), len(view))
         view[:n] = data[:n]
         self._rest = data[n:]
-        self._paused = n > 0 and not self._is_packed
+        self._paused = 0 < n < len(view) and not self._is_packed
         return n
 
     def read(self, size: int | None = -1) -> bytes:

@@ -1,10 +1,13 @@
 """From a campaign to events in a capture of another day."""
 
 import dataclasses
+import io
 import itertools
 import re
 import shutil
+import struct
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from analysis.packets import find_raw, make_tables
 from analysis.pcap.stream import open_capture_stream
 from analysis.streaming.captures import in_order_of_time
 from analysis.streaming.classify import Watch, classify_captures
-from analysis.streaming.live import live_events
+from analysis.streaming.live import AtHand, live_events
 from analysis.streaming.store import PART, of_parts, to_parts
 
 S = 10**9
@@ -185,6 +188,18 @@ def test_pieces_of_any_size_are_the_capture(learnt, other_day, events):
     assert [(e.start_ns, e.activity) for e in found] == [
         (e.start_ns, e.activity) for e in events
     ]
+
+
+@pytest.mark.parametrize("piece_b", [7_919, 65_536, 10**9])
+def test_a_capture_larger_than_any_buffer_is_read_to_its_end(piece_b):
+    # a file gives as much as is asked for, so that a buffer may be just full
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1)
+    packet = struct.pack("<IIII", 1, 1, 984, 984) + bytes(984)
+    file = io.BytesIO(head + packet * 4_000)
+    at_hand = AtHand(lambda most_b: file.read(min(most_b, piece_b)))
+    with open_capture_stream(Path("-"), at_hand) as stream:
+        assert sum(len(batch) for batch in stream) == 4_000
+        assert stream.truncated_at is None
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("the link was lost"), MemoryError()])
