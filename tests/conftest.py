@@ -1,10 +1,17 @@
 """The rules of suite.py, applied; and one look whether labs can run here."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from testbed.virtual.live import permission
 from tests import suite
+
+# Several test processes share the processors. Threads of one that wait for each other
+# in a loop take them from the others; read where a library is loaded, so before that.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 # The same examples on every machine, however busy it is.
 settings.register_profile(
