@@ -10,6 +10,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -79,6 +80,15 @@ def build(topics: Iterable[str] = tuple(TOPICS)) -> typer.Typer:
         debug: Annotated[
             bool, typer.Option("--debug", help="Show tracebacks and the full log.")
         ] = False,
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version",
+                is_eager=True,
+                callback=_tell_version,
+                help="Say which version this is.",
+            ),
+        ] = False,
     ) -> None:
         """Record labelled smart-home traffic, and learn from it."""
         level = logging.DEBUG if debug else logging.WARNING
@@ -112,6 +122,13 @@ def needed(words: Sequence[str]) -> tuple[str, ...]:
     command = next((word for word in words if word not in _FLAGS), "")
     named = tuple(topic for topic, known in TOPICS.items() if command in known)
     return named or tuple(TOPICS)
+
+
+def _tell_version(wanted: bool) -> None:
+    """Print which version this is, and end."""
+    if wanted:
+        print(f"testbed {metadata.version('smarthome-testbed')}")
+        raise typer.Exit
 
 
 def _told(exc: Exception, sentence: str) -> str:

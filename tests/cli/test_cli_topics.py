@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_each_topic_has_the_commands_that_it_is_said_to_have():
 )
 def test_a_command_line_names_the_topics_that_it_needs(line, expected):
     assert needed(line.split()) == expected
+
+
+def test_the_command_says_which_version_it_is(capsys):
+    with pytest.raises(SystemExit) as end:
+        get_command(build(()))(["--version"])
+    assert end.value.code == 0
+    assert (
+        capsys.readouterr().out == f"testbed {metadata.version('smarthome-testbed')}\n"
+    )
 
 
 def test_packets_loads_neither_lab_nor_tables_of_others(tmp_path):
