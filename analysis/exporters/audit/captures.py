@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.exporters.audit.looking import Looker, View, fixed
+from analysis.exporters.audit.looking import Key, Looker, View, fixed
 from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.packets.select import beacon_rows
 from analysis.pcap.decode import UDP, Decoded, decode_batch
@@ -54,6 +54,7 @@ def look_at_capture(
     """
     streams = Streams(looker.margin_b)
     known = _Known(looker)
+    places = looker.bytes_of(file)
     with open_capture_stream(path) as capture:
         done_b = 0
         for batch in capture:
@@ -61,12 +62,27 @@ def look_at_capture(
             looker.looked_at.packets += len(batch)
             known.headers(file, batch, decoded)
             _plain_packets(looker, file, batch, decoded)
+            _place(looker, batch, places)
             for stretch in streams.add(batch, decoded):
                 _stretch(looker, file, stretch)
             step(capture.size_b - done_b)
             done_b = capture.size_b
         for stretch in streams.finish():
             _stretch(looker, file, stretch)
+
+
+def _place(looker: Looker, batch: Batch, places: dict[Key, int]) -> None:
+    """Name the packets of findings that the search of the file made in a batch."""
+    begin = batch.block + batch.base
+    end = begin + batch.block_b
+    for key, byte in places.items():
+        row = int(np.searchsorted(begin, byte, side="right")) - 1
+        if row < 0 or byte >= end[row]:
+            continue
+        within = byte - batch.base - int(batch.start[row])
+        inside = 0 <= within < batch.captured_b[row]
+        where = f"byte {within}" if inside else "beside its bytes"
+        looker.place_again(key, f"packet {batch.first_frame + row + 1}, {where}")
 
 
 def _stretch(looker: Looker, file: str, stretch: Stretch) -> None:

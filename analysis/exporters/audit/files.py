@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 import zstandard
 
 from analysis.exporters.audit.captures import is_capture, look_at_capture
-from analysis.exporters.audit.looking import Looker, View, fixed
+from analysis.exporters.audit.looking import BYTE, Looker, View, fixed
 from analysis.exporters.audit.second import dissect_capture
 from analysis.exporters.audit.tables import (
     DOCUMENTS,
@@ -95,5 +95,5 @@ def _members(looker: Looker, file: str, opened: BinaryIO, depth: int) -> None:
 
 
 def _bytes(looker: Looker, file: str, opened: BinaryIO, layer: str) -> None:
-    view = View(file=file, reader="bytes", place=lambda n: f"byte {n}", layer=layer)
+    view = View(file=file, reader="bytes", place=lambda n: f"{BYTE}{n}", layer=layer)
     looker.look_at_file(view, opened)

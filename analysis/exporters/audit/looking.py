@@ -10,12 +10,15 @@ from analysis.exporters.audit.model import Finding, LookedAt, shown
 from analysis.exporters.identifiers.layers import CONTEXT_B, DEPTH, dechunked, unpacked
 from analysis.exporters.identifiers.model import Identifier
 from analysis.exporters.identifiers.search import ANCHOR_B, Search
-from analysis.exporters.identifiers.variants import variants
+from analysis.exporters.identifiers.variants import Variant, variants
 
 _PIECE_B = 1 << 22
 _MOST_TOLD = 2  # places of one spelling in a file; the others are counted
 _GAP = bytes(32)
+BYTE = "byte "
+_LEAST_B = {"base64": 6, "hex": 8}
 Place = Callable[[int], str]
+Key = tuple[str, int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,7 @@ class Looker:
         spelled = [
             (row, each)
             for row, identifier in enumerate(self.identifiers)
-            for each in variants(identifier)
-            if len(each.pattern) >= ANCHOR_B
+            for each in searchable(identifier)
         ]
         self._rows = [row for row, _ in spelled]
         self.search = Search([each for _, each in spelled])
@@ -60,7 +62,7 @@ class Looker:
             for row, each in enumerate(self.identifiers)
             if row not in found
         )
-        self._findings: dict[tuple[str, int, str], Finding] = {}
+        self._findings: dict[Key, Finding] = {}
 
     @property
     def margin_b(self) -> int:
@@ -94,6 +96,18 @@ class Looker:
             n=n,
             number=row,
         )
+
+    def bytes_of(self, file: str) -> dict[Key, int]:
+        """Return the findings of a file whose place is a byte, and that byte."""
+        return {
+            key: int(found.place.removeprefix(BYTE))
+            for key, found in self._findings.items()
+            if key[0] == file and found.place.startswith(BYTE)
+        }
+
+    def place_again(self, key: Key, place: str) -> None:
+        """Say better where a finding is."""
+        self._findings[key] = replace(self._findings[key], place=place)
 
     def look(
         self, view: View, data: bytes, span: tuple[int, int] | None = None
@@ -169,6 +183,22 @@ class Looker:
             whole = (0, len(inner))
             self._plain(below, inner, whole)
             self._layers(below, inner, whole, depth - 1)
+
+
+def searchable(identifier: Identifier) -> tuple[Variant, ...]:
+    """Return the spellings that can be told from chance, in text or elsewhere.
+
+    None when the identifier itself is shorter than an anchor; of one that is hardly
+    longer, not those in which each byte says little.
+    """
+    found = tuple(variants(identifier))
+    if len(found[0].pattern) < ANCHOR_B:
+        return ()
+    return tuple(
+        each
+        for each in found
+        if len(each.pattern) >= _LEAST_B.get(each.encoding.split()[0][:6], ANCHOR_B)
+    )
 
 
 def fixed(place: str) -> Place:

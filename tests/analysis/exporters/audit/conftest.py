@@ -266,9 +266,7 @@ def talk_in_disguise(house):
         (41011, 6000),
         b"\0\0\0\0ids:" + bytes.fromhex(UUID3.replace("-", "")) + bytes(4),
     )
-    house.udp(
-        PHONE_IP, LAMP_IP, (41012, 6000), zlib.compress(b"homeId=hw-5521-8830-ce; x=1;")
-    )
+    house.udp(PHONE_IP, LAMP_IP, (41012, 6000), zlib.compress(TELEMETRY))
     house.udp(
         PHONE_IP,
         LAMP_IP,
@@ -305,6 +303,7 @@ def talk_below(house):
     house.udp(PHONE_IP, ROUTER_IP, (41016, 47777), beacon)
 
 
+TELEMETRY = b"homeId=hw-5521-8830-ce; fw=4.11.2; up=86113; rssi=-61; state=on;"
 UUID1 = "2f402f80-da50-11e1-9b23-0017882476ff"
 UUID2 = "9d3c1f0e-51b2-4c77-8f10-6e2a90bb41c5"
 UUID3 = "c0ffee12-9a8b-4c7d-8e6f-5a4b3c2d1e0f"

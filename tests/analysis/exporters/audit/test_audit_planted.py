@@ -1,3 +1,6 @@
+import pytest
+
+from analysis.exporters.anonymise import Policy, Pseudonyms, anonymise_capture
 from analysis.exporters.audit import audit
 from analysis.exporters.identifiers import harvest
 
@@ -33,3 +36,21 @@ def test_harvest_finds_by_itself_what_a_capture_tells(planted, secrets, only_tol
 def test_what_only_people_know_is_not_harvested(planted, only_told):
     found = {(each.kind, each.value) for each in harvest(planted)}
     assert found & only_told == set()
+
+
+@pytest.mark.parametrize("payload", ["keep", "headers"])
+def test_nothing_is_found_after_the_anonymiser(planted, secrets, tmp_path, payload):
+    told = harvest(planted, extra=secrets)
+    target = tmp_path / "lan-00001.pcapng"
+    counts = anonymise_capture(
+        planted / "raw" / "lan-00001.pcapng",
+        target,
+        pseudonyms=Pseudonyms(bytes(range(32))),
+        identifiers=told,
+        policy=Policy(payload=payload),
+    )
+    result = audit(tmp_path, told)
+    left = [(told[f.number].value, f.encoding, f.place) for f in result.findings]
+    assert left == []
+    assert counts.packets == result.looked_at.packets > 20
+    assert result.looked_at.dissected > 20

@@ -1,0 +1,120 @@
+import base64
+import gzip
+import io
+import json
+import zipfile
+import zlib
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+import zstandard
+
+from analysis.exporters.audit import audit
+from analysis.exporters.identifiers import Identifier
+
+HIDDEN = "Vinterljus-Bergstrand-77"
+TOLD = (Identifier(kind="secret", value=HIDDEN),)
+
+
+def found(folder, told=TOLD):
+    return [(f.file, f.encoding, f.place) for f in audit(folder, told).findings]
+
+
+def png(text):
+    def chunk(kind, data):
+        body = kind + data
+        return len(data).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+
+    packed = b"Comment\0\0" + zlib.compress(text)
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes(13))
+    return head + chunk(b"zTXt", packed) + chunk(b"IEND", b"")
+
+
+def zipped(text):
+    inside, outside = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(inside, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("notes/a.txt", text * 3)
+    with zipfile.ZipFile(outside, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b.zip", inside.getvalue())
+    return outside.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.txt", HIDDEN.encode()),
+        ("a.txt", HIDDEN.swapcase().encode()),
+        ("a.bin", HIDDEN.encode("utf-16-be")),
+        ("a.gz", gzip.compress(HIDDEN.encode() * 3)),
+        ("a.csv.zst", zstandard.compress(HIDDEN.encode() * 3)),
+        ("a.zip", zipped(HIDDEN.encode())),
+        ("a.png", png(HIDDEN.encode())),
+        ("a.svg", b"<svg><desc>" + HIDDEN.encode() + b"</desc></svg>"),
+        ("a.txt", base64.b64encode(gzip.compress(b"x=" + HIDDEN.encode()))),
+        ("a.json", json.dumps({"k": HIDDEN}).replace("j", "\\u006a").encode()),
+    ],
+)
+def test_a_secret_is_found_in_any_file(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    assert found(tmp_path)
+
+
+def test_a_secret_is_found_in_a_column_and_a_folded_text_in_a_document(tmp_path):
+    rows = [f"row {k} of many that look alike" for k in range(2000)] + [HIDDEN]
+    frame = pl.DataFrame({"n": range(2001), "said": rows})
+    frame.write_parquet(tmp_path / "t.parquet", compression="zstd")
+    person = Identifier(kind="person", value="Sixten Alarik Bergstrand af Ugglas")
+    text = yaml.safe_dump({"by": f"made by {person.value} on a long day"}, width=30)
+    assert person.value not in text
+    (tmp_path / "d.yaml").write_text(text)
+    files = {f for f, _, _ in found(tmp_path, (*TOLD, person))}
+    assert files == {"t.parquet", "d.yaml"}
+
+
+def test_a_secret_is_found_in_the_name_of_a_file_and_of_a_folder(tmp_path):
+    (tmp_path / HIDDEN).mkdir()
+    (tmp_path / HIDDEN / "a.txt").write_text("nothing")
+    ((_, _, place),) = found(tmp_path)
+    assert place == "the name of the file"
+
+
+def test_a_secret_is_found_on_every_border_of_two_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.exporters.audit.looking._PIECE_B", 1 << 17)
+    rng = np.random.default_rng(2)
+    places = [k * (1 << 16) - j for k in (1, 2, 3) for j in range(0, 25, 5)]
+    for number, at in enumerate(places):
+        data = bytearray(rng.bytes(1 << 18))
+        data[at : at + len(HIDDEN)] = HIDDEN.encode()
+        (tmp_path / f"{number:02}.bin").write_bytes(data)
+    result = audit(tmp_path, TOLD)
+    assert len({f.file for f in result.findings}) == len(places)
+    assert all(f.n == 1 for f in result.findings)
+
+
+def test_a_clean_folder_is_clean_and_says_what_was_looked_at(tmp_path):
+    (tmp_path / "a.txt").write_text("nothing to see")
+    steps = []
+    result = audit(tmp_path, TOLD, progress=lambda *each: steps.append(each))
+    assert result.clean
+    assert result.looked_at.files == 1
+    assert result.by_kind == {"secret": 1}
+    assert steps == [(14, 14)]
+
+
+def test_an_identifier_that_no_search_can_find_is_told(tmp_path):
+    (tmp_path / "a.txt").write_text("vm 766d")
+    told = (*TOLD, Identifier(kind="hostname", value="vm"))
+    result = audit(tmp_path, told)
+    assert result.too_short == (("hostname", 1),)
+    assert result.clean
+
+
+def test_what_is_damaged_is_searched_as_bytes_and_noted(tmp_path):
+    (tmp_path / "a.pcapng").write_bytes(b"\x0a\x0d\x0d\x0a" + HIDDEN.encode() * 2)
+    (tmp_path / "b.parquet").write_bytes(b"PAR1" + HIDDEN.encode())
+    (tmp_path / "c.gz").write_bytes(gzip.compress(HIDDEN.encode())[:-9])
+    result = audit(tmp_path, TOLD)
+    assert {f.file for f in result.findings} >= {"a.pcapng", "b.parquet"}
+    assert len(result.notes) == 3

@@ -1,0 +1,59 @@
+import numpy as np
+
+from analysis.exporters.identifiers import Streams
+from analysis.pcap.decode import decode_batch
+from analysis.pcap.stream import open_capture_stream
+from analysis.pcap.writer import open_capture
+
+
+def segment(seq, payload, *, flags=0x18, port=80):
+    head = bytes.fromhex("4500") + (40 + len(payload)).to_bytes(2) + bytes(4)
+    head += bytes((64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2))
+    tcp = (4000).to_bytes(2) + port.to_bytes(2) + (seq % 2**32).to_bytes(4) + bytes(4)
+    tcp += bytes((0x50, flags)) + b"\x20\x00" + bytes(4)
+    return bytes(12) + b"\x08\x00" + head + tcp + payload
+
+
+def said(tmp_path, frames, overlap_b=8):
+    path = tmp_path / "c.pcapng"
+    with open_capture(path) as out:
+        for number, frame in enumerate(frames):
+            out.packet(number, frame)
+    streams, stretches = Streams(overlap_b), []
+    with open_capture_stream(path) as capture:
+        for batch in capture:
+            stretches += streams.add(batch, decode_batch(batch))
+        stretches += streams.finish()
+    return stretches
+
+
+def test_segments_in_any_order_and_twice_make_what_was_said(tmp_path):
+    rng = np.random.default_rng(3)
+    text = rng.bytes(4000)
+    base = 2**32 - 700  # the numbers turn over on the way
+    parts = [(k, text[k : k + 100]) for k in range(0, 4000, 100)]
+    order = [0, *(1 + rng.permutation(39)).tolist(), 5, 6, 7]
+    frames = [segment(base + parts[k][0], parts[k][1]) for k in order]
+    (stretch,) = said(tmp_path, frames)
+    assert stretch.data == text
+
+
+def test_long_streams_come_in_stretches_that_share_their_ends(tmp_path):
+    text = np.random.default_rng(4).bytes(700_000)
+    frames = [segment(k, text[k : k + 1000]) for k in range(0, len(text), 1000)]
+    stretches = said(tmp_path, frames)
+    assert len(stretches) > 1
+    assert b"".join(s.data[s.old_b :] for s in stretches) == text
+    assert all(len(s.data) < 300_000 for s in stretches)
+    assert stretches[1].data[:8] == stretches[0].data[-8:]
+
+
+def test_a_gap_ends_a_stretch_and_what_follows_is_not_lost(tmp_path):
+    frames = [segment(0, b"before"), segment(5000, b"after"), segment(5005, b"wards")]
+    assert [s.data for s in said(tmp_path, frames)] == [b"before", b"afterwards"]
+
+
+def test_of_tls_only_the_beginning_is_put_together(tmp_path):
+    record = b"\x17\x03\x03" + bytes(997)
+    frames = [segment(k * 1000, record, port=443) for k in range(200)]
+    assert sum(len(s.data) - s.old_b for s in said(tmp_path, frames)) < 20_000
