@@ -17,6 +17,8 @@ from analysis.errors import ImportDataError
 from analysis.importers.faults import few
 from analysis.importers.stamps import INSTANTS, load_zone
 
+_LARGEST = 1 << 63
+
 
 def read_events(path: Path, zone: str = "UTC") -> Events:
     """Return the events in a file of JSON lines, or a CSV by the name.
@@ -46,12 +48,23 @@ def answers_of(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
             found = json.loads(line)
         except (ValueError, RecursionError):
             found = None
-        whole = isinstance(found, dict) and type(found.get("start_ns")) is int
-        if not whole or not {"device", "activity"} <= found.keys():
-            reason = "is no JSON object with start_ns, device and activity"
+        if not _is_event(found):
+            reason = (
+                "is no JSON object with start_ns (whole nanoseconds UTC), device and "
+                "activity (texts)"
+            )
             remedy = "give what `testbed classify --json` prints"
             raise ImportDataError((f"{name}: line {number}: {reason}; {remedy}",))
         yield found
+
+
+def _is_event(found: Any) -> bool:
+    if not isinstance(found, dict):
+        return False
+    start_ns = found.get("start_ns")
+    names = (found.get("device"), found.get("activity"))
+    is_stamp = type(start_ns) is int and abs(start_ns) < _LARGEST
+    return is_stamp and all(isinstance(name, str) for name in names)
 
 
 def _of_table(path: Path, text: str, zone: str) -> Events:
@@ -69,7 +82,8 @@ def _of_table(path: Path, text: str, zone: str) -> Events:
             except ValueError as exc:
                 faults.append(f"{path}: line {rows.line_num}: {column}: {exc}")
     except csv.Error as exc:
-        raise ImportDataError((f"{path}: line {rows.line_num}: {exc}",)) from exc
+        reason = f"{exc}; is a quote open?"
+        raise ImportDataError((f"{path}: line {rows.line_num}: {reason}",)) from exc
     if faults:
         raise ImportDataError(tuple(few(path, faults)))
     return make_events(stamps, names, zone)

@@ -1,10 +1,12 @@
 """`detect`: hours in which the household does not behave as it used to."""
 
+import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +28,7 @@ _STDIN = "-"
 _PIPE = "standard input"
 DEFAULT = "ensemble"
 _MOST = 5  # names that are listed
+_LONG_NS = 21 * 24 * 3600 * 10**9  # without any event, longer than most holidays
 
 Sources = Annotated[
     list[str] | None,
@@ -109,9 +112,11 @@ def detect(
         raise ConfigError("name what is to be watched: a campaign or a file of events")
     if owner and from_day is not None:
         raise ConfigError("--from-day and --owner: choose one of them to learn from")
+    from analysis.detectors.events import check_zone
     from analysis.evaluate.watched.verdicts import check_rate, detectors_of
 
     check_rate(fdr)
+    check_zone(zone)
     way = _Way(
         detectors=detectors_of(detector or [DEFAULT]),
         zone=zone,
@@ -134,10 +139,51 @@ def _split(
 ) -> "Split":
     from analysis.evaluate.watched.spans import learn_elsewhere, split_days, whole_days
 
-    events = read_source(source, zone)
-    if not owners:
-        return split_days(events, from_day)
-    return learn_elsewhere([read_source(o, zone) for o in owners], whole_days(events))
+    logs = [_owned(owner, zone) for owner in owners]
+    with _named(source):
+        events = read_source(source, zone)
+        _warn_of_gap(events, source)
+        if not owners:
+            return split_days(events, from_day)
+        watched = whole_days(events)
+    return learn_elsewhere(logs, watched)
+
+
+def _owned(owner: str, zone: str) -> "Events":
+    """Return the events of a log to learn from, which has whole days."""
+    from analysis.evaluate.watched.spans import whole_days
+
+    with _named(owner):
+        events = read_source(owner, zone)
+        whole_days(events)
+    return events
+
+
+@contextmanager
+def _named(source: str) -> Iterator[None]:
+    """Say of which log it is that something cannot be done with it."""
+    from analysis.errors import RequestError
+
+    try:
+        yield
+    except RequestError as exc:
+        raise RequestError(f"{source}: {exc}") from exc
+
+
+def _warn_of_gap(events: "Events", source: str) -> None:
+    """Say on standard error where nothing happened for weeks: days like others."""
+    import numpy as np
+
+    if len(events) < 2:
+        return
+    row = int(np.diff(events.time_ns).argmax())
+    first_ns, last_ns = events.time_ns[[row, row + 1]].tolist()
+    if last_ns - first_ns > _LONG_NS:
+        day = datetime.fromtimestamp(first_ns // 10**9, UTC).date()
+        days = (last_ns - first_ns) // (24 * 3600 * 10**9)
+        reason = f"nothing happened for {days} days from {day} on, which count as quiet"
+        remedy = "leave out wrong stamps, or days that nobody recorded"
+        print(f"testbed: {source}: {reason}; {remedy}", file=sys.stderr)
 
 
 def read_source(source: str, zone: str) -> "Events":
@@ -178,24 +224,29 @@ def _stream(way: _Way, owners: Sequence[str]) -> int:
     from analysis.evaluate.watched.verdicts import learnt
     from analysis.importers.event_lists import answers_of
 
-    learn = in_a_row([read_source(o, way.zone) for o in owners])
+    learn = in_a_row([_owned(owner, way.zone) for owner in owners])
     watches = [
         LiveWatch(each, learnt(each, learn, way.seed), way.rate)
         for each in way.detectors
     ]
-    n_alarms, known = 0, _learnt_names(learn)
+    n_alarms, n_late, known = 0, 0, _learnt_names(learn)
+    if isinstance(sys.stdin, io.TextIOWrapper):  # bytes that are no text are no JSON
+        sys.stdin.reconfigure(errors="replace")
     for answer in answers_of(iter(sys.stdin.readline, ""), _PIPE):
         event = events_of_answers([answer], way.zone)
         _warn_of_unknown(known, event, _PIPE)
         for watch in watches:
             found = watch.take(event)
             n_alarms += _tell(way, found, learn, _PIPE) if found is not None else 0
+        if watches[0].n_late > n_late == 0:
+            reason = "an event is more than a week older than one before, and left out"
+            print(f"testbed: {_PIPE}: {reason}; did a clock jump?", file=sys.stderr)
+        n_late = watches[0].n_late
     for watch in watches:
         found = watch.finish()
         n_alarms += _tell(way, found, learn, _PIPE) if found is not None else 0
-    late = max(watch.n_late for watch in watches)
-    if late:
-        reason = f"{late} events were more than a week older than others; left out"
+    if n_late:
+        reason = f"{n_late} events were more than a week older than others; left out"
         print(f"testbed: {_PIPE}: {reason}", file=sys.stderr)
     return n_alarms
 

@@ -119,6 +119,54 @@ def test_a_stream_tells_at_its_end_what_was_alone_until_then(tmp_path):
     assert "alone" in alarm["reason"]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "there is no event"),
+        (lines(1), "there is one day"),
+        (lines(7, (30_000, 5)), "the events span 3000"),
+        (lines(1).replace('"lamp"', "7"), "line 1: is no JSON object with start_ns"),
+        (lines(1).replace(": 17", f": {'9' * 30}"), "line 1: is no JSON object"),
+    ],
+)
+def test_what_cannot_be_watched_or_learnt_is_refused_by_its_name(
+    text, reason, owner, week, tmp_path
+):
+    path = tmp_path / "odd.jsonl"
+    path.write_text(text)
+    others = [] if "one day" in reason else [[week], ["-"]]  # it is enough to learn
+    for each in [[str(path)], *([*one, "--owner", str(path)] for one in others)]:
+        done = run(["detect", *each, "--detector", "rate"], input="")
+        assert isinstance(done.exception, (RequestError, ImportDataError))
+        assert str(done.exception).startswith(f"{path}: {reason}")
+
+
+def test_weeks_without_any_event_are_told_as_they_are_learnt_as_quiet(tmp_path):
+    path = tmp_path / "gap.jsonl"
+    path.write_text(lines(5, (730, 5)))
+    done = run(["detect", str(path), "--detector", "rate"])
+    told = "nothing happened for 725 days from 2026-01-09 on, which count as quiet"
+    assert f"{path}: {told}" in done.stderr
+
+
+def test_a_stream_says_at_once_that_events_come_too_late_and_how_many_at_its_end(owner):
+    far, *late = lines(3, (400, 5)).splitlines()[::-1]
+    done = run(
+        ["detect", "-", "--owner", owner, "--detector", "rate"],
+        input="\n".join([far, *late]),
+    )
+    first, *_, last = done.stderr.splitlines()
+    assert "an event is more than a week older than one before, and left out" in first
+    assert f"{len(late)} events were more than a week older" in last
+
+
+def test_a_stream_that_is_no_text_is_refused_by_its_line(owner):
+    words = ["detect", "-", "--owner", owner, "--detector", "rate"]
+    done = run(words, input=b"\n\xff\xfe\n")
+    assert isinstance(done.exception, ImportDataError)
+    assert str(done.exception).startswith("standard input: line 2: is no JSON object")
+
+
 def test_several_detectors_each_have_their_say(owner, week):
     words = ["detect", week, "--owner", owner]
     done = run([*words, "--detector", "kmeans_paper", "--detector", "rate"])
