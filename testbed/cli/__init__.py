@@ -40,6 +40,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "detect": ("detect",),
     "flows": ("flows",),
     "report": ("report",),
+    "publish": ("publish",),
     "inspect": ("inspect",),
     "messages": ("messages",),
     "payloads": ("payloads",),

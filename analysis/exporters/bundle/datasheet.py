@@ -1,0 +1,230 @@
+"""A datasheet after Gebru et al., "Datasheets for Datasets" (2021).
+
+What the dataset itself tells is filled in; what only people know is marked.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.exporters.anonymise import Counts, Policy
+from analysis.exporters.bundle.facts import CampaignFacts, Facts
+from analysis.exporters.bundle.model import UNSAID
+from analysis.exporters.bundle.work import write_text
+
+Answer = tuple[str, str]
+_PAYLOADS = {
+    "keep": "Payloads are kept; identifiers in them are replaced.",
+    "headers": "Payloads above TCP and UDP are cut away.",
+}
+
+
+def write_datasheet(data: Path, facts: Facts, policy: Policy, counts: Counts) -> Path:
+    """Write `datasheet.md`; return it."""
+    chapters = (
+        ("Motivation", _motivation(facts)),
+        ("Composition", (*_composition(facts), *_faults(policy, counts))),
+        ("Collection process", _collection(facts)),
+        ("Preprocessing, cleaning, labelling", _preprocessing(policy, counts)),
+        ("Uses", _uses(facts)),
+        ("Distribution", _distribution(facts)),
+        ("Maintenance", _maintenance()),
+    )
+    lines = [
+        f"# Datasheet: {facts.title}",
+        "",
+        "Questions after Gebru et al., *Datasheets for Datasets*, CACM 64(12), 2021. "
+        f"Answers come from the dataset itself; `{UNSAID}` marks what only its makers "
+        "know.",
+    ]
+    for title, answers in chapters:
+        lines += ["", f"## {title}"]
+        for question, answer in answers:
+            lines += ["", f"**{question}**", "", answer]
+    return write_text(data / "datasheet.md", "\n".join(lines) + "\n")
+
+
+def _motivation(facts: Facts) -> Sequence[Answer]:
+    return (
+        (
+            "For what purpose was the dataset created?",
+            "To tell activities of smart-home devices from their network traffic, and "
+            "to compare methods that do. "
+            f"What it was made for in particular: {UNSAID}",
+        ),
+        ("Who created it, on behalf of whom?", "; ".join(facts.authors)),
+        ("Who funded it?", UNSAID),
+    )
+
+
+def _composition(facts: Facts) -> Sequence[Answer]:
+    real = (
+        "All of it is of a virtual lab: no person, no real device."
+        if facts.simulated
+        else "Traffic of real devices, caused by a machine or by people."
+    )
+    return (
+        (
+            "What do the instances represent?",
+            "Attempts to cause one activity on one device (rows of tables/activities), "
+            f"with all packets of the device around them. {real}",
+        ),
+        ("How many are there?", "\n".join(_counted(each) for each in facts.campaigns)),
+        (
+            "Does it contain all possible instances, or a sample?",
+            "All attempts of each campaign are there, failed ones too: "
+            + "; ".join(_outcomes(each) for each in facts.campaigns),
+        ),
+        (
+            "What data does each instance consist of?",
+            "Captured packets (pcapng), packet and flow tables, and the facts of the "
+            "attempt: stamps, δ, channel, network, outcome.",
+        ),
+        (
+            "Is there a label?",
+            "Yes: the activity, from a machine that caused it, with a bound of the "
+            "clock's error; see tables/activities.",
+        ),
+    )
+
+
+def _faults(policy: Policy, counts: Counts) -> Sequence[Answer]:
+    return (
+        (
+            "Is information missing?",
+            f"{counts.beacons} packets of the recording software itself were left out. "
+            + _PAYLOADS.get(policy.payload, "Payloads are cut: " + policy.payload)
+            + f" Otherwise: {UNSAID}",
+        ),
+        (
+            "Are there recommended data splits?",
+            "Yes, in splits.json with their reasons, and splits that must not be used.",
+        ),
+        (
+            "Are there errors, noise or redundancies?",
+            "Packets that are malformed, cut or repeated are kept and marked (columns "
+            f"error, retransmission). Known besides: {UNSAID}",
+        ),
+        (
+            "Is it self-contained?",
+            "Yes. No file refers to anything outside but licences and vocabularies.",
+        ),
+        (
+            "Does it contain data that is confidential or identifies people?",
+            "Addresses and names of the home are pseudonyms, and an audit looked for "
+            "the originals in every byte; see anonymisation.json. What people said or "
+            f"did while it was recorded: {UNSAID}",
+        ),
+    )
+
+
+def _collection(facts: Facts) -> Sequence[Answer]:
+    spans = "; ".join(f"{c.name}: {c.begin} to {c.end}" for c in facts.campaigns)
+    how = sorted({channel for each in facts.campaigns for channel in each.channels})
+    return (
+        (
+            "How was the data acquired?",
+            "Packets were captured at the router of the lab while a controller caused "
+            f"activities by {', '.join(how) or 'other means'}, checked their effect, "
+            "and journalled both. Scenario and device profiles are in campaign.yaml.",
+        ),
+        ("Over what time?", spans + ". " + _times(facts)),
+        (
+            "Who was involved, and how were they compensated?",
+            "Nobody: the lab is virtual." if facts.simulated else UNSAID,
+        ),
+        (
+            "Was there an ethical review?",
+            "None is needed for a virtual lab." if facts.simulated else UNSAID,
+        ),
+        (
+            "Did the people concerned consent?",
+            "There are none." if facts.simulated else UNSAID,
+        ),
+    )
+
+
+def _preprocessing(policy: Policy, counts: Counts) -> Sequence[Answer]:
+    replaced = ", ".join(f"{n} {kind}" for kind, n in counts.replaced.items())
+    moved = "moved by whole weeks" if policy.shift_ns else "as recorded"
+    return (
+        (
+            "Was anything preprocessed, cleaned or labelled?",
+            f"Every address in a header became a pseudonym ({counts.addresses} of "
+            f"them); in payloads were replaced: {replaced or 'none'}. Lengths of "
+            f"packets are as recorded, stamps are {moved}, checksums are as right or "
+            "wrong as they were. Labels and tables were made after that.",
+        ),
+        (
+            "Is the raw data kept?",
+            f"Not in this dataset. Whether its makers keep it: {UNSAID}",
+        ),
+        (
+            "Is the software available?",
+            "Name and version are in ro-crate-metadata.json.",
+        ),
+    )
+
+
+def _uses(facts: Facts) -> Sequence[Answer]:
+    not_for = (
+        "It is simulated: figures on it say how methods compare on this simulation, "
+        "not how they fare on real devices. "
+        if facts.simulated
+        else ""
+    )
+    return (
+        ("Has it been used already?", UNSAID),
+        (
+            "What could it be used for?",
+            "Recognition of activities and devices, detection of anomalies, studies of "
+            "what encrypted traffic gives away, tests of tools that read captures.",
+        ),
+        (
+            "What should it not be used for?",
+            f"{not_for}To find out who or where the home was. To claim scores on "
+            "random splits; see splits.json.",
+        ),
+    )
+
+
+def _distribution(facts: Facts) -> Sequence[Answer]:
+    return (
+        ("How is it distributed?", f"As a BagIt bag. Where: {UNSAID}"),
+        ("When?", UNSAID),
+        (
+            "Under which licence?",
+            f"{facts.licence.title} ({facts.licence.name}), {facts.licence.url}",
+        ),
+        ("Do others hold rights in it?", UNSAID),
+    )
+
+
+def _maintenance() -> Sequence[Answer]:
+    return (
+        ("Who maintains it, and how can they be reached?", UNSAID),
+        ("Is there an erratum? Will it be updated?", UNSAID),
+        (
+            "How can others extend it?",
+            "Campaigns keep the layout of the software that recorded them: whoever "
+            "runs their scenario again gets a campaign that lies beside them.",
+        ),
+    )
+
+
+def _counted(campaign: CampaignFacts) -> str:
+    activities = ", ".join(f"{n} {name}" for name, n in campaign.activities.items())
+    return (
+        f"- {campaign.name}: {campaign.n_labelled} labelled activities in "
+        f"{campaign.sessions} sessions ({activities or 'none'}), {campaign.packets} "
+        f"packets of {len(campaign.devices)} devices"
+    )
+
+
+def _outcomes(campaign: CampaignFacts) -> str:
+    counted = ", ".join(f"{n} {name}" for name, n in campaign.outcomes.items())
+    return f"{campaign.name}: {counted or 'none'}"
+
+
+def _times(facts: Facts) -> str:
+    odd = [f"{c.name}: {c.times}" for c in facts.campaigns if c.times != "recorded"]
+    return f"What is real of the times: {'; '.join(odd)}." if odd else ""

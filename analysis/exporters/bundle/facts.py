@@ -1,0 +1,189 @@
+"""What is known of a dataset, for everything that tells of it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from analysis.dataset import Times, load_activities, load_campaign
+from analysis.exporters.bundle.licences import Licence, licence_of
+from analysis.exporters.bundle.model import UNSAID
+from analysis.exporters.bundle.work import Source, Work
+from analysis.packets import load_index
+
+SOFTWARE = "smarthome-testbed"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignFacts:
+    """One campaign of the dataset.
+
+    path  of its folder within the payload
+    first_ns, last_ns  stamps of its captures, as published
+    outcomes  attempts by outcome;  activities  labelled ones by name
+    packets  of all devices under test;  versions  of what recorded it
+    """
+
+    name: str
+    path: str
+    simulated: bool
+    form: str
+    times: Times
+    devices: tuple[str, ...]
+    first_ns: int
+    last_ns: int
+    sessions: int
+    outcomes: Mapping[str, int]
+    activities: Mapping[str, int]
+    channels: tuple[str, ...]
+    captures: tuple[str, ...]
+    packets: int
+    scenario: Mapping[str, Any]
+    profiles: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+    @property
+    def begin(self) -> str:
+        """When it began, ISO 8601 in UTC."""
+        return iso(self.first_ns)
+
+    @property
+    def end(self) -> str:
+        """When it ended, the same."""
+        return iso(self.last_ns)
+
+    @property
+    def n_labelled(self) -> int:
+        """Activities that made a label."""
+        return sum(self.activities.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The dataset. `day` is the last of its recordings, never that of today."""
+
+    name: str
+    title: str
+    licence: Licence
+    authors: tuple[str, ...]
+    campaigns: tuple[CampaignFacts, ...]
+    software: str
+    with_results: bool
+
+    @property
+    def day(self) -> str:
+        """The day on which its last campaign ended, as 2026-03-01."""
+        return max(each.end for each in self.campaigns)[:10]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether all of it is of the virtual lab."""
+        return all(each.simulated for each in self.campaigns)
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Names of all devices, each once."""
+        return tuple(sorted({d for each in self.campaigns for d in each.devices}))
+
+    @property
+    def n_labelled(self) -> int:
+        """Labelled activities of all campaigns."""
+        return sum(each.n_labelled for each in self.campaigns)
+
+    @property
+    def packets(self) -> int:
+        """Packets of devices in all campaigns."""
+        return sum(each.packets for each in self.campaigns)
+
+    @property
+    def gist(self) -> str:
+        """The dataset in one sentence."""
+        what = "Simulated" if self.simulated else "Recorded"
+        return (
+            f"{what} network traffic of {_n(len(self.devices), 'smart-home device')} "
+            f"with {_n(self.n_labelled, 'labelled activity')} in "
+            f"{_n(len(self.campaigns), 'campaign')}: captures, packet and flow tables, "
+            "activity log."
+        )
+
+
+def facts_of(work: Work, sources: Sequence[Source]) -> Facts:
+    """Read what is known from the folders that are to be published."""
+    campaigns = tuple(_campaign(work, source) for source in sources)
+    about = work.request.about
+    devices = sorted({device for each in campaigns for device in each.devices})
+    title = about.title or (
+        f"Labelled network traffic of {_n(len(devices), 'smart-home device')}"
+    )
+    return Facts(
+        name=work.request.out.name,
+        title=title,
+        licence=licence_of(about.licence),
+        authors=about.authors or (UNSAID,),
+        campaigns=campaigns,
+        software=software_version(),
+        with_results=work.request.results is not None,
+    )
+
+
+def software_version() -> str:
+    """Return the version of this software, '' where it is not installed."""
+    try:
+        return version(SOFTWARE)
+    except PackageNotFoundError:
+        return ""
+
+
+def iso(stamp_ns: int) -> str:
+    """Return a stamp as ISO 8601, to the second."""
+    return datetime.fromtimestamp(stamp_ns // _NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _campaign(work: Work, source: Source) -> CampaignFacts:
+    folder = work.campaign(source)
+    about, index = _about(folder), load_index(folder)
+    campaign, log = load_campaign(folder), load_activities(folder)
+    labelled = log.labelled().frame
+    spans = index.covered_ns or ((0, 0),)
+    return CampaignFacts(
+        name=campaign.name,
+        path=f"campaigns/{source.name}",
+        simulated=campaign.simulated,
+        form=campaign.form,
+        times=campaign.times,
+        devices=tuple(device.name for device in campaign.devices),
+        first_ns=spans[0][0],
+        last_ns=max(last for _, last in spans),
+        sessions=log.frame["session"].n_unique(),
+        outcomes=_counted(log.frame["outcome"].to_list()),
+        activities=_counted(labelled["activity"].to_list()),
+        channels=tuple(sorted(set(labelled["channel"].to_list()) - {""})),
+        captures=tuple(each.name for each in index.captures),
+        packets=sum(index.n_packets(each) for each in index.devices),
+        scenario=about.get("scenario") or {},
+        profiles=about.get("profiles") or {},
+        versions={k: str(v) for k, v in (about.get("versions") or {}).items()},
+    )
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    text = (folder / "campaign.yaml").read_text(encoding="utf-8")
+    about = yaml.load(text, Loader=_LOADER)  # noqa: S506
+    return about if isinstance(about, dict) else {}
+
+
+def _counted(values: Sequence[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
+
+
+def _n(number: int, noun: str) -> str:
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"

@@ -1,0 +1,88 @@
+"""What is done of a publication, so that a killed one goes on where it was.
+
+A step is done when the ledger has it, with the inputs that it would have now, and all
+files that it made lie there as it left them. The file is replaced in one step, after
+the files that it names.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+_NAME = "ledger.json"
+FORMAT = 1
+State = tuple[int, int]  # bytes and time of change
+
+
+class Ledger:
+    """The ledger of a draft, and the names of everything that it made."""
+
+    def __init__(self, draft: Path) -> None:
+        self._draft = draft
+        self._steps: dict[str, dict[str, Any]] = {}
+        try:
+            data = json.loads((draft / _NAME).read_text(encoding="utf-8"))
+            if data["format"] == FORMAT:
+                self._steps = dict(data["steps"])
+        except (OSError, ValueError, KeyError, TypeError):
+            self._steps = {}  # everything is made again
+
+    def is_done(self, step: str, inputs: Mapping[str, str]) -> bool:
+        """Say whether a step was done with these inputs and its files still lie there.
+
+        inputs  name -> digest
+        """
+        known = self._steps.get(step)
+        if known is None or known["inputs"] != dict(inputs):
+            return False
+        return all(
+            state_of(self._draft / name) == tuple(state)
+            for name, state in known["outputs"].items()
+        )
+
+    def done(
+        self,
+        step: str,
+        inputs: Mapping[str, str],
+        outputs: Iterable[Path],
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Enter a step that came to its end.
+
+        facts  what later steps want to know of it, as values that JSON knows
+        """
+        names = sorted(path.relative_to(self._draft).as_posix() for path in outputs)
+        self._steps[step] = {
+            "inputs": dict(inputs),
+            "outputs": {name: state_of(self._draft / name) for name in names},
+            "facts": dict(facts or {}),
+        }
+        text = json.dumps({"format": FORMAT, "steps": self._steps}, indent=1)
+        part = self._draft / f".{_NAME}.part"
+        part.write_text(text + "\n", encoding="utf-8")
+        part.replace(self._draft / _NAME)
+
+    def facts(self, step: str) -> Mapping[str, Any]:
+        """Return what a step that is done has told."""
+        return dict(self._steps[step]["facts"])
+
+    def digest(self, step: str) -> str:
+        """Return a digest of a step that is done: of what it was made of."""
+        return digest_of_json([step, self._steps[step]["inputs"]])
+
+
+def digest_of_json(value: Any) -> str:
+    """Return a hash of a value that JSON knows."""
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def state_of(path: Path) -> State | None:
+    """Return bytes and time of change of a file, None when it is not there."""
+    try:
+        state = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return state.st_size, state.st_mtime_ns

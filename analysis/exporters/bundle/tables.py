@@ -1,0 +1,126 @@
+"""Tables over all campaigns of a dataset: activities, devices, hosts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from analysis.dataset import COLUMNS, load_activities, load_campaign
+from analysis.exporters.bundle.work import Made, Source, Work
+from analysis.packets import load_index
+
+DEVICE_COLUMNS: Mapping[str, type[pl.DataType]] = {
+    "campaign": pl.String,
+    "device": pl.String,
+    "unit": pl.String,
+    "vendor": pl.String,
+    "model": pl.String,
+    "category": pl.String,
+    "mac": pl.String,
+    "ip": pl.String,
+    "firmware": pl.String,
+    "app": pl.String,
+    "app_version": pl.String,
+    "plaintext": pl.Boolean,
+    "activities": pl.Int64,
+    "packets": pl.Int64,
+}
+HOST_COLUMNS: Mapping[str, type[pl.DataType]] = {
+    "campaign": pl.String,
+    "device": pl.String,
+    "address": pl.String,
+    "written": pl.String,
+    "name": pl.String,
+    "source": pl.String,
+    "from_ns": pl.Int64,
+    "until_ns": pl.Int64,
+    "n": pl.Int64,
+}
+TABLES = ("activities", "devices", "hosts")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def write_tables(work: Work, sources: Sequence[Source]) -> None:
+    """Write the tables, as CSV and as Parquet."""
+    folders = [work.campaign(source) for source in sources]
+    steps = [f"{k} {s.name}" for s in sources for k in ("texts", "label", "packets")]
+
+    def make() -> Made:
+        frames = {
+            "activities": _activities(folders),
+            "devices": _devices(folders),
+            "hosts": _hosts(folders),
+        }
+        made: list[Path] = []
+        for name, frame in frames.items():
+            made += write_frame(frame, work.data / "tables" / name)
+        return Made(
+            outputs=made,
+            facts={name: frame.height for name, frame in frames.items()},
+            note=", ".join(f"{f.height} {name}" for name, f in frames.items()),
+        )
+
+    work.step("tables", work.after(*steps), make)
+
+
+def write_frame(frame: pl.DataFrame, stem: Path) -> list[Path]:
+    """Write a table as CSV and as Parquet; return the files."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    made = []
+    for suffix in (".csv", ".parquet"):
+        path = stem.with_suffix(suffix)
+        part = path.with_name(f".{path.name}.part")
+        if suffix == ".csv":
+            frame.write_csv(part)
+        else:
+            frame.write_parquet(part, compression="zstd")
+        part.replace(path)
+        made.append(path)
+    return made
+
+
+def _activities(folders: Sequence[Path]) -> pl.DataFrame:
+    frames = [load_activities(folder).frame.select(list(COLUMNS)) for folder in folders]
+    return pl.concat(frames)
+
+
+def _devices(folders: Sequence[Path]) -> pl.DataFrame:
+    rows = [row for folder in folders for row in _devices_of(folder)]
+    return pl.DataFrame(rows, schema=dict(DEVICE_COLUMNS), orient="row")
+
+
+def _devices_of(folder: Path) -> list[tuple[Any, ...]]:
+    campaign, index = load_campaign(folder), load_index(folder)
+    log = load_activities(folder).labelled().frame
+    text = (folder / "campaign.yaml").read_text(encoding="utf-8")
+    profiles = yaml.load(text, Loader=_LOADER).get("profiles") or {}  # noqa: S506
+    rows = []
+    for device in campaign.devices:
+        profile = profiles.get(device.name) or {}
+        app = profile.get("app")
+        rows.append(
+            (
+                campaign.name,
+                device.name,
+                device.unit,
+                str(profile.get("vendor") or ""),
+                str(profile.get("model") or ""),
+                device.category,
+                device.mac,
+                device.ip,
+                device.firmware,
+                str(app.get("package") or "") if isinstance(app, dict) else "",
+                device.app_version,
+                device.plaintext,
+                log.filter(pl.col("device") == device.name).height,
+                index.n_packets(device.name),
+            )
+        )
+    return rows
+
+
+def _hosts(folders: Sequence[Path]) -> pl.DataFrame:
+    del folders
+    return pl.DataFrame(schema=dict(HOST_COLUMNS))

@@ -1,0 +1,334 @@
+"""`publish`: campaigns as a dataset that strangers can open, check and run again."""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from testbed.cli.bar import shown_progress
+from testbed.cli.reading import Reading, counted, size
+from testbed.cli.starting import keep_little, load_kernels
+from testbed.clock import SystemClock
+from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.exporters.anonymise import Policy
+    from analysis.exporters.audit import Finding
+    from analysis.exporters.bundle import RefusedError, Request
+    from analysis.exporters.identifiers import Identifier
+
+_KEY_B = 32
+_MB = 10**6
+_MOST_SHOWN = 50
+
+Campaigns = Annotated[
+    list[Path],
+    typer.Argument(help="Folders of closed campaigns, then the folder to make: OUT."),
+]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        help="File of 32 random bytes: the same key gives the same pseudonyms. By "
+        "default one is made for this user, once.",
+    ),
+]
+Licence = Annotated[
+    str, typer.Option("--licence", help="SPDX name, such as CC-BY-4.0 or CC0-1.0.")
+]
+Title = Annotated[str, typer.Option("--title", help="Of the dataset.")]
+Authors = Annotated[
+    list[str] | None,
+    typer.Option("--author", help="Name, or 'Name (ORCID)'; may be repeated."),
+]
+Payload = Annotated[
+    str,
+    typer.Option(
+        "--payload",
+        help="keep (identifiers replaced), headers (nothing above TCP and UDP), or "
+        "truncate:N (N bytes of it).",
+    ),
+]
+Names = Annotated[
+    str,
+    typer.Option(
+        "--names",
+        help="Names of the cloud: keep-public, or pseudonym for all of them.",
+    ),
+]
+Shift = Annotated[
+    bool,
+    typer.Option(
+        "--shift-time", help="Move all stamps by whole weeks, as the key says."
+    ),
+]
+Secrets = Annotated[
+    Path | None,
+    typer.Option(
+        "--secrets",
+        help="File with a secret per line that no other file tells, 'KIND VALUE' or "
+        "only the value: passwords, names of people, places.",
+    ),
+]
+PartSize = Annotated[
+    int,
+    typer.Option(
+        "--part-size", min=0, help="Archive parts of at most so many MB; 0 for none."
+    ),
+]
+NoResults = Annotated[
+    bool, typer.Option("--no-results", help="Leave tables and figures out.")
+]
+Classifiers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classifier",
+        help="For the results; by default rf, knn and nb, which are fast; see "
+        "`testbed evaluate`.",
+    ),
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", min=1, help="Captures side by side. Takes memory.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this topic."""
+    app.command()(publish)
+
+
+def publish(
+    campaigns: Campaigns,
+    key: Key = None,
+    licence: Licence = "CC-BY-4.0",
+    title: Title = "",
+    author: Authors = None,
+    payload: Payload = "keep",
+    names: Names = "keep-public",
+    shift_time: Shift = False,
+    secrets_file: Secrets = None,
+    part_size: PartSize = 2000,
+    no_results: NoResults = False,
+    classifier: Classifiers = None,
+    jobs: Jobs = 2,
+) -> None:
+    """Make a dataset of campaigns: pseudonyms, tables, metadata, audit, archive.
+
+    It is made in OUT.draft and appears as OUT when no identifier is found any more.
+    Call it again after an interruption: it goes on.
+    """
+    load_kernels()
+    keep_little()
+    from analysis.exporters.bundle import About, Request, licence_of
+
+    folders, out = _folders(campaigns)
+    about = About(
+        title=title, licence=licence_of(licence).name, authors=tuple(author or ())
+    )
+    _publish(
+        Request(
+            campaigns=folders,
+            out=out,
+            about=about,
+            policy=_policy(payload, names),
+            extra=_extra(secrets_file),
+            shift=shift_time,
+            part_b=_part_b(part_size),
+            jobs=jobs,
+            results=None if no_results else _Report(classifier or ()),
+            key=_key(key),
+        )
+    )
+
+
+def _publish(request: "Request") -> None:
+    from analysis.exporters.bundle import RefusedError, publish
+
+    try:
+        made = publish(request, _Told())
+    except RefusedError as exc:
+        _tell_refusal(exc)
+        raise
+    except KeyboardInterrupt:
+        where = f"what is done lies in {request.draft}; call it again to go on"
+        print(f"testbed: interrupted; {where}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    for path in made.parts:
+        print(path)
+    print(f"{made.out}: {counted(made.n_files, 'file')}, {size(made.size_b)}")
+
+
+class _Told:
+    """Tells of each step: a bar while it reads, a line when it ends."""
+
+    def __init__(self) -> None:
+        self._reading = Reading(SystemClock())
+
+    def begin(self, step: str, total_b: int) -> None:
+        """Start to count."""
+        del step
+        self._reading = Reading(SystemClock())
+        self._reading.begin(total_b)
+
+    def read(self, size_b: int) -> None:
+        """Count bytes that were read."""
+        self._reading.read(size_b)
+
+    def end(self, step: str, note: str) -> None:
+        """Tell what came out."""
+        self._reading.__exit__(None, None, None)
+        print(f"{step}: {note or 'done'}", file=sys.stderr, flush=True)
+
+
+class _Report:
+    """The results of a dataset are those of `testbed report`."""
+
+    def __init__(self, classifiers: Sequence[str]) -> None:
+        from analysis.evaluate.campaign import plan_of
+
+        asked = tuple(classifiers) or ("rf", "knn", "nb")
+        plan_of(asked)  # a name that does not exist is told now, not in an hour
+        self._classifiers = asked
+        self._seed = 0
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What makes them again."""
+        from analysis.report.scores import BELIEVED
+
+        return {
+            "made_by": "report",
+            "classifiers": list(self._classifiers),
+            "splits": list(BELIEVED),
+            "seed": self._seed,
+            "versions": _versions(),
+        }
+
+    def write(self, campaign: Path, out: Path) -> None:
+        """Write page, tables and figures of a campaign."""
+        from analysis.report import write_report
+
+        with shown_progress() as told:
+            write_report(
+                [campaign],
+                out,
+                say=lambda _line: None,
+                seed=self._seed,
+                classifiers=self._classifiers,
+                jobs=os.cpu_count() or 1,
+                told=told,
+            )
+
+
+def _versions() -> dict[str, str]:
+    """Return what decides the numbers of results, with versions."""
+    from importlib.metadata import version
+
+    wanted = ("smarthome-testbed", "numpy", "scipy", "scikit-learn", "polars")
+    return {name: version(name) for name in wanted}
+
+
+def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:
+    *folders, out = paths
+    if not folders:
+        raise ConfigError("OUT is missing: name campaigns, then the folder to make")
+    if (out / "campaign.yaml").exists():
+        raise ConfigError(f"{out}: is a campaign; the last folder is the one to make")
+    for folder in folders:
+        if folder.resolve() in (out.resolve(), *out.resolve().parents):
+            raise ConfigError(f"{out}: lies in {folder}; name a folder elsewhere")
+    return tuple(folders), out
+
+
+def _policy(payload: str, names: str) -> "Policy":
+    from analysis.exporters.anonymise import Policy
+
+    try:
+        return Policy(payload=payload, names=names)
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
+
+
+def _part_b(megabytes: int) -> int:
+    from analysis.exporters.bundle.parts import LEAST_B
+
+    if megabytes and megabytes * _MB < LEAST_B:
+        raise ConfigError(f"--part-size: must be at least 2, got {megabytes}")
+    return megabytes * _MB
+
+
+def _extra(path: Path | None) -> "tuple[Identifier, ...]":
+    """Read secrets that no other file tells. Raises ConfigError."""
+    from analysis.exporters.identifiers import KINDS, Identifier
+
+    if path is None:
+        return ()
+    found = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"--secrets: {path}: cannot be read: {exc}") from exc
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        kind, _, value = text.partition(" ")
+        if kind not in KINDS or not value.strip():
+            kind, value = "secret", text
+        try:
+            found.append(Identifier(kind=kind, value=value.strip(), source="secrets"))
+        except ValueError as exc:
+            reason = f"must be KIND VALUE: {kind}"  # never the value itself
+            raise ConfigError(f"--secrets: {path}: line {number}: {reason}") from exc
+    return tuple(found)
+
+
+def _key(path: Path | None) -> bytes:
+    """Read the key; make one where none was named. Raises ConfigError."""
+    if path is None:
+        home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+        path = Path(home).expanduser() / "testbed" / "publish.key"
+        if not path.exists():
+            _make_key(path)
+    try:
+        key = path.read_bytes()
+    except OSError as exc:
+        raise ConfigError(f"--key: {path}: cannot be read: {exc.strerror}") from exc
+    if len(key) != _KEY_B:
+        reason = f"must hold {_KEY_B} random bytes, holds {len(key)}"
+        raise ConfigError(
+            f"--key: {path}: {reason}; head -c 32 /dev/urandom makes them"
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    place = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(place, "wb") as file:
+        file.write(secrets.token_bytes(_KEY_B))
+    part.replace(path)
+    why = "whoever has it can undo pseudonyms; without it none can be made again"
+    print(f"testbed: a key was made: {path}; {why}", file=sys.stderr)
+
+
+def _tell_refusal(exc: "RefusedError") -> None:
+    for line in _lines(exc.findings[:_MOST_SHOWN]):
+        print(f"testbed: {line}", file=sys.stderr)
+    more = len(exc.findings) - _MOST_SHOWN
+    if more > 0:
+        print(f"testbed: and {more} more", file=sys.stderr)
+
+
+def _lines(findings: "Sequence[Finding]") -> Iterator[str]:
+    for each in findings:
+        yield (
+            f"{each.file}: {each.place}: {each.kind} {each.shown}, as {each.encoding}"
+            f"{f', {each.n} times' if each.n > 1 else ''}"
+        )
