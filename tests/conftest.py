@@ -1,12 +1,18 @@
 """The rules of suite.py, applied; and one look whether labs can run here."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from testbed.virtual.live import permission
 from tests import suite
+
+# A shell starts what runs in its background deaf to Ctrl-C, with all its children;
+# some tests are about who hears it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Several test processes share the processors. Threads of one that wait for each other
 # in a loop take them from the others; read where a library is loaded, so before that.
