@@ -15,9 +15,10 @@ Unless said otherwise: {homes} homes with an `{device}`, {days} days, of which t
 three only fill the pool; learnt from seven homes until day 14, asked about the lab's
 days 14 to 21; two attacks at low intensity. What the pool shares goes on all the while,
 up to the hour before each flow: a model that was kept does not get that
-([what it costs](cadesh.md#what-it-is-not)). Each figure is the median over seeds
-{seeds}, with the least and the largest in brackets. The generator of homes was frozen;
-nobody had looked at these seeds ([which others there were](cadesh.md#figures)).
+([what it costs](cadesh.md#what-it-is-not)). Each figure is the median over as many of
+the seeds {seeds} as a table says, with the least and the
+largest in brackets. The generator of homes was frozen; nobody had looked at these seeds
+([which others there were](cadesh.md#figures)).
 
 AUPRC macro: mean over attacks, each against all benign flows. AUPRC classes: mean over
 the two classes. P 1 %: precision where one flow in a hundred is an attack's. FPR of
@@ -87,14 +88,15 @@ def _lead(seeds: Mapping) -> Iterator[str]:
     parts = _parts(seeds, "lead")
     if not parts:
         return
+    steps = _parts(seeds, "steps")
     yield "## Steps\n"
-    yield f"n = {len(parts)} seeds.\n"
+    yield f"n = {len(parts)} seeds; of the rows below the first, {len(steps)}.\n"
     yield _CAPTION
     yield _RULE
-    for name in parts[0]:
-        if name not in ("mixed", "cost"):
-            yield _row(name, [p[name] for p in parts])
     whole = [p["whole"] for p in parts]
+    yield _row("whole", whole)
+    for name in steps[0] if steps else ():
+        yield _row(name, [p[name] for p in steps])
     yield ""
     yield "Flows of the lab that are asked about: "
     yield f"{_span(p['asked_flows'] for p in whole)}, of which benign"
