@@ -13,6 +13,7 @@ from pathlib import Path
 from analysis.exporters.audit.files import look_at_path
 from analysis.exporters.audit.looking import Looker
 from analysis.exporters.audit.model import AuditResult, Finding, LookedAt
+from analysis.exporters.audit.second import SecondReader
 from analysis.exporters.identifiers.model import Identifier
 
 __all__ = ["AuditResult", "Finding", "LookedAt", "audit"]
@@ -31,6 +32,7 @@ def audit(
     Files that cannot be read as what they are called are searched as bytes, and noted.
     """
     looker = Looker(tuple(identifiers))
+    second = SecondReader(looker)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     total_b, done_b = sum(path.stat().st_size for path in paths), 0
 
@@ -41,7 +43,8 @@ def audit(
             progress(done_b, total_b)
 
     for path in paths:
-        look_at_path(looker, folder, path, step)
+        look_at_path(looker, second, folder, path, step)
+    second.finish()
     return AuditResult(
         findings=looker.findings(),
         looked_at=looker.looked_at,

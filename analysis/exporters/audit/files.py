@@ -12,7 +12,7 @@ import zstandard
 
 from analysis.exporters.audit.captures import is_capture, look_at_capture
 from analysis.exporters.audit.looking import BYTE, Looker, View, fixed
-from analysis.exporters.audit.second import dissect_capture
+from analysis.exporters.audit.second import SecondReader
 from analysis.exporters.audit.tables import (
     DOCUMENTS,
     TABLES,
@@ -26,7 +26,11 @@ _DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFi
 
 
 def look_at_path(
-    looker: Looker, folder: Path, path: Path, step: Callable[[int], None]
+    looker: Looker,
+    second: SecondReader,
+    folder: Path,
+    path: Path,
+    step: Callable[[int], None],
 ) -> None:
     """Search one file of a folder, its name too.
 
@@ -44,20 +48,15 @@ def look_at_path(
         look_at_table(looker, file, path)
     elif path.suffix in DOCUMENTS:
         look_at_document(looker, file, path)
-    if is_capture(file) and size_b:
-        _as_capture(looker, file, path, step)
-    else:
+    if not is_capture(file) or not size_b:
         step(size_b)
-
-
-def _as_capture(
-    looker: Looker, file: str, path: Path, step: Callable[[int], None]
-) -> None:
+        return
     try:
         look_at_capture(looker, file, path, step)
-        dissect_capture(looker, file, path)
     except CaptureError as exc:
         looker.notes.append(f"{file}: cannot be read as a capture: {exc.reason}")
+    else:
+        second.add(file, path)
 
 
 def _look_within(looker: Looker, file: str, opened: BinaryIO, depth: int) -> None:

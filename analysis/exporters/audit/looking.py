@@ -123,9 +123,13 @@ class Looker:
         """Search bytes that were searched before, where short hits count too."""
         self._plain(view, data, (0, len(data)), weak_only=True)
 
-    def look_at_text(self, view: View, data: bytes, span: tuple[int, int]) -> None:
-        """Search text that others made of bytes, in which nothing is packed."""
-        self._plain(view, data, span)
+    def hits(self, data: bytes, span: tuple[int, int]) -> list[tuple[int, int, str]]:
+        """Return (place, row of the identifier, spelling) of what is in a text."""
+        told = self.search.find(
+            np.frombuffer(data, dtype=np.uint8), first=span[0], last=span[1]
+        )
+        spellings = self.search.spellings
+        return [(at, self._rows[k], spellings[k].encoding) for at, k in told]
 
     def look_at_stream(self, view: View, data: bytes, old_b: int) -> None:
         """Search a stretch of a TCP stream, and bodies that were sent in chunks."""

@@ -9,14 +9,15 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.audit.captures import plain_rows
-from analysis.exporters.audit.looking import Looker, View, pieces
+from analysis.exporters.audit.looking import Looker, View, fixed, pieces
 from analysis.pcap.conversations import Conversations
 from analysis.pcap.decode import Decoded, decode_batch
 from analysis.pcap.rewrite import rewritten
@@ -29,45 +30,94 @@ MOST_OF_ONE = 400  # packets of a connection
 MOST_OF_TLS = 24
 MOST_OF_CAPTURE = 200_000
 _TLS_PORTS = (443, 8443, 8883)
+_MOST_WAITING_B = 1 << 28
+_NONE = np.zeros(0, dtype=np.int64)
 _FRAME = re.compile(rb"(?m)^Frame (\d+):")
 
 
-def dissect_capture(looker: Looker, file: str, path: Path) -> None:
-    """Search what tshark says of a capture; note it when tshark cannot be asked."""
-    if shutil.which("tshark") is None:
-        _once(
-            looker, "tshark is not installed: nothing was dissected by a second reader"
-        )
-        return
-    with tempfile.TemporaryDirectory(prefix="testbed-audit-") as place:
-        part = Path(place) / "part.pcapng"
-        frames = _chosen(path, part)
-        if len(frames) >= MOST_OF_CAPTURE:
-            most = f"only the first {MOST_OF_CAPTURE} packets that tell something"
-            looker.notes.append(f"{file}: tshark dissected {most}")
-        looker.looked_at.dissected += len(frames)
-        if len(frames):
-            _searched(looker, file, part, frames)
+class Frames:
+    """Which packet of which capture each packet of the part is."""
+
+    def __init__(self, files: tuple[str, ...], numbers: Sequence[Int64]) -> None:
+        self._files = files
+        self._ends = np.cumsum([each.size for each in numbers])
+        self._numbers = np.concatenate(numbers)
+
+    def __len__(self) -> int:
+        """Return how many packets there are."""
+        return self._numbers.size
+
+    def of(self, frame: int) -> tuple[str, str]:
+        """Return the file and the place of a packet of the part, from 1."""
+        row = min(max(frame, 1), len(self)) - 1
+        file = self._files[int(np.searchsorted(self._ends, row, side="right"))]
+        return file, f"packet {self._numbers[row]}"
 
 
-def _once(looker: Looker, note: str) -> None:
-    if note not in looker.notes:
-        looker.notes.append(note)
+class SecondReader:
+    """Collects packets of captures, and has them dissected, many at once.
+
+    Captures that follow each other and whose names differ in digits alone are one
+    rolling capture, read as one: to start tshark takes as long as a thousand packets.
+    """
+
+    def __init__(self, looker: Looker) -> None:
+        self._looker = looker
+        self._there = shutil.which("tshark") is not None
+        self._waiting: list[tuple[str, Path]] = []
+        self._waiting_b = 0
+        if not self._there:
+            looker.notes.append("tshark is not installed: there was no second reader")
+
+    def add(self, file: str, path: Path) -> None:
+        """Take a capture, which can be read. Raises CaptureError when it cannot."""
+        if not self._there:
+            return
+        rolling = bool(self._waiting) and _series(self._waiting[-1][0]) == _series(file)
+        if not rolling or self._waiting_b > _MOST_WAITING_B:
+            self.finish()
+        self._waiting.append((file, path))
+        self._waiting_b += path.stat().st_size
+
+    def finish(self) -> None:
+        """Have dissected what waits."""
+        waiting, self._waiting, self._waiting_b = self._waiting, [], 0
+        if not waiting:
+            return
+        with tempfile.TemporaryDirectory(prefix="testbed-audit-") as place:
+            part = Path(place) / "part.pcapng"
+            frames = _chosen(waiting, part)
+            if len(frames) >= MOST_OF_CAPTURE:
+                most = f"only the first {MOST_OF_CAPTURE} packets that tell something"
+                self._looker.notes.append(f"{waiting[0][0]}: tshark dissected {most}")
+            self._looker.looked_at.dissected += len(frames)
+            if len(frames):
+                _searched(self._looker, part, frames)
 
 
-def _chosen(path: Path, target: Path) -> Int64:
-    """Copy the packets that tell something; return their numbers in the capture."""
+def _series(file: str) -> str:
+    """Return the name of a capture without its numbers."""
+    return re.sub(r"\d+", "#", file)
+
+
+def _chosen(captures: Sequence[tuple[str, Path]], target: Path) -> Frames:
+    """Copy the packets that tell something; return where each comes from."""
     budget, found, n = _Budget(), [], 0
-    with rewritten(target) as writer, open_capture_stream(path) as capture:
-        writer.begin(capture)
-        for batch in capture:
-            rows = budget.rows(batch, decode_batch(batch))[: MOST_OF_CAPTURE - n]
-            n += rows.size
-            writer.write(batch, rows)
-            found.append(rows + batch.first_frame + 1)
+    with rewritten(target) as writer:
+        for _, path in captures:
+            numbers = []
+            with open_capture_stream(path) as capture:
+                writer.begin(capture)
+                for batch in capture:
+                    rows = budget.rows(batch, decode_batch(batch))
+                    rows = rows[: MOST_OF_CAPTURE - n]
+                    n += rows.size
+                    writer.write(batch, rows)
+                    numbers.append(rows + batch.first_frame + 1)
+            found.append(np.concatenate(numbers) if numbers else _NONE)
         writer.close()
         writer.keep()
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+    return Frames(tuple(file for file, _ in captures), found)
 
 
 class _Budget:
@@ -100,7 +150,7 @@ class _Budget:
         return np.flatnonzero(chosen)
 
 
-def _searched(looker: Looker, file: str, part: Path, frames: Int64) -> None:
+def _searched(looker: Looker, part: Path, frames: Frames) -> None:
     command = ["tshark", "-r", str(part), "-n", "-V"]
     with subprocess.Popen(
         command,
@@ -109,31 +159,24 @@ def _searched(looker: Looker, file: str, part: Path, frames: Int64) -> None:
         stderr=subprocess.DEVNULL,
     ) as asked:
         try:
-            assert asked.stdout is not None  # noqa: S101 -- for the type checker
-            _look_at_lines(looker, file, asked.stdout, frames)
-        finally:
+            _look_at_lines(looker, cast(BinaryIO, asked.stdout), frames)
+        except BaseException:
             asked.kill()
-    if asked.returncode not in (0, -9):
+            raise
+    if asked.returncode:
+        file, _ = frames.of(1)
         looker.notes.append(f"{file}: tshark stopped with code {asked.returncode}")
 
 
-def _look_at_lines(looker: Looker, file: str, lines: IO[bytes], frames: Int64) -> None:
-    frame = 0
-    for _base, data, span in pieces(cast(BinaryIO, lines), looker.margin_b):
+def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> None:
+    frame = 1
+    for _base, data, span in pieces(lines, looker.margin_b):
         marks = [(m.start(), int(m.group(1))) for m in _FRAME.finditer(data)]
-        starts, begun = [at for at, _ in marks], frame
-
-        def place(
-            at: int,
-            starts: list[int] = starts,
-            marks: list[tuple[int, int]] = marks,
-            begun: int = begun,
-        ) -> str:
-            row = int(np.searchsorted(starts, at, side="right")) - 1
-            number = marks[row][1] if row >= 0 else begun
-            return f"packet {frames[number - 1] if number else '?'}"
-
-        view = View(file=file, reader="tshark", place=place)
-        looker.look_at_text(view, data, span)
+        starts = [at for at, _ in marks]
+        for at, row, encoding in looker.hits(data, span):
+            mark = int(np.searchsorted(starts, at, side="right")) - 1
+            file, place = frames.of(marks[mark][1] if mark >= 0 else frame)
+            view = View(file=file, reader="tshark", place=fixed(place))
+            looker.note(view, row, encoding, place)
         if marks:
             frame = marks[-1][1]
