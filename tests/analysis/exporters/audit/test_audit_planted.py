@@ -4,6 +4,8 @@ from analysis.exporters.anonymise import Policy, Pseudonyms, anonymise_capture
 from analysis.exporters.audit import audit
 from analysis.exporters.identifiers import harvest
 
+LOGIN = "lindqvist_m"  # in base64, behind Basic
+
 
 def test_more_than_forty_secrets_of_more_than_twelve_kinds_are_planted(secrets):
     assert len(secrets) >= 40
@@ -17,6 +19,29 @@ def test_every_planted_secret_is_found_by_name(planted, secrets):
     assert missed == []
     assert result.notes == ()
     assert result.too_short == ()
+
+
+def test_no_secret_needs_the_second_reader(planted, secrets, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    result = audit(planted, secrets)
+    found = {f.number for f in result.findings if f.file.startswith("raw/")}
+    assert len(found) == len(secrets)
+    assert result.notes == ("tshark is not installed: there was no second reader",)
+
+
+def test_the_second_reader_finds_what_protocols_say(planted, secrets):
+    result = audit(planted, secrets)
+    found = {secrets[f.number].value for f in result.findings if f.reader == "tshark"}
+    assert found >= {"192.168.178.63", "192.168.178.61", LOGIN, "8006E1D2C3B4A59687"}
+    assert len(found) > 20
+
+
+def test_a_token_that_two_segments_part_is_found_in_the_stream(planted, secrets):
+    result = audit(planted, secrets)
+    found = {
+        secrets[f.number].value: f for f in result.findings if f.reader == "stream"
+    }
+    assert found["Zk4Lm8Qp2Xv6Bn0Rt"].place.startswith("said from packet ")
 
 
 def test_no_finding_shows_a_secret(planted, secrets):

@@ -1,0 +1,182 @@
+"""The leak audit: how fast, how much memory, and how often it is wrong on noise.
+
+    python -m tests.bench.leaks [--noise-mb 2048] [--big-mb 2048] [--public FOLDER]
+                                [--seed 7] [--out FOLDER]
+
+Four parts. `search`: 500 patterns in noise, in memory. `noise`: 500 identifiers with
+all their spellings in noise, as a file is audited; whatever is found is a false alarm.
+`foreign`: identifiers of made-up homes in real captures of others (FOLDER or
+$TESTBED_PUBLIC_DATA), where they cannot be. `big`: a capture of the virtual lab,
+repeated to so many megabytes, harvested and audited with what was harvested; memory is
+the peak of this process and of tshark. Writes FOLDER/leaks.json.
+"""
+
+import argparse
+import io
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.exporters.audit import audit
+from analysis.exporters.audit.looking import Looker, View
+from analysis.exporters.identifiers import Identifier, Search, harvest, variants
+from tests.bench.payloads import recorded
+
+N_PATTERNS = 500
+N_OF_KIND = 100
+PUBLIC = ("vcfp-alexa", "openwrt-scenarios", "iot-sentinel", "fit-iot-week")
+Record = dict[str, Any]
+
+
+def made_up(seed: int) -> list[Identifier]:
+    """Return identifiers of a home that does not exist, 100 of each of five kinds."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for k in range(N_OF_KIND):
+        letters = "".join(chr(97 + c) for c in rng.integers(0, 26, 5 + k % 6))
+        six = ":".join(rng.bytes(2).hex() for _ in range(4))
+        for kind, value in (
+            ("mac", bytes([0x50, 0xC7, 0xBF, *rng.bytes(3)]).hex()),
+            ("ipv4", f"10.{int(rng.integers(3, 250))}.{k}.{int(rng.integers(1, 255))}"),
+            ("ipv6", f"fd{rng.bytes(1).hex()}::{six}"),
+            ("hostname", letters + "x7"),
+            ("token", rng.bytes(10).hex()),
+        ):
+            found.append(Identifier(kind=kind, value=value, source="made up"))
+    return found
+
+
+class Noise(io.RawIOBase):
+    """Random bytes, as a file of a size."""
+
+    def __init__(self, size_b: int, seed: int) -> None:
+        """Begin."""
+        self._left, self._rng = size_b, np.random.default_rng(seed)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        n = min(size, self._left)
+        self._left -= n
+        return self._rng.bytes(n)
+
+
+def search(seed: int) -> Record:
+    """Time the search alone."""
+    spelled = [v for each in made_up(seed) for v in variants(each)]
+    chosen = np.random.default_rng(seed).permutation(len(spelled))[:N_PATTERNS]
+    made = Search([spelled[k] for k in chosen])
+    data = np.random.default_rng(seed).integers(0, 256, 1 << 28, dtype=np.uint8)
+    made.find(data[:1024])
+    begin = time.perf_counter()
+    made.find(data)
+    took_s = time.perf_counter() - begin
+    return {"patterns": len(made), "mb_per_s": round(data.size / 1e6 / took_s)}
+
+
+def noise(size_mb: int, seed: int) -> Record:
+    """Audit noise."""
+    looker = Looker(made_up(seed))
+    view = View(file="noise", reader="bytes", place=str)
+    looker.look_at_file(view, Noise(1000, seed))
+    begin = time.perf_counter()
+    looker.look_at_file(view, Noise(size_mb * 1_000_000, seed + 1))
+    took_s = time.perf_counter() - begin
+    return {
+        "identifiers": len(looker.identifiers),
+        "spellings": looker.looked_at.spellings,
+        "mb": size_mb,
+        "mb_per_s_with_making_noise": round(size_mb / took_s),
+        "false_alarms": sum(f.n for f in looker.findings()),
+        "weak_hits_left_out": looker.looked_at.chance,
+    }
+
+
+def foreign(public: Path, seed: int) -> list[Record]:
+    """Audit real captures in which nothing of ours can be."""
+    told, rows = made_up(seed), []
+    for name in PUBLIC:
+        if not (public / name).is_dir():
+            continue
+        result = audit(public / name, told)
+        looked = result.looked_at
+        rows.append(
+            {
+                "set": name,
+                "mb": round(looked.bytes_b / 1e6, 1),
+                "packets": looked.packets,
+                "dissected": looked.dissected,
+                "false_alarms": sum(f.n for f in result.findings),
+                "weak_hits_left_out": looked.chance,
+            }
+        )
+    return rows
+
+
+def big(folder: Path, size_mb: int, seed: int) -> Record:
+    """Harvest and audit a long campaign of the virtual lab."""
+    campaign = recorded(folder, seed)
+    (raw,) = sorted((campaign / "raw").glob("*.pcapng"))
+    data = raw.read_bytes()
+    with raw.open("wb") as out:
+        for _ in range(max(1, size_mb * 1_000_000 // len(data))):
+            out.write(data)
+    size_b = raw.stat().st_size
+    begin = time.perf_counter()
+    told = harvest(campaign)
+    harvested = time.perf_counter()
+    alone = folder / "alone"
+    alone.mkdir()
+    raw.rename(alone / raw.name)
+    result = audit(alone, told)
+    ended = time.perf_counter()
+    kib = {
+        name: resource.getrusage(who).ru_maxrss
+        for name, who in (
+            ("peak_mib", resource.RUSAGE_SELF),
+            ("peak_tshark_mib", resource.RUSAGE_CHILDREN),
+        )
+    }
+    return {
+        "mb": round(size_b / 1e6),
+        "identifiers": len(told),
+        "harvest_mb_per_s": round(size_b / 1e6 / (harvested - begin)),
+        "audit_mb_per_s": round(size_b / 1e6 / (ended - harvested)),
+        "audit_s": round(ended - harvested, 1),
+        "packets": result.looked_at.packets,
+        "dissected": result.looked_at.dissected,
+        **{name: round(value / 1024) for name, value in kib.items()},
+    }
+
+
+def main() -> None:
+    """Measure, and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--noise-mb", type=int, default=2048)
+    parser.add_argument("--big-mb", type=int, default=2048)
+    parser.add_argument("--public", type=Path)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=Path("build/bench"))
+    asked = parser.parse_args()
+    public = asked.public or os.environ.get("TESTBED_PUBLIC_DATA")
+    figures: Record = {"seed": asked.seed}
+    with tempfile.TemporaryDirectory(prefix="testbed-leaks-") as place:
+        figures["big"] = big(Path(place), asked.big_mb, asked.seed)
+    figures["search"] = search(asked.seed)
+    figures["noise"] = noise(asked.noise_mb, asked.seed)
+    if public:
+        figures["foreign"] = foreign(Path(public), asked.seed)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    target = asked.out / "leaks.json"
+    target.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    print(target, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
