@@ -122,8 +122,10 @@ def foreign(public: Path, seed: int) -> list[Record]:
 def big(folder: Path, size_mb: int, seed: int) -> Record:
     """Harvest and audit a long campaign of the virtual lab."""
     campaign = recorded(folder, seed)
-    (raw,) = sorted((campaign / "raw").glob("*.pcapng"))
-    data = raw.read_bytes()
+    raw, *others = sorted((campaign / "raw").glob("*.pcapng"))
+    data = b"".join(path.read_bytes() for path in (raw, *others))
+    for path in others:
+        path.unlink()
     with raw.open("wb") as out:
         for _ in range(max(1, size_mb * 1_000_000 // len(data))):
             out.write(data)
