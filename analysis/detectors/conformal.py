@@ -6,7 +6,8 @@ same detector, which has learnt from neither, scored usual hours and hours to co
 these were exchangeable. Here copies that learnt from some of the days score the others
 (cross-conformal), hours of a day are alike, and people change: it holds roughly. Where
 one must tell strange from stranger, the scores of the strangest usual hours are
-continued by an exponential tail; that is an assumption.
+continued by an exponential tail; that is an assumption. A month holds few strange
+hours, and such a tail falls too fast: what typical households do is counted in as well.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,33 @@ _FEWEST_TAIL = 5
 _PRIOR = 10.0  # excesses of 1 (scores are mostly logarithms of chances) beside them
 _LEAST = 1e-300
 _STEEP = 1e-7  # below it tan((1/2 - p) pi) is 1 / (pi p)
+_TRUST = 672.0  # hours of its own (four weeks) that typical households are worth
+_STEP = float(np.log(5.0))
+_HALVINGS = 60
+_FARTHEST = 1e12  # score at which nobody looks for a threshold any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typical:
+    """How strange hours without an intruder are in many households.
+
+    scores  (k,) ascending, the first above 0
+    shares  (k,) descending, of the hours that have such a score or more; beyond the
+            last it falls on as it did in the last step by a factor of five or more
+    """
+
+    scores: tuple[float, ...]
+    shares: tuple[float, ...]
+
+    def p_values(self, scores: Float64) -> Float64:
+        """Return the share of hours that are as strange, 1 at a score of 0."""
+        at = np.array((0.0, *self.scores))
+        ln_share = np.log((1.0, *self.shares))
+        found = np.interp(scores, at, ln_share)
+        early = np.flatnonzero(ln_share - ln_share[-1] >= _STEP)[-1]
+        steep = (ln_share[-1] - ln_share[early]) / (at[-1] - at[early])
+        found = found + steep * np.maximum(scores - at[-1], 0.0)
+        return np.asarray(np.exp(np.maximum(found, np.log(_LEAST))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +57,17 @@ class Usual:
 
     start, scale, share  of the usual hours this share lies above `start`, by an excess
                          of `scale` in the mean
+    typical              what is usual elsewhere; None where nobody knows
     """
 
     scores: Float64
     start: float
     scale: float
     share: float
+    typical: Typical | None = None
 
     @classmethod
-    def of(cls, scores: Float64) -> Self:
+    def of(cls, scores: Float64, typical: Typical | None = None) -> Self:
         """Learn from (n,) scores of hours that the detector had not seen."""
         ordered = np.sort(scores) if scores.size else np.zeros(1)
         n_tail = max(_FEWEST_TAIL, int(_TAIL_SHARE * ordered.size))
@@ -49,6 +79,7 @@ class Usual:
             start=start,
             scale=float((excess.sum() + _PRIOR) / (n_tail + _PRIOR)),
             share=(n_tail + 1) / (ordered.size + 1),
+            typical=typical,
         )
 
     def p_values(self, scores: Float64) -> Float64:
@@ -58,17 +89,30 @@ class Usual:
         return p
 
     def tail_p_values(self, scores: Float64) -> Float64:
-        """Return p-values that go on falling above the strangest usual hours."""
+        """Return p-values that go on falling above the strangest usual hours.
+
+        The mean of the household's own and the typical ones, by how many hours each is
+        worth. So it is never below the household's own times n / (n + 672).
+        """
         far = self.share * np.exp(-(scores - self.start) / self.scale)
         p = np.where(scores > self.start, far, self.p_values(scores))
+        if self.typical is not None:
+            n = self.scores.size
+            p = (n * p + _TRUST * self.typical.p_values(scores)) / (n + _TRUST)
         return np.asarray(np.clip(p, _LEAST, 1.0))
 
     def threshold(self, p: float) -> float:
         """Return the score above which an hour has a smaller tail p-value."""
-        if p < self.share:
-            return self.start + self.scale * float(np.log(self.share / p))
-        above = min(int(p * self.scores.size), self.scores.size - 1)
-        return float(self.scores[::-1][above])
+        low, high = 0.0, 1.0 + float(self.scores[-1])
+        while self.tail_p_values(np.array([high]))[0] >= p and high < _FARTHEST:
+            high *= 2
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            if self.tail_p_values(np.array([middle]))[0] >= p:
+                low = middle
+            else:
+                high = middle
+        return high
 
 
 def cauchy(p: Float64, weights: Float64) -> Float64:
@@ -97,10 +141,14 @@ def cauchy(p: Float64, weights: Float64) -> Float64:
 
 
 def discoveries(p: Float64, rate: float) -> np.ndarray:
-    """Return (n,) bool: what Benjamini and Hochberg reject at a discovery rate."""
+    """Return (n,) bool: what Benjamini and Yekutieli reject at a discovery rate.
+
+    Hours of a day depend on each other; theirs is the rule that allows for it.
+    """
     n = p.size
     order = np.argsort(p, kind="stable")
-    passes = np.flatnonzero(p[order] <= rate * np.arange(1, n + 1) / max(1, n))
+    steps = rate * np.arange(1, n + 1) / max(1, n)
+    passes = np.flatnonzero(p[order] <= steps / (1 / np.arange(1, n + 1)).sum())
     found = np.zeros(n, dtype=bool)
     if passes.size:
         found[order[: passes[-1] + 1]] = True

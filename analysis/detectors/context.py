@@ -17,6 +17,7 @@ from analysis.detectors.model import (
     strangest,
 )
 from analysis.detectors.sequence import NEAR_NS
+from analysis.detectors.typical import TYPICAL
 from analysis.features.model import Int64
 
 _BINS = 96  # of a day
@@ -35,6 +36,8 @@ class Context(Detection):
     Activities that never happened in training get 0. The score of a cell is that of its
     strangest event.
     """
+
+    typical = TYPICAL.get("context")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

@@ -13,14 +13,15 @@ from analysis.detectors.model import Detection, Detector, Float64
 from analysis.detectors.rate import Rate
 from analysis.detectors.replay import Replay
 from analysis.detectors.sequence import Sequence
+from analysis.detectors.typical import TYPICAL
 from analysis.errors import RequestError
 
 # Weights and members were chosen on other households than the published figures.
 MEMBERS: tuple[tuple[type[Detection], float], ...] = (
-    (Rate, 3 / 9),
-    (Sequence, 2 / 9),
-    (Context, 2 / 9),
-    (Replay, 2 / 9),
+    (Rate, 3 / 10),
+    (Sequence, 3 / 10),
+    (Context, 3 / 10),
+    (Replay, 1 / 10),
 )
 
 
@@ -31,6 +32,8 @@ class Ensemble(Detection):
     the p-values of the hour's scores, and so at least about that of its activities.
     """
 
+    typical = TYPICAL.get("ensemble")
+
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
         self.members_: tuple[Detection, ...] = ()
@@ -39,7 +42,7 @@ class Ensemble(Detection):
     def learn(self, hours: Hours) -> None:
         """Let each member learn, and what is usual for it."""
         self.members_ = tuple(make(self.seed).fit(hours) for make, _ in MEMBERS)
-        self.usuals_ = tuple(Usual.of(member.usual_) for member in self.members_)
+        self.usuals_ = tuple(member.usual() for member in self.members_)
 
     def fit(self, hours: Hours) -> "Ensemble":
         """Learn; the members' own held-out scores tell what is usual for all of them.
@@ -49,18 +52,18 @@ class Ensemble(Detection):
         if not len(hours):
             raise RequestError("there is no hour to learn from; give a longer stretch")
         self.learn(hours)
-        self.usual_ = self._combined([m.usual_ for m in self.members_])
+        self.usual_ = self.combined([m.usual_ for m in self.members_])
         self.offset_ = -self.threshold()
         return self
 
     def score(self, hours: Hours) -> Float64:
         """Return (h, a) float64, 0 where nothing happened."""
-        scores = self._combined([member.score(hours) for member in self.members_])
+        scores = self.combined([member.score(hours) for member in self.members_])
         return np.where(hours.counts > 0, scores, 0.0)
 
     def hour_scores(self, hours: Hours) -> Float64:
         """Return (h,) float64, 0 where nothing happened."""
-        scores = self._combined([m.hour_scores(hours) for m in self.members_])
+        scores = self.combined([m.hour_scores(hours) for m in self.members_])
         return np.where(hours.total > 0, scores, 0.0)
 
     def explain(self, hours: Hours, row: int, column: int) -> str:
@@ -71,7 +74,8 @@ class Ensemble(Detection):
         ]
         return self.members_[int(np.argmin(p))].explain(hours, row, column)
 
-    def _combined(self, scores: list[Float64]) -> Float64:
+    def combined(self, scores: list[Float64]) -> Float64:
+        """Return scores made of those of the members, of any shape, one each."""
         pairs = zip(scores, self.usuals_, strict=True)
         p = np.array([usual.tail_p_values(each) for each, usual in pairs])
         weights = np.array([weight for _, weight in MEMBERS])

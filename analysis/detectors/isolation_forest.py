@@ -8,6 +8,7 @@ from analysis.detectors.circular import circular
 from analysis.detectors.events import Name
 from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64, columns_of
+from analysis.detectors.typical import TYPICAL
 
 _TREES = 100
 _UNIT = 20.0  # forests score from 0 to 1; one in twenty of it is worth one here
@@ -19,6 +20,8 @@ class IsolationForests(Detection):
     Score: 20 times that of the hour, for each activity that happened in it; so the hour
     is as strange as any of them. All activities that were never learnt count as one.
     """
+
+    typical = TYPICAL.get("isolation_forest")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

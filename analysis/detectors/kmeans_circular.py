@@ -12,6 +12,7 @@ from analysis.detectors.circular import all_cells, cells, enough
 from analysis.detectors.events import Name
 from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64
+from analysis.detectors.typical import TYPICAL
 
 _CENTRES = (2, 3, 4)
 _INSIDE = 0.95
@@ -57,7 +58,8 @@ class KMeansCircular(Detection):
     strangest activity.
     """
 
-    n_folds = 1  # its threshold is the boundary of a cluster, not a rate of alarms
+    n_folds = 2  # it takes long to learn
+    typical = TYPICAL.get("kmeans_circular")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -74,10 +76,6 @@ class KMeansCircular(Detection):
                 points = cells(hours, column)[1]
                 if enough(points):
                     self.own_[name] = _Clusters(points, self.seed)
-
-    def threshold(self) -> float:
-        """Return 1: the boundary of a cluster."""
-        return 1.0
 
     def explain(self, hours: Hours, row: int, column: int) -> str:
         """Say that it is far from the clusters."""

@@ -16,6 +16,7 @@ from analysis.detectors.model import (
     columns_of,
     strangest,
 )
+from analysis.detectors.typical import TYPICAL
 from analysis.features.model import Int64
 
 _PRIOR = 0.5  # times that each transition is taken as seen
@@ -29,6 +30,8 @@ class LongTerm(Detection):
     predecessor, as many or more are like itself. The score of a cell is that of its
     strangest event.
     """
+
+    typical = TYPICAL.get("longterm")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.detectors.conformal import Usual
+from analysis.detectors.conformal import Typical, Usual
 from analysis.detectors.events import Name
 from analysis.detectors.hours import Hours
 from analysis.errors import RequestError
@@ -31,9 +31,11 @@ class Detection(ABC):
 
     n_folds  parts of the training days, each scored by what the others teach; with 1,
              the training hours are scored by the detector that knows them
+    typical  how strange the hours of many households are for this detector
     """
 
     n_folds: ClassVar[int] = 4
+    typical: ClassVar[Typical | None] = None
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -73,7 +75,15 @@ class Detection(ABC):
 
     def threshold(self) -> float:
         """Return the score above which an hour is strange; after `fit`."""
-        return Usual.of(self.usual_).threshold(1 / HOURS_PER_ALARM)
+        return self.usual().threshold(1 / HOURS_PER_ALARM)
+
+    def usual(self) -> Usual:
+        """Return what is usual, which turns scores into p-values; after `fit`."""
+        return Usual.of(self.usual_, self.typical)
+
+    def p_values(self, scores: Float64) -> Float64:
+        """Return how often a usual hour has such a score or more; after `fit`."""
+        return self.usual().tail_p_values(scores)
 
     def explain(self, hours: Hours, row: int, column: int) -> str:
         """Say in words why an activity (column) of an hour (row) is strange."""

@@ -20,6 +20,7 @@ from analysis.detectors.model import (
     columns_of,
     strangest,
 )
+from analysis.detectors.typical import TYPICAL
 
 _SMOOTH = ((-2, 0.05), (-1, 0.2), (0, 0.5), (1, 0.2), (2, 0.05))  # weights of hours
 _TRUST_HOUR = 4.0  # days that the household's rhythm is worth beside an activity's own
@@ -64,6 +65,8 @@ class Rate(Detection):
     events in the 60 minutes up to one of its own, if that is more. An hour is as
     strange as its strangest activity.
     """
+
+    typical = TYPICAL.get("rate")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

@@ -16,6 +16,7 @@ from analysis.detectors.model import (
     columns_of,
     strangest,
 )
+from analysis.detectors.typical import TYPICAL
 from analysis.features.model import Int64
 
 _SAME_NS = 1_000_000_000  # distances that differ less are the same
@@ -34,6 +35,8 @@ class Replay(Detection):
     events are those of training, and those that are scored; nothing after the event
     counts. The score of a cell is that of its strangest event.
     """
+
+    typical = TYPICAL.get("replay")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

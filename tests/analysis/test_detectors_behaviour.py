@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import analysis.detectors
 from analysis.detectors.conformal import (
+    Typical,
     Usual,
     cauchy,
     discoveries,
@@ -20,14 +22,17 @@ from analysis.detectors.longterm import LongTerm
 from analysis.detectors.rate import Rate
 from analysis.detectors.replay import Replay
 from analysis.detectors.sequence import Sequence
+from analysis.detectors.typical import TYPICAL
 from analysis.errors import RequestError
 from analysis.evaluate.watched.told import alarms_of
 from analysis.evaluate.watched.verdicts import judged
+from analysis.registry import discover
 
 MONDAY = 20_458 * DAY_NS
 LEAVING = ("ask_weather", "take_snapshot", "turn_off")
 NEW = "tell_joke"
 (ENSEMBLE,) = ENSEMBLES
+DETECTORS = discover(analysis.detectors, "DETECTORS")
 
 
 def days(n_days, first_day=0, extra=(), order=LEAVING, seed=1):
@@ -66,6 +71,32 @@ def test_sequence_sees_a_routine_done_backwards_and_not_one_done_as_ever():
 
 def test_sequence_sees_what_was_never_done_before():
     assert strange_row(Sequence(), [(at(2, 15), NEW)]) == 2 * 24 + 15
+
+
+def test_sequence_finds_it_stranger_if_what_is_new_is_done_again():
+    detector = Sequence().fit(days(28))
+    again = [(at(2, 15), NEW), (at(2, 15, 30), NEW), (at(4, 15), NEW)]
+    scores = detector.hour_scores(days(7, 28, again))
+    assert scores[2 * 24 + 15] == pytest.approx(2 * scores[4 * 24 + 15])
+
+
+def mornings(n_days, orders, first_day=0):
+    """Return days on which somebody does four things in the morning, in his order."""
+    done = [
+        (at(day, 8) + 50 * i, name)
+        for day in range(n_days)
+        for i, name in enumerate(orders[day % len(orders)])
+    ]
+    return days(n_days, first_day, done, order=())
+
+
+def test_sequence_lets_each_of_several_people_have_an_order_of_his_own():
+    his, hers = ("ask", "look", "off", "play"), ("off", "ask", "play", "look")
+    detector = Sequence().fit(mornings(28, (his, hers)))
+    usual = detector.hour_scores(mornings(7, (his, hers), 28))
+    mixed = detector.hour_scores(mornings(7, (his[::-1], hers[::-1]), 28))
+    assert usual.max() < 1e-9
+    assert (mixed > detector.threshold()).sum() == 7
 
 
 def test_context_sees_a_step_without_the_others_at_its_usual_time():
@@ -171,6 +202,22 @@ def test_cauchys_sum_is_no_p_value_where_many_are_above_a_half():
     assert 0.051 < (both < 0.05).mean() < 0.065
 
 
+def test_the_threshold_of_round_clusters_is_not_that_of_the_hours_they_know():
+    random = np.random.default_rng(5)
+
+    def evenings(n_days, first_day):
+        done = [
+            (at(day, 19 + random.normal(0, 1.2)), name)
+            for day in range(n_days)
+            for name in LEAVING
+        ]
+        return days(n_days, first_day, done, order=())
+
+    detector = KMeansCircular().fit(evenings(28, 0))
+    n_false = (detector.predict(evenings(70, 28)) < 0).sum()
+    assert n_false <= 2 * 7  # one in ten days was asked for
+
+
 @pytest.mark.parametrize("make", [KMeansPaper, KMeansCircular])
 def test_clusters_do_not_claim_a_share_of_hours_as_their_reason(make):
     detector, hours = make().fit(days(28)), days(7, 28, [(at(2, 3), "turn_off")])
@@ -180,12 +227,60 @@ def test_clusters_do_not_claim_a_share_of_hours_as_their_reason(make):
     assert detector.explain(hours, row, column).startswith("far from the clusters")
 
 
-def test_discoveries_are_those_of_benjamini_and_hochberg():
-    p = np.array([0.001, 0.008, 0.039, 0.041, 0.6, 0.9])
-    want = stats.false_discovery_control(p) <= 0.05
+def test_discoveries_are_those_of_benjamini_and_yekutieli():
+    p = np.array([0.001, 0.008, 0.015, 0.018, 0.6, 0.9])
+    want = stats.false_discovery_control(p, method="by") <= 0.05
     assert np.array_equal(discoveries(p, 0.05), want)
+    assert want.sum() == 1
     day = np.array([0, 0, 0, 0, 9, 9])
     assert weekly_discoveries(p, day, 0.05).sum() == 4
+
+
+def test_hours_that_depend_on_each_other_keep_the_discovery_rate():
+    random = np.random.default_rng(1)
+    # the worst that p-values of a week may do together: 1 in 10 weeks has k of them
+    # just as small as Benjamini and Hochberg need for k discoveries
+    n, weeks = 20, 4000
+    false = 0
+    for at in random.uniform(size=weeks):
+        p = random.uniform(0.5, 1, size=n)
+        steps = np.cumsum(0.3 / np.arange(1, n + 1))
+        k = int(np.searchsorted(steps, at)) + 1
+        if k <= n:
+            p[random.permutation(n)[:k]] = 0.3 * k / n * random.uniform(0.99, 1)
+        false += discoveries(p, 0.3).any()
+    assert false / weeks <= 0.3
+
+
+HEAVY = Typical(scores=(2.0, 4.0, 8.0), shares=(0.1, 0.01, 0.001))
+
+
+def test_what_is_typical_falls_on_as_it_did():
+    p = HEAVY.p_values(np.array([0.0, 1.0, 2.0, 6.0, 8.0, 16.0]))
+    assert p == pytest.approx([1, 0.1**0.5, 0.1, 0.1**2.5, 1e-3, 1e-5])
+
+
+def test_a_tail_that_a_month_cannot_show_is_that_of_many_households():
+    usual = np.random.default_rng(1).exponential(0.5, size=672)
+    score = np.array([8.0])
+    alone = Usual.of(usual).tail_p_values(score)[0]
+    both = Usual.of(usual, HEAVY).tail_p_values(score)[0]
+    assert alone < 1e-5
+    assert both == pytest.approx(1e-3 / 2, rel=0.05)
+
+
+def test_a_household_with_strange_hours_keeps_its_own_share():
+    usual = np.full(672, 50.0)
+    p = Usual.of(usual, HEAVY).tail_p_values(np.array([50.0]))[0]
+    assert p == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_every_detector_knows_what_is_typical(name):
+    typical = DETECTORS[name].make(0).typical
+    assert typical is TYPICAL[name]
+    assert (np.diff((0.0, *typical.scores)) > 0).all()
+    assert (np.diff((1.0, *typical.shares, 0.0)) < 0).all()
 
 
 def alarms_at(extra, rate=None):

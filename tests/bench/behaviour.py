@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.detectors.conformal import Usual, weekly_discoveries
+from analysis.detectors.conformal import weekly_discoveries
 from analysis.detectors.ensemble import Ensemble
 from analysis.detectors.events import Events, make_events
 from analysis.detectors.gaussian_mixture import GaussianMixtures
@@ -131,7 +131,7 @@ def score_all(
     for name, detection in fitted.items():
         thresholds[name] = -detection.offset_
         scores[name] = np.array([detection.hour_scores(t) for t in tests])
-    p = Usual.of(ensemble.usual_).tail_p_values(scores["ensemble"])
+    p = ensemble.p_values(scores["ensemble"])
     alarms = [
         weekly_discoveries(each, t.day, FDR) & (t.total > 0)
         for each, t in zip(p, tests, strict=True)
