@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import analysis.detectors
-from analysis.detectors.conformal import Usual, weekly_discoveries
+from analysis.detectors.conformal import weekly_discoveries
 from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64
 from analysis.errors import RequestError
@@ -74,7 +74,7 @@ def judged(
     """
     check_rate(rate)
     scores = detection.hour_scores(hours)
-    p = Usual.of(detection.usual_).tail_p_values(scores)
+    p = detection.p_values(scores)
     if rate is None:
         alarms = detection.predict(hours) < 0
     else:
