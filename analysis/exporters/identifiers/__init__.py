@@ -12,6 +12,7 @@ from analysis.exporters.identifiers.layers import (
     unpacked,
 )
 from analysis.exporters.identifiers.model import KINDS, Identifier, unique
+from analysis.exporters.identifiers.referenced import referenced
 from analysis.exporters.identifiers.search import Search
 from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.exporters.identifiers.variants import Variant, variants
@@ -26,6 +27,7 @@ __all__ = [
     "dechunked",
     "harvest",
     "keyed",
+    "referenced",
     "unique",
     "unkeyed",
     "unpacked",

@@ -84,7 +84,7 @@ def _of_campaign(about: Mapping[str, Any]) -> Iterator[Candidate]:
 
 def _of_lab(lab: Mapping[str, Any]) -> Iterator[Candidate]:
     """Yield what the lab file names; what stands for a variable is not there."""
-    for key, value in _scalars(lab):
+    for key, value in scalars(lab):
         if _ADDRESS.fullmatch(value):
             yield "ipv4", value.split(":")[0]
         elif key in _HOSTS:
@@ -105,21 +105,21 @@ def _of_journal(path: Path) -> Iterator[Candidate]:
                 facts = json.loads(line).get("facts")
             except (ValueError, AttributeError):
                 continue
-            for key, value in _scalars(facts):
+            for key, value in scalars(facts):
                 if key in _HOSTS:
                     yield "name", value
                 elif key not in _PLANS:
                     yield from looks(value.encode())
 
 
-def _scalars(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+def scalars(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     """Yield (key, text) of everything in a mapping, however deep."""
     if isinstance(value, Mapping):
         for name, each in value.items():
             if name not in _PLANS:
-                yield from _scalars(each, str(name))
+                yield from scalars(each, str(name))
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _scalars(each, key)
+            yield from scalars(each, key)
     elif value is not None and not isinstance(value, bool):
         yield key, str(value)

@@ -1,0 +1,172 @@
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.errors import DatasetError, RequestError
+from analysis.exporters.identifiers import Identifier, harvest, referenced, wire
+from analysis.exporters.identifiers.gathered import MOST_PUBLIC, Gathered
+from analysis.exporters.identifiers.public import Products
+from analysis.exporters.identifiers.texts import candidates
+
+PROFILES = {
+    "campaign": "evening",
+    "profiles": {
+        "echo_dot": {
+            "device": "echo_dot",
+            "vendor": "Amazon",
+            "model": "Echo Dot (2nd generation)",
+            "app": {"package": "com.amazon.dee.app"},
+        }
+    },
+}
+
+
+def judged(*found, names="keep-public"):
+    gathered = Gathered(Products(PROFILES), names)
+    gathered.take_all(found, "test")
+    return {(each.kind, each.value) for each in gathered.identifiers()}
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("nas-7.local", {("hostname", "nas-7")}),
+        ("NAS-7", {("hostname", "NAS-7")}),
+        ("api.vendor.com", set()),
+        ("echo-dot.local", set()),
+        ("Maja's Harp\0_airplay\0_tcp\0local", {("person", "Maja's Harp")}),
+        ("44650D7B2013@Harp9\0_raop\0_tcp\0local", {("hostname", "44650D7B2013"),
+                                                    ("hostname", "Harp9")}),
+        ("_airplay\0_tcp\0local", set()),
+        ("9.178.168.192.in-addr.arpa", {("ipv4", "192.168.178.9")}),
+        ("192.168.178.9", {("ipv4", "192.168.178.9")}),
+        ("239.255.255.250", set()),
+        ("nas-7.smith.lan", {("hostname", "nas-7"), ("domain", "nas-7.smith.lan"),
+                             ("domain", "smith.lan")}),
+    ],
+)  # fmt: skip
+def test_a_name_is_judged(name, wanted):
+    assert judged(("name", name)) == wanted
+
+
+def test_names_of_the_cloud_are_domains_when_all_names_shall_go():
+    found = judged(("name", "api.vendor.com"), names="pseudonym")
+    assert found == {("domain", "api.vendor.com")}
+
+
+def test_the_zone_that_a_dhcp_server_tells_is_local_whatever_it_ends_with():
+    found = judged(("name", "speicher.lindqvist.net"), ("zone", "lindqvist.net"))
+    assert ("hostname", "speicher") in found
+    assert ("domain", "lindqvist.net") in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("mac", "ff:ff:ff:ff:ff:ff"),
+        ("mac", "01:00:5e:00:00:fb"),
+        ("mac", "00:00:00:00:00:00"),
+        ("ipv4", "224.0.0.251"),
+        ("ipv4", "0.1.2.3"),
+        ("ipv4", "8.8.8.8"),
+        ("ipv6", "ff02::fb"),
+        ("ipv6", "::1"),
+        ("person", "Echo Dot"),
+        ("person", "amazon"),
+        ("account", "admin"),
+        ("email", "umac-64@openssh.com"),
+        ("serial", "${SERIAL}"),
+    ],
+)
+def test_what_is_everybodys_is_no_identifier(kind, value):
+    assert judged((kind, value)) == set()
+
+
+def test_of_the_cloud_the_busiest_addresses_are_kept():
+    gathered = Gathered(Products({}), "keep-public")
+    for number in range(MOST_PUBLIC + 10):
+        four = (0x20000000 + number).to_bytes(4)
+        text = ".".join(str(byte) for byte in four)
+        gathered.take("ipv4", text, "packets", 1 + (number >= 10))
+    found = {each.value for each in gathered.identifiers()}
+    assert len(found) == MOST_PUBLIC
+    assert "32.0.0.9" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (b'{"deviceId":"8006AB12CD"}', ("serial", "8006AB12CD")),
+        (b'{"alias":"Maja\\u0027s lamp"}', ("person", "Maja's lamp")),
+        (b'{"latitude": 59.33258, "n": 1}', ("place", "59.33258")),
+        (b"<ns:serialNumber>2216K11</ns:serialNumber>", ("serial", "2216K11")),
+        (b"<macAddress>EC1A59F0D3A2</macAddress>", ("mac", "EC1A59F0D3A2")),
+        (b"a=1&password=s%20cret&b=2", ("secret", "s cret")),
+        (b"mail me at maja.l@post.example now", ("email", "maja.l@post.example")),
+        (b"to=maja.l%40post.example&x", ("email", "maja.l@post.example")),
+        (b"USN: uuid:Insight-1_0-2216K::x", ("serial", "Insight-1_0-2216K")),
+        (b"Authorization: Bearer abcdef123456", ("token", "abcdef123456")),
+        (b'Authorization: Digest username="majal", x="y"', ("account", "majal")),
+        (b"X-Auth-Token: 0a1b2c3d4e5f", ("token", "0a1b2c3d4e5f")),
+        (b"see 192.168.9.77:80", ("ipv4", "192.168.9.77")),
+        (b"see fe80::1a2b:3c4d at", ("ipv6", "fe80::1a2b:3c4d")),
+        (b"/home/majal/x", ("path", "/home/majal")),
+    ],
+)
+def test_a_text_tells(text, wanted):
+    assert wanted in set(candidates(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"firmware 2.0.0.11 is out", b"Cookie: theme=dark", b'{"serial": "none"}', b"1=2"],
+)
+def test_a_text_without_an_identifier_tells_nothing(text):
+    assert list(candidates(text)) == []
+
+
+READERS = (wire.dns, wire.dhcp, wire.dhcp6, wire.netbios, wire.wireless)
+
+
+@given(st.binary(max_size=400), st.sampled_from((*READERS, wire.pcapng_block)))
+def test_readers_of_protocols_take_any_bytes(data, reader):
+    for head in (b"", b"\0" * 4 + b"\0\1\0\1" * 2, b"\4\0\0\0\x30\0\0\0"):
+        assert all(kind for kind, _ in reader(head + data))
+
+
+@given(st.binary(max_size=100))
+def test_a_dhcp_message_may_end_anywhere(data):
+    message = bytes(236) + b"\x63\x82\x53\x63" + data
+    assert all(isinstance(value, str) for _, value in wire.dhcp(message))
+
+
+def test_names_in_a_dns_message_may_point_back():
+    name = b"\x05maja7\x05local\0"
+    head = struct.pack(">6H", 1, 0x8400, 0, 1, 0, 0)
+    pointer = struct.pack(">HHIH", 12, 1, 1, 4) + b"\x01x\xc0\x0c"
+    assert ("name", "x\0maja7\0local") in set(wire.dns(head + name + pointer))
+
+
+def test_secrets_by_reference_come_from_the_environment():
+    lab = {
+        "router": {"user": "${WHO}", "key_env": "KEY", "folder": "${STATE}/x"},
+        "phone": {"pin": "${PIN}", "serial": "${GONE}"},
+    }
+    given_ = {"WHO": "majal", "KEY": "/home/majal/k", "STATE": "/srv/lab", "PIN": "77"}
+    assert referenced(lab, given_) == (
+        Identifier(kind="account", value="majal", source="variable WHO"),
+        Identifier(kind="path", value="/home/majal/k", source="variable KEY"),
+        Identifier(kind="path", value="/srv/lab", source="variable STATE"),
+    )
+
+
+def test_a_folder_that_is_no_campaign_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="cannot be read"):
+        harvest(tmp_path)
+
+
+def test_another_rule_for_names_is_refused(tmp_path):
+    with pytest.raises(RequestError, match="keep-public"):
+        harvest(tmp_path, names="some")
