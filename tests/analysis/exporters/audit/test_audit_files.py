@@ -47,12 +47,12 @@ def zipped(text):
         ("a.txt", HIDDEN.encode()),
         ("a.txt", HIDDEN.swapcase().encode()),
         ("a.bin", HIDDEN.encode("utf-16-be")),
-        ("a.gz", gzip.compress(HIDDEN.encode() * 3)),
+        ("a.gz", gzip.compress(HIDDEN.encode() * 3, mtime=0)),
         ("a.csv.zst", zstandard.compress(HIDDEN.encode() * 3)),
         ("a.zip", zipped(HIDDEN.encode())),
         ("a.png", png(HIDDEN.encode())),
         ("a.svg", b"<svg><desc>" + HIDDEN.encode() + b"</desc></svg>"),
-        ("a.txt", base64.b64encode(gzip.compress(b"x=" + HIDDEN.encode()))),
+        ("a.txt", base64.b64encode(gzip.compress(b"x=" + HIDDEN.encode(), mtime=0))),
         ("a.json", json.dumps({"k": HIDDEN}).replace("j", "\\u006a").encode()),
     ],
 )
@@ -114,7 +114,7 @@ def test_an_identifier_that_no_search_can_find_is_told(tmp_path):
 def test_what_is_damaged_is_searched_as_bytes_and_noted(tmp_path):
     (tmp_path / "a.pcapng").write_bytes(b"\x0a\x0d\x0d\x0a" + HIDDEN.encode() * 2)
     (tmp_path / "b.parquet").write_bytes(b"PAR1" + HIDDEN.encode())
-    (tmp_path / "c.gz").write_bytes(gzip.compress(HIDDEN.encode())[:-9])
+    (tmp_path / "c.gz").write_bytes(gzip.compress(HIDDEN.encode(), mtime=0)[:-9])
     result = audit(tmp_path, TOLD)
     assert {f.file for f in result.findings} >= {"a.pcapng", "b.parquet"}
     assert len(result.notes) == 3
