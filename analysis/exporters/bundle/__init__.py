@@ -15,7 +15,7 @@ from analysis.exporters.bundle.model import (
     Results,
     Watcher,
 )
-from analysis.exporters.bundle.publish import Published, publish
+from analysis.exporters.bundle.pipeline import Published, publish
 
 __all__ = [
     "LICENCES",

@@ -1,17 +1,14 @@
 """What lies in the folder of one published campaign, besides its captures."""
 
-import hashlib
-import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from analysis.dataset import load_campaign
-from analysis.errors import DatasetError
-from analysis.exporters.anonymise import patterns_of
-from analysis.exporters.anonymise.replace import Replacer
-from analysis.exporters.bundle.captures import capture_step, published_name
+from analysis.exporters.anonymise import anonymise_texts
+from analysis.exporters.bundle.captures import capture_step
 from analysis.exporters.bundle.sources import LABELS, MANIFEST
 from analysis.exporters.bundle.work import (
     Made,
@@ -29,28 +26,52 @@ from analysis.packets.make import run_here
 TEXTS = ("campaign.yaml", "activities.csv", "journal.jsonl", "raw/receipt.json")
 
 
-def write_texts(work: Work, source: Source, identifiers: Sequence[Identifier]) -> None:
-    """Rewrite what a campaign says of itself."""
-    names = [name for name in TEXTS if name in source.digests]
-    captures = [capture_step(source, path) for path in source.captures]
+def published_as(
+    work: Work, source: Source, identifiers: Sequence[Identifier]
+) -> Source:
+    """Return a campaign with the name that it is published by."""
+    place = work.private / "names"
+    inputs = _digests_of_texts(source) | work.after("identifiers")
+    step = f"name {source.recorded}"
 
     def make() -> Made:
-        replacer = Replacer(patterns_of(identifiers, work.pseudonyms))
-        made, folder = [], work.campaign(source)
-        for name in names:
-            text = replacer.bytes((source.folder / name).read_bytes()).decode()
-            if name == "raw/receipt.json":
-                text = _receipt(text, folder)
-            elif name == "journal.jsonl":
-                text = "".join(
-                    _fetched(line, folder) for line in text.splitlines(keepends=True)
-                )
-            made.append(write_text(folder / name, text))
-        return Made(outputs=made, facts={"replaced": dict(replacer.counts)})
+        shutil.rmtree(place, ignore_errors=True)
+        name = _rewritten(work, source, identifiers, place)
+        shutil.rmtree(place)
+        return Made(facts={"name": name}, note=name)
 
-    inputs = {name: source.digests[name] for name in names}
-    inputs |= work.after("identifiers", *captures)
+    work.step(step, inputs, make)
+    return replace(source, name=str(work.ledger.facts(step)["name"]))
+
+
+def write_texts(work: Work, source: Source, identifiers: Sequence[Identifier]) -> None:
+    """Rewrite what a campaign says of itself, and of its captures as they are now."""
+    folder = work.campaign(source)
+    captures = [capture_step(source, path) for path in source.captures]
+    inputs = _digests_of_texts(source) | work.after("identifiers", *captures)
+
+    def make() -> Made:
+        _rewritten(work, source, identifiers, folder)
+        return Made(outputs=[p for name in TEXTS if (p := folder / name).is_file()])
+
     work.step(f"texts {source.name}", inputs, make)
+
+
+def _digests_of_texts(source: Source) -> dict[str, str]:
+    return {name: source.digests[name] for name in TEXTS if name in source.digests}
+
+
+def _rewritten(
+    work: Work, source: Source, identifiers: Sequence[Identifier], target: Path
+) -> str:
+    (target / "raw").mkdir(parents=True, exist_ok=True)
+    return anonymise_texts(
+        source.folder,
+        target,
+        pseudonyms=work.pseudonyms,
+        identifiers=identifiers,
+        policy=work.policy,
+    )
 
 
 def write_labels(work: Work, source: Source) -> None:
@@ -113,34 +134,3 @@ def write_manifest(work: Work, source: Source) -> None:
 
 def _raw_b(folder: Path) -> int:
     return sum(path.stat().st_size for path in (folder / "raw").glob("*.pcap*"))
-
-
-def _receipt(text: str, folder: Path) -> str:
-    """Return a receipt that tells of the captures as they are now."""
-    try:
-        receipt = json.loads(text)
-        for capture in receipt["captures"]:
-            for each in capture["files"]:
-                each |= _now(folder, each["name"])
-    except (ValueError, KeyError, TypeError) as exc:
-        raise DatasetError(f"raw/receipt.json cannot be read: {exc!r}") from exc
-    return json.dumps(receipt, indent=2) + "\n"
-
-
-def _fetched(line: str, folder: Path) -> str:
-    """Return a line of the journal; that of a capture tells of it as it is now."""
-    if '"capture_file_fetched"' not in line:
-        return line
-    fact = json.loads(line)
-    fact["facts"] |= _now(folder, fact["facts"]["name"])
-    return json.dumps(fact, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _now(folder: Path, name: str) -> dict[str, Any]:
-    """Return name, bytes and digest of a capture that was rewritten."""
-    path = folder / "raw" / published_name(Path(name))
-    if not path.is_file():
-        return {}
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": path.name, "size_b": path.stat().st_size, "sha256": digest}

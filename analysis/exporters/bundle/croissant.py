@@ -15,7 +15,7 @@ from analysis.exporters.bundle.work import write_text
 NAME = "croissant.json"
 Digests = Mapping[str, tuple[str, int]]
 _PARQUET = "application/x-parquet"
-_FROM_PATH = {"campaign": r"campaigns/([^/]+)/", "device": r"device=([^/]+)/"}
+_FROM_PATH = {"campaign": r".*campaigns/([^/]+)/.*", "device": r".*device=([^/]+)/.*"}
 _CONTEXT: Mapping[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -27,6 +27,7 @@ _CONTEXT: Mapping[str, Any] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -46,6 +47,7 @@ _CONTEXT: Mapping[str, Any] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",

@@ -22,6 +22,7 @@ class Ledger:
     def __init__(self, draft: Path) -> None:
         self._draft = draft
         self._steps: dict[str, dict[str, Any]] = {}
+        self._current: set[str] = set()
         try:
             data = json.loads((draft / _NAME).read_text(encoding="utf-8"))
             if data["format"] == FORMAT:
@@ -37,10 +38,13 @@ class Ledger:
         known = self._steps.get(step)
         if known is None or known["inputs"] != dict(inputs):
             return False
-        return all(
+        same = all(
             state_of(self._draft / name) == tuple(state)
             for name, state in known["outputs"].items()
         )
+        if same:
+            self._current.add(step)
+        return same
 
     def done(
         self,
@@ -63,10 +67,20 @@ class Ledger:
         part = self._draft / f".{_NAME}.part"
         part.write_text(text + "\n", encoding="utf-8")
         part.replace(self._draft / _NAME)
+        self._current.add(step)
 
     def facts(self, step: str) -> Mapping[str, Any]:
         """Return what a step that is done has told."""
         return dict(self._steps[step]["facts"])
+
+    @property
+    def outputs(self) -> frozenset[Path]:
+        """Files of all steps that were done, or kept, since the ledger was opened."""
+        return frozenset(
+            self._draft / name
+            for step in self._current
+            for name in self._steps[step]["outputs"]
+        )
 
     def digest(self, step: str) -> str:
         """Return a digest of a step that is done: of what it was made of."""

@@ -106,17 +106,28 @@ def _audit(
     work: Work, sources: Sequence[Source], identifiers: Sequence[Identifier]
 ) -> None:
     """Look for what is left of identifiers. Raises RefusedError."""
-    for name in _LATE:
-        (work.data / name).unlink(missing_ok=True)
     inputs = _everything(work, sources)
     size_b = sum(path.stat().st_size for path in files_in(work.data))
 
     def make() -> Made:
+        _tidy(work)
         result = audit(work.data, identifiers, progress=_told(work))
         _refuse(work, result)
         return Made(facts=_facts(result), note=f"clean, {result.looked_at.files} files")
 
     work.step("audit", inputs, make, total_b=size_b)
+
+
+def _tidy(work: Work) -> None:
+    """Remove what is of an earlier attempt, with other campaigns or options."""
+    made = work.ledger.outputs
+    for path in files_in(work.bag):
+        if path not in made:
+            path.unlink()
+    folders = [path for path in work.bag.rglob("*") if path.is_dir()]
+    for path in sorted(folders, reverse=True):
+        if not any(path.iterdir()):
+            path.rmdir()
 
 
 def _everything(work: Work, sources: Sequence[Source]) -> dict[str, str]:
@@ -214,11 +225,6 @@ def _audit_late(
 def _anonymisation(work: Work, sources: Sequence[Source]) -> Path:
     """Write what was replaced and what was looked at; never an original."""
     policy, counts = work.policy, asdict(_counts(work, sources))
-    texts: dict[str, int] = {}
-    for source in sources:
-        told = work.ledger.facts(f"texts {source.name}").get("replaced", {})
-        for kind, n in told.items():
-            texts[kind] = texts.get(kind, 0) + n
     about = {
         "format": 1,
         "policy": {
@@ -229,7 +235,6 @@ def _anonymisation(work: Work, sources: Sequence[Source]) -> Path:
             "addresses": "prefix-preserving for IP (Crypto-PAn); MAC keeps its vendor",
         },
         "captures": counts,
-        "texts": {"replaced": dict(sorted(texts.items()))},
         "audit": dict(work.ledger.facts("audit")),
     }
     text = json.dumps(about, indent=1) + "\n"

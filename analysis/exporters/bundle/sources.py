@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.dataset import load_campaign
@@ -27,7 +28,9 @@ def sources_of(folders: Sequence[Path]) -> tuple[Source, ...]:
             both = f"{sources[name].folder} and {folder}"
             raise DatasetError(f"{both} are both campaign {name}; leave one out")
         captures = find_raw(folder)
-        sources[name] = Source(folder=folder, name=name, digests={}, captures=captures)
+        sources[name] = Source(
+            folder=folder, recorded=name, name=name, digests={}, captures=captures
+        )
     return tuple(sources.values())
 
 
@@ -51,9 +54,7 @@ def checked(source: Source, told: Callable[[int], None]) -> Source:
         if manifest.get(name, digests[name]) != digests[name]:
             reason = f"differs from {MANIFEST}; it is damaged, or was changed since"
             raise DatasetError(f"{path}: {reason}")
-    return Source(
-        folder=folder, name=source.name, digests=digests, captures=source.captures
-    )
+    return replace(source, digests=digests)
 
 
 def _files(source: Source) -> list[Path]:

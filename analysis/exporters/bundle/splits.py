@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from analysis.dataset import load_campaign
 from analysis.errors import LabelError
-from analysis.evaluate.samples import open_recorded, samples_of
+from analysis.evaluate.samples import Samples, Strings, open_recorded, samples_of
 from analysis.evaluate.splits.folds import Split
 from analysis.evaluate.splits.named import SPLITS
 from analysis.evaluate.study import parted
@@ -101,33 +99,34 @@ def _of_campaign(folder: Path) -> Iterator[dict[str, Any]]:
     try:
         recorded = open_recorded(folder)
     except LabelError as exc:
-        yield {
-            "campaign": campaign.name, "device": "", "split": "", "use": "refused",
-            "why": str(exc),
-        }  # fmt: skip
+        of = {"campaign": campaign.name, "device": "", "split": ""}
+        yield {**of, "use": "impossible", "why": str(exc)}
         return
     for device in campaign.devices:
         samples = samples_of(recorded, device.name, overlap=overlap, seed=SEED)
-        made, refused = parted(samples, (*RECOMMENDED, *FORBIDDEN), SEED)
-        of = {"campaign": campaign.name, "device": device.name}
-        for split in made:
-            good = split.name in RECOMMENDED
-            yield {
-                **of,
-                "split": split.name,
-                "use": "recommended" if good else "forbidden",
-                "why": _WHY[split.name] if good else _WHY_NOT,
-                "digest": split.digest,
-                "left_out": split.note,
-                "folds": _folds(split, samples.trial),
-            }
-        for each in refused:
-            yield {
-                **of, "split": each.split, "use": "impossible", "why": each.reason,
-            }  # fmt: skip
+        yield from rows_of(campaign.name, samples)
 
 
-def _folds(split: Split, trial: "np.ndarray[Any, np.dtype[np.str_]]") -> list[Any]:
+def rows_of(campaign: str, samples: Samples) -> Iterator[dict[str, Any]]:
+    """Yield every split of the trials of a device, or why there is none."""
+    made, refused = parted(samples, (*RECOMMENDED, *FORBIDDEN), SEED)
+    of = {"campaign": campaign, "device": samples.device}
+    for split in made:
+        good = split.name in RECOMMENDED
+        yield {
+            **of,
+            "split": split.name,
+            "use": "recommended" if good else "forbidden",
+            "why": _WHY[split.name] if good else _WHY_NOT,
+            "digest": split.digest,
+            "left_out": split.note,
+            "folds": _folds(split, samples.trial),
+        }
+    for each in refused:
+        yield {**of, "split": each.split, "use": "impossible", "why": each.reason}
+
+
+def _folds(split: Split, trial: Strings) -> list[Any]:
     return [
         {
             side: sorted(trial[rows].tolist())

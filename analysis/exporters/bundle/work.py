@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,14 @@ class Made:
 class Source:
     """One campaign to be published.
 
-    folder  as it was recorded;  name  that its files and the dataset call it by
+    folder  as it was recorded;  recorded  what it is called there
+    name    what the dataset calls it: its name may tell of a day that is moved
     digests  path within it -> SHA-256, of all that is read of it
     captures  raw captures
     """
 
     folder: Path
+    recorded: str
     name: str
     digests: Mapping[str, str]
     captures: tuple[Path, ...]
@@ -139,8 +142,12 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+@cache
 def code_digest() -> str:
-    """Return a hash of the analysis: what another version made is made again."""
+    """Return a hash of the analysis: what another version made is made again.
+
+    It is that of the first call: what was loaded meanwhile may lie there no more.
+    """
     root = Path(analysis.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):

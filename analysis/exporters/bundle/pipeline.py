@@ -7,12 +7,13 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import RequestError
+from analysis.exporters.anonymise import Pseudonyms
 from analysis.exporters.bundle import campaigns, captures, sealing
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import Request, Watcher
@@ -42,28 +43,42 @@ def publish(request: Request, watcher: Watcher) -> Published:
     then, as at an interruption, and the next call goes on with it.
     """
     sources = sources_of(request.campaigns)
-    with _drafted(request) as ledger:
-        work = Work(request, ledger, watcher)
-        if not ledger.is_done(_FINISH, {}):
-            sources = _checked(work, sources)
-            identifiers = _identifiers(work, sources)
-            captures.anonymise_captures(work, sources, identifiers)
-            for source in sources:
-                campaigns.write_texts(work, source, identifiers)
-                campaigns.write_labels(work, source)
-                campaigns.write_tables(work, source)
-                campaigns.write_manifest(work, source)
-            sealing.seal(work, sources, identifiers)
-            ledger.done(_FINISH, {}, ())
+    asked = {"request": _digest(request)}
+    with _drafted(request, asked) as ledger:
+        if not ledger.is_done(_FINISH, asked):
+            _make(Work(request, ledger, watcher), sources)
+            ledger.done(_FINISH, asked, ())
         _finish(request)
     return _published(request)
 
 
+def _make(work: Work, sources: Sequence[Source]) -> None:
+    """Make everything in the draft."""
+    sources = _checked(work, sources)
+    identifiers = _identifiers(work, sources)
+    sources = tuple(campaigns.published_as(work, s, identifiers) for s in sources)
+    captures.anonymise_captures(work, sources, identifiers)
+    for source in sources:
+        campaigns.write_texts(work, source, identifiers)
+        campaigns.write_labels(work, source)
+        campaigns.write_tables(work, source)
+        campaigns.write_manifest(work, source)
+    sealing.seal(work, sources, identifiers)
+
+
+def _digest(request: Request) -> str:
+    """Return a digest of what is asked for; the key is told by what it gives."""
+    names = [str(folder.resolve()) for folder in request.campaigns]
+    made = Pseudonyms(request.key).mac(bytes(6)[:5] + b"\x01").hex()
+    what = [names, repr(request.policy), request.shift, repr(request.about), made]
+    return digest_of_json([*what, request.part_b, request.results is not None])
+
+
 @contextmanager
-def _drafted(request: Request) -> Iterator[Ledger]:
+def _drafted(request: Request, asked: Mapping[str, str]) -> Iterator[Ledger]:
     """Make the draft, or take the one that is there, for this process alone."""
     draft = request.draft
-    known = draft.is_dir() and Ledger(draft).is_done(_FINISH, {})
+    known = draft.is_dir() and Ledger(draft).is_done(_FINISH, asked)
     for path in (request.out, request.parts):
         if path.exists() and not known:
             raise RequestError(f"{path}: is already there; name another folder")
@@ -92,7 +107,7 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> tuple[Identifier, ...
     """Collect what must not leave the lab; it is kept in the draft meanwhile."""
     request = work.request
     path = work.private / "identifiers.json"
-    inputs = {f"{s.name}/{k}": v for s in sources for k, v in s.digests.items()}
+    inputs = {f"{s.recorded}/{k}": v for s in sources for k, v in s.digests.items()}
     inputs["extra"] = digest_of_json([[e.kind, e.value] for e in request.extra])
 
     def make() -> Made:

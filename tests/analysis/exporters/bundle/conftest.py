@@ -1,0 +1,68 @@
+"""The example campaign, published once for all that look at it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis.exporters.bundle import About, Request, publish
+
+ROOT = Path(__file__).parents[4]
+EXAMPLE = ROOT / "captures" / "example"
+KEY = bytes(range(32))
+ABOUT = About(title="Three devices", authors=("Ada Byron (0000-0002-1825-0097)",))
+
+
+class Silent:
+    """Is told of everything, and tells what was done anew."""
+
+    def __init__(self):
+        self.anew = []
+        self.kept = []
+        self.begun = {}
+        self.read_b = 0
+
+    def begin(self, step, total_b):
+        self.begun[step] = total_b
+
+    def read(self, size_b):
+        self.read_b += size_b
+
+    def end(self, step, note):
+        (self.kept if note == "kept" else self.anew).append(step)
+
+
+@pytest.fixture
+def watcher():
+    return Silent()
+
+
+@pytest.fixture
+def request_for():
+    def _request(out, *campaigns, **options):
+        return Request(
+            campaigns=campaigns or (EXAMPLE,),
+            out=out,
+            **{"key": KEY, "about": ABOUT, "part_b": 1 << 20, **options},
+        )
+
+    return _request
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """Return the bag of the example campaign; nobody may write into it."""
+    out = tmp_path_factory.mktemp("published") / "set"
+    request = Request(
+        campaigns=(EXAMPLE,), out=out, key=KEY, about=ABOUT, part_b=1 << 20
+    )
+    publish(request, Silent())
+    return out
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    """Return a copy of the example campaign that may be damaged."""
+    folder = tmp_path / "campaign"
+    shutil.copytree(EXAMPLE, folder)
+    return folder

@@ -1,0 +1,200 @@
+"""How a dataset comes about: again alike, after a kill, and not at all."""
+
+import json
+import shutil
+import struct
+from dataclasses import replace
+
+import pytest
+
+from analysis.errors import AnalysisError, DatasetError, RequestError
+from analysis.exporters.anonymise import Counts, Policy
+from analysis.exporters.bundle import RefusedError, captures, pipeline, publish
+
+
+class KilledError(BaseException):
+    """Stands for a kill: nothing of the publication may catch it."""
+
+
+class Killer:
+    """Lets a publication live until it has done one step more."""
+
+    def __init__(self):
+        self.steps = []
+
+    def begin(self, step, total_b):
+        pass
+
+    def read(self, size_b):
+        pass
+
+    def end(self, step, note):
+        if step in self.steps or step == "check":
+            assert note == "kept" or step in ("check", "captures")
+            return
+        self.steps.append(step)
+        raise KilledError
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_killed_after_every_step_it_goes_on_and_makes_the_same_bytes(
+    published, tmp_path, request_for
+):
+    request, killer = request_for(tmp_path / "set"), Killer()
+    while not request.out.exists():
+        try:
+            publish(request, killer)
+        except KilledError:
+            assert not request.out.exists()
+            assert not request.parts.exists()
+    assert len(killer.steps) >= 12
+    assert contents(request.out) == contents(published)
+    assert contents(request.parts) == contents(published.with_name("set.parts"))
+    assert not request.draft.exists()
+
+
+def test_killed_while_it_is_put_in_place_it_is_put_there_by_the_next_call(
+    tmp_path, request_for, watcher, monkeypatch, published
+):
+    request = request_for(tmp_path / "set")
+
+    def killed(request):
+        (request.draft / "parts").rename(request.parts)
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_finish", killed)
+        patch.setattr(pipeline, "_make", lambda *_: _stand_in(request))
+        with pytest.raises(KilledError):
+            publish(request, watcher)
+    assert not request.out.exists()
+    publish(request, watcher)
+    assert (request.out / "data").is_dir()
+    assert not request.draft.exists()
+
+
+def _stand_in(request):
+    for name in ("bag/data", "parts"):
+        (request.draft / name).mkdir(parents=True)
+
+
+def test_what_is_there_is_not_written_over(tmp_path, request_for, watcher):
+    request = request_for(tmp_path / "set")
+    request.out.mkdir()
+    with pytest.raises(RequestError, match="already there"):
+        publish(request, watcher)
+    assert list(request.out.iterdir()) == []
+
+
+def test_a_capture_that_was_not_rewritten_is_not_published(
+    tmp_path, request_for, watcher, monkeypatch
+):
+    def copied(source, target, **_options):
+        shutil.copyfile(source, target)
+        return Counts()
+
+    monkeypatch.setattr(captures, "anonymise_capture_with", copied)
+    request = request_for(tmp_path / "set")
+    with pytest.raises(AnalysisError):
+        publish(request, watcher)
+    assert not request.out.exists()
+
+
+def test_what_tells_one_original_is_not_published(
+    tmp_path, request_for, watcher, monkeypatch
+):
+    rewritten = captures.anonymise_capture_with
+    body = struct.pack("<I", 1) + b"44:65:0d:7b:20:13..."
+    size = struct.pack("<I", 12 + len(body))
+
+    def leaking(source, target, **options):
+        counts = rewritten(source, target, **options)
+        with target.open("ab") as file:
+            file.write(struct.pack("<I", 0x0BAD) + size + body + size)
+        return counts
+
+    class Telling:
+        recipe = {"made_by": "test"}  # noqa: RUF012
+
+        def write(self, campaign, out):
+            out.mkdir(parents=True)
+            (out / "table.csv").write_text("BCDDC2184418\n")
+
+    monkeypatch.setattr(captures, "anonymise_capture_with", leaking)
+    request = request_for(tmp_path / "set", results=Telling())
+    with pytest.raises(RefusedError, match=r"set\.draft") as told:
+        publish(request, watcher)
+    assert not request.out.exists()
+    assert not request.parts.exists()
+    assert request.draft.is_dir()
+    found = told.value.findings
+    assert {each.kind for each in found} == {"mac"}
+    assert not [each for each in found if "184418" in each.shown]
+    files = {each.file.split("/")[0] + "/" + each.file.split("/")[-1] for each in found}
+    assert {"campaigns/lan-00001.pcapng", "results/table.csv"} <= files
+
+
+def test_a_draft_of_another_key_is_made_again(tmp_path, request_for):
+    request, killer = request_for(tmp_path / "set"), Killer()
+    for _ in range(4):
+        with pytest.raises(KilledError):
+            publish(request, killer)
+    killer.steps.clear()
+    with pytest.raises(KilledError):
+        publish(replace(request, key=bytes(32)), killer)
+    assert killer.steps == ["identifiers"]
+
+
+def test_a_campaign_that_goes_on_is_not_published(
+    campaign, tmp_path, request_for, watcher
+):
+    lines = (campaign / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (campaign / "journal.jsonl").write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(DatasetError, match="is not closed"):
+        publish(request_for(tmp_path / "set", campaign), watcher)
+    (campaign / "MANIFEST.sha256").unlink()
+    with pytest.raises(DatasetError, match="written when a campaign closes"):
+        publish(request_for(tmp_path / "set", campaign), watcher)
+
+
+def test_a_damaged_capture_is_not_published(campaign, tmp_path, request_for, watcher):
+    path = campaign / "raw" / "lan-00001.pcapng"
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(DatasetError, match="differs from MANIFEST"):
+        publish(request_for(tmp_path / "set", campaign), watcher)
+
+
+def test_a_campaign_is_published_once(campaign, tmp_path, request_for, watcher):
+    with pytest.raises(DatasetError, match="are both campaign"):
+        publish(request_for(tmp_path / "set", campaign, campaign), watcher)
+
+
+def test_the_draft_is_for_its_owner_alone(tmp_path, request_for):
+    request, killer = request_for(tmp_path / "set"), Killer()
+    with pytest.raises(KilledError):
+        publish(request, killer)
+    assert request.draft.stat().st_mode & 0o777 == 0o700
+    ledger = (request.draft / "ledger.json").read_text()
+    assert json.loads(ledger)["steps"]["identifiers"]
+    assert request.key.hex() not in ledger
+
+
+def test_headers_alone_can_be_published(tmp_path, request_for, watcher):
+    request = request_for(
+        tmp_path / "set", policy=Policy(payload="headers"), shift=True, part_b=0
+    )
+    publish(request, watcher)
+    told = json.loads((request.out / "data" / "anonymisation.json").read_text())
+    assert told["policy"]["times"] == "moved by whole weeks"
+    texts = [p for p in (request.out).rglob("*") if p.is_file()]
+    assert not [p for p in texts if b"2026-01-05" in p.read_bytes()]
+    assert not request.parts.exists()
