@@ -114,7 +114,9 @@ class Pseudonyms:
         )
         found = np.where(public, found, (addresses & ~low) | (found & low))
         lan = np.isin(stay, _LANS)
-        return np.where(lan, self._in_lan(addresses, found), found).astype(np.uint32)
+        # outside of these a walk from 0 or 255 might never leave them
+        found[lan] = self._in_lan(addresses[lan], found[lan])
+        return found.astype(np.uint32)
 
     def ipv6(self, address: bytes) -> bytes:
         """Return an IPv6 address, 16 bytes, of the same scope.
