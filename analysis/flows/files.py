@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.errors import DatasetError, named
-from analysis.flows.records import COLUMNS, TEXTS, FlowRecords
+from analysis.flows.faults import reason_of
+from analysis.flows.records import COLUMNS, TEXTS, FlowRecords, RecordError
 from analysis.flows.texts import Texts, arrow_of, texts_of
 from analysis.packets.arrow import to_arrow, to_numpy
 
@@ -56,8 +57,10 @@ def iter_flows(path: Path, rows: int = _BATCH) -> Iterator[FlowRecords]:
             return
         with pq.ParquetFile(path, read_dictionary=list(TEXTS)) as file:
             _check_schema(file.schema_arrow)
+            first = 0
             for batch in file.iter_batches(rows):
-                yield _records(batch)
+                yield _records(batch, first)
+                first += batch.num_rows
 
 
 def write_flows(path: Path, pieces: FlowRecords | Iterable[FlowRecords]) -> int:
@@ -113,7 +116,7 @@ def stream_csv(chunks: Iterable[bytes], name: str) -> Iterator[FlowRecords]:
 
     Raises DatasetError when columns or values are not those of flow records.
     """
-    head, rest = b"", b""
+    head, rest, before = b"", b"", 0
     for chunk in chunks:
         lines, rest = _whole_lines(rest + chunk)
         if len(rest) > _LONGEST_B:
@@ -123,9 +126,10 @@ def stream_csv(chunks: Iterable[bytes], name: str) -> Iterator[FlowRecords]:
             head, line_end, lines = lines.partition(b"\n")
             head += line_end
         if head and lines:
-            yield _csv_records(head + lines, name)
+            yield _csv_records(head + lines, name, before)
+            before += lines.count(b"\n")
     if rest and head:
-        yield _csv_records(head + rest, name)
+        yield _csv_records(head + rest, name, before)
 
 
 def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
@@ -139,9 +143,10 @@ def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
     return b"", data
 
 
-def _csv_records(data: bytes, name: str) -> FlowRecords:
-    with _checked(Path(name)):
-        return FlowRecords.joined(list(_csv_pieces(pa.BufferReader(data), _BATCH)))
+def _csv_records(data: bytes, name: str, before: int) -> FlowRecords:
+    with _checked(Path(name), before):
+        pieces = _csv_pieces(pa.BufferReader(data), _BATCH, before)
+        return FlowRecords.joined(list(pieces))
 
 
 def read_causes(path: Path, n: int | None = None) -> Texts:
@@ -172,15 +177,21 @@ def write_causes(path: Path, causes: Texts) -> None:
 
 
 @contextmanager
-def _checked(path: Path) -> Iterator[None]:
-    """Tell what is wrong with a file in a sentence that names it."""
+def _checked(path: Path, before: int = 0) -> Iterator[None]:
+    """Tell what is wrong with a file in a sentence that names it.
+
+    before  lines before those that are read
+    """
     try:
         yield
     except FileNotFoundError as exc:
         raise DatasetError(f"{path}: is not there; flow records are expected") from exc
     except (OSError, ValueError, KeyError, pa.ArrowException) as exc:
-        reason = str(exc).splitlines()[0].rstrip(".") if str(exc) else "is damaged"
-        raise DatasetError(f"{path}: is no file of flow records: {reason}") from exc
+        reason = reason_of(str(exc), before)
+        remedy = "" if ";" in reason else f"; {_REMEDY}"
+        raise DatasetError(
+            f"{path}: is no file of flow records: {reason}{remedy}"
+        ) from exc
 
 
 def _check_schema(found: pa.Schema) -> None:
@@ -203,8 +214,8 @@ def _check_schema(found: pa.Schema) -> None:
             raise ValueError(f"{field.name} must be {field.type}, not {kind}")
 
 
-def _records(batch: pa.RecordBatch) -> FlowRecords:
-    """Return a piece as records. Raises ValueError."""
+def _records(batch: pa.RecordBatch, first: int) -> FlowRecords:
+    """Return a piece as records, which follow on `first` others. Raises ValueError."""
     columns: dict[str, Any] = {}
     for name, dtype in COLUMNS.items():
         column = batch.column(batch.schema.get_field_index(name))
@@ -212,7 +223,10 @@ def _records(batch: pa.RecordBatch) -> FlowRecords:
             columns[name] = _values(column, dtype)
         except ValueError as exc:
             raise ValueError(f"{name}: {exc}") from exc
-    return FlowRecords(**columns)
+    try:
+        return FlowRecords(**columns)
+    except RecordError as exc:
+        raise RecordError(first + exc.row, exc.reason) from exc
 
 
 def _values(column: Any, dtype: type[np.generic] | None) -> Any:
@@ -247,15 +261,17 @@ def _plain(records: FlowRecords) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def _csv_pieces(path: Any, rows: int) -> Iterator[FlowRecords]:
+def _csv_pieces(path: Any, rows: int, before: int = 0) -> Iterator[FlowRecords]:
     from pyarrow import csv
 
     options = csv.ConvertOptions(
         column_types=SCHEMA, null_values=[""], strings_can_be_null=False
     )
     parsing = csv.ParseOptions(newlines_in_values=True)
-    with csv.open_csv(path, convert_options=options, parse_options=parsing) as reader:
+    reading = csv.ReadOptions(use_threads=False)  # with threads, faults have no row
+    with csv.open_csv(path, reading, parsing, options) as reader:
         _check_schema(reader.schema)
         for batch in reader:
             for first in range(0, batch.num_rows, rows):
-                yield _records(batch.slice(first, rows))
+                yield _records(batch.slice(first, rows), before + first)
+            before += batch.num_rows

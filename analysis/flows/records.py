@@ -45,6 +45,25 @@ TEXTS = tuple(name for name, dtype in COLUMNS.items() if dtype is None)
 _COUNTS = tuple(n for n in COLUMNS if n.startswith(("packets_", "bytes_", "payload_")))
 
 
+_GAPS = tuple(name for name in COLUMNS if name.startswith("iat_"))
+
+
+class RecordError(ValueError):
+    """A record says what cannot be.
+
+    row  of the record, from 0;  reason  what it says
+    """
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(f"record {row + 1} {reason}")
+        self.row, self.reason = row, reason
+
+
+def _refuse(faulty: NDArray[np.bool_], reason: str) -> None:
+    if faulty.any():
+        raise RecordError(int(faulty.argmax()), reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowRecords:
     """Bidirectional flow records, as columns; arrays are read-only.
@@ -112,13 +131,13 @@ class FlowRecords:
         self._check_values()
 
     def _check_values(self) -> None:
-        if np.any(self.end_ns < self.start_ns):
-            raise ValueError("a record ends before it starts")
+        _refuse(self.end_ns < self.start_ns, "ends before it starts")
         for name in _COUNTS:
-            if np.any(getattr(self, name) < 0):
-                raise ValueError(f"{name} holds a number below 0")
-        if np.any(self.packets_out + self.packets_in < 1):
-            raise ValueError("a record has no packet")
+            _refuse(getattr(self, name) < 0, f"has {name} below 0")
+        _refuse(self.packets_out + self.packets_in < 1, "has no packet")
+        for name in _GAPS:
+            gap_s = getattr(self, name)
+            _refuse((gap_s < 0) | np.isinf(gap_s), f"has {name} that cannot be")
         others = sorted(
             self.end.names[k]
             for k in np.unique(self.end.number)

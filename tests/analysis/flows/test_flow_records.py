@@ -89,13 +89,13 @@ FAULTS = {
     "packets_in: a number is not there": lambda t: t.set_column(
         12, "packets_in", pa.array([None] * 5, pa.int64())
     ),
-    "a record ends before it starts": lambda t: t.set_column(
+    "record 1 ends before it starts": lambda t: t.set_column(
         4, "end_ns", pa.array([0] * 5, pa.int64())
     ),
-    "bytes_in holds a number below 0": lambda t: t.set_column(
+    "record 1 has bytes_in below 0": lambda t: t.set_column(
         14, "bytes_in", pa.array([-1] * 5, pa.int64())
     ),
-    "a record has no packet": lambda t: t.set_column(
+    "record 1 has no packet": lambda t: t.set_column(
         11, "packets_out", pa.array([0] * 5, pa.int64())
     ).set_column(12, "packets_in", pa.array([0] * 5, pa.int64())),
 }
@@ -168,6 +168,51 @@ def test_what_the_simulated_homes_write_is_read():
 
 def as_csv(made):
     return "".join(csv_lines(made)).encode()
+
+
+def with_cell(data, line, column, text):
+    """Return CSV with another text in a cell; lines from 1, with the names."""
+    lines = data.decode().splitlines(keepends=True)
+    cells = lines[line - 1].rstrip("\n").split(",")
+    cells[list(COLUMNS).index(column)] = text
+    lines[line - 1] = ",".join(cells) + "\n"
+    return "".join(lines).encode()
+
+
+CELLS = [
+    ("start_ns", "noon", "line 70: start_ns must be int64, not 'noon'"),
+    ("start_ns", "NaN", "line 70: start_ns must be int64, not 'NaN'"),
+    ("protocol", "300", "line 70: protocol must be uint8, not '300'"),
+    ("outbound", "maybe", "line 70: outbound must be bool, not 'maybe'"),
+    ("end_ns", "1,2", "line 70: has 28 fields where the first line has 27"),
+    ("end_ns", "5", "record 69 ends before it starts"),
+    ("packets_out", "-5", "record 69 has packets_out below 0"),
+    ("iat_mean_s", "inf", "record 69 has iat_mean_s that cannot be"),
+    ("iat_std_s", "-1", "record 69 has iat_std_s that cannot be"),
+    ("start_ns", "", "start_ns: a number is not there"),
+]
+
+
+@pytest.mark.parametrize(("column", "text", "reason"), CELLS)
+def test_what_cannot_be_in_csv_is_refused_by_its_line(
+    column, text, reason, records, tmp_path
+):
+    made = records(100)
+    made = made.replaced(**{n: Texts.same("a", 100) for n in ("home", "device")})
+    made = made.replaced(**{n: Texts.same("b", 100) for n in ("model", "server_name")})
+    ends = ("device_address", "remote_address")
+    data = as_csv([made.replaced(**{n: Texts.same("c", 100) for n in ends})])
+    data = with_cell(data, 70, column, text)
+    (tmp_path / "f.csv").write_bytes(data)
+    pieces = (data[at : at + 3_000] for at in range(0, len(data), 3_000))
+    for read in (
+        lambda: read_flows(tmp_path / "f.csv"),
+        lambda: list(stream_csv(pieces, "pipe")),
+    ):
+        with pytest.raises(DatasetError) as told:
+            read()
+        assert f": is no file of flow records: {reason}; " in f"{told.value}; "
+        assert "; " in str(told.value)
 
 
 @pytest.mark.parametrize("size", [1, 100, 1 << 20])
