@@ -49,7 +49,13 @@ Method = Annotated[
 Backend = Annotated[
     str, typer.Option(help="Of the autoencoder: sklearn, or torch (extra deep).")
 ]
-Least = Annotated[int, typer.Option(min=1, help="Homes that make something known.")]
+Least = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Homes that make something known; 2, and 3 of seven homes or more.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same model.")]
 Secret = Annotated[
     str, typer.Option(help="Key of the hashes of names; kept in the model.")
@@ -95,7 +101,7 @@ def train(
     warm_up: WarmUp = 3.0,
     method: Method = "knn",
     backend: Backend = "sklearn",
-    least: Least = 2,
+    least: Least = None,
     seed: Seed = 0,
     secret: Secret = "",
     as_json: AsJson = False,
@@ -108,7 +114,7 @@ def train(
     from analysis.detectors.cadesh.store import FlowModel, save
 
     homes, models = _homes(sources, without or (), until, secret)
-    choices = Choices(step_two=method, backend=backend, least=least, seed=seed)
+    choices = Choices(step_two=method, backend=backend, least=least or 0, seed=seed)
     _warn_of_few(len(homes))
     learnt = {n: _warm(rows, warm_up) for n, rows in rows_of_all(homes).items()}
     detector = FlowDetector(choices).fit(learnt)

@@ -194,7 +194,7 @@ class Seed:
         found = {}
         for name, asked_of in (
             ("one home makes known", replace(choices, least=1)),
-            ("three homes make known", replace(choices, least=3)),
+            ("two homes make known", replace(choices, least=2)),
             ("DBSCAN", replace(choices, step_two="dbscan")),
             ("HDBSCAN", replace(choices, step_two="hdbscan")),
         ):
@@ -252,7 +252,7 @@ class Seed:
                 homes[name] = home_of(read_flows(path))
             learnt = training_rows(homes, self.pool, self.split)
             asked = self.rows_of_lab(homes)
-            for least in (2, 3) if n == 2 else (1, 2):
+            for least in (2, 3):
                 choices = Choices(seed=self.seed, least=least)
                 key = f"{n} taken over, {least} make known"
                 found[key] = self.figures(FlowDetector(choices), learnt, asked)

@@ -60,7 +60,7 @@ def page(found: Mapping) -> str:
         "## A home that was taken over before its habits formed\n\n"
         "Asked is a home with both attacks from day 2 on; the pool are the others, "
         "and\none of these with the same attacks, too. What such a home does since its "
-        "first\nweek stands for one of the two homes that make something known.\n",
+        "first\nweek stands for one of the homes that make something known.\n",
         seeds,
         "old",
         "{}",

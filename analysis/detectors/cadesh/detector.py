@@ -5,7 +5,7 @@ All thresholds come from homes that the part in question has not learnt from.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from analysis.detectors.cadesh.autoencoder import (
 )
 from analysis.detectors.cadesh.flows import Bool, Float64, Int64
 from analysis.detectors.cadesh.known import Known, chosen, learn_known
+from analysis.detectors.cadesh.pool import support
 from analysis.detectors.cadesh.rows import ALL, Rows
 from analysis.errors import RequestError
 
@@ -33,14 +34,15 @@ class Choices:
 
     infrequent  share of flows of homes not learnt from that step 2 looks at
     false_rate  share of the flows above the limit in the middle one of the homes
-    least       homes that must have shown something before it is known
+    least       homes that must have shown something before it is known; 0 for what the
+                number of homes asks for, which is put here by learning
     step_two    a method of `known`, or 'none': the autoencoder alone
     sample      flows of each home that the network learns from
     """
 
     infrequent: float = 0.04
     false_rate: float = 0.002
-    least: int = 2
+    least: int = 0
     step_two: str = "knn"
     backend: str = "sklearn"
     sample: int = 5_000
@@ -83,6 +85,8 @@ class FlowDetector:
         Raises RequestError where no home has any.
         """
         homes = peers(homes)
+        least = self.choices.least or support(len(homes) - 1)
+        self.choices = replace(self.choices, least=least)
         rng = np.random.default_rng(self.choices.seed)
         samples = {n: _some(r, self.choices.sample, rng).x for n, r in homes.items()}
         self.scale = Scale.of(np.vstack(list(samples.values())))

@@ -20,7 +20,7 @@ from analysis.detectors.cadesh.keys import KINDS, Keys
 from analysis.flows import FlowRecords
 
 WEEK_H, DAY_H = 168, 24
-LEAST_HOMES = 2  # a key that fewer of the others have seen is not shared
+_FEW, _ENOUGH, _MANY = 2, 3, 6
 _SPREAD = 0.5  # least standard deviation of logarithms: devices differ
 _AGE_H = 24 * 60.0
 
@@ -47,6 +47,15 @@ class Table:
 
 
 Tables = Mapping[str, Table]  # by kind of key
+
+
+def support(n_others: int) -> int:
+    """Return how many other homes must have shown something before it counts.
+
+    Two, so that one home that was taken over makes nothing known; three where there
+    are six others or more, so that two do not.
+    """
+    return _ENOUGH if n_others >= _MANY else _FEW
 
 
 def tables_of(flows: FlowRecords, keys: Keys) -> Tables:
@@ -164,8 +173,8 @@ def _presence(seen: Sequence[_Seen], hour: Int64) -> list[Float64]:
     shares = []
     for span_h in (WEEK_H, DAY_H):
         n = (known & (last >= hour - span_h)).sum(axis=0)
-        shares.append(np.where(n >= LEAST_HOMES, n, 0) / len(seen))
-    shared = known.sum(axis=0) >= LEAST_HOMES
+        shares.append(np.where(n >= support(len(seen)), n, 0) / len(seen))
+    shared = known.sum(axis=0) >= support(len(seen))
     first = np.where(known, np.stack([s.first for s in seen]), np.iinfo(np.int64).max)
     age = np.where(shared, np.clip(hour - first.min(axis=0), 0, _AGE_H), 0.0)
     return [*shares, np.log1p(age / DAY_H)]
@@ -177,7 +186,7 @@ def _compared(flows: FlowRecords, seen: Sequence[_Seen], mine: _Seen) -> list[Fl
     if not seen:
         return [np.zeros(n)] * 3
     known = np.stack([s.known for s in seen])
-    shared = known.sum(axis=0) >= LEAST_HOMES
+    shared = known.sum(axis=0) >= support(len(seen))
     sums = np.stack([s.sums for s in seen])
     count = np.maximum(sums[:, :, 0], 1.0)
     means = np.where(known, sums[:, :, 1] / count, np.nan)

@@ -25,7 +25,7 @@ from analysis.detectors.cadesh.pool import Table, Tables
 from analysis.detectors.cadesh.rows import NAMES
 from analysis.errors import ModelError, named
 
-FORMAT = 1
+FORMAT = 2
 _AGAIN = "train it again"
 _SUMS = 4
 MOST_B = 1 << 30  # of a model, unpacked; one of 8 homes and 14 days has some MB

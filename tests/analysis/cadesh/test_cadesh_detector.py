@@ -135,6 +135,26 @@ def test_a_habit_spares_one_home_and_inside_of_the_home_all(home):
         assert spared[of][0] == spared[sings][0] == 0  # nothing is a habit at first
 
 
+def test_two_of_six_others_make_nothing_known_and_of_five_they_do(home):
+    odd = [(3.0 * 86_400, "odd.maker.example", "198.18.5.5", 443, 9, 9)]
+    lab = home_of(home("lab", more=[(odd[0][0] + 9e3, *odd[0][1:])]))
+    of = lab.flows.server_name.is_in("odd.maker.example")
+    shown = [home_of(home(n, more=odd)).tables for n in ("a", "b")]
+    clean = [home_of(home(n)).tables for n in ("c", "d", "e", "f")]
+
+    weeks = [
+        rows_of(lab, [*shown, *some]).x[of, NAMES.index("server_week")]
+        for some in (clean[1:], clean)
+    ]
+    assert weeks == [0.4, 0.0]
+    rows = {f"home {k}": rows_of(lab, clean) for k in range(7)}
+    of_seven, of_six = (
+        FlowDetector(QUICK).fit(dict(list(rows.items())[:n])).choices.least
+        for n in (7, 6)
+    )
+    assert (of_seven, of_six) == (3, 2)
+
+
 def test_what_another_home_has_shown_is_known_where_it_is_a_habit():
     rng = np.random.default_rng(0)
     usual, odd = rng.normal(0, 0.1, (40, 3)), rng.normal(9, 0.1, (40, 3))
