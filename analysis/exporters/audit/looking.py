@@ -1,5 +1,6 @@
 """Look for identifiers in bytes and in all that is packed within them."""
 
+import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -7,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from analysis.exporters.audit.model import Finding, LookedAt, shown
+from analysis.exporters.identifiers.gathered import PACKETS
 from analysis.exporters.identifiers.layers import CONTEXT_B, DEPTH, dechunked, unpacked
 from analysis.exporters.identifiers.model import Identifier
 from analysis.exporters.identifiers.search import ANCHOR_B, Search
@@ -16,6 +18,7 @@ _PIECE_B = 1 << 22
 _MOST_TOLD = 2  # places of one spelling in a file; the others are counted
 _GAP = bytes(32)
 BYTE = "byte "
+_USUAL = ("binary", "utf-8", "dashes", "reversed", "dns reversed", "decimal")
 _LEAST_B = {"base64": 6, "hex": 8}
 Place = Callable[[int], str]
 Key = tuple[str, int, str]
@@ -193,11 +196,15 @@ def searchable(identifier: Identifier) -> tuple[Variant, ...]:
     """Return the spellings that can be told from chance, in text or elsewhere.
 
     None when the identifier itself is shorter than an anchor; of one that is hardly
-    longer, not those in which each byte says little.
+    longer, not those in which each byte says little. Of the thousands of servers that
+    a home talks to, those that are usual: each pattern takes time at every byte.
     """
     found = tuple(variants(identifier))
     if len(found[0].pattern) < ANCHOR_B:
         return ()
+    of_cloud = identifier.kind == "ipv4" and identifier.source == PACKETS
+    if of_cloud and ipaddress.IPv4Address(identifier.value).is_global:
+        found = tuple(each for each in found if each.encoding in _USUAL)
     return tuple(
         each
         for each in found

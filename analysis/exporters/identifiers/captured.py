@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.identifiers import wire
-from analysis.exporters.identifiers.gathered import Gathered
+from analysis.exporters.identifiers.gathered import PACKETS, Gathered
 from analysis.exporters.identifiers.layers import dechunked, unkeyed, unpacked
 from analysis.exporters.identifiers.streams import Streams
 from analysis.exporters.identifiers.texts import Candidate, candidates, text_runs
@@ -73,7 +73,7 @@ class _Reader:
         low, n = np.unique(ends[four, 1] & _WORD, return_counts=True)
         for value, times in zip(low.tolist(), n.tolist(), strict=True):
             text = ".".join(str(byte) for byte in int(value).to_bytes(4))
-            self._gathered.take("ipv4", text, "packets", times)
+            self._gathered.take("ipv4", text, PACKETS, times)
         whole = np.ascontiguousarray(ends[~four]).byteswap().view("V16").ravel()
         for raw in set(whole.tolist()):
             groups = [raw[at : at + 2].hex() for at in range(0, 16, 2)]
@@ -119,7 +119,7 @@ class _Reader:
             self._gathered.take_all(_opened(body, _DEPTH), self._source)
 
     def _take(self, kind: str, value: str) -> None:
-        self._gathered.take(kind, value, "packets")
+        self._gathered.take(kind, value, PACKETS)
 
     def _arp(self, frame: bytes) -> None:
         at = frame.find(b"\x08\x00\x06\x04")  # IPv4 over six bytes of MAC

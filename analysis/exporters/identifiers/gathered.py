@@ -13,6 +13,7 @@ from analysis.exporters.identifiers.public import (
 )
 from analysis.exporters.identifiers.texts import Candidate
 
+PACKETS = "packets"  # the source of what stands in their headers
 MOST_PUBLIC = 4096  # addresses of the cloud: the busiest; scans meet far more
 _LEAST_NAME = 4  # a shorter one stands in every text
 _MOST_B = 2048
@@ -61,7 +62,7 @@ class Gathered:
             self._name(name, source)
         busiest = sorted(self._public.items(), key=lambda each: (-each[1], each[0]))
         for (kind, value), _ in busiest[:MOST_PUBLIC]:
-            self._keep(kind, value, "packets")
+            self._keep(kind, value, PACKETS)
         for (kind, value), source in self._found.items():
             yield Identifier(kind=kind, value=value, source=source)
 

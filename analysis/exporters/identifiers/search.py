@@ -93,8 +93,9 @@ class Search:
             for pattern, at in zip(kept, anchors, strict=True)
         ]
         self._make_tables(np.array(grams, dtype=np.uint64))
-        self._at = np.empty(_ROOM, dtype=np.int64)
-        self._which = np.empty(_ROOM, dtype=np.int64)
+        room = _ROOM + len(self.spellings)  # one place may hold every pattern
+        self._at = np.empty(room, dtype=np.int64)
+        self._which = np.empty(room, dtype=np.int64)
 
     def __len__(self) -> int:
         """Return how many patterns there are."""
@@ -197,7 +198,7 @@ def _scan(
     data, at, stop = text
     fold = tables[0]
     bitmap, shift, grams, heads, following = anchors
-    room = out[0].size - following.size  # one place may hold every pattern
+    room = out[0].size - following.size
     told = 0
     gram = np.uint64(0)
     for k in range(max(0, at - 3), at):

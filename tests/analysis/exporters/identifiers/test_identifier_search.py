@@ -44,6 +44,12 @@ def test_more_hits_than_one_call_has_room_for_are_all_told():
     assert len(hits(search, b"ab" * 20_000)) == 39_997
 
 
+def test_there_may_be_more_patterns_than_hits_told_at_once():
+    patterns = [b"%05d" % k for k in range(20_000)]
+    search = Search([spelled(p) for p in patterns])
+    assert len(hits(search, b" ".join(patterns))) == 20_000
+
+
 def test_a_hit_is_told_in_the_part_in_which_it_begins_and_once():
     search = Search([spelled(b"needle-in-hay")])
     text = b"...needle-in-hay..." * 50
