@@ -102,11 +102,11 @@ def _lead(seeds: Mapping) -> Iterator[str]:
     yield f"{_span(p['asked_flows'] for p in whole)}, of which benign"
     yield f"{_span(p['benign'] for p in whole)}. Step 1 alone, at its own threshold,"
     yield f"flags {_span(p['step_one_fpr'] for p in whole)} of the benign ones.\n"
-    yield from _attacks(parts)
+    yield from _attacks(seeds, parts)
     yield "False alarms by what they belong to, all seeds: " + _occasions(whole) + ".\n"
 
 
-def _attacks(parts: Sequence[Mapping]) -> Iterator[str]:
+def _attacks(seeds: Mapping, parts: Sequence[Mapping]) -> Iterator[str]:
     yield "### By attack and intensity\n"
     yield "Those of `low` for botnet and coin mining are the ones above; others are of"
     yield "the same lab with an attack on a day of its own, asked alike.\n"
@@ -119,7 +119,8 @@ def _attacks(parts: Sequence[Mapping]) -> Iterator[str]:
             cells.setdefault(f"{name}:low", []).append(
                 (auprc, of["recall"][name], of["flows"][name])
             )
-        for name, of in part["mixed"].items():
+    for mixed in _parts(seeds, "mixed"):
+        for name, of in mixed.items():
             if name in of["auprc"]:
                 cells.setdefault(name, []).append(
                     (of["auprc"][name], of["recall"][name], of["flows"][name])
