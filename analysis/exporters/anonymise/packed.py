@@ -28,6 +28,7 @@ _BODY = re.compile(
 _CHUNKED = re.compile(rb"transfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _MAGIC = re.compile(b"|".join(re.escape(each) for each in (GZIP, *_ZLIB)))
 _MOST_HEAD_B = 16_384
+_LEAST_PLAIN_B = 4
 _LEAST_ZLIB_B = 48  # with fewer, too much of what is random looks like it
 _NO_TEXT = re.compile(rb"[^\t\n\r -~\x80-\xff]")
 _STORED_B = 65_535
@@ -65,14 +66,14 @@ def is_packed(data: bytes, before: bytes) -> bool:
     """
     if _CHUNKED.search(before) and _BODY.search(before):
         return True
-    if not data.startswith(GZIP) and len(data) < _LEAST_ZLIB_B:
-        return False
     stream = zlib.decompressobj(wbits=47)
     try:
         plain = stream.decompress(data, _MOST_UNPACKED_B)
     except zlib.error:
         return False
-    return len(plain) > 3 or not stream.eof
+    if stream.eof:
+        return len(plain) >= _LEAST_PLAIN_B
+    return data.startswith(GZIP) or len(data) >= _LEAST_ZLIB_B
 
 
 def decoded(data: bytes) -> bytes:

@@ -18,6 +18,7 @@ Uint64 = NDArray[np.uint64]
 Finders = tuple[Uint32, Int64, Uint64]
 Tables = tuple[Uint8, Uint8, Int64, Int64, Uint8, Uint8]
 Hits = tuple[Int64, Int64, Int64]
+State = tuple[Int64, Int64, Uint8, Int64, Uint8]
 
 PACKED, KEYED = 1, 2  # kinds of marks
 
@@ -223,7 +224,7 @@ def unwrap(stream: Int64, seq: Uint32, flags: Uint8, last: Int64, place: Int64) 
 def find_across(
     b: Uint8,
     segments: tuple[int, Int64, Int64, Int64, Int64, Int64],
-    state: tuple[Int64, Int64, Uint8, Int64],
+    state: State,
     finders: Finders,
     tables: Tables,
     out: tuple[Int64, Int64, Int64, Int64, Uint8, Int64, Int64],
@@ -233,14 +234,15 @@ def find_across(
     segments  first row; slot, stream, place, begin and end in `b`, of each segment
               that has a payload
     state     of each slot: place that comes next, bytes kept before it, these bytes
-              (slots, most), and how many bytes are missing before
+              (slots, most), how many bytes are missing before, and whether there
+              was a gap
     out       hits and their number; and what came out of order, to be joined later:
               bytes, rows of (stream, place, size), and how many of both, (2,)
 
     Returns the row at which room ended.
     """
     row, slot, stream, place, begin, end = segments
-    following, kept, tail, _missing = state
+    following, kept, tail, _missing, gap = state
     most = tail.shape[1]
     scratch = np.empty(2 * most, dtype=np.uint8)
     count = out[3]
@@ -260,6 +262,9 @@ def find_across(
             before = count[0]
             n = _find(scratch, where, label, finders, tables, (found, before))
             count[0] = _only_across(found, (before, n), place[row], tables[3])
+            if gap[s] and k < most:  # a late one may still belong before all this
+                span = (begin[row], begin[row] + head_b)
+                _note(b, span, (stream[row], place[row]), out)
         elif not at_hand and following[s] >= 0:
             _out_of_order(b, row, segments, state, out)
         if following[s] < place[row] + size:
@@ -302,11 +307,11 @@ def _keep_tail(
     span: tuple[int, int],
     s: int,
     joined: bool,
-    state: tuple[Int64, Int64, Uint8, Int64],
+    state: State,
 ) -> None:
     """Keep the last bytes of a stream, of this segment and what is before it."""
     begin, end = span
-    _following, kept, tail, _missing = state
+    _following, kept, tail, _missing, _gap = state
     most, size = tail.shape[1], end - begin
     if size >= most or not joined:
         n = min(size, most)
@@ -328,16 +333,17 @@ def _out_of_order(
     b: Uint8,
     row: int,
     segments: tuple[int, Int64, Int64, Int64, Int64, Int64],
-    state: tuple[Int64, Int64, Uint8, Int64],
+    state: State,
     out: tuple[Int64, Int64, Int64, Int64, Uint8, Int64, Int64],
 ) -> None:
     """Note both ends of a segment that came too early or too late."""
     _row, slot, stream, place, begin, end = segments
-    following, kept, tail, missing = state
+    following, kept, tail, missing, gap = state
     s, most = slot[row], tail.shape[1]
     ahead = place[row] - following[s]
     if ahead > 0:
         missing[s] += ahead
+        gap[s] = 1
         _note(tail[s], (0, kept[s]), (stream[row], following[s] - kept[s]), out)
     elif missing[s] <= 0 and end[row] - begin[row] <= -ahead:
         return  # sent again; it was looked at before

@@ -25,6 +25,7 @@ from analysis.exporters.anonymise.replace import Hits, Replacer
 from analysis.exporters.anonymise.scan import (
     KEYED,
     PACKED,
+    State,
     find_across,
     find_in_packets,
     find_marks,
@@ -221,7 +222,7 @@ class _Borders:
         self._n = 0
         none = np.zeros(0, dtype=np.int64)
         tails = np.zeros((0, self._most), dtype=np.uint8)
-        self._state: tuple[Int64, Int64, Uint8, Int64] = (none, none, tails, none)
+        self._state: State = (none, none, tails, none, np.zeros(0, dtype=np.uint8))
         self._size(1024)
         self._notes: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
         self._pool = np.empty(_POOL_B, dtype=np.uint8)
@@ -234,10 +235,11 @@ class _Borders:
         kept, missing = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
         # zeros of the system: what nothing is written to takes no memory
         tail = np.zeros((size, self._most), dtype=np.uint8)
-        n = old[0].size
+        n, gap = old[0].size, np.zeros(size, dtype=np.uint8)
+        gap[:n] = old[4]
         following[:n], kept[:n], missing[:n] = old[0], old[1], old[3]
         tail[:n] = old[2]
-        self._state = (following, kept, tail, missing)
+        self._state = (following, kept, tail, missing, gap)
 
     def add(self, batch: Batch, spans: Spans, n_streams: int) -> None:
         """Look at the segments of a batch."""

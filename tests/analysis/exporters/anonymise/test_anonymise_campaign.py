@@ -1,0 +1,255 @@
+"""A campaign under pseudonyms: the same labels and features, and nothing else."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from analysis.dataset import load_activities, load_campaign
+from analysis.exporters.anonymise import (
+    Policy,
+    Pseudonyms,
+    anonymise_capture_with,
+    anonymise_texts,
+    patterns_of,
+)
+from analysis.exporters.identifiers import Identifier, harvest
+from analysis.features.matrix import features_of
+from analysis.labelling.captures import label_campaign
+from analysis.packets import find_raw, load_packets
+from analysis.packets.make import make_tables
+from analysis.pcap.decode import decode_batch
+from analysis.pcap.stream import open_capture_stream
+from analysis.windows import cut
+
+EXAMPLE = Path(__file__).parents[4] / "captures" / "example"
+NAMES = Pseudonyms(bytes(range(32)))
+COLUMNS = (
+    *("frame.time_epoch", "frame.len", "frame.cap_len", "frame.protocols"),
+    *("ip.checksum.status", "tcp.checksum.status", "udp.checksum.status"),
+    *("icmp.checksum.status", "icmpv6.checksum.status", "_ws.malformed"),
+    *("tcp.stream", "udp.stream", "tcp.seq_raw", "tcp.analysis.flags", "dns.resp.len"),
+)
+
+
+def seen_by_tshark(capture, display="frame"):
+    checks = [f"{name}.check_checksum:TRUE" for name in ("ip", "tcp", "udp")]
+    fields = [part for column in COLUMNS for part in ("-e", column)]
+    options = [part for check in checks for part in ("-o", check)]
+    done = subprocess.run(
+        ["tshark", "-r", capture, "-Y", display, "-T", "fields", *options, *fields],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.splitlines()
+
+
+def rows_of(folder):
+    text = (folder / "activities.csv").read_text()
+    return list(csv.DictReader(text.splitlines()))
+
+
+@pytest.fixture(scope="module")
+def campaigns(tmp_path_factory):
+    """The example, copied without what is derived, and under pseudonyms."""
+    folder = tmp_path_factory.mktemp("anonymised")
+    plain, made = folder / "plain", folder / "made"
+    (plain / "raw").mkdir(parents=True)
+    for name in ("campaign.yaml", "activities.csv", "journal.jsonl"):
+        shutil.copy(EXAMPLE / name, plain / name)
+    for path in (EXAMPLE / "raw").iterdir():
+        shutil.copy(path, plain / "raw" / path.name)
+    (made / "raw").mkdir(parents=True)
+    identifiers, policy = harvest(plain), Policy()
+    patterns = patterns_of(identifiers, NAMES)
+    for path in (plain / "raw").glob("*.pcapng"):
+        anonymise_capture_with(
+            path,
+            made / "raw" / path.name,
+            pseudonyms=NAMES,
+            patterns=patterns,
+            policy=policy,
+        )
+    anonymise_texts(
+        plain, made, pseudonyms=NAMES, identifiers=identifiers, policy=policy
+    )
+    for each in (plain, made):
+        make_tables(each, find_raw(each), load_campaign(each).devices)
+        label_campaign(each)
+    return plain, made, identifiers
+
+
+def test_tshark_sees_the_same_packets_and_no_new_fault(campaigns):
+    plain, made, _identifiers = campaigns
+    (name,) = (path.name for path in (plain / "raw").glob("*.pcapng"))
+    before = seen_by_tshark(plain / "raw" / name, "not udp.port == 47777")
+    after = seen_by_tshark(made / "raw" / name)
+    assert len(after) > 1000
+    streams = [k for k, column in enumerate(COLUMNS) if column == "udp.stream"]
+    for one, two in zip(before, after, strict=True):
+        left, right = one.split("\t"), two.split("\t")
+        for k in streams:  # beacons had one of their own
+            left[k] = right[k] = ""
+        assert left == right
+
+
+def test_features_of_all_windows_are_the_same(campaigns):
+    for device in ("echo_dot", "koogeek_plug", "tplink_hs110"):
+        rows = []
+        for folder in campaigns[:2]:
+            log = load_activities(folder)
+            table = load_packets(folder, device)
+            windows = cut(table, log, device)
+            rows.append((features_of(table, windows), windows))
+        ((names, before), old), ((same, after), new) = rows
+        assert names == same
+        assert before.shape[0] > 0
+        assert np.array_equal(before, after)
+        assert old.activity.tolist() == new.activity.tolist()
+        assert old.trial.tolist() == new.trial.tolist()
+
+
+def test_labels_fall_on_the_same_packets(campaigns):
+    reports = [
+        json.loads((folder / "labelled" / "labels.json").read_text())
+        for folder in campaigns[:2]
+    ]
+    assert reports[0] == reports[1]
+
+
+def test_no_identifier_is_left_in_any_file(campaigns):
+    _plain, made, identifiers = campaigns
+    for path in (*made.glob("*.*"), *(made / "raw").iterdir()):
+        data = path.read_bytes().lower()
+        for each in identifiers:
+            if len(each.value) > 5 and each.kind != "beacon":
+                assert each.value.lower().encode() not in data, (path, each)
+            if each.kind == "mac":
+                assert each.binary not in data, (path, each)
+
+
+def test_the_lab_section_names_no_place(campaigns):
+    about = yaml.safe_load((campaigns[1] / "campaign.yaml").read_text())
+    assert about["lab"]["router"].keys() <= {
+        *("driver", "interface", "tool", "point", "rotate", "rotate_mb", "filter")
+    }
+    assert set(about["lab"]["plugs"]["plug_tv"]) == {"driver", "feeds"}
+    assert about["lab"]["virtual"]["seed"] == 7
+    text = json.dumps(about)
+    for word in ("10.77.", "10.78.", "TESTBED_", "~/", "SIM0000", "5555,"):
+        assert word not in text
+
+
+def test_devices_have_the_address_that_stands_in_the_captures(campaigns):
+    plain, made, _identifiers = campaigns
+    for old, new in zip(
+        load_campaign(plain).devices, load_campaign(made).devices, strict=True
+    ):
+        assert new.mac[:8] == old.mac[:8]
+        assert new.mac != old.mac
+        assert (new.name, new.firmware) == (old.name, old.firmware)
+
+
+def test_the_receipt_is_about_the_captures_as_they_are(campaigns):
+    made = campaigns[1]
+    receipt = json.loads((made / "raw" / "receipt.json").read_text())
+    (file,) = receipt["captures"][0]["files"]
+    assert file["size_b"] == (made / "raw" / file["name"]).stat().st_size
+    assert receipt["captures"][0]["first_beacon"]["frame"] is None
+
+
+def test_time_is_shifted_by_whole_weeks_in_captures_and_texts_alike(tmp_path):
+    made = tmp_path / "made"
+    (made / "raw").mkdir(parents=True)
+    policy = Policy(shift_ns=NAMES.shift_ns)
+    name = "lan-00001.pcapng"
+    anonymise_capture_with(
+        EXAMPLE / "raw" / name,
+        made / "raw" / name,
+        pseudonyms=NAMES,
+        patterns=patterns_of((), NAMES),
+        policy=policy,
+    )
+    campaign = anonymise_texts(
+        EXAMPLE, made, pseudonyms=NAMES, identifiers=(), policy=policy
+    )
+    assert campaign.startswith("example-20241123T")
+    times = []
+    for folder in (EXAMPLE, made):
+        with open_capture_stream(folder / "raw" / name) as stream:
+            first = next(iter(stream)).time_ns[0]
+        rows = rows_of(folder)
+        fact = json.loads((folder / "journal.jsonl").read_text().splitlines()[3])
+        times.append((int(first), int(rows[0]["t_ns"]), fact["at_ns"]))
+        assert rows[0]["delta_ns"] == "8000000000"
+        assert fact["facts"]["offset_ns"] == 49_000_111_614
+    shifts = {b - a for a, b in zip(*times, strict=True)}
+    assert shifts == {NAMES.shift_ns}
+    row = rows_of(made)[0]
+    assert row["session"] == "2024-01-08-01"
+    assert row["campaign"] == campaign
+
+
+def test_real_people_get_other_names_and_made_up_ones_keep_theirs(tmp_path):
+    for simulated in ("true", "false"):
+        folder, made = tmp_path / simulated, tmp_path / f"made {simulated}"
+        folder.mkdir()
+        about = {"campaign": "evening", "simulated": simulated == "true", "form": "x"}
+        (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
+        log = "campaign,user,home,parameters,t_ns\nevening,anna,flat_7,who=anna,\n"
+        (folder / "activities.csv").write_text(log)
+        anna = (Identifier(kind="person", value="anna"),)
+        anonymise_texts(
+            folder, made, pseudonyms=NAMES, identifiers=anna, policy=Policy()
+        )
+        (row,) = rows_of(made)
+        assert (row["user"] == "anna") == (simulated == "true")
+        assert (row["home"] == "flat_7") == (simulated == "true")
+        assert row["parameters"] != "who=anna"
+        assert row["parameters"].startswith("who=")
+
+
+def public_captures():
+    folder = os.environ.get("TESTBED_PUBLIC_DATA")
+    if not folder:
+        return []
+    root = Path(folder)
+    names = (
+        *("iot-sentinel/WeMoLink/*.pcap", "iot-sentinel/D-LinkCam/*.pcap"),
+        *("iot-sentinel/HueBridge/*.pcap", "fit-iot-week/pcaps/schlage*.pcap"),
+        *("openwrt-scenarios/**/wlan2.4*.pcap", "pcap-robustness/tcpdump/icmp6*.pcap"),
+    )
+    return [path for name in names for path in sorted(root.glob(name))[:3]]
+
+
+def identifiers_in(capture):
+    macs = set()
+    with open_capture_stream(capture) as stream:
+        for batch in stream:
+            decoded = decode_batch(batch)
+            macs.update(np.unique(decoded.src_mac).tolist())
+    singles = [mac for mac in macs if mac and not mac >> 40 & 1]
+    return [Identifier(kind="mac", value=f"{mac:012x}") for mac in sorted(singles)]
+
+
+@pytest.mark.skipif(
+    not os.environ.get("TESTBED_PUBLIC_DATA"),
+    reason="TESTBED_PUBLIC_DATA is not set: no public captures here",
+)
+def test_public_captures_get_no_new_fault(tmp_path):
+    captures = public_captures()
+    assert len(captures) > 5
+    for capture in captures:
+        patterns = patterns_of(identifiers_in(capture), NAMES)
+        target = tmp_path / capture.name
+        anonymise_capture_with(
+            capture, target, pseudonyms=NAMES, patterns=patterns, policy=Policy()
+        )
+        assert seen_by_tshark(capture) == seen_by_tshark(target), capture
