@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.evaluate.behaviour.curves import (
+    WEEK_HOURS,
     Episodes,
     average_precision,
     false_alarms_per_week,
@@ -69,12 +70,21 @@ def figures(raw: Raw) -> dict:
         },
         "fdr": {
             "asked": 0.1,
-            "false_share": float((fdr & ~truth).sum() / max(1, fdr.sum())),
+            "false_share": _ratio((fdr & ~truth).sum(axis=1), fdr.sum(axis=1), user),
+            "false_share_of_weeks": _mean(share_by_week(fdr & ~truth, fdr), user),
             "false_per_week": false_alarms_per_week(truth, fdr),
             "by_attack": _by_kind(episodes, fdr, kind, user),
         },
         "n_hours": n_hours,
     }
+
+
+def share_by_week(false: np.ndarray, alarms: np.ndarray) -> np.ndarray:
+    """Return (trials,) share of false alarms, as the mean of their weeks; 0 of none."""
+    by_week = (len(alarms), -1, WEEK_HOURS)
+    n_false, n = (each.reshape(by_week).sum(axis=2) for each in (false, alarms))
+    share: np.ndarray = (n_false / np.maximum(n, 1)).mean(axis=1)
+    return share
 
 
 def _seen(kind: np.ndarray) -> np.ndarray:
@@ -286,12 +296,13 @@ def _ours(facts: dict) -> list[str]:
         "noticed, own threshold",
         "noticed, discovery rate 0.1",
     ]
-    share = f"{fdr['false_share']:.2f}"
     return [
         *markdown(heads, rows),
         "",
-        f"At a stated false-discovery rate of {fdr['asked']}, the share of false "
-        f"alarms was {share}.",
+        f"At a stated false-discovery rate of {fdr['asked']}, "
+        f"{_three(fdr['false_share'])} of all alarms were false; as the mean over "
+        "weeks of the share of a week (0 without an alarm), "
+        f"{_three(fdr['false_share_of_weeks'])}.",
     ]
 
 
