@@ -27,7 +27,10 @@ _MOST_SHOWN = 50
 
 Campaigns = Annotated[
     list[Path],
-    typer.Argument(help="Folders of closed campaigns, then the folder to make: OUT."),
+    typer.Argument(
+        metavar="CAMPAIGN... OUT",
+        help="Folders of closed campaigns, then the folder to make.",
+    ),
 ]
 Key = Annotated[
     Path | None,
@@ -135,12 +138,12 @@ def publish(
             out=out,
             about=about,
             policy=_policy(payload, names),
-            extra=_extra(secrets_file),
+            extra=(*_extra(secrets_file), *_of_variables(folders)),
             shift=shift_time,
             part_b=_part_b(part_size),
             jobs=jobs,
-            results=None if no_results else _Report(classifier or ()),
             key=_key(key),
+            results=None if no_results else _Report(classifier or ()),
         )
     )
 
@@ -285,6 +288,15 @@ def _extra(path: Path | None) -> "tuple[Identifier, ...]":
             reason = f"must be KIND VALUE: {kind}"  # never the value itself
             raise ConfigError(f"--secrets: {path}: line {number}: {reason}") from exc
     return tuple(found)
+
+
+def _of_variables(folders: Sequence[Path]) -> "tuple[Identifier, ...]":
+    """Return what stands in the variables that the labs of campaigns refer to."""
+    from analysis.exporters.identifiers import referenced
+    from testbed.runner.campaigns.folder import load_inputs
+
+    labs = [load_inputs(folder).get("lab") or {} for folder in folders]
+    return tuple(each for lab in labs for each in referenced(lab, os.environ))
 
 
 def _key(path: Path | None) -> bytes:

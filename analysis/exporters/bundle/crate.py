@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +33,20 @@ _FORMATS = {
 }
 
 
+def refuse_without_library() -> None:
+    """Raise RequestError where the library that writes crates is not installed."""
+    if find_spec("rocrate") is None:
+        reason = "the extra `publish` is not installed"
+        raise RequestError(f"{reason}; pip install '{SOFTWARE}[publish]'")
+
+
 def write_crate(data: Path, facts: Facts, digests: Digests) -> Path:
     """Write the metadata of a payload with these files; return the file.
 
     digests  path within the payload -> (SHA-256, bytes)
-
-    Raises RequestError where the library for it is not installed.
     """
-    try:
-        from rocrate.rocrate import ROCrate
-    except ImportError as exc:
-        reason = "the extra `publish` is not installed"
-        raise RequestError(f"{reason}; pip install {SOFTWARE}[publish]") from exc
+    from rocrate.rocrate import ROCrate
+
     crate = ROCrate(version=VERSION)
     crate.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
     crate.name, crate.description = facts.title, facts.gist
@@ -53,7 +56,7 @@ def write_crate(data: Path, facts: Facts, digests: Digests) -> Path:
         crate, facts.licence.url, "CreativeWork", name=facts.licence.title,
         identifier=facts.licence.name, description=facts.licence.gist,
     )  # fmt: skip
-    root["author"] = [_author(crate, each) for each in facts.authors]
+    root["author"] = _one_or_all([_author(crate, each) for each in facts.authors])
     root["keywords"] = "smart home, IoT, network traffic, labelled activities"
     files = {
         name: crate.add_file(None, name, properties=_file(name, digest, size_b))
@@ -63,9 +66,9 @@ def write_crate(data: Path, facts: Facts, digests: Digests) -> Path:
         crate, f"#{SOFTWARE}", "SoftwareApplication", name=SOFTWARE,
         version=facts.software, softwareVersion=facts.software,
     )  # fmt: skip
-    root["mentions"] = [
-        _action(crate, each, software, files) for each in facts.campaigns
-    ]
+    root["mentions"] = _one_or_all(
+        [_action(crate, each, software, files) for each in facts.campaigns]
+    )
     text = json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False)
     return write_text(data / NAME, text + "\n")
 
@@ -75,6 +78,11 @@ def _entity(crate: Any, place: str, kind: str, /, **properties: Any) -> Any:
 
     about = {"@type": kind, **{k: v for k, v in properties.items() if v}}
     return crate.add(ContextEntity(crate, place, properties=about))
+
+
+def _one_or_all(entities: list[Any]) -> Any:
+    """Return a single one by itself, as the standard recommends."""
+    return entities[0] if len(entities) == 1 else entities
 
 
 def _author(crate: Any, text: str) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from analysis.errors import RequestError
 from analysis.exporters.anonymise import Pseudonyms
-from analysis.exporters.bundle import campaigns, captures, sealing
+from analysis.exporters.bundle import campaigns, captures, crate, sealing
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import Request, Watcher
 from analysis.exporters.bundle.sources import checked, read_b, sources_of
@@ -42,6 +42,7 @@ def publish(request: Request, watcher: Watcher) -> Published:
     `out` is there, RefusedError when identifiers are still found; the draft is kept
     then, as at an interruption, and the next call goes on with it.
     """
+    crate.refuse_without_library()
     sources = sources_of(request.campaigns)
     asked = {"request": _digest(request)}
     with _drafted(request, asked) as ledger:

@@ -59,8 +59,7 @@ def test_the_action_of_a_campaign_has_instrument_object_and_result(data):
     results = {each.id for each in action["result"]}
     assert any(name.endswith("raw/lan-00001.pcapng") for name in results)
     assert not any(name.endswith("campaign.yaml") for name in results)
-    (author,) = (crate.root_dataset["author"],)
-    assert author[0].id == "https://orcid.org/0000-0002-1825-0097"
+    assert crate.root_dataset["author"].id == "https://orcid.org/0000-0002-1825-0097"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -1,0 +1,118 @@
+"""`testbed publish`: what is asked for wrongly, the key, secrets, and a refusal."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from analysis.errors import AnalysisError
+from analysis.exporters.audit import Finding
+from analysis.exporters.bundle import RefusedError
+from testbed.cli import build
+from testbed.cli import publish as module
+from testbed.errors import ConfigError
+
+EXAMPLE = str(Path(__file__).parents[2] / "captures" / "example")
+SECRETS = """# what nobody else tells
+person Ada Byron
+correct horse battery staple
+
+mac 44-65-0D-7B-20-13
+"""
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Return the requests that are made, none of which is done."""
+    requests = []
+
+    monkeypatch.setattr(module, "_publish", requests.append)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return requests
+
+
+def call(*words):
+    done = CliRunner().invoke(build(["publish"]), ["publish", *map(str, words)])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def test_a_key_is_made_once_and_for_its_owner_alone(asked, tmp_path):
+    first = call(EXAMPLE, tmp_path / "set", "--no-results")
+    path = tmp_path / "config" / "testbed" / "publish.key"
+    assert f"a key was made: {path}" in first.stderr
+    assert path.stat().st_mode & 0o777 == 0o600
+    second = call(EXAMPLE, tmp_path / "set", "--no-results")
+    assert "a key was made" not in second.stderr
+    assert asked[0].key == asked[1].key == path.read_bytes()
+    assert asked[0].key.hex() not in repr(asked[0])
+
+
+def test_a_key_of_another_length_is_refused(asked, tmp_path):
+    path = tmp_path / "key"
+    path.write_bytes(b"short")
+    with pytest.raises(ConfigError, match="must hold 32 random bytes, holds 5"):
+        call(EXAMPLE, tmp_path / "set", "--key", path)
+
+
+def test_secrets_are_of_a_kind_or_secrets(asked, tmp_path):
+    path = tmp_path / "secrets"
+    path.write_text(SECRETS)
+    call(EXAMPLE, tmp_path / "set", "--no-results", "--secrets", path)
+    told = [(e.kind, e.value) for e in asked[0].extra if e.source == "secrets"]
+    assert told == [
+        ("person", "Ada Byron"),
+        ("secret", "correct horse battery staple"),
+        ("mac", "44:65:0d:7b:20:13"),
+    ]
+
+
+def test_a_secret_that_cannot_be_is_not_shown(asked, tmp_path):
+    path = tmp_path / "secrets"
+    path.write_text("mac 44-65-nonsense\n")
+    with pytest.raises(ConfigError, match=r"line 1: must be KIND VALUE: mac$"):
+        call(EXAMPLE, tmp_path / "set", "--secrets", path)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["set"], "OUT is missing"),
+        ([EXAMPLE, EXAMPLE], "is a campaign; the last folder is the one to make"),
+        ([EXAMPLE, f"{EXAMPLE}/set"], "lies in"),
+        ([EXAMPLE, "set", "--payload", "half"], "must be keep, headers or truncate:N"),
+        ([EXAMPLE, "set", "--names", "all"], "must be keep-public or pseudonym"),
+        ([EXAMPLE, "set", "--licence", "CC-BY"], "did you mean 'CC-BY-4.0'"),
+        ([EXAMPLE, "set", "--part-size", "1"], "must be at least 2"),
+        ([EXAMPLE, "set", "--classifier", "forest"], "is not a classifier"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_done(asked, words, sentence):
+    with pytest.raises((ConfigError, AnalysisError), match=sentence) as told:
+        call(*words)
+    assert told.value.exit_code == 2
+    assert asked == []
+
+
+def test_findings_are_told_one_by_one_and_no_secret_whole(capsys):
+    finding = Finding(
+        file="campaigns/a/raw/lan-00001.pcapng",
+        place="packet 7",
+        kind="mac",
+        encoding="utf-16le",
+        shown="44…13 (17 characters)",
+        reader="bytes",
+        n=3,
+        number=0,
+    )
+    error = RefusedError((finding,) * 60, Path("set.draft"))
+    module._tell_refusal(error)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == (
+        "testbed: campaigns/a/raw/lan-00001.pcapng: packet 7: mac 44…13 (17 "
+        "characters), as utf-16le, 3 times"
+    )
+    assert told[-1] == "testbed: and 10 more"
+    assert error.exit_code == 1
+    assert "60 identifiers are still found; the draft is set.draft" in str(error)
