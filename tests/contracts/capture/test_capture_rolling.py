@@ -96,7 +96,7 @@ def test_rotates_and_hands_over_files_while_it_records(opened, sender, tmp_path,
 def test_rotates_by_size(opened, sender, tmp_path, tool):
     router = opened(tool=tool, rotate_mb=1)
     router.start_capture(f"size-{tool}", sender.poke)
-    for _ in range(2400):
+    for _ in range(3600):
         sender.out.sendto(b"x" * 1300, sender.sink.getsockname())
         CLOCK.sleep(0.0003)
     router.stop_capture()
@@ -156,7 +156,7 @@ def test_the_lease_ends_the_capture_of_a_controller_that_was_killed(
     opened, sender, tmp_path, router_host, tool
 ):
     name = f"lease-{tool}"
-    at = router_host.at(tool=tool, lease=3.0).model_dump_json()
+    at = router_host.at(tool=tool, lease=6.0).model_dump_json()
     controller = subprocess.Popen(
         [sys.executable, "-c", CONTROLLER, at, name],
         stdin=subprocess.PIPE,
@@ -201,9 +201,9 @@ def test_a_second_controller_ends_what_the_first_left_and_fetches_it(
 
 
 def test_renewing_keeps_a_capture_beyond_its_lease(opened, sender):
-    router = opened(tool="tcpdump", lease=4.0)  # longer than the drain of a stop
+    router = opened(tool="tcpdump", lease=8.0)  # longer than the drain of a stop
     router.start_capture("renewed", sender.poke)
-    for _ in range(6):
+    for _ in range(10):
         CLOCK.sleep(1.0)
         router.renew_lease()
     assert router.stop_capture().stopped_by == "INT"
