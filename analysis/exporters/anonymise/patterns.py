@@ -134,7 +134,7 @@ def assigned(
 
 def patterns_of(identifiers: Iterable[Identifier], pseudonyms: Pseudonyms) -> Patterns:
     """Lay out all spellings of the identifiers."""
-    known = [each for each in identifiers if each.kind != "beacon"]
+    known = [each for each in identifiers if not _stays(each, pseudonyms)]
     texts = assigned(known, pseudonyms)
     changes: dict[tuple[bytes, bool], Change] = {}
     for each in known:
@@ -143,6 +143,16 @@ def patterns_of(identifiers: Iterable[Identifier], pseudonyms: Pseudonyms) -> Pa
             if LEAST_B <= len(change.pattern) <= MOST_B:
                 changes.setdefault((change.pattern, change.fold), change)
     return laid_out(list(changes.values()))
+
+
+def _stays(identifier: Identifier, pseudonyms: Pseudonyms) -> bool:
+    """Say whether there is no pseudonym: beacons, addresses that are everybody's."""
+    kind, raw = identifier.kind, identifier.binary
+    if kind == "mac":
+        return pseudonyms.mac(raw) == raw
+    if raw:
+        return _numeric(identifier, pseudonyms) == identifier.value
+    return kind == "beacon"
 
 
 def laid_out(changes: Sequence[Change]) -> Patterns:

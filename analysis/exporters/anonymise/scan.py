@@ -241,30 +241,16 @@ def find_across(
 
     Returns the row at which room ended.
     """
-    row, slot, stream, place, begin, end = segments
-    following, kept, tail, _missing, gap = state
-    most = tail.shape[1]
-    scratch = np.empty(2 * most, dtype=np.uint8)
-    count = out[3]
+    row, slot, _stream, place, begin, end = segments
+    following, kept, tail, _missing, _gap = state
+    scratch = np.empty(2 * tail.shape[1], dtype=np.uint8)
     while row < slot.size:
-        s, size = slot[row], end[row] - begin[row]
-        head_b = min(size, most)
-        if not _has_room(out, most):
+        if not _has_room(out, tail.shape[1]):
             return row
+        s, size = slot[row], end[row] - begin[row]
         at_hand = following[s] == place[row]
         if at_hand and kept[s]:
-            k = kept[s]
-            scratch[:k] = tail[s, :k]
-            scratch[k : k + head_b] = b[begin[row] : begin[row] + head_b]
-            label = (stream[row], place[row] - k)
-            where = (0, k, k + head_b)
-            found = (out[0], out[1], out[2])
-            before = count[0]
-            n = _find(scratch, where, label, finders, tables, (found, before))
-            count[0] = _only_across(found, (before, n), place[row], tables[3])
-            if gap[s] and k < most:  # a late one may still belong before all this
-                span = (begin[row], begin[row] + head_b)
-                _note(b, span, (stream[row], place[row]), out)
+            _border((b, scratch), row, segments, state, (finders, tables), out)
         elif not at_hand and following[s] >= 0:
             _out_of_order(b, row, segments, state, out)
         if following[s] < place[row] + size:
@@ -272,6 +258,31 @@ def find_across(
             following[s] = place[row] + size
         row += 1
     return row
+
+
+@kernel
+def _border(
+    texts: tuple[Uint8, Uint8],
+    row: int,
+    segments: tuple[int, Int64, Int64, Int64, Int64, Int64],
+    state: State,
+    known: tuple[Finders, Tables],
+    out: tuple[Int64, Int64, Int64, Int64, Uint8, Int64, Int64],
+) -> None:
+    """Search across the border between a segment and what is kept before it."""
+    b, scratch = texts
+    _row, slot, stream, place, begin, end = segments
+    _following, kept, tail, _missing, gap = state
+    s, first, most = slot[row], begin[row], tail.shape[1]
+    k, head_b = kept[s], min(end[row] - first, most)
+    scratch[:k] = tail[s, :k]
+    scratch[k : k + head_b] = b[first : first + head_b]
+    label, where = (stream[row], place[row] - k), (0, k, k + head_b)
+    found, before = (out[0], out[1], out[2]), out[3][0]
+    n = _find(scratch, where, label, known[0], known[1], (found, before))
+    out[3][0] = _only_across(found, (before, n), place[row], known[1][3])
+    if gap[s] and k < most:  # a late one may still belong before all this
+        _note(b, (first, first + head_b), (stream[row], place[row]), out)
 
 
 @kernel

@@ -227,3 +227,11 @@ def checksum_of(body):
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return (~total & 0xFFFF).to_bytes(2)
+
+
+def test_addresses_that_are_everybodys_stay_though_they_are_asked_for(bench, craft):
+    known = [Identifier(kind="ipv4", value="0.0.0.0"), *TOM]  # noqa: S104
+    known += [Identifier(kind="ipv4", value="224.0.0.251")]
+    body = bytes(8) + bytes((224, 0, 0, 251)) + b"224.0.0.251"
+    frame = craft.udp(body)
+    assert payload(bench.run([frame], known)[0]) == body
