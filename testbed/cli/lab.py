@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from testbed.cli.lab_homes import homes
+from testbed.cli.lab_learn import learn_lab
 from testbed.cli.options import AsJson, CampaignFolder
 from testbed.cli.packets import tabulate
 from testbed.cli.starting import load_kernels
-from testbed.errors import LabError
+from testbed.errors import ConfigError, LabError
 from testbed.model.lab import Lab
 from testbed.model.load import load_lab
 from testbed.virtual.live import lab as live
@@ -63,13 +64,35 @@ def shell(
     raise typer.Exit(code)
 
 
-def learn(folder: CampaignFolder, as_json: AsJson = False) -> None:
+def learn(
+    folder: CampaignFolder,
+    device: Annotated[
+        str | None, typer.Option(help="With --out: the device to learn.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write a lab with a twin of the device; must be new."),
+    ] = None,
+    activity: Annotated[
+        list[str] | None,
+        typer.Option(help="With --out: only this activity. May be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Tell how long each device goes on talking after its label windows.
 
     What is suggested is the `settle:` of its profile. A campaign with long rests tells
     most: where the next act comes soon, the end of the talk is not seen.
+
+    With --out: learn a twin instead, a virtual device that plays shapes like those of
+    the recorded trials, in a lab of its own for `testbed run --fast`.
     """
     load_kernels()
+    if out is not None:
+        learn_lab(folder, device, out, activity or ())
+        return
+    if device is not None or activity:
+        raise ConfigError("--device and --activity go with --out, which is not given")
     from analysis.evaluate.settle import learn_settle
 
     tabulate(folder)

@@ -143,13 +143,18 @@ class RouterClock(Strict):
 
 
 class Virtual(Strict):
-    """Settings of the virtual lab."""
+    """Settings of the virtual lab.
+
+    twins  files of `testbed lab learn --out`, for the fast form; from the lab file's
+           folder
+    """
 
     seed: int = 1
     router_clock: RouterClock = RouterClock()
     wan_delay: Seconds = 0.018
     wan_loss: float = Field(default=0.004, ge=0, lt=1)
     faults: tuple[Fault, ...] = ()
+    twins: tuple[str, ...] | None = None
 
 
 class Lab(Strict):

@@ -26,7 +26,7 @@ def load_lab(path: Path, profiles: Mapping[str, DeviceProfile] | None = None) ->
     document = read_document(path)
     lab = typed(document, Lab)
     check_lab(document, profiles)
-    return _or_raise(lab, document)
+    return _beside(_or_raise(lab, document), path)
 
 
 def load_profile(path: Path) -> DeviceProfile:
@@ -71,7 +71,8 @@ def load_for_plan(
         faults += scenario_document.faults
     if faults or lab is None or scenario is None:
         raise FaultyFilesError(faults)
-    return lab, {n: p for n, p in profiles.items() if p is not None}, scenario
+    whole = {n: p for n, p in profiles.items() if p is not None}
+    return _beside(lab, lab_file), whole, scenario
 
 
 def find_scenario(name: str, folder: Path) -> Path:
@@ -126,6 +127,15 @@ def check_all(lab_file: Path, devices: Path, scenarios: Path) -> Checked:
         faults += document.faults
     whole = {name: p for name, p in profiles.items() if p is not None}
     return Checked(lab, whole, found, tuple(sorted(faults)))
+
+
+def _beside(lab: Lab, lab_file: Path) -> Lab:
+    """Return a lab with the files of its twins found from the folder of its own."""
+    if lab.virtual is None or not lab.virtual.twins:
+        return lab
+    found = tuple(str(lab_file.parent / twin) for twin in lab.virtual.twins)
+    virtual = lab.virtual.model_copy(update={"twins": found})
+    return lab.model_copy(update={"virtual": virtual})
 
 
 def _readable(path: Path, faults: list[Fault]) -> Document | None:

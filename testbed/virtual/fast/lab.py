@@ -35,7 +35,15 @@ from testbed.virtual.house.catalogue import WAKE_WORDS
 from testbed.virtual.house.hosts import DEVICES, PLUGS, ROUTER
 from testbed.virtual.house.scene import CUT_OFF
 from testbed.virtual.house.unit import generator
+from testbed.virtual.phone.apps import APPS
 from testbed.virtual.phone.screens import AppScreens
+from testbed.virtual.twin.house import (
+    TwinHouse,
+    TwinRecorder,
+    apps_of,
+    twins_of,
+)
+from testbed.virtual.twin.read import Twin
 from testbed.virtual.wemo.relay import DeviceRelay, FeedingRelay, Relay
 
 _DAY_NS = 86_400 * 10**9
@@ -168,13 +176,13 @@ def _open_house(
     depth: Depth,
 ) -> _Behind:
     start_ns = clock.now_ns()
-    # The lab file says which copies of the devices stand here, the seed what they do.
-    house = House(virtual.seed, profiles, run=f"{seed} {start_ns}")
+    twins = twins_of(virtual.twins or ())
+    house = _house(virtual.seed, profiles, f"{seed} {start_ns}", twins)
     faults = FaultScript(virtual.faults, clock)
     faults.begin()
     network = _network(virtual, profiles, faults)
     wire = Wire(network, generator("wire", seed, start_ns))
-    recorder = Recorder(house, wire, start_ns, depth)
+    recorder = _recorder(house, wire, start_ns, depth, profiles)
     scene = Scene(
         house,
         clock,
@@ -184,11 +192,38 @@ def _open_house(
         first_number=ground.next_number,
     )
     versions = {p.app.package: p.app.version for p in profiles.values() if p.app}
-    screens = AppScreens(scene, clock, versions)
+    apps = [app for twin in twins.values() for app in apps_of(twin)]
+    versions |= {app.package: "1" for app in apps}
+    screens = AppScreens(scene, clock, versions, apps=(*APPS, *apps))
     recorder.phone_network = lambda: screens.network
     return _Behind(
         house=house, recorder=recorder, scene=scene, screens=screens, script=faults
     )
+
+
+def _house(
+    seed: int,
+    profiles: Mapping[str, DeviceProfile],
+    run: str,
+    twins: Mapping[str, Twin],
+) -> House:
+    # The lab file says which copies of the devices stand here, the seed what they do.
+    if twins:
+        return TwinHouse(seed, profiles, run=run, twins=twins)
+    return House(seed, profiles, run=run)
+
+
+def _recorder(
+    house: House,
+    wire: Wire,
+    start_ns: int,
+    depth: Depth,
+    profiles: Mapping[str, DeviceProfile],
+) -> Recorder:
+    if not isinstance(house, TwinHouse):
+        return Recorder(house, wire, start_ns, depth)
+    macs = {name: profile.mac for name, profile in profiles.items()}
+    return TwinRecorder(house, wire, start_ns, depth, macs)
 
 
 def _around(

@@ -1,0 +1,114 @@
+"""Learn the shapes of a device's trials from a campaign folder."""
+
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.errors import DatasetError
+from analysis.evaluate.samples import Recorded, open_recorded
+from analysis.labelling import Overlap
+from analysis.packets import clean, load_packets
+from analysis.twins.idle import learn_idle
+from analysis.twins.model import LearntTwin, Trials
+from analysis.twins.shapes import Groups, mark_rare, shapes_of
+from analysis.windows import Windows, cut
+
+_MOST_TRIALS = 64  # of one activity in one session, spread over it
+Int64 = NDArray[np.int64]
+
+
+def learn_twin(
+    source: Path | Recorded,
+    device: str,
+    *,
+    trials: Collection[str] | None = None,
+    activities: Collection[str] | None = None,
+) -> LearntTwin:
+    """Learn a device's trials and what it sends between them.
+
+    source      a campaign folder, or what `open_recorded` returned for it
+    trials      only these trials; all by default
+    activities  only these activities; all by default
+
+    Raises DatasetError when the folder cannot be read, holds no such device or no
+    trial of it with a packet.
+    """
+    recorded = open_recorded(source) if isinstance(source, Path) else source
+    about = recorded.campaign.device(device)
+    table = clean(load_packets(recorded.folder, device)).table
+    # overlapping windows have packets of both: one of two that overlap is left out
+    windows = cut(
+        table, recorded.log, device, overlap=Overlap.DROP, widen=recorded.widen
+    )
+    chosen = windows.take(_chosen(windows, trials, activities))
+    if not len(chosen):
+        raise DatasetError(
+            f"{recorded.folder}: no trial of {device} has a packet; a twin is learnt "
+            "from trials that were recorded and labelled"
+        )
+    starts = _label_instants(recorded, chosen)
+    names = sorted(set(chosen.activity.tolist()))
+    sessions = list(dict.fromkeys(chosen.session.tolist()))
+    groups = Groups()
+    shapes = shapes_of(table, chosen.first, chosen.last, starts, groups)
+    activity = np.searchsorted(np.array(names), chosen.activity).astype(np.int32)
+    mark_rare(shapes, activity)
+    length_ns = chosen.end_ns - starts
+    number = {name: k for k, name in enumerate(sessions)}
+    found = Trials(
+        shapes=shapes,
+        activity=activity,
+        session=np.array([number[s] for s in chosen.session.tolist()], dtype=np.int32),
+        length_ns=length_ns,
+    )
+    idle = learn_idle(table, windows, groups)
+    return LearntTwin(
+        device=device,
+        category=about.category,
+        mac=about.mac,
+        firmware=about.firmware,
+        source={
+            "campaign": recorded.campaign.name,
+            "simulated": recorded.campaign.simulated,
+            "form": recorded.campaign.form,
+            "times": str(recorded.campaign.times),
+            "trials": len(chosen),
+            "idle_s": round(idle.observed_s, 3),
+        },
+        activities=names,
+        sessions=sessions,
+        delta_ns=[int(length_ns[activity == k].max()) for k in range(len(names))],
+        remotes=list(table.remotes),
+        trials=found,
+        idle=idle,
+    )
+
+
+def _chosen(
+    windows: Windows,
+    trials: Collection[str] | None,
+    activities: Collection[str] | None,
+) -> NDArray[np.bool_]:
+    keep = windows.n_packets > 0
+    if trials is not None:
+        keep &= np.isin(windows.trial, list(trials))
+    if activities is not None:
+        keep &= np.isin(windows.activity, list(activities))
+    seen: Counter[tuple[str, str]] = Counter()
+    for row in np.flatnonzero(keep).tolist():
+        place = (str(windows.activity[row]), str(windows.session[row]))
+        seen[place] += 1
+        keep[row] = seen[place] <= _MOST_TRIALS
+    return keep
+
+
+def _label_instants(recorded: Recorded, windows: Windows) -> Int64:
+    """Return the label instant of each window, which may begin before it."""
+    frame = recorded.log.of_device(windows.device).labelled().frame
+    keys = zip(frame["trial"], frame["attempt"], frame["t_ns"], strict=True)
+    at = {(trial, attempt): t_ns for trial, attempt, t_ns in keys}
+    pairs = zip(windows.trial.tolist(), windows.attempt.tolist(), strict=True)
+    return np.array([at[pair] for pair in pairs], dtype=np.int64)
