@@ -28,6 +28,7 @@ _MOST_UNPACKED_B = 1 << 26
 _MOST_AUTOKEY_B = 1 << 14
 _FIRST_STEP_B, _LAST_STEP_B = 64, 1 << 14
 _LEAST_RUN_B = 16
+_LONG_RUN_B = CONTEXT_B // 2
 _BASE64, _SPECIAL = 1, 2
 PERCENT, GZIP, ZLIB, KEYED = 1, 2, 3, 4
 _ROOM = 1 << 14
@@ -215,6 +216,8 @@ def _mark_runs(
             begin -= 1
         while stop < data.size and classes[data[stop]] & _BASE64:
             stop += 1
+        if begin < at and stop - at >= _LONG_RUN_B:
+            begin = at  # the piece before could not see all of it
         if stop - begin >= _LEAST_RUN_B and at <= begin < end:
             marks[n, 0], marks[n, 1] = begin, stop
             n += 1

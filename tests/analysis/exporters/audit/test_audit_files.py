@@ -93,6 +93,24 @@ def test_a_secret_is_found_on_every_border_of_two_pieces(tmp_path, monkeypatch):
     assert all(f.n == 1 for f in result.findings)
 
 
+def test_what_stands_before_a_border_still_counts_as_an_edge(tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.exporters.audit.looking._PIECE_B", 1 << 17)
+    told = (Identifier(kind="ipv4", value="10.77.0.1"),)
+    for at in range((1 << 16) - 2, (1 << 16) + 2):
+        data = bytearray(b" " * (1 << 18))
+        data[at : at + 10] = b"110.77.0.1"
+        (tmp_path / "a.txt").write_bytes(data)
+        assert found(tmp_path, told) == []
+
+
+def test_a_secret_is_found_far_within_one_long_run_of_base64(tmp_path, monkeypatch):
+    monkeypatch.setattr("analysis.exporters.audit.looking._PIECE_B", 1 << 17)
+    data = bytearray(np.random.default_rng(3).bytes(600_000))
+    data[500_000 : 500_000 + len(HIDDEN)] = HIDDEN.encode()
+    (tmp_path / "a.txt").write_bytes(base64.b64encode(data))
+    assert "utf-8 in base64" in {encoding for _, encoding, _ in found(tmp_path)}
+
+
 def test_a_clean_folder_is_clean_and_says_what_was_looked_at(tmp_path):
     (tmp_path / "a.txt").write_text("nothing to see")
     steps = []

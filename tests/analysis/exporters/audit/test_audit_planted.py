@@ -12,13 +12,17 @@ def test_more_than_forty_secrets_of_more_than_twelve_kinds_are_planted(secrets):
     assert len({each.kind for each in secrets}) >= 12
 
 
-def test_every_planted_secret_is_found_by_name(planted, secrets):
-    result = audit(planted, secrets)
-    found = {f.number for f in result.findings if f.file.startswith("raw/")}
+@pytest.fixture(scope="module")
+def before(planted, secrets):
+    return audit(planted, secrets)
+
+
+def test_every_planted_secret_is_found_by_name(before, secrets):
+    found = {f.number for f in before.findings if f.file.startswith("raw/")}
     missed = [each for row, each in enumerate(secrets) if row not in found]
     assert missed == []
-    assert result.notes == ()
-    assert result.too_short == ()
+    assert before.notes == ()
+    assert before.too_short == ()
 
 
 def test_no_secret_needs_the_second_reader(planted, secrets, monkeypatch):
@@ -29,24 +33,21 @@ def test_no_secret_needs_the_second_reader(planted, secrets, monkeypatch):
     assert result.notes == ("tshark is not installed: there was no second reader",)
 
 
-def test_the_second_reader_finds_what_protocols_say(planted, secrets):
-    result = audit(planted, secrets)
-    found = {secrets[f.number].value for f in result.findings if f.reader == "tshark"}
+def test_the_second_reader_finds_what_protocols_say(before, secrets):
+    found = {secrets[f.number].value for f in before.findings if f.reader == "tshark"}
     assert found >= {"192.168.178.63", "192.168.178.61", LOGIN, "8006E1D2C3B4A59687"}
     assert len(found) > 20
 
 
-def test_a_token_that_two_segments_part_is_found_in_the_stream(planted, secrets):
-    result = audit(planted, secrets)
+def test_a_token_that_two_segments_part_is_found_in_the_stream(before, secrets):
     found = {
-        secrets[f.number].value: f for f in result.findings if f.reader == "stream"
+        secrets[f.number].value: f for f in before.findings if f.reader == "stream"
     }
     assert found["Zk4Lm8Qp2Xv6Bn0Rt"].place.startswith("said from packet ")
 
 
-def test_no_finding_shows_a_secret(planted, secrets):
-    result = audit(planted, secrets)
-    for finding in result.findings:
+def test_no_finding_shows_a_secret(before, secrets):
+    for finding in before.findings:
         value = secrets[finding.number].value
         assert value not in (finding.shown + finding.place + finding.encoding)
 

@@ -38,6 +38,14 @@ def test_segments_in_any_order_and_twice_make_what_was_said(tmp_path):
     assert stretch.data == text
 
 
+def test_segments_that_are_sent_again_in_other_sizes_add_nothing(tmp_path):
+    text = b"the quick brown fox jumps over the lazy dog"
+    spans = [(0, 10), (5, 20), (0, 20), (25, 30), (18, 28), (28, len(text))]
+    frames = [segment(100 + a, text[a:b]) for a, b in spans]
+    (stretch,) = said(tmp_path, frames)
+    assert stretch.data == text
+
+
 def test_long_streams_come_in_stretches_that_share_their_ends(tmp_path):
     text = np.random.default_rng(4).bytes(700_000)
     frames = [segment(k, text[k : k + 1000]) for k in range(0, len(text), 1000)]
