@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,16 @@ def publish_here(campaign: Path, out: Path, jobs: int) -> None:
 
     load_kernels()
     keep_little()
-    from analysis.exporters.bundle import Request, publish
+    from analysis.exporters.bundle import RefusedError, Request, publish
 
     timed = Timed()
     request = Request(campaigns=(campaign,), out=out, key=_KEY, part_b=10**9, jobs=jobs)
-    publish(request, timed)
+    try:
+        publish(request, timed)
+    except RefusedError as exc:
+        told = [asdict(each) for each in exc.findings]
+        print(json.dumps(told, indent=1), file=sys.stderr)
+        raise
     print(json.dumps(timed.steps))
 
 
@@ -128,6 +134,7 @@ def measure(gb: float, captures: int, jobs: int, seed: int) -> dict[str, Any]:
         command = _command(folder, out, jobs)
         whole = run(command, cwd=_ROOT, keep_output=True, limit_s=_LIMIT_S)
         if whole.fault:
+            subprocess.run(command, cwd=_ROOT, check=False)  # says what it is
             return {**about, "fault": whole.fault}
         steps = json.loads(whole.printed.splitlines()[-1])
         size_b = sum(p.stat().st_size for p in out.rglob("*") if p.is_file())

@@ -96,6 +96,8 @@ def _run(
 
     def one(job: _Job) -> Counts:
         job.target.parent.mkdir(parents=True, exist_ok=True)
+        # tables of an earlier attempt: nothing else tells that they are of other bytes
+        (job.target.parents[1] / "packets.json").unlink(missing_ok=True)
         counts = anonymise_capture_with(
             job.source,
             job.target,

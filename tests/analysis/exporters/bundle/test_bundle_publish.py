@@ -141,15 +141,25 @@ def test_what_tells_one_original_is_not_published(
     assert {"campaigns/lan-00001.pcapng", "results/table.csv"} <= files
 
 
-def test_a_draft_of_another_key_is_made_again(tmp_path, request_for):
+def test_nothing_is_left_of_a_draft_with_another_key_and_other_options(
+    published, tmp_path, request_for, watcher
+):
+    class Results:
+        recipe = {"made_by": "test"}  # noqa: RUF012
+
+        def write(self, campaign, out):
+            out.mkdir(parents=True)
+            (out / "old.csv").write_text("old")
+
     request, killer = request_for(tmp_path / "set"), Killer()
-    for _ in range(4):
+    other = replace(request, key=bytes(32), results=Results())
+    while "results" not in killer.steps:
         with pytest.raises(KilledError):
-            publish(request, killer)
-    killer.steps.clear()
-    with pytest.raises(KilledError):
-        publish(replace(request, key=bytes(32)), killer)
-    assert killer.steps == ["identifiers"]
+            publish(other, killer)
+    assert list(request.draft.rglob("old.csv"))
+    publish(request, watcher)
+    assert "check" in watcher.anew
+    assert contents(request.out) == contents(published)
 
 
 def test_a_campaign_that_goes_on_is_not_published(
