@@ -29,6 +29,8 @@ LONGEST_FIRST = (
     "test_live_clocks.py",
     "test_torture.py",
     "test_live_life.py",
+    "test_phone_over_adb.py",
+    "test_room_hearing.py",
 )
 
 
