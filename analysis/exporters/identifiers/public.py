@@ -51,7 +51,7 @@ def is_public_address(
     if address in _CONSTANTS or address.is_multicast or address.is_loopback:
         return True
     if address.version == 4:
-        return int(address) >> 24 == 0 or int(address) == (1 << 32) - 1
+        return int(address) >> 24 == 0 or int(address) >> 28 == 15  # masks of networks
     return int(address) < 1 << 96  # unspecified, and addresses that only wrap IPv4
 
 

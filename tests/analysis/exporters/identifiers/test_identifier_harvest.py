@@ -71,6 +71,7 @@ def test_the_zone_that_a_dhcp_server_tells_is_local_whatever_it_ends_with():
         ("ipv4", "224.0.0.251"),
         ("ipv4", "0.1.2.3"),
         ("ipv4", "8.8.8.8"),
+        ("ipv4", "255.255.255.0"),
         ("ipv6", "ff02::fb"),
         ("ipv6", "::1"),
         ("person", "Echo Dot"),
