@@ -42,6 +42,7 @@ _SUFFIXES = tuple(
 
 _SIDE_BY_SIDE = 2
 _QUICKLY_B = 32 << 20
+_BAG = "bagit.txt"
 
 
 class _StoppedError(Exception):
@@ -102,7 +103,7 @@ def make_tables(
     todo = [path for path in captures if path.name not in parts]
     if not todo and known is not None:
         index = _index(known.devices, captures, parts)
-        if _is_worth_writing(index, known):
+        if _is_worth_writing(folder, index, known):
             _write(folder, index)
         _tidy_after_a_kill(folder, index)
         return index
@@ -150,13 +151,16 @@ def _index(
     return Index(devices=devices, captures=kept)
 
 
-def _is_worth_writing(index: Index, known: Index) -> bool:
+def _is_worth_writing(folder: Path, index: Index, known: Index) -> bool:
     """Say whether captures were taken away, or large ones looked at after a copy.
 
-    Small ones are looked at faster than is worth a change of a published folder.
+    Small ones are looked at faster than is worth a change of a published folder; in a
+    bag, whose manifest tells of every byte, none is.
     """
     if [each.name for each in index.captures] != [each.name for each in known.captures]:
         return True
+    if any((above / _BAG).is_file() for above in folder.resolve().parents):
+        return False
     pairs = zip(index.captures, known.captures, strict=True)
     looked_at_b = sum(new.size_b for new, old in pairs if new != old)
     return looked_at_b > _QUICKLY_B

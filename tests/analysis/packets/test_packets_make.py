@@ -304,6 +304,23 @@ def test_after_a_copy_a_capture_is_looked_at_once(
     assert looked == [path]
 
 
+def test_within_a_bag_looking_at_captures_changes_nothing(
+    craft, write, lamp, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("analysis.packets.make._QUICKLY_B", 1)
+    folder = tmp_path / "bag" / "data" / "campaigns" / "march"
+    path = write([(0, craft.udp4(b"x"))])
+    make_tables(folder, [path], [lamp])
+    os.utime(path, ns=(1, 1))
+    before = (folder / "packets.json").read_bytes()
+    (tmp_path / "bag" / "bagit.txt").touch()
+    make_tables(folder, [path], [lamp])
+    assert (folder / "packets.json").read_bytes() == before
+    (tmp_path / "bag" / "bagit.txt").unlink()
+    make_tables(folder, [path], [lamp])
+    assert (folder / "packets.json").read_bytes() != before
+
+
 def test_a_table_that_lost_its_end_is_made_again(craft, write, lamp, tmp_path):
     path = write([(0, craft.udp4(b"x"))], name="a.pcap")
     for kind in ("packets", "flows"):
