@@ -12,7 +12,8 @@ from analysis.exporters.audit.looking import Looker, View, fixed
 DOCUMENTS = (".json", ".jsonl", ".jsonld", ".yaml", ".yml", ".cff")
 TABLES = (".parquet",)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MOST_DOCUMENT_B = 1 << 26
+_MOST_DOCUMENT_B = 1 << 24
+_MOST_HELD = 50_000  # texts that are searched at once
 
 
 def look_at_table(looker: Looker, file: str, path: Path) -> None:
@@ -49,27 +50,40 @@ def _text_of(values: Any) -> bytes:
 
 def look_at_document(looker: Looker, file: str, path: Path) -> None:
     """Search the texts of a JSON or YAML file, unfolded and without escapes."""
-    if path.stat().st_size > _MOST_DOCUMENT_B:
+    if path.suffix != ".jsonl" and path.stat().st_size > _MOST_DOCUMENT_B:
         looker.notes.append(f"{file}: is too long to be read as a document")
         return
+    view = View(file=file, reader="table", place=fixed("a text of the document"))
+    held: list[str] = []
     try:
-        texts = "\n".join(_texts(_parsed(path))).encode(errors="replace")
+        for value in _parsed(path):
+            held += _texts(value)
+            if len(held) >= _MOST_HELD:
+                _look_at_texts(looker, view, held)
+                held = []
     except (yaml.YAMLError, ValueError) as exc:
         reason = str(exc).splitlines()[0]
         looker.notes.append(f"{file}: cannot be read as a document: {reason}")
-        return
-    looker.looked_at.unpacked_b += len(texts)
-    view = View(file=file, reader="table", place=fixed("a text of the document"))
-    looker.look(view, texts)
+    _look_at_texts(looker, view, held)
 
 
-def _parsed(path: Path) -> Any:
-    text = path.read_text(encoding="utf-8")
+def _look_at_texts(looker: Looker, view: View, texts: list[str]) -> None:
+    data = "\n".join(texts).encode(errors="replace")
+    looker.looked_at.unpacked_b += len(data)
+    looker.look(view, data)
+
+
+def _parsed(path: Path) -> Iterator[Any]:
+    """Yield the values of a document: each line of one that has a value in each."""
     if path.suffix == ".jsonl":
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        with path.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
+        return
+    text = path.read_text(encoding="utf-8")
     if path.suffix in (".json", ".jsonld"):
-        return json.loads(text)
-    return yaml.load(text, Loader=_LOADER)  # noqa: S506 -- a safe loader, in C
+        yield json.loads(text)
+    else:
+        yield yaml.load(text, Loader=_LOADER)  # noqa: S506 -- a safe loader, in C
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -53,6 +53,7 @@ def zipped(text):
         ("a.png", png(HIDDEN.encode())),
         ("a.svg", b"<svg><desc>" + HIDDEN.encode() + b"</desc></svg>"),
         ("a.txt", base64.b64encode(gzip.compress(b"x=" + HIDDEN.encode(), mtime=0))),
+        ("a.jsonl", b"{}\n" + json.dumps([HIDDEN]).replace("j", "\\u006a").encode()),
         ("a.json", json.dumps({"k": HIDDEN}).replace("j", "\\u006a").encode()),
     ],
 )
