@@ -148,5 +148,11 @@ if [ "$(cat .venv/.kernels 2>/dev/null || true)" != "$kernels" ]; then
     .venv/bin/testbed label "$warm/campaign" >/dev/null
     .venv/bin/testbed packets "$warm/a.pcap" --device echo_dot --out "$warm/out" \
         >/dev/null
+    head -c 32 /dev/urandom >"$warm/key"
+    .venv/bin/testbed publish captures/example "$warm/set" --key "$warm/key" \
+        --no-results --part-size 0 >/dev/null 2>"$warm/told" || {
+        cat "$warm/told" >&2
+        exit 3
+    }
     printf '%s\n' "$kernels" >.venv/.kernels
 fi
