@@ -22,7 +22,8 @@ from analysis.exporters.anonymise.pseudonyms import Pseudonyms
 from analysis.exporters.anonymise.repair import repair, write_changes
 from analysis.exporters.anonymise.replace import Replacer
 from analysis.exporters.anonymise.sections import Sections, ticks_of
-from analysis.exporters.anonymise.survey import Changes, Grouper, Spans, Survey
+from analysis.exporters.anonymise.spans import Grouper, Spans
+from analysis.exporters.anonymise.survey import Changes, Survey
 from analysis.exporters.anonymise.table import Addresses
 from analysis.exporters.identifiers.model import Identifier
 from analysis.packets.select import beacon_rows

@@ -59,21 +59,31 @@ def keyed_text(data: bytes) -> bytes:
     return data[: found.start()] if found else data
 
 
-def is_packed(data: bytes, before: bytes) -> bool:
-    """Say whether bytes are gzip or zlib, by trying; chunks of HTTP may part them.
+def is_packed(data: bytes, before: bytes) -> tuple[bool, bool]:
+    """Say whether bytes are gzip or zlib, by trying, and whether chunks part them.
 
     before  what stands before them in the same packet
     """
     if _CHUNKED.search(before) and _BODY.search(before):
-        return True
+        return True, True
     stream = zlib.decompressobj(wbits=47)
     try:
         plain = stream.decompress(data, _MOST_UNPACKED_B)
     except zlib.error:
-        return False
+        return False, False
     if stream.eof:
-        return len(plain) >= _LEAST_PLAIN_B
-    return data.startswith(GZIP) or len(data) >= _LEAST_ZLIB_B
+        return len(plain) >= _LEAST_PLAIN_B, False
+    return data.startswith(GZIP) or len(data) >= _LEAST_ZLIB_B, False
+
+
+def ends_packed(data: bytes) -> bool:
+    """Say whether what is gzip or zlib ends in these bytes, or turns out to be none."""
+    stream = zlib.decompressobj(wbits=47)
+    try:
+        stream.decompress(data, _MOST_UNPACKED_B)
+    except zlib.error:
+        return True
+    return stream.eof
 
 
 def decoded(data: bytes) -> bytes:
@@ -101,7 +111,7 @@ def packed_bodies(data: bytes, replace: Replace, filler: Filler) -> Iterator[Cha
         yield from _repacked(data, parts, name, replace, filler)
     for match in _MAGIC.finditer(data):
         at = match.start()
-        if at not in done and is_packed(data[at:], b""):
+        if at not in done and is_packed(data[at:], b"")[0]:
             name = "gzip" if match[0] == GZIP else "deflate"
             yield from _repacked(data, [(at, len(data) - at)], name, replace, filler)
 

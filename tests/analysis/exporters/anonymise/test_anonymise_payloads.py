@@ -131,6 +131,9 @@ def test_messages_under_xor_are_rewritten_to_their_end(bench, craft):
         assert SERIAL.encode() not in plain
         assert plain[:23] == text[:23]
         assert plain.endswith(b'","relay_state":1}}')
+    # the start of the stream is not there, so that no length tells where they begin
+    (cut,) = bench.run([craft.tcp(b"\xff\xff" + sealed, dport=9999)], SECRET)
+    assert SERIAL.encode() not in decoded(payload(cut)[6:])
     (loose,) = bench.run([craft.udp(encoded(text), dport=7000)], SECRET)
     assert decoded(payload(loose)).endswith(b'","relay_state":1}}')
     assert SERIAL.encode() not in decoded(payload(loose))
@@ -235,3 +238,18 @@ def test_addresses_that_are_everybodys_stay_though_they_are_asked_for(bench, cra
     body = bytes(8) + bytes((224, 0, 0, 251)) + b"224.0.0.251"
     frame = craft.udp(body)
     assert payload(bench.run([frame], known)[0]) == body
+
+
+def test_what_follows_something_packed_in_a_stream_is_not_kept_for_it(bench, craft):
+    packed = gzip.compress(b"nothing", mtime=0)
+    later = gzip.compress(b"id " + SERIAL.encode(), mtime=0)
+    noise = bytes(range(256)) * 4
+    parts = [packed, *[noise] * 9, later]
+    frames, seq = [], 1
+    for part in parts:
+        frames.append(craft.tcp(part, seq=seq))
+        seq += len(part)
+    made = bench.run(frames, SECRET)
+    assert [payload(m) for m in made[:-1]] == parts[:-1]
+    assert payload(made[-1]) != later
+    assert bench.counts.unread == 0
