@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import subprocess
 import zipfile
 from hashlib import sha256
@@ -181,3 +182,22 @@ def test_what_was_replaced_is_told_without_an_original(data):
     assert told["captures"]["replaced"]["mac"] > 0
     assert told["audit"]["findings"] == 0
     assert told["audit"]["looked_at"]["files"] > 20
+
+
+def test_the_examples_for_strangers_run(published, data, monkeypatch):
+    import duckdb
+
+    text = (data / "README.md").read_text(encoding="utf-8")
+    shell, tshark = re.findall(r"```sh\n(.+?)```", text, re.DOTALL)
+    (python,) = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
+    (sql,) = re.findall(r"```sql\n(.+?)```", text, re.DOTALL)
+    told = ["sh", "-c", shell.replace("cd set", f"cd {published}")]
+    assert subprocess.run(told, check=True, capture_output=True).stdout == b""
+    monkeypatch.chdir(data)
+    shown = ["sh", "-c", tshark.replace("DEVICE", "tplink_hs110")]
+    lines = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
+    assert len(lines.splitlines()) == 90
+    names = {}
+    exec(compile(python, "README.md", "exec"), names)  # noqa: S102
+    assert names["packets"].height == 700
+    assert duckdb.sql(sql).fetchall()[0][1] > 0
