@@ -32,6 +32,7 @@ class Gathered:
         self._keep_public = names == "keep-public"
         self._found: dict[tuple[str, str], str] = {}
         self._names: dict[str, str] = {}
+        self._seen: set[tuple[str, str]] = set()
         self._zones: set[str] = set()
         self._public: Counter[tuple[str, str]] = Counter()
 
@@ -42,6 +43,10 @@ class Gathered:
 
     def take(self, kind: str, value: str, source: str, n: int = 1) -> None:
         """Take one candidate; `n` packets had it."""
+        if n == 1:
+            if (kind, value) in self._seen:
+                return
+            self._seen.add((kind, value))
         value = value.strip(" \t\r\n\0") if kind != "ssid" else value.strip("\0")
         if not value or len(value) > _MOST_B or "\ufffd" in value or "${" in value:
             return
