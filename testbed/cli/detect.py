@@ -67,9 +67,8 @@ Rate = Annotated[
         "--fdr",
         min=0.0,
         max=1.0,
-        help="Share of false ones to aim at among the alarms of a week; people change, "
-        "and more of them are false, in our studies 3 in 10 at 0.1. By default each "
-        "detector's own threshold.",
+        help="Share of false ones to stay below among the alarms of a week; cautious, "
+        "as hours depend on each other. By default each detector's own threshold.",
     ),
 ]
 ExitCode = Annotated[
