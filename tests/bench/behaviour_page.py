@@ -204,6 +204,8 @@ def tables(facts: dict) -> str:
         f"{_three(facts['ratios_seen'][PAPER])}; over `{PAPER}` to which every unseen "
         f"activity is an alarm: {_three(generous)}.",
         "",
+        *_asked(facts),
+        "",
         "### Hour-level AUPRC",
         "",
         *markdown(
@@ -246,6 +248,50 @@ def tables(facts: dict) -> str:
         *_ours(facts),
     ]
     return "\n".join(lines)
+
+
+def _asked(facts: dict) -> list[str]:
+    """Return what was asked of our detector before it was made, and what it does."""
+    one = facts["detectors"][OURS]["at_one_false_alarm"]["by_attack"]
+    ratio, share = facts["ratios"][PAPER], facts["fdr"]["false_share"]
+    late_h = one["barred"]["delay_h"][0]
+    rows = [[f"AUPRC over that of `{PAPER}`", "1.75 or more", _three(ratio)]]
+    rows[0].append(_met(ratio[0] >= 1.75))
+    for kind in BARRED:
+        recall = one[kind]["recall"]
+        rows.append(
+            [
+                f"noticed, {kind}",
+                "0.95 or more",
+                _three(recall),
+                _met(recall[0] >= 0.95),
+            ]
+        )
+    rows += [
+        ["delay of these, h: p50", "1 or less", f"{late_h:.2f}", _met(late_h <= 1)],
+        [
+            f"false alarms of all, at a discovery rate of {facts['fdr']['asked']}",
+            f"{facts['fdr']['asked']} or less",
+            _three(share),
+            _met(share[0] <= facts["fdr"]["asked"]),
+        ],
+    ]
+    return [
+        *markdown([f"`{OURS}`", "asked", "got [95 % interval]", ""], rows),
+        "",
+        "(noticed at one false alarm per user-week)",
+    ]
+
+
+def _met(is_met: bool) -> str:
+    return "met" if is_met else "**missed**"
+
+
+def _own(facts: dict) -> str:
+    """Return how many false alarms each detector's own threshold raises."""
+    told = {n: d["at_own_threshold"] for n, d in facts["detectors"].items()}
+    words = (f"`{n}` {each['false_per_week']:.1f}" for n, each in sorted(told.items()))
+    return f"False alarms per user-week at the own threshold: {', '.join(words)}."
 
 
 def _ours(facts: dict) -> list[str]:
@@ -303,6 +349,8 @@ def _ours(facts: dict) -> list[str]:
         f"{_three(fdr['false_share'])} of all alarms were false; as the mean over "
         "weeks of the share of a week (0 without an alarm), "
         f"{_three(fdr['false_share_of_weeks'])}.",
+        "",
+        _own(facts),
     ]
 
 
