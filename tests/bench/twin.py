@@ -1,0 +1,247 @@
+"""Twins of a real device and of a device of the lab, measured apart.
+
+    TESTBED_PUBLIC_DATA=FOLDER python -m tests.bench.twin [--source vcfp|lab]
+        [--seed 0] [--draws 3] [--classifier NAME] [--page]
+
+Learns twins from halves of the trials, plays each in the fast lab through the ordinary
+commands, and scores what was recorded. Writes build/bench/twin-SOURCE.json; with
+--page, the tables of docs/twins.md.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from analysis.evaluate.campaign import all_classifiers
+from analysis.evaluate.samples import Samples, open_recorded, samples_of
+from analysis.twins.store import FORMAT
+from testbed.cli.lab_learn import learnt_of, write_twin
+from testbed.virtual.twin.read import twin_name
+from tests.bench.public_sets import SETS, campaign_of
+from tests.bench.twin_page import filled, tables
+from tests.bench.twin_scores import Fold, Record, copies, discriminator, transfers
+
+ROOT = Path(__file__).parents[2]
+OUT = Path("build/bench")
+PAGE = ROOT / "docs" / "twins.md"
+_TESTED = 10  # trials of each activity by a twin that is tested on
+# an import has its first packet at the label instant; a lab measures the instant
+_DELAYS = ("both_delay_s", "out_delay_s", "in_delay_s")
+
+
+def say(text: str) -> None:
+    """Tell the one who waits."""
+    print(f"twin: {text}", file=sys.stderr, flush=True)
+
+
+def _vcfp() -> list[tuple[str, Path, str]]:
+    data = os.environ.get("TESTBED_PUBLIC_DATA")
+    if not data:
+        raise SystemExit("TESTBED_PUBLIC_DATA is not set: no public captures here")
+    folder, make = SETS["vcfp"]
+    (source,) = make(Path(data) / folder).values()
+    campaign = campaign_of(Path(data) / folder, OUT / "public", "vcfp", source)
+    return [("echo", campaign, "the 12 commands that were recorded twice")]
+
+
+def _lab() -> list[tuple[str, Path, str]]:
+    devices = ("echo_dot", "wemo_insight")
+    folder = (OUT / "twin" / "lab").absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    scenario = {
+        "scenario": "twin_source",
+        "seed": 5,
+        "devices": list(devices),
+        "repeats": 20,
+        "sessions": 4,
+        "order": "shuffled",
+        "rest": {"uniform": ["5 s", "15 s"]},
+        "idle": "120 s",
+    }
+    path = folder / "twin_source.yaml"
+    path.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    campaign = run(str(path), ROOT, folder / "captures")
+    return [(device, campaign, "every activity") for device in devices]
+
+
+SOURCES: dict[str, Callable[[], list[tuple[str, Path, str]]]] = {
+    "vcfp": _vcfp,
+    "lab": _lab,
+}
+
+
+def run(scenario: str, folder: Path, out: Path) -> Path:
+    """Run a scenario of a lab folder in the fast form; return the campaign folder."""
+    command = [sys.executable, "-m", "testbed", "run", scenario, "--fast"]
+    told = subprocess.run(
+        [*command, "--out", str(out)],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    (line,) = (x for x in told.stdout.splitlines() if x.startswith("campaign: "))
+    return folder / line.removeprefix("campaign: ")
+
+
+def played(
+    recorded: Any, source: Samples, rows: Any, repeats: int, folder: Path, seed: int
+) -> Samples:
+    """Learn a twin from some rows, let it play, and return what was recorded of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    trials = source.trial[rows].tolist()
+    learnt = learnt_of(recorded.folder, source.device, trials=trials)
+    name = write_twin(learnt, folder)
+    path = folder / "scenarios" / f"{name}.yaml"
+    told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    told |= {"repeats": repeats, "seed": seed + 1}
+    told["sessions"] = min(told["sessions"], repeats)
+    path.write_text(yaml.safe_dump(told), encoding="utf-8")
+    campaign = run(name, folder.absolute(), folder.absolute() / "captures")
+    longest_s = float(source.length_ns.max()) / 1e9
+    return samples_of(campaign, twin_name(source.device), longest_s=longest_s)
+
+
+def grouped(source: Samples, seed: int) -> list[tuple[Any, Any]]:
+    """Part the sessions of each activity into two sides, and return both ways."""
+    del seed
+    rank = np.zeros(len(source), dtype=int)
+    for name in np.unique(source.activity):
+        rows = np.flatnonzero(source.activity == name)
+        sessions = np.unique(source.session[rows])
+        rank[rows] = np.searchsorted(sessions, source.session[rows]) % 2
+    sides = np.flatnonzero(rank == 0), np.flatnonzero(rank == 1)
+    return [sides, sides[::-1]]
+
+
+def halves(source: Samples, seed: int) -> list[tuple[Any, Any]]:
+    """Part the trials of each activity and session at random, and return both ways."""
+    rng = np.random.default_rng(seed)
+    first = np.zeros(len(source), dtype=bool)
+    keys = np.char.add(np.char.add(source.activity, " in "), source.session)
+    for k, key in enumerate(np.unique(keys)):
+        rows = rng.permutation(np.flatnonzero(keys == key))
+        first[rows[: (rows.size + k % 2) // 2]] = True
+    sides = np.flatnonzero(first), np.flatnonzero(~first)
+    return [sides, sides[::-1]]
+
+
+def measured(
+    name: str, device: str, campaign: Path, wanted: Sequence[str], plan: dict[str, int]
+) -> Record:
+    """Return every figure of one device."""
+    recorded = open_recorded(campaign)
+    source = _chosen(samples_of(recorded, device))
+    n_each = np.unique(source.activity, return_counts=True)[1]
+    found: Record = {
+        "device": device,
+        "simulated": recorded.campaign.simulated,
+        "n_trials": len(source),
+        "n_activities": int(n_each.size),
+        "trials_each": [int(n_each.min()), int(n_each.max())],
+        "chance": 1 / n_each.size,
+        "splits": [],
+    }
+    known = dict(all_classifiers())
+    for split, part, draws in (
+        ("sessions apart", grouped, 1),
+        ("halves at random", halves, plan["draws"]),
+    ):
+        begun = time.perf_counter()
+        folds = []
+        for draw in range(draws):
+            for side, (a, b) in enumerate(part(source, plan["seed"] + draw)):
+                where = OUT / "twin" / f"{name}-{device}" / f"{split[:8]}-{draw}{side}"
+                n_a = int(np.unique(source.activity[a], return_counts=True)[1].min())
+                seed = plan["seed"] + 10 * draw + side
+                twins = [
+                    played(recorded, source, a, n_a, where / "a", seed),
+                    played(recorded, source, b, _TESTED, where / "b", seed),
+                ]
+                folds.append(Fold(a=a, b=b, twin_a=twins[0], twin_b=twins[1]))
+        found["splits"].append(
+            {
+                "split": split,
+                "n_folds": len(folds),
+                "transfers": [
+                    transfers(source, folds, known[c], plan["seed"]) for c in wanted
+                ],
+                "copies": copies(source, folds),
+                "discriminator": discriminator(source, folds, plan["seed"]),
+                "discriminator_without_delays": discriminator(
+                    source, folds, plan["seed"], _DELAYS
+                ),
+                "took_s": round(time.perf_counter() - begun, 1),
+            }
+        )
+        say(f"{device}: {split} in {time.perf_counter() - begun:.0f} s")
+    return found
+
+
+def _chosen(source: Samples) -> Samples:
+    """Keep activities that at least two sessions have; real sets have few of both."""
+    from dataclasses import replace
+
+    several = [
+        name
+        for name in np.unique(source.activity)
+        if np.unique(source.session[source.activity == name]).size > 1
+    ]
+    rows = np.flatnonzero(np.isin(source.activity, several))
+    names = ("x", "activity", "session", "trial", "start_ns", "n_packets", "channel")
+    names += ("length_ns", "unit", "home", "network", "user", "day", "recording")
+    columns = {n: getattr(source, n)[rows] for n in names}
+    return replace(source, sequence=source.sequence[rows], **columns)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Learn, play, score, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--source", action="append", choices=tuple(SOURCES))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--classifier", action="append", default=[])
+    parser.add_argument("--page", action="store_true")
+    options = parser.parse_args(argv)
+    wanted = options.classifier or ["random_forest", "fusion"]
+    plan = {"seed": options.seed, "draws": options.draws}
+    for name in options.source or SOURCES:
+        devices = [
+            {"about": about, **measured(name, device, campaign, wanted, plan)}
+            for device, campaign, about in SOURCES[name]()
+        ]
+        facts = {
+            "source": name,
+            "command": f"python -m tests.bench.twin --source {name} "
+            f"--seed {options.seed} --draws {options.draws}",
+            **plan,
+            "format": FORMAT,
+            "devices": devices,
+        }
+        path = OUT / f"twin-{name}.json"
+        path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        print("\n".join(tables(facts)))
+    if options.page:
+        paths = [OUT / f"twin-{name}.json" for name in SOURCES]
+        known = [json.loads(p.read_text("utf-8")) for p in paths if p.exists()]
+        blocks = {f["source"]: "\n".join(tables(f)) for f in known}
+        text = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(filled(text, blocks), encoding="utf-8")
+        say(f"wrote {PAGE.name}")
+
+
+if __name__ == "__main__":
+    main()
