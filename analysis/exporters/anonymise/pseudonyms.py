@@ -152,8 +152,7 @@ class Pseudonyms:
             labels = [self._label(part, tweak) for part in others]
             return "".join((self._alike(first, tweak), *labels))
         if kind == "ipv6":
-            head, colon, tail = value.partition(":")
-            return head + colon + self._alike(tail, tweak + b"|ipv6")
+            return self._grouped(value, tweak)
         if lowered(value).startswith(_URN):
             return value[: len(_URN)] + self._alike(value[len(_URN) :], tweak)
         return self._alike(value, tweak)
@@ -232,6 +231,17 @@ class Pseudonyms:
     def _alike(self, value: str, tweak: bytes) -> str:
         return recased(permuted(lowered(value), self._feistel, tweak), value)
 
+    def _grouped(self, value: str, tweak: bytes) -> str:
+        """Return an IPv6 address as text, with its first group and its zeros."""
+        first, colon, rest = value.partition(":")
+        groups = rest.split(":")
+        if "." in groups[-1]:  # it ends as an IPv4 address does
+            groups[-1] = self._dotted(groups[-1], tweak)
+            return first + colon + ":".join(groups)
+        choices = [choice for group in groups for choice in (*_digits(group), ":")]
+        text = permuted(lowered(rest), self._feistel, tweak + b"|ipv6", choices[:-1])
+        return first + colon + recased(text, rest)
+
     def _dotted(self, value: str, tweak: bytes) -> str:
         """Return an IPv4 address as text, each number of as many digits."""
         parts = value.split(".")
@@ -247,6 +257,14 @@ class Pseudonyms:
         text = "".join(chr(int(part)) for part in parts[kept:])
         turned = permuted(text, self._feistel, b"dotted|" + tweak, sizes)
         return ".".join(made + [str(ord(char)) for char in turned])
+
+
+def _digits(group: str) -> list[str]:
+    """Return what each digit of a group may become, so that none is left out."""
+    if group == "0":
+        return ["0"]
+    each = ["abcdef" if char.isalpha() else "0123456789" for char in group]
+    return [each[0].lstrip("0"), *each[1:]] if each else []
 
 
 def _numbers(digits: int) -> range:

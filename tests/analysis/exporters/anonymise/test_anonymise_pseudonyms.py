@@ -185,6 +185,14 @@ def test_an_address_as_text_stays_one_of_as_many_characters(address):
     assert lan_of(int(ipaddress.ip_address(made))) == lan_of(address)
 
 
+@given(st.ip_addresses(v=6))
+def test_an_ipv6_address_as_text_stays_one_and_as_long(address):
+    made = NAMES.text(str(address), "ipv6")
+    assert len(made) == len(str(address))
+    assert str(ipaddress.ip_address(made)) == made
+    assert made.split(":")[0] == str(address).split(":")[0]
+
+
 @given(st.sets(st.text("ab1", min_size=1, max_size=3), min_size=2, max_size=20))
 def test_no_identifier_becomes_another_or_the_same_as_another(values):
     known = [Identifier(kind="hostname", value=f"host{v}") for v in values]
