@@ -18,6 +18,7 @@ from analysis.errors import RequestError
 
 METHODS = ("knn", "hdbscan", "dbscan")
 _CHUNK = 4_096
+_NEVER_ALONE = 2  # homes: who has one home must not make anything known by it
 _CLUSTER = 15
 _EPS_QUANTILE = 0.9
 
@@ -42,13 +43,15 @@ class Known:
     ) -> Float64:
         """Return (n,) distances, larger for less known; without one home's flows.
 
-        spared  (n,) how many homes fewer than `least` are enough; one always must be
+        spared  (n,) how many homes fewer than `least` are enough; never one alone,
+                unless `least` says so
         """
         homes = [h for h in np.unique(self.home).tolist() if h != without]
         if not len(x) or not homes:
             return np.full(len(x), np.inf)
         fewer = np.zeros(len(x), dtype=np.int64) if spared is None else spared
-        least = np.clip(min(self.least, len(homes)) - fewer, 1, None)
+        asked = min(self.least, len(homes))
+        least = np.maximum(asked - fewer, min(asked, _NEVER_ALONE))
         if self.method == "knn":
             each = [nearest(x, self.points[self.home == h]) for h in homes]
             ranked = np.sort(np.stack(each), axis=0)

@@ -155,15 +155,17 @@ def test_two_of_six_others_make_nothing_known_and_of_five_they_do(home):
     assert (of_seven, of_six) == (3, 2)
 
 
-def test_what_another_home_has_shown_is_known_where_it_is_a_habit():
+def test_a_habit_stands_for_one_of_three_homes_and_not_for_one_of_two():
     rng = np.random.default_rng(0)
     usual, odd = rng.normal(0, 0.1, (40, 3)), rng.normal(9, 0.1, (40, 3))
+    both, habit = np.vstack((usual, odd)), np.array([0, 1, 0, 1])
     for method in METHODS:
-        points = {"a": np.vstack((usual, odd)), "b": usual + 0.01}
-        known = learn_known(points, method=method, least=2)
-        found = known.distance(odd[:6], np.array([0, 1, 0, 1, 2, 2]))
+        three = learn_known({"a": both, "b": both, "c": usual}, method=method, least=3)
+        two = learn_known({"a": both, "b": usual}, method=method, least=2)
 
-        assert (found > 5).tolist() == [True, False, True, False, False, False]
+        far = three.distance(odd[:4], habit) > 5
+        assert far.tolist() == [True, False, True, False], method
+        assert (two.distance(odd[:4], habit) > 5).all(), method
 
 
 def test_homes_with_another_secret_have_nothing_in_common(home):
