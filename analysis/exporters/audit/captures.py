@@ -5,6 +5,7 @@ an IPv4 address of four bytes is noise in a payload and an address in a header, 
 one side of a connection says may be cut by segments.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def _plain_packets(looker: Looker, file: str, batch: Batch, decoded: Decoded) ->
     first = [start for start, _ in starts]
 
     def place(at: int) -> str:
-        start, row = starts[int(np.searchsorted(first, at, side="right")) - 1]
+        start, row = starts[bisect_right(first, at) - 1]
         return f"packet {batch.first_frame + row + 1}, byte {at - start}"
 
     view = View(file=file, reader="bytes", place=place, judge=False)

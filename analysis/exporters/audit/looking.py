@@ -1,6 +1,7 @@
 """Look for identifiers in bytes and in all that is packed within them."""
 
 import ipaddress
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -256,8 +257,7 @@ def _shifted(place: Place, starts: list[tuple[int, int]]) -> Place:
     inner = [start for start, _ in starts]
 
     def where(at: int) -> str:
-        row = int(np.searchsorted(inner, at, side="right")) - 1
-        return place(starts[row][1])
+        return place(starts[bisect_right(inner, at) - 1][1])
 
     return where
 

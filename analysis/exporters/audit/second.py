@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import tempfile
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -40,7 +42,7 @@ class Frames:
 
     def __init__(self, files: tuple[str, ...], numbers: Sequence[Int64]) -> None:
         self._files = files
-        self._ends = np.cumsum([each.size for each in numbers])
+        self._ends = np.cumsum([each.size for each in numbers]).tolist()
         self._numbers = np.concatenate(numbers)
 
     def __len__(self) -> int:
@@ -50,7 +52,7 @@ class Frames:
     def of(self, frame: int) -> tuple[str, str]:
         """Return the file and the place of a packet of the part, from 1."""
         row = min(max(frame, 1), len(self)) - 1
-        file = self._files[int(np.searchsorted(self._ends, row, side="right"))]
+        file = self._files[bisect_right(self._ends, row)]
         return file, f"packet {self._numbers[row]}"
 
 
@@ -173,10 +175,13 @@ def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> None:
     for _base, data, span in pieces(lines, looker.margin_b):
         marks = [(m.start(), int(m.group(1))) for m in _FRAME.finditer(data)]
         starts = [at for at, _ in marks]
+        seen: Counter[tuple[int, int, str]] = Counter()
         for at, row, encoding in looker.hits(data, span):
-            mark = int(np.searchsorted(starts, at, side="right")) - 1
-            file, place = frames.of(marks[mark][1] if mark >= 0 else frame)
+            mark = bisect_right(starts, at) - 1
+            seen[marks[mark][1] if mark >= 0 else frame, row, encoding] += 1
+        for (number, row, encoding), n in sorted(seen.items()):
+            file, place = frames.of(number)
             view = View(file=file, reader="tshark", place=fixed(place))
-            looker.note(view, row, encoding, place)
+            looker.note(view, row, encoding, place, n)
         if marks:
             frame = marks[-1][1]
