@@ -113,7 +113,8 @@ def _audit(
         _tidy(work)
         result = audit(work.data, identifiers, progress=_told(work))
         _refuse(work, result)
-        return Made(facts=_facts(result), note=f"clean, {result.looked_at.files} files")
+        told = (f"clean, {result.looked_at.files} files", *result.notes)
+        return Made(facts=_facts(result), note="; ".join(told))
 
     work.step("audit", inputs, make, total_b=size_b)
 

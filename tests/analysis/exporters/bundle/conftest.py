@@ -66,3 +66,9 @@ def campaign(tmp_path):
     folder = tmp_path / "campaign"
     shutil.copytree(EXAMPLE, folder)
     return folder
+
+
+@pytest.fixture
+def _without_tshark(monkeypatch):
+    """Let audits do without their second reader: to start it takes the longest."""
+    monkeypatch.setattr("analysis.exporters.audit.second.shutil.which", lambda _: None)

@@ -108,6 +108,7 @@ def test_a_capture_that_was_not_rewritten_is_not_published(
     assert not request.out.exists()
 
 
+@pytest.mark.usefixtures("_without_tshark")
 def test_what_tells_one_original_is_not_published(
     tmp_path, request_for, watcher, monkeypatch
 ):
@@ -201,6 +202,7 @@ def test_the_draft_is_for_its_owner_alone(tmp_path, request_for):
     assert request.key.hex() not in ledger
 
 
+@pytest.mark.usefixtures("_without_tshark")
 def test_headers_alone_can_be_published(tmp_path, request_for, watcher):
     request = request_for(
         tmp_path / "set", policy=Policy(payload="headers"), shift=True, part_b=0
@@ -211,3 +213,6 @@ def test_headers_alone_can_be_published(tmp_path, request_for, watcher):
     texts = [p for p in (request.out).rglob("*") if p.is_file()]
     assert not [p for p in texts if b"2026-01-05" in p.read_bytes()]
     assert not request.parts.exists()
+    assert told["audit"]["notes"] == [
+        "tshark is not installed: there was no second reader"
+    ]
