@@ -79,7 +79,9 @@ class _Reader:
             groups = [raw[at : at + 2].hex() for at in range(0, 16, 2)]
             self._take("ipv6", ":".join(groups))
         for row in np.flatnonzero(decoded.ethertype == _ARP).tolist():
-            self._arp(_bytes_of(batch, row))
+            frame = _bytes_of(batch, row)
+            if self._is_new(frame):
+                self._arp(frame)
 
     def messages(self, batch: Batch, decoded: Decoded) -> None:
         """Take what datagrams of plain protocols, and those that look plain, say."""
