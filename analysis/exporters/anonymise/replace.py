@@ -109,18 +109,15 @@ class Replacer:
 def _without_overlaps(group: Int64, place: Int64, size: Int64) -> Int64:
     """Return the rows to keep, of hits in order."""
     end = place + size
-    before = np.zeros(group.size, dtype=bool)
-    before[1:] = (group[1:] == group[:-1]) & (
-        place[1:] < np.maximum.accumulate(np.where(group[:-1] >= 0, end[:-1], 0))
-    )
-    if not before.any():
+    touching = (group[1:] == group[:-1]) & (place[1:] < end[:-1])
+    if not touching.any():
         return np.arange(group.size)
     kept: list[int] = []
-    for row in range(group.size):
+    groups, places, ends = group.tolist(), place.tolist(), end.tolist()
+    for row, first in enumerate(places):
         last = kept[-1] if kept else -1
-        if last >= 0 and group[last] == group[row] and place[row] < end[last]:
-            if size[row] > size[last]:
-                kept[-1] = row
-            continue
-        kept.append(row)
+        if last < 0 or groups[last] != groups[row] or first >= ends[last]:
+            kept.append(row)
+        elif ends[row] - first > ends[last] - places[last]:
+            kept[-1] = row
     return np.array(kept, dtype=np.int64)

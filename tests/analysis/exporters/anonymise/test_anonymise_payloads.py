@@ -253,3 +253,24 @@ def test_what_follows_something_packed_in_a_stream_is_not_kept_for_it(bench, cra
     assert [payload(m) for m in made[:-1]] == parts[:-1]
     assert payload(made[-1]) != later
     assert bench.counts.unread == 0
+
+
+def test_of_two_identifiers_that_overlap_the_longer_one_counts(bench, craft):
+    short = Identifier(kind="hostname", value="toms-lamp-4")
+    long = Identifier(kind="serial", value="lamp-4-of-the-attic")
+    body = b"toms-lamp-4-of-the-attic toms-lamp-4"
+    (made,) = bench.run([craft.udp(body)], [short, long])
+    assert bench.counts.replaced == {"serial": 1, "hostname": 1}
+    assert payload(made)[:5] == b"toms-"
+    assert b"attic" not in payload(made)
+    assert not payload(made).endswith(b"toms-lamp-4")
+
+
+def test_an_identifier_sent_again_in_other_bounds_is_replaced_alike(bench, craft):
+    body = b"id=" + SERIAL.encode() + b";"
+    parts = [(0, 9), (9, 21), (4, 15), (0, 21)]
+    frames = [craft.tcp(body[a:b], seq=1000 + a) for a, b in parts]
+    made = [payload(frame) for frame in bench.run(frames, SECRET)]
+    assert made[0] + made[1] == made[3]
+    assert made[2] == made[3][4:15]
+    assert SERIAL.encode() not in made[3]

@@ -79,6 +79,17 @@ def test_private_stays_private_and_public_public(address):
     assert (after in ipaddress.ip_network("240.0.0.0/4")) == before.is_reserved
 
 
+@given(any_address, st.integers(0, 15))
+def test_hosts_of_one_network_stay_in_one_network(address, bit):
+    if lan_of(address):
+        bit += 8  # the last byte has a rule of its own
+    other = address ^ (1 << bit)
+    if lan_of(address) != lan_of(other) or NAMES.ipv4(address) == address:
+        return
+    one, two = NAMES.ipv4(address), NAMES.ipv4(other)
+    assert common_bits(one, two) == common_bits(address, other)
+
+
 @given(in_lan)
 def test_a_broadcast_stays_one_and_nothing_else_becomes_one(address):
     assert (NAMES.ipv4(address) & 255 == 255) == (address & 255 == 255)
