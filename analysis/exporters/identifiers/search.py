@@ -283,7 +283,9 @@ def _free(text: tuple[Uint8, int, int], kinds: Uint8, edges: int, wide: int) -> 
     right = after < data.size and kinds[data[after]] & edges != 0
     if not left and not right:
         return True
-    return start > 0 and data[start - 1] == size
+    if start == 0 or data[start - 1] != size:
+        return False
+    return size not in (9, 10, 13)  # these are also tabs and ends of lines
 
 
 @kernel

@@ -65,7 +65,8 @@ def test_a_hit_is_told_in_the_part_in_which_it_begins_and_once():
         (b"at 10.77.0.1 now", True),
         (b"at 10.77.0.19 now", False),
         (b"at 110.77.0.1 now", False),
-        (b"\x09" + b"10.77.0.1" + b"55", True),  # its length stands before it
+        (b"1\n10.77.0.1", True),
+        (b"1\t10.77.0.19", False),  # a tab is no length of nine
         ("at 10.77.0.1 ".encode("utf-16-le"), True),
         ("at 10.77.0.19".encode("utf-16-le"), False),
         ("at 10.77.0.19".encode("utf-16-be"), False),
@@ -74,6 +75,15 @@ def test_a_hit_is_told_in_the_part_in_which_it_begins_and_once():
 def test_an_address_is_no_part_of_a_longer_number(text, there):
     told = variants(Identifier(kind="ipv4", value="10.77.0.1"))
     search = Search([v for v in told if v.encoding.startswith("utf")])
+    assert bool(hits(search, text)) is there
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [(b"\x06majas77\x0d", True), (b"\x07majas77\x0d", False), (b"xmajas7 ", False)],
+)
+def test_a_name_whose_length_stands_before_it_may_have_any_byte_behind_it(text, there):
+    search = Search([spelled(b"majas7", edges="word")])
     assert bool(hits(search, text)) is there
 
 
