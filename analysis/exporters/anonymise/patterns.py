@@ -21,7 +21,7 @@ Uint8 = NDArray[np.uint8]
 Uint32 = NDArray[np.uint32]
 
 LEAST_B = 4  # what is shorter stands everywhere by chance
-MOST_B = 4096
+MOST_B = 16_384
 EDGES = ("", "digit", "hex", "word")
 _TURNS = 1000
 _ASCII_LOWER = bytes(range(65)) + bytes(range(97, 123)) + bytes(range(91, 256))

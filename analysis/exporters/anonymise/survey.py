@@ -27,7 +27,7 @@ from analysis.pcap.walk import Batch
 Int64 = NDArray[np.int64]
 Uint8 = NDArray[np.uint8]
 
-_MOST_TAIL_B = 1023
+_MOST_TAIL_B = 4095
 _POOL_B = 4 << 20
 _PIECE_B = 4096
 

@@ -274,3 +274,21 @@ def test_an_identifier_sent_again_in_other_bounds_is_replaced_alike(bench, craft
     assert made[0] + made[1] == made[3]
     assert made[2] == made[3][4:15]
     assert SERIAL.encode() not in made[3]
+
+
+def test_a_long_token_is_replaced_over_segments_in_any_order(bench, craft):
+    token = base64.b64encode(bytes(k * k % 251 for k in range(1500))).decode()
+    known = [Identifier(kind="token", value=token)]
+    body = b"Authorization: Bearer " + token.encode() + b"\r\n"
+    cuts = range(0, len(body), 700)
+    frames = [craft.tcp(body[k : k + 700], seq=9 + k) for k in cuts]
+    first = craft.tcp(b"!", seq=8)
+    made = b"".join(map(payload, bench.run(frames, known)))
+    assert made[:22] == body[:22]
+    assert not any(a == b for a, b in zip(chunks(made), chunks(body), strict=True))
+    late = bench.run([first, frames[0], frames[2], frames[1]], known)[1:]
+    assert b"".join(payload(late[k]) for k in (0, 2, 1)) == made[:2024]
+
+
+def chunks(body):
+    return [body[k : k + 32] for k in range(22, len(body) - 32, 32)]
