@@ -18,6 +18,7 @@ from analysis.exporters.identifiers.variants import Variant, variants
 _PIECE_B = 1 << 22
 _MOST_TOLD = 2  # places of one spelling in a file; the others are counted
 _GAP = bytes(32)
+_FEW = 3  # letters that zeros with a digit between them make
 BYTE = "byte "
 _USUAL = ("binary", "utf-8", "dashes", "reversed", "dns reversed", "decimal")
 _LEAST_B = {"base64": 6, "hex": 8}
@@ -210,7 +211,14 @@ def searchable(identifier: Identifier) -> tuple[Variant, ...]:
         each
         for each in found
         if len(each.pattern) >= _LEAST_B.get(each.encoding.split()[0][:6], ANCHOR_B)
+        and not _is_padding(each)
     )
+
+
+def _is_padding(spelling: Variant) -> bool:
+    """Say whether base64 of it is that of zeros: of a MAC such as 02:00:00:00:00:01."""
+    is_packed = spelling.encoding.startswith("base64")
+    return is_packed and len(set(spelling.pattern)) <= _FEW
 
 
 def fixed(place: str) -> Place:

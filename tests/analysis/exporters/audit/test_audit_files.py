@@ -137,3 +137,11 @@ def test_what_is_damaged_is_searched_as_bytes_and_noted(tmp_path):
     result = audit(tmp_path, TOLD)
     assert {f.file for f in result.findings} >= {"a.pcapng", "b.parquet"}
     assert len(result.notes) == 3
+
+
+def test_zeros_in_base64_are_no_address_that_is_hardly_more(tmp_path):
+    told = (Identifier(kind="mac", value="02:00:00:00:00:01"),)
+    (tmp_path / "schema.txt").write_text("/////IAAAAAAAAAKAAwABgAFAAgACgAAAAAB")
+    assert found(tmp_path, told) == []
+    (tmp_path / "mac.txt").write_text("at 02-00-00-00-00-01")
+    assert [name for name, *_ in found(tmp_path, told)] == ["mac.txt"]
