@@ -22,7 +22,7 @@ Uint32 = NDArray[np.uint32]
 
 LEAST_B = 4  # what is shorter stands everywhere by chance
 MOST_B = 16_384
-EDGES = ("", "digit", "hex", "word")
+EDGES = ("", "digit", "hex", "word", "pointer")
 _TURNS = 1000
 _ASCII_LOWER = bytes(range(65)) + bytes(range(97, 123)) + bytes(range(91, 256))
 FOLD = np.frombuffer(_ASCII_LOWER, dtype=np.uint8)
@@ -35,7 +35,8 @@ class Change:
     """One pattern and what stands there afterwards, of the same length.
 
     fold   whether ASCII letters of either case count; both texts are in lower case
-    edges  row of `EDGES`: what must not stand beside it
+    edges  row of `EDGES`: what must not stand beside it; or a pointer of DNS that must
+           follow
     kind   of the identifier
     """
 
@@ -213,6 +214,28 @@ def _changes(
             edges=EDGES.index(each.edges),
             kind=kind,
         )
+    if kind in ("domain", "hostname"):
+        yield from _led(identifier, instead)
+
+
+def _led(identifier: Identifier, instead: str) -> Iterable[Change]:
+    """Yield the first labels of a name, where DNS points to the others."""
+    before, after = identifier.value.split("."), instead.split(".")
+    if len(before) < 2 or len(before) != len(after) or "" in before:
+        return
+    for n in range(1, len(before)):
+        yield Change(
+            pattern=_labels(before[:n]).lower(),
+            instead=_labels(after[:n]).lower(),
+            fold=True,
+            edges=EDGES.index("pointer"),
+            kind=identifier.kind,
+        )
+
+
+def _labels(labels: Sequence[str]) -> bytes:
+    raw = [label.encode(errors="surrogateescape") for label in labels]
+    return b"".join(bytes([min(len(each), 63)]) + each for each in raw)
 
 
 def _by_encoding(kind: str, value: str) -> dict[str, Variant]:

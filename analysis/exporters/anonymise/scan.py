@@ -21,6 +21,7 @@ Hits = tuple[Int64, Int64, Int64]
 State = tuple[Int64, Int64, Uint8, Int64, Uint8]
 
 PACKED, KEYED = 1, 2  # kinds of marks
+_POINTER = 4
 
 _ODD = np.uint64(0x9E3779B1)
 _ALL = np.uint64(0xFFFFFFFF)
@@ -143,6 +144,8 @@ def _stands_alone(b: Uint8, where: tuple[int, int, int, int], edges: int) -> boo
     begin, at, behind, end = where
     if edges == 0:
         return True
+    if edges == _POINTER:
+        return behind < end and b[behind] >= 0xC0
     if at > begin and b[at - 1] == (behind - at) & 0xFF:
         return True  # its length stands before it, as in DNS
     if at > begin and _is_of(b[at - 1], edges):

@@ -292,3 +292,24 @@ def test_a_long_token_is_replaced_over_segments_in_any_order(bench, craft):
 
 def chunks(body):
     return [body[k : k + 32] for k in range(22, len(body) - 32, 32)]
+
+
+def test_names_of_dns_that_end_in_a_pointer_are_replaced_too(bench, craft):
+    known = [
+        Identifier(kind="domain", value="cam-7.attic.org"),
+        Identifier(kind="domain", value="attic.org"),
+    ]
+    whole = b"\x05attic\x03org\x00"
+    answer = struct.pack(">HHHHHH", 0, 0x8000, 1, 1, 0, 0) + whole + b"\0\1\0\1"
+    answer += b"\x05cam-7\xc0\x0c" + b"\x00\x10\x00\x01\x00\x00\x00\x3c\x00\x01\x00"
+    frames = [
+        craft.udp(answer, sport=53),
+        craft.udp(b"cam-7.attic.org", dport=99),
+        craft.udp(b"\x05cam-7\x03", dport=99),
+    ]
+    one, two, three = map(payload, bench.run(frames, known))
+    text = two.split(b".")
+    assert one[12 + 1 : 12 + 6] == text[1] != b"attic"
+    assert b"\x05" + text[0] + b"\xc0\x0c" in one
+    assert text[0] != b"cam-7"
+    assert three == b"\x05cam-7\x03"
