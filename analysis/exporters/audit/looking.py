@@ -55,13 +55,14 @@ class Looker:
             for row, identifier in enumerate(self.identifiers)
             for each in searchable(identifier)
         ]
-        self._rows = [row for row, _ in spelled]
-        self.search = Search([each for _, each in spelled])
+        anywhere = [(row, each) for row, each in spelled if not _is_common(each)]
+        self._rows = [row for row, _ in anywhere]
+        self.search = Search([each for _, each in anywhere])
         weak = [(row, each) for row, each in spelled if each.weak]
         self._weak = (Search([each for _, each in weak]), [row for row, _ in weak])
         self.looked_at = LookedAt(spellings=len(spelled))
         self.notes: list[str] = []
-        found = set(self._rows)
+        found = {row for row, _ in spelled}
         self.too_short = tuple(
             (each.kind, row)
             for row, each in enumerate(self.identifiers)
@@ -212,7 +213,16 @@ def searchable(identifier: Identifier) -> tuple[Variant, ...]:
         for each in found
         if len(each.pattern) >= _LEAST_B.get(each.encoding.split()[0][:6], ANCHOR_B)
         and not _is_padding(each)
+        and not (each.encoding == "binary reversed" and _is_common(each))
     )
+
+
+def _is_common(spelling: Variant) -> bool:
+    """Say whether numbers look like it: 10.0.0.1 in bytes, where zeros are many.
+
+    Such a one counts in headers and plain protocols alone.
+    """
+    return len(spelling.pattern) == ANCHOR_B and spelling.pattern.count(0) > 1
 
 
 def _is_padding(spelling: Variant) -> bool:

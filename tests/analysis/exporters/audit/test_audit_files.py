@@ -112,6 +112,13 @@ def test_a_secret_is_found_far_within_one_long_run_of_base64(tmp_path, monkeypat
     assert "utf-8 in base64" in {encoding for _, encoding, _ in found(tmp_path)}
 
 
+def test_numbers_are_no_addresses_of_many_zeros(tmp_path):
+    numbers = pl.DataFrame({"n": [0x0A000001, 0x0100000A] * 500})
+    numbers.write_parquet(tmp_path / "n.parquet", compression="uncompressed")
+    (tmp_path / "n.bin").write_bytes(bytes.fromhex("000000000a000001") * 9)
+    assert found(tmp_path, (Identifier(kind="ipv4", value="10.0.0.1"),)) == []
+
+
 def test_a_clean_folder_is_clean_and_says_what_was_looked_at(tmp_path):
     (tmp_path / "a.txt").write_text("nothing to see")
     steps = []
