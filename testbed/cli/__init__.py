@@ -41,6 +41,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "flows": ("flows",),
     "report": ("report",),
     "publish": ("publish",),
+    "verify": ("verify",),
     "inspect": ("inspect",),
     "messages": ("messages",),
     "payloads": ("payloads",),

@@ -1,0 +1,146 @@
+"""What is found while a dataset is looked at: faults, and what was not looked at."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from analysis.errors import AnalysisError
+from analysis.pcap.errors import CaptureError
+
+_MOST_OF_A_KIND = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong.
+
+    file   path within what was verified, '.' for all of it
+    place  row, frame, line or key, '' where it is the whole file
+    what   a sentence without capital and full stop
+    """
+
+    file: str
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.place, self.what) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What came out.
+
+    kind       'dataset' or 'campaign'
+    checks     what was checked, in order
+    unchecked  what was not, and why
+    remarks    what is no fault, but should be known
+    """
+
+    path: Path
+    kind: str
+    files: int
+    size_b: int
+    checks: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    unchecked: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+class Watcher(Protocol):
+    """Who is told how far it is."""
+
+    def begin(self, check: str, total_b: int) -> None:
+        """Hear that a check begins, with `total_b` bytes to be read, 0 for few."""
+
+    def read(self, size_b: int) -> None:
+        """Hear how many bytes were read since the last call."""
+
+    def end(self, check: str, note: str) -> None:
+        """Hear that a check ended, and what came out."""
+
+
+class Findings:
+    """Collects what is found, in order.
+
+    root  folder that is verified: files are told as paths within it
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.checks: list[str] = []
+        self.faults: list[Fault] = []
+        self.unchecked: list[str] = []
+        self.remarks: list[str] = []
+
+    def name(self, path: Path) -> str:
+        """Return how a file is told."""
+        try:
+            return path.relative_to(self.root).as_posix()
+        except ValueError:  # lies beside it
+            return path.relative_to(self.root.parent).as_posix()
+
+    def fault(self, path: Path, what: str, place: str = "") -> None:
+        """Enter a fault; one that is known is not entered again."""
+        fault = Fault(file=self.name(path), place=place, what=what)
+        if fault not in self.faults:
+            self.faults.append(fault)
+
+    def several(self, path: Path, places: list[str], what: str) -> None:
+        """Enter a fault of many rows: the first few, and how many more."""
+        for place in places[:_MOST_OF_A_KIND]:
+            self.fault(path, what, place)
+        more = len(places) - _MOST_OF_A_KIND
+        if more > 0:
+            self.fault(path, f"{what}; so {more} more")
+
+    def skip(self, what: str) -> None:
+        """Tell that something was not checked."""
+        if what not in self.unchecked:
+            self.unchecked.append(what)
+
+    def remark(self, what: str) -> None:
+        """Tell what is no fault."""
+        if what not in self.remarks:
+            self.remarks.append(what)
+
+    @contextmanager
+    def guarded(self, path: Path) -> Iterator[None]:
+        """Turn what cannot be read, or is not what it should be, into a fault."""
+        try:
+            yield
+        except CaptureError as exc:
+            where = "" if exc.offset is None else f"byte {exc.offset}"
+            self.fault(self._within(exc.path, path), exc.reason, where)
+        except AnalysisError as exc:
+            for text in str(exc).splitlines():
+                self._told(path, text.strip())
+        except OSError as exc:
+            found = Path(exc.filename) if isinstance(exc.filename, str) else path
+            reason = f"cannot be read: {exc.strerror or exc}"
+            self.fault(self._within(found, path), reason)
+        except json.JSONDecodeError as exc:
+            self.fault(path, f"is not JSON: {exc.msg}", f"line {exc.lineno}")
+        except UnicodeDecodeError as exc:
+            self.fault(path, "is not text in UTF-8", f"byte {exc.start}")
+        except (KeyError, IndexError) as exc:
+            self.fault(path, f"has no {exc.args[0]!r}")
+        except (pa.ArrowException, ValueError, TypeError, AttributeError) as exc:
+            self.fault(path, f"cannot be understood: {' '.join(str(exc).split())}")
+
+    def _within(self, path: Path, otherwise: Path) -> Path:
+        return path if path.is_relative_to(self.root) else otherwise
+
+    def _told(self, path: Path, text: str) -> None:
+        """Enter the sentence of an error, which often names its file itself."""
+        head, _, rest = text.partition(": ")
+        named = Path(head)
+        if rest and named.is_absolute() and named.is_relative_to(self.root):
+            self.fault(named, rest)
+        else:
+            self.fault(path, text)

@@ -1,0 +1,105 @@
+"""`verify`: look at a published dataset, or a campaign, and tell every fault."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from testbed.cli.options import AsJson
+from testbed.cli.reading import Reading, counted, size
+from testbed.cli.starting import keep_little, load_kernels
+from testbed.clock import SystemClock
+
+if TYPE_CHECKING:
+    from analysis.verify import Verified
+
+Where = Annotated[
+    Path,
+    typer.Argument(
+        help="A dataset that was published, or the folder of a closed campaign.",
+        readable=False,  # what cannot be read is told below, in our words
+    ),
+]
+Quick = Annotated[
+    bool,
+    typer.Option(
+        "--quick",
+        help="Leave out what decodes captures: labels, tables and splits made again, "
+        "other readers. Bytes are still compared with the manifests.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
+    app.command()(verify)
+
+
+def verify(where: Where, quick: Quick = False, as_json: AsJson = False) -> None:
+    """Look at a dataset or a campaign and tell every fault; exit 1 when there is one.
+
+    Nothing is written there: labels and tables are made again in a folder for
+    temporary files (TMPDIR), and compared.
+    """
+    load_kernels()
+    keep_little()
+    from analysis.verify import verify as look_at
+
+    found = look_at(where, _Told(), quick=quick)
+    if as_json:
+        print(json.dumps(_as_json(found, quick=quick), indent=1))
+    else:
+        _tell(found)
+    if found.faults:
+        raise typer.Exit(1)
+
+
+class _Told:
+    """Tells of each check: a bar while it reads, a line when it ends."""
+
+    def __init__(self) -> None:
+        self._reading = Reading(SystemClock())
+
+    def begin(self, check: str, total_b: int) -> None:
+        """Start to count."""
+        del check
+        self._reading = Reading(SystemClock())
+        self._reading.begin(total_b)
+
+    def read(self, size_b: int) -> None:
+        """Count bytes that were read."""
+        self._reading.read(size_b)
+
+    def end(self, check: str, note: str) -> None:
+        """Tell what came out."""
+        self._reading.__exit__(None, None, None)
+        print(f"{check}: {note}", file=sys.stderr, flush=True)
+
+
+def _tell(found: "Verified") -> None:
+    for fault in found.faults:
+        print(fault)
+    for text in found.remarks:
+        print(f"remark: {text}", file=sys.stderr)
+    for text in found.unchecked:
+        print(f"not checked: {text}", file=sys.stderr)
+    told = counted(len(found.faults), "fault") if found.faults else "no fault"
+    files = f"{counted(found.files, 'file')}, {size(found.size_b)}"
+    print(f"{found.path}: {found.kind} of {files}: {told}")
+
+
+def _as_json(found: "Verified", *, quick: bool) -> dict[str, Any]:
+    return {
+        "verified": str(found.path),
+        "kind": found.kind,
+        "quick": quick,
+        "files": found.files,
+        "size_b": found.size_b,
+        "checks": list(found.checks),
+        "faults": [asdict(fault) for fault in found.faults],
+        "not_checked": list(found.unchecked),
+        "remarks": list(found.remarks),
+    }
