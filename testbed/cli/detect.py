@@ -3,22 +3,28 @@
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from testbed.cli.detect_sources import (
+    learnt_names,
+    owned,
+    say,
+    say_unknown,
+    say_zone,
+    split_of,
+)
 from testbed.cli.options import AsJson, Seed
 from testbed.cli.reading import counted
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.detectors.alarms import Alarm
-    from analysis.detectors.events import Events, Name
     from analysis.detectors.hours import Hours
     from analysis.detectors.model import Detector
     from analysis.evaluate.watched.spans import Split
@@ -26,9 +32,8 @@ if TYPE_CHECKING:
 
 _STDIN = "-"
 _PIPE = "standard input"
+_UTC = "UTC"
 DEFAULT = "ensemble"
-_MOST = 5  # names that are listed
-_LONG_NS = 21 * 24 * 3600 * 10**9  # without any event, longer than most holidays
 
 Sources = Annotated[
     list[str] | None,
@@ -59,7 +64,12 @@ Detectors = Annotated[
     typer.Option("--detector", help="Which detector; repeat for several."),
 ]
 Zone = Annotated[
-    str, typer.Option("--zone", help="Where people live, such as Europe/Berlin.")
+    str | None,
+    typer.Option(
+        "--zone",
+        help="Where people live, such as Europe/Berlin. Without it hours are those of "
+        "UTC, by which simulated people live.",
+    ),
 ]
 Rate = Annotated[
     float | None,
@@ -97,7 +107,7 @@ def detect(
     owner: Owners = None,
     from_day: FromDay = None,
     detector: Detectors = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     fdr: Rate = None,
     seed: Seed = 0,
     exit_code: ExitCode = False,
@@ -115,10 +125,12 @@ def detect(
     from analysis.evaluate.watched.verdicts import check_rate, detectors_of
 
     check_rate(fdr)
-    check_zone(zone)
+    check_zone(zone or _UTC)
+    if zone is None:
+        say_zone([*sources, *(owner or ())])
     way = _Way(
         detectors=detectors_of(detector or [DEFAULT]),
-        zone=zone,
+        zone=zone or _UTC,
         rate=fdr,
         seed=seed,
         show=_as_json if as_json else _as_line,
@@ -128,83 +140,18 @@ def detect(
         if source == _STDIN:
             n_alarms += _stream(way, owner or ())
         else:
-            n_alarms += _watch(way, source, _split(source, owner or (), from_day, zone))
+            n_alarms += _watch(
+                way, source, split_of(source, owner or (), from_day, way.zone)
+            )
     if exit_code and n_alarms:
         raise typer.Exit(1)
-
-
-def _split(
-    source: str, owners: Sequence[str], from_day: int | None, zone: str
-) -> "Split":
-    from analysis.evaluate.watched.spans import learn_elsewhere, split_days, whole_days
-
-    logs = [_owned(owner, zone) for owner in owners]
-    with _named(source):
-        events = read_source(source, zone)
-        _warn_of_gap(events, source)
-        if not owners:
-            return split_days(events, from_day)
-        watched = whole_days(events)
-    return learn_elsewhere(logs, watched)
-
-
-def _owned(owner: str, zone: str) -> "Events":
-    """Return the events of a log to learn from, which has whole days."""
-    from analysis.evaluate.watched.spans import whole_days
-
-    with _named(owner):
-        events = read_source(owner, zone)
-        whole_days(events)
-    return events
-
-
-@contextmanager
-def _named(source: str) -> Iterator[None]:
-    """Say of which log it is that something cannot be done with it."""
-    from analysis.errors import RequestError
-
-    try:
-        yield
-    except RequestError as exc:
-        raise RequestError(f"{source}: {exc}") from exc
-
-
-def _warn_of_gap(events: "Events", source: str) -> None:
-    """Say on standard error where nothing happened for weeks: days like others."""
-    import numpy as np
-
-    if len(events) < 2:
-        return
-    row = int(np.diff(events.time_ns).argmax())
-    first_ns, last_ns = events.time_ns[[row, row + 1]].tolist()
-    if last_ns - first_ns > _LONG_NS:
-        day = datetime.fromtimestamp(first_ns // 10**9, UTC).date()
-        days = (last_ns - first_ns) // (24 * 3600 * 10**9)
-        reason = f"nothing happened for {days} days from {day} on, which count as quiet"
-        remedy = "leave out wrong stamps, or days that nobody recorded"
-        print(f"testbed: {source}: {reason}; {remedy}", file=sys.stderr)
-
-
-def read_source(source: str, zone: str) -> "Events":
-    """Return the events of a campaign, or of a file. Raises ConfigError for none."""
-    path = Path(source)
-    if path.is_dir():
-        from analysis.dataset import load_activities
-        from analysis.detectors.events import events_of_log
-
-        return events_of_log(load_activities(path), zone)
-    if not path.exists():
-        raise ConfigError(f"{path}: is not there; name a campaign or a file of events")
-    from analysis.importers.event_lists import read_events
-
-    return read_events(path, zone)
 
 
 def _watch(way: _Way, source: str, split: "Split") -> int:
     """Tell the alarms of one log; return how many there are."""
     from analysis.evaluate.watched.verdicts import verdict
 
-    _warn_of_unknown(_learnt_names(split.learn), split.score.events, source)
+    say_unknown(learnt_names(split.learn), split.score.events, source)
     n_alarms = 0
     for each in way.detectors:
         found = verdict(each, split, seed=way.seed, rate=way.rate)
@@ -223,30 +170,35 @@ def _stream(way: _Way, owners: Sequence[str]) -> int:
     from analysis.evaluate.watched.verdicts import learnt
     from analysis.importers.event_lists import answers_of
 
-    learn = in_a_row([_owned(owner, way.zone) for owner in owners])
+    learn = in_a_row([owned(owner, way.zone) for owner in owners])
     watches = [
         LiveWatch(each, learnt(each, learn, way.seed), way.rate)
         for each in way.detectors
     ]
-    n_alarms, n_late, known = 0, 0, _learnt_names(learn)
+    n_events, n_alarms, n_late, known = 0, 0, 0, learnt_names(learn)
     if isinstance(sys.stdin, io.TextIOWrapper):  # bytes that are no text are no JSON
         sys.stdin.reconfigure(errors="replace")
     for answer in answers_of(iter(sys.stdin.readline, ""), _PIPE):
+        n_events += 1
         event = events_of_answers([answer], way.zone)
-        _warn_of_unknown(known, event, _PIPE)
+        say_unknown(known, event, _PIPE)
         for watch in watches:
             found = watch.take(event)
             n_alarms += _tell(way, found, learn, _PIPE) if found is not None else 0
         if watches[0].n_late > n_late == 0:
             reason = "an event is more than a week older than one before, and left out"
-            print(f"testbed: {_PIPE}: {reason}; did a clock jump?", file=sys.stderr)
+            say(_PIPE, f"{reason}; did a clock jump?")
         n_late = watches[0].n_late
+    if not n_events:
+        raise ConfigError(f"{_PIPE}: there is no event; did what should send them end?")
     for watch in watches:
         found = watch.finish()
         n_alarms += _tell(way, found, learn, _PIPE) if found is not None else 0
     if n_late:
-        reason = f"{n_late} events were more than a week older than others; left out"
-        print(f"testbed: {_PIPE}: {reason}", file=sys.stderr)
+        late = f"{counted(n_late, 'event')} more than a week older than others"
+        say(_PIPE, f"left out {late}")
+    alarms = counted(n_alarms, "alarm")
+    print(f"{_PIPE}: {alarms} in {counted(n_events, 'event')}", file=sys.stderr)
     return n_alarms
 
 
@@ -261,28 +213,6 @@ def _tell(way: _Way, found: "Verdict", learn: "Hours", user: str) -> int:
     for alarm in alarms:
         print(way.show(alarm), flush=True)
     return len(alarms)
-
-
-def _learnt_names(learn: "Hours") -> "set[Name]":
-    """Return what happened at all in what was learnt from."""
-    there = learn.counts.sum(axis=0) > 0
-    return {name for name, seen in zip(learn.names, there, strict=True) if seen}
-
-
-def _warn_of_unknown(known: "set[Name]", events: "Events", source: str) -> None:
-    """Say once what was never learnt: names of another model are strange, all of them.
-
-    known  is added to
-    """
-    from analysis.dissection import printable
-
-    new = sorted({events.names[i] for i in set(events.what.tolist())} - known)
-    known.update(new)
-    if new:
-        names = ", ".join(f"{device} {activity}" for device, activity in new[:_MOST])
-        more = f" and {len(new) - _MOST} more" if len(new) > _MOST else ""
-        reason = f"{names}{more} never happened in what was learnt from"
-        print(printable(f"testbed: {source}: {reason}"), file=sys.stderr)
 
 
 def _sum(source: str, found: "Verdict") -> str:

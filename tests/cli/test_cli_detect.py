@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from analysis.errors import ImportDataError, RequestError
 from testbed.cli import build
 from testbed.errors import ConfigError
 
+EXAMPLE = Path(__file__).parents[2] / "captures" / "example"
 HOUR = 3600 * 10**9
 DAY = 24 * HOUR
 MONDAY = 1_767_571_200 * 10**9
@@ -152,12 +154,13 @@ def test_weeks_without_any_event_are_told_as_they_are_learnt_as_quiet(tmp_path):
 def test_a_stream_says_at_once_that_events_come_too_late_and_how_many_at_its_end(owner):
     far, *late = lines(3, (400, 5)).splitlines()[::-1]
     done = run(
-        ["detect", "-", "--owner", owner, "--detector", "rate"],
+        ["detect", "-", "--owner", owner, "--detector", "rate", "--zone", "UTC"],
         input="\n".join([far, *late]),
     )
-    first, *_, last = done.stderr.splitlines()
+    first, *_, last, told = done.stderr.splitlines()
     assert "an event is more than a week older than one before, and left out" in first
-    assert f"{len(late)} events were more than a week older" in last
+    assert f"left out {len(late)} events more than a week older" in last
+    assert told == f"standard input: 0 alarms in {len(late) + 1} events"
 
 
 def test_a_stream_that_is_no_text_is_refused_by_its_line(owner):
@@ -196,6 +199,86 @@ def test_names_that_were_never_learnt_are_told(owner, tmp_path):
     path.write_text(lines(7).replace("turn_on", "turn_on|turn_off"))
     done = run(["detect", str(path), "--owner", owner])
     assert "lamp turn_on|turn_off never happened in what was learnt" in done.stderr
+
+
+def test_nothing_on_standard_input_is_refused_as_an_empty_file_is(owner):
+    done = run(["detect", "-", "--owner", owner, "--detector", "rate"], input="\n")
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception).startswith("standard input: there is no event")
+
+
+def test_a_log_that_is_learnt_from_is_not_watched_too(owner, week, tmp_path):
+    part = tmp_path / "part.jsonl"
+    events = Path(owner).read_text().splitlines(keepends=True)
+    part.write_text("".join(events[:9]))
+    for watched in (owner, str(part)):
+        done = run(["detect", watched, "--owner", owner])
+        assert isinstance(done.exception, ConfigError)
+        assert f"{watched}: all its events are in {owner} as well" in str(
+            done.exception
+        )
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_text(Path(week).read_text() + events[0])
+    words = ["detect", str(mixed), "--owner", owner, "--detector", "rate"]
+    said = f"1 of its 27 events are in {owner} as well, to the nanosecond"
+    assert said in run(words).stderr
+
+
+def test_which_days_were_learnt_from_is_told(owner, week):
+    done = run(["detect", week, "--owner", owner, "--detector", "rate"])
+    assert "from 14 days, 2025-12-22 to 2026-01-04, of owner.jsonl\n" in done.stderr
+    done = run(["detect", owner, "--from-day", "9", "--detector", "rate"])
+    days = "learnt from 9 days, 2026-01-05 to 2026-01-13, of its own first days"
+    assert f"{owner}: {days}" in done.stderr
+
+
+def test_hours_of_utc_are_told_where_nobody_said_where_people_live(owner, week):
+    words = ["detect", week, "--owner", owner, "--detector", "rate"]
+    said = f"{week}: does not say where its people live; hours are taken as UTC"
+    assert run(words).stderr.count(said) == 1
+    assert "UTC" not in run([*words, "--zone", "UTC"]).stderr
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    """Two days of the lamp as a campaign that was interrupted."""
+    folder = tmp_path / "c"
+    folder.mkdir()
+    about = EXAMPLE / "campaign.yaml"
+    (folder / "campaign.yaml").write_text(about.read_text())
+    heads, first, *_ = (EXAMPLE / "activities.csv").read_text().splitlines()
+    row = dict(zip(heads.split(","), first.split(","), strict=True))
+    rows = [
+        row | {"t_ns": str(json.loads(line)["start_ns"])}
+        for line in lines(3).splitlines()
+    ]
+    told = [heads, *(",".join(each.values()) for each in rows)]
+    (folder / "activities.csv").write_text("\n".join(told) + "\n")
+    (folder / "journal.jsonl").write_text('{"event":"session_ended"}\n')
+    return folder
+
+
+def test_a_campaign_that_was_interrupted_is_told_and_simulated_ones_live_by_utc(
+    campaign,
+):
+    words = ["detect", str(campaign), "--detector", "rate"]
+    done = run(words)
+    assert f"{campaign}: is not finished; `testbed resume" in done.stderr
+    assert "UTC" not in done.stderr
+    with (campaign / "journal.jsonl").open("a") as file:
+        file.write('{"event":"campaign_closed"}\n')
+    assert "not finished" not in run(words).stderr
+    about = campaign / "campaign.yaml"
+    about.write_text(about.read_text().replace("simulated: true", "simulated: false"))
+    assert "hours are taken as UTC" in run(words).stderr
+
+
+def test_what_is_beside_a_campaign_is_refused_with_the_folder_that_is_one(campaign):
+    (campaign / "raw").mkdir()
+    for inside in ("activities.csv", "raw", ".."):
+        done = run(["detect", str(campaign / inside)])
+        assert isinstance(done.exception, ConfigError)
+        assert str(campaign) in str(done.exception).partition(";")[2]
 
 
 @pytest.mark.parametrize(
