@@ -58,13 +58,23 @@ Out = Annotated[
 ]
 Home = Annotated[str, typer.Option(help="What stands in the column home.")]
 Model = Annotated[
-    str, typer.Option(help="What stands in the column model; else the device's name.")
+    str,
+    typer.Option(
+        help="What stands in the column model; else the model of the device's profile, "
+        "or the device's name."
+    ),
 ]
 Active = Annotated[
-    float, typer.Option("--active", help="Active timeout, seconds after the start.")
+    float | None,
+    typer.Option(
+        "--active", help="Active timeout, seconds after the start; by default 60."
+    ),
 ]
 Idle = Annotated[
-    float, typer.Option("--idle", help="Idle timeout, seconds after the last packet.")
+    float | None,
+    typer.Option(
+        "--idle", help="Idle timeout, seconds after the last packet; by default 15."
+    ),
 ]
 NoTimeouts = Annotated[
     bool, typer.Option("--no-timeouts", help="Whole conversations, as tshark's.")
@@ -86,11 +96,15 @@ Causes = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """Captures, whose records are wanted, and the folder of tables instead of them."""
+    """Captures, whose records are wanted, and the folder of tables instead of them.
+
+    profiled  names of devices whose MAC is that of a profile, no matter the captures
+    """
 
     captures: list[Path]
     subjects: "list[Subject]"
     tables: Path | None = None
+    profiled: frozenset[str] = frozenset()
 
 
 def register(app: typer.Typer) -> None:
@@ -108,13 +122,14 @@ def extract(
     device: Wanted = None,
     home: Home = "",
     model: Model = "",
-    active: Active = 60.0,
-    idle: Idle = 15.0,
+    active: Active = None,
+    idle: Idle = None,
     no_timeouts: NoTimeouts = False,
     devices: Profiles = DEVICES,
     as_json: AsJson = False,
 ) -> None:
     """Make bidirectional flow records of captures, as a meter with timeouts does."""
+    _refuse_out(out)
     load_kernels()
     keep_little()
     timeouts = _timeouts(active, idle, whole=no_timeouts)
@@ -140,7 +155,9 @@ def extract(
             records = chain.from_iterable(each)
         seen: Counter[str] = Counter()
         n = _written(_counted(records, seen), out)
-    _tell_unseen(asked.subjects, seen)
+    _tell_unseen(asked, seen)
+    if not n and asked.captures:
+        _say(", ".join(map(str, asked.captures)), "no packet of a flow is in it")
     _tell(n, out, as_json)
 
 
@@ -154,6 +171,9 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Take over flow records of others, or write ours in another format."""
+    _refuse_out(out)
+    if causes is not None:
+        _refuse_folder(causes, "--causes")
     load_kernels()
     keep_little()
     from analysis.flows.tables import Side, read_table
@@ -174,6 +194,10 @@ def convert(
         kept: list[Texts] = []
         n = _written(_records_and(told, kept), out)
         write_causes(causes, Texts.joined(kept))
+    if not n:
+        whose = f"of {side.network} " if side.network is not None else ""
+        remedy = "name its address or network by --device" if whose else "is it empty?"
+        _say(", ".join(map(str, tables)), f"no record {whose}is in it; {remedy}")
     _tell(n, out, as_json)
 
 
@@ -186,13 +210,33 @@ def _records_and(
         yield each.records
 
 
-def _timeouts(active: float, idle: float, *, whole: bool) -> "Timeouts":
+def _refuse_out(out: str) -> None:
+    """Raise ConfigError where records cannot be written, before any is made."""
+    if out == _STDIN:
+        return
+    if Path(out).suffix not in (".parquet", ".csv", ".log"):
+        raise ConfigError(f"--out: must end in .parquet, .csv or .log, got {out!r}")
+    _refuse_folder(Path(out), "--out")
+
+
+def _refuse_folder(path: Path, option: str) -> None:
+    if not path.parent.is_dir():
+        raise ConfigError(
+            f"{option}: {path.parent} is no folder; name one that is there"
+        )
+
+
+def _timeouts(active: float | None, idle: float | None, *, whole: bool) -> "Timeouts":
     from analysis.flows import CONVERSATIONS, Timeouts
 
+    named = {"active_s": active, "idle_s": idle}
+    given = {name: value for name, value in named.items() if value is not None}
     if whole:
+        if given:
+            raise ConfigError("--no-timeouts: leave out --active and --idle with it")
         return CONVERSATIONS
     try:
-        return Timeouts(active_s=active, idle_s=idle)
+        return Timeouts(**given)
     except ValueError as exc:
         raise ConfigError(f"--active, --idle: {exc}") from exc
 
@@ -213,17 +257,34 @@ def _asked(
     known = [device_of(text, profiles) for text in device or ()]
     if len({each.name for each in known}) < len(known):
         raise ConfigError("--device: a name is given twice")
-    subjects = [Subject(device=each, home=home, model=model) for each in known]
+    subjects = [
+        Subject(device=each, home=home, model=model or _model_of(each.name, profiles))
+        for each in known
+    ]
+    profiled = frozenset(each.name for each in known if each.name in (device or ()))
     subjects = subjects or [Subject(home=home, model=model)]
     if _STDIN in sources:
         if len(sources) > 1:
             raise ConfigError("- stands alone: standard input is one capture")
-        return _Asked(captures=[Path("standard input")], subjects=subjects)
+        stream = [Path("standard input")]
+        return _Asked(captures=stream, subjects=subjects, profiled=profiled)
     paths = [Path(each) for each in sources]
     for path in paths:
         if not path.is_file():
             raise ConfigError(f"{path}: is no capture; name captures, or one campaign")
-    return _Asked(captures=sorted(paths, key=_first_ns), subjects=subjects)
+    captures = sorted(paths, key=_first_ns)
+    return _Asked(captures=captures, subjects=subjects, profiled=profiled)
+
+
+def _model_of(name: str, profiles: Path) -> str:
+    """Return vendor and model of a profile, as simulated homes have it, or ''."""
+    path = profiles / f"{name}.yaml"
+    if not path.is_file():
+        return ""
+    from testbed.model.load import load_profile
+
+    profile = load_profile(path)
+    return f"{profile.vendor} {profile.model}"
 
 
 def _of_campaign(
@@ -235,11 +296,29 @@ def _of_campaign(
 
     campaign = load_campaign(folder)
     wanted = [campaign.device(name) for name in device or ()] or campaign.devices
-    subjects = [Subject(device=each, home=home, model=model) for each in wanted]
+    models = _models_in(folder)
+    subjects = [
+        Subject(device=each, home=home, model=model or models.get(each.name, ""))
+        for each in wanted
+    ]
     if not (folder / "raw").is_dir() and (folder / "packets.json").is_file():
         return _Asked(captures=[], subjects=subjects, tables=folder)
     captures = sorted(find_raw(folder), key=_first_ns)
     return _Asked(captures=captures, subjects=subjects)
+
+
+def _models_in(folder: Path) -> dict[str, str]:
+    """Return vendor and model of the devices of a campaign that has profiles."""
+    from analysis.report.recording import read_about
+
+    profiles = read_about(folder).get("profiles")
+    if not isinstance(profiles, dict):
+        return {}
+    return {
+        str(name): " ".join(str(each[k]) for k in ("vendor", "model") if each.get(k))
+        for name, each in profiles.items()
+        if isinstance(each, dict)
+    }
 
 
 def _first_ns(path: Path) -> int:
@@ -275,8 +354,6 @@ def _written(pieces: "Iterable[FlowRecords]", out: str) -> int:
         from analysis.flows.conn_log import write_conn_log
 
         return write_conn_log(Path(out), pieces)
-    if Path(out).suffix not in (".parquet", ".csv"):
-        raise ConfigError(f"--out: must end in .parquet, .csv or .log, got {out!r}")
     return write_flows(Path(out), pieces)
 
 
@@ -289,18 +366,28 @@ def _counted(
         yield piece
 
 
-def _tell_unseen(subjects: "Sequence[Subject]", seen: Counter[str]) -> None:
-    for subject in subjects:
+def _tell_unseen(asked: _Asked, seen: Counter[str]) -> None:
+    for subject in asked.subjects:
         device = subject.device
-        if device is not None and not seen[device.name]:
-            reason = f"no packet of {device.mac}; name it by --device {device.name}=MAC"
-            print(f"testbed: device {device.name}: {reason}", file=sys.stderr)
+        if device is None or seen[device.name]:
+            continue
+        remedy = "is another MAC its own?"
+        if device.name in asked.profiled:
+            remedy = (
+                f"this is its profile's; name another by --device {device.name}=MAC"
+            )
+        _say(f"device {device.name}", f"no packet of {device.mac}; {remedy}")
+
+
+def _say(what: str, sentence: str) -> None:
+    """Print a sentence on standard error."""
+    print(f"testbed: {what}: {sentence}", file=sys.stderr)
 
 
 def _tell_cut(path: Path, truncated_at: int | None) -> None:
     if truncated_at is not None:
         reason = f"ends inside a packet, at byte {truncated_at}; all before it was read"
-        print(f"testbed: {path}: {reason}", file=sys.stderr)
+        _say(str(path), reason)
 
 
 def _tell(n: int, out: str, as_json: bool) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def test_a_campaign_becomes_records_of_its_devices(flows, tmp_path, capsys):
     assert told == {"out": str(out), "flows": len(records)}
     assert len(records) > 5
     assert set(records.home) == {"lab"}
-    assert set(records.device) == set(records.model) == {"echo_dot"}
+    assert set(records.device) == {"echo_dot"}
+    # as in simulated homes, so that they can be compared
+    assert set(records.model) == {"Amazon Echo Dot (2nd generation)"}
 
 
 def test_captures_without_a_device_give_every_conversation(flows, tmp_path):
@@ -98,6 +101,17 @@ def test_tables_of_others_are_taken_over_with_their_labels(flows, tmp_path, caps
         (("convert", "none.log", "--out", "a.csv"), "is not there"),
         (("convert", CAPTURE, "--out", "a.csv"), "is no Parquet or CSV"),
         (("convert", CAPTURE, "--device", "a=b", "--out", "a.csv"), "--device"),
+        (("extract", CAPTURE, "--out", "none/a.csv"), "--out: none is no folder"),
+        (("convert", CAPTURE, "--out", "none/a.csv"), "--out: none is no folder"),
+        (
+            ("convert", CAPTURE, "--out", "a.csv", "--causes", "none/t.parquet"),
+            "--causes: none is no folder",
+        ),
+        (
+            ("extract", CAPTURE, "--no-timeouts", "--idle", "15", "--out", "a.csv"),
+            "--no-timeouts: leave out --active and --idle",
+        ),
+        (("extract", os.devnull, "--out", "a.csv"), "null: is no capture"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_sentence(
@@ -113,6 +127,22 @@ def test_what_cannot_be_is_told_in_a_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_tables_without_a_record_of_the_device_are_told(flows, tmp_path, capsys):
+    (tmp_path / "conn.log").write_text(LABELLED)
+    words = ("--device", "cam=192.0.2.7", "--out", tmp_path / "a.csv")
+    assert flows("convert", tmp_path / "conn.log", *words) == 0
+    said = "conn.log: no record of 192.0.2.7/32 is in it; name its address"
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_on_standard_input_is_no_capture(flows, tmp_path, capsys, monkeypatch):
+    with Path(os.devnull).open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert flows("extract", "-", "--out", tmp_path / "a.csv") == 2
+    assert "standard input" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_who_was_not_seen_and_what_was_cut_is_told(flows, tmp_path, capsys):
     cut = tmp_path / "cut.pcapng"
     cut.write_bytes(CAPTURE.read_bytes()[:-30])
@@ -120,7 +150,9 @@ def test_who_was_not_seen_and_what_was_cut_is_told(flows, tmp_path, capsys):
     assert flows("extract", cut, *words) == 0
     told = capsys.readouterr()
     assert "0 flow records" in told.out
-    assert "device lamp: no packet of 02:00:00:00:00:99" in told.err
+    unseen = "device lamp: no packet of 02:00:00:00:00:99; is another MAC its own?"
+    assert unseen in told.err
+    assert "no packet of a flow is in it" in told.err
     assert "ends inside a packet" in told.err
 
 
