@@ -4,14 +4,14 @@ A trial is drawn part by part, one for each other end (address, protocol, port),
 devices talk to several at a time:
 
 1. one recorded trial of the activity tells which other ends there are;
-2. how much is said with each, and for how long, is that of this trial, moved by as much
-   as two others of the same session differ (a smoothed bootstrap, which keeps what goes
-   together: packets and bytes each way, seconds);
+2. amounts are drawn: packets and bytes each way, seconds, how gaps are spread. They are
+   those of the session's mean, moved by what some trial differs from the mean of its
+   own session, and by as much more as the mean of a handful is uncertain;
 3. candidates are walks over all trials of the session: some packets of one, then, after
-   the same two packets, some of another. They are made longer or shorter by stretches
-   that are repeated or left out, both ways and with their times, never those that open
-   or close a connection. The one that comes nearest to the amounts is taken;
-4. silences are stretched, each by itself, and gaps within trains a very little;
+   the same two packets, some of another. Stretches are repeated or left out, both ways
+   and with their times, never those that open or close a connection; gaps are warped;
+   so each comes near to the amounts, and the one that comes nearest is taken;
+4. gaps differ a little, each by itself;
 5. lengths that only one recorded trial has are moved a little.
 
 Short parts are drawn between two trials that say the same in the same order (gaps and
@@ -31,36 +31,116 @@ from testbed.virtual.twin.parts import (
     lengthened,
     resized,
     stretched,
+    thinned,
     walked,
+    warped,
 )
 from testbed.virtual.twin.read import Shape, Trial, Twin
 
 _MANY = 40  # packets from which a part is a walk, and changes its length
-_CANDIDATES = 12
-_MOVED = 0.5  # share of the difference of two trials by which a third is moved
+_CANDIDATES = 6
+_FEW = 6.0  # trials of a session that count as much as those of all activities
 _LEAST_SIGMA, _MOST_SIGMA = 0.03, 0.5
+_LEAST_NS = 10_000  # shorter gaps are one
 _NEVER_NS = 1 << 62
+_SMALL_B = 70  # frames below are all header
+Amounts = NDArray[np.float64]
+_N, _SMALL_OUT, _SMALL_IN, _GAP, _GAP_SPREAD = 0, 6, 7, 8, 9
+_DIMS = 10
 
 
-def draw_trial(twin: Twin, activity: str, session: int, rng: Generator) -> Shape:
-    """Return a new trial, offsets from the label instant, in order of time.
+class Drawer:
+    """Draws trials of one twin; what it needs of all trials is computed once."""
 
-    session  number of the session that is played; those that were learnt are taken
-             in turn
-    """
-    mates = session_mates(twin, activity, session)
-    base = mates[int(rng.integers(len(mates)))]
-    delta_ns = twin.delta_ns[activity]
-    parts = [
-        _part(base, mates, group, (twin.spread, delta_ns), rng)
-        for group in np.unique(base.shape.columns["group"]).tolist()
-    ]
-    whole = joined(parts)
-    offset = whole.columns["offset_ns"]
-    inside = (offset < delta_ns) & (offset >= 0)
-    order = np.argsort(offset[inside], kind="stable")
-    whole = whole.take(np.flatnonzero(inside)[order])
-    return resized(whole, twin.spread, rng)
+    def __init__(self, twin: Twin) -> None:
+        self._twin = twin
+        self._residuals = {name: _residuals(twin, name) for name in twin.trials}
+        every = [each for each in self._residuals.values() if each.size]
+        self._sigma = _sigma(np.concatenate(every)) if every else np.zeros(_DIMS)
+        self._pool = np.concatenate(
+            [self._scaled(each, name) for name, each in self._residuals.items()]
+        )
+
+    def trial(self, activity: str, session: int, rng: Generator) -> Shape:
+        """Return a new trial, offsets from the label instant, in order of time.
+
+        session  number of the session that is played; those that were learnt are taken
+                 in turn
+        """
+        mates = session_mates(self._twin, activity, session)
+        base = mates[int(rng.integers(len(mates)))]
+        delta_ns = self._twin.delta_ns[activity]
+        whole = joined(
+            [
+                self._part(base, mates, group, delta_ns, rng)
+                for group in np.unique(base.shape.columns["group"]).tolist()
+            ]
+        )
+        offset = whole.columns["offset_ns"]
+        inside = (offset < delta_ns) & (offset >= 0)
+        order = np.argsort(offset[inside], kind="stable")
+        whole = whole.take(np.flatnonzero(inside)[order])
+        return resized(whole, self._twin.spread, rng)
+
+    def event(self, events: Sequence[Shape], rng: Generator) -> Shape:
+        """Return one event of idle traffic, its gaps and rare lengths moved."""
+        event = events[int(rng.integers(len(events)))]
+        spread = self._twin.spread
+        return resized(stretched(event, spread, _NEVER_NS, rng), spread, rng)
+
+    def _part(
+        self,
+        base: Trial,
+        mates: Sequence[Trial],
+        group: int,
+        delta_ns: int,
+        rng: Generator,
+    ) -> Shape:
+        """Return what is said with one other end."""
+        own = _of_group(base.shape, group)
+        known = [_of_group(mate.shape, group) for mate in mates]
+        known = [part for part in known if len(part)]
+        if min(map(len, known)) < _MANY:
+            one, other = rng.integers(len(known), size=2).tolist()
+            made = between(known[one], known[other], rng)
+        else:
+            made = self._nearest(known, base.activity, rng)
+        made = stretched(made, self._twin.spread, delta_ns, rng)
+        there_ns, own_ns = (int(p.columns["offset_ns"][0]) for p in (made, own))
+        begin_ns = round(own_ns + float(rng.random()) * (there_ns - own_ns))
+        return _moved(made, begin_ns - there_ns)
+
+    def _nearest(self, known: Sequence[Shape], activity: str, rng: Generator) -> Shape:
+        """Return the candidate whose amounts come nearest to those that are drawn."""
+        amounts = np.array([_amounts(part) for part in known])
+        sigma = self._sigma_of(activity)
+        n = len(known)
+        moved = sigma * math.sqrt(1 + 1 / n) * self._twin.spread
+        if len(self._pool):
+            moved = moved * self._pool[int(rng.integers(len(self._pool)))]
+        else:
+            moved = moved * rng.normal(0.0, 1.0, _DIMS)
+        wanted = amounts.mean(axis=0) + moved
+        best, least = known[0], math.inf
+        for _ in range(_CANDIDATES):
+            made = _steered(walked(known, rng), wanted, rng)
+            far = float((((_amounts(made) - wanted) / sigma) ** 2).sum())
+            if far < least:
+                best, least = made, far
+        return best
+
+    def _sigma_of(self, activity: str) -> Amounts:
+        """Return how much an activity differs within sessions, drawn to all others."""
+        own = self._residuals[activity]
+        if not own.size:
+            return np.clip(self._sigma, _LEAST_SIGMA, _MOST_SIGMA)
+        weight = len(own) / (len(own) + _FEW)
+        logs = [np.log(np.maximum(s, 1e-3)) for s in (_sigma(own), self._sigma)]
+        mixed = np.exp(weight * logs[0] + (1 - weight) * logs[1])
+        return np.clip(mixed, _LEAST_SIGMA, _MOST_SIGMA)
+
+    def _scaled(self, residuals: Amounts, activity: str) -> Amounts:
+        return residuals / self._sigma_of(activity)
 
 
 def session_mates(twin: Twin, activity: str, session: int) -> list[Trial]:
@@ -71,72 +151,63 @@ def session_mates(twin: Twin, activity: str, session: int) -> list[Trial]:
     return [trial for trial in trials if trial.session == wanted]
 
 
-def draw_event(events: Sequence[Shape], spread: float, rng: Generator) -> Shape:
-    """Return one event of idle traffic, its gaps and rare lengths moved."""
-    event = events[int(rng.integers(len(events)))]
-    return resized(stretched(event, spread, _NEVER_NS, rng), spread, rng)
+def _sigma(residuals: Amounts) -> Amounts:
+    sigma: Amounts = np.sqrt((residuals**2).mean(axis=0))
+    return sigma
 
 
-def _part(
-    base: Trial,
-    mates: Sequence[Trial],
-    group: int,
-    how: tuple[float, int],
-    rng: Generator,
-) -> Shape:
-    """Return what is said with one other end; `how` is spread and δ in ns."""
-    spread, delta_ns = how
-    own = _of_group(base.shape, group)
-    known = [_of_group(mate.shape, group) for mate in mates]
-    known = [part for part in known if len(part)]
-    if min(map(len, known)) < _MANY:
-        one, other = rng.integers(len(known), size=2).tolist()
-        made = between(known[one], known[other], rng)
-        made = stretched(made, spread, delta_ns, rng)
-    else:
-        made = _nearest(own, known, how, rng)
-    there_ns, own_ns = (int(p.columns["offset_ns"][0]) for p in (made, own))
-    begin_ns = round(own_ns + float(rng.random()) * (there_ns - own_ns))
-    return _moved(made, begin_ns - there_ns)
+def _residuals(twin: Twin, activity: str) -> Amounts:
+    """Return what long parts of an activity's trials differ from their session's mean.
+
+    The degree of freedom that the mean took is given back; shape (m, 10).
+    """
+    found = [np.zeros((0, _DIMS))]
+    sessions = {trial.session for trial in twin.trials[activity]}
+    for number in range(len(sessions)):
+        mates = session_mates(twin, activity, number)
+        groups = np.concatenate([m.shape.columns["group"] for m in mates])
+        for group in np.unique(groups).tolist():
+            parts = [_of_group(mate.shape, group) for mate in mates]
+            parts = [part for part in parts if len(part) >= _MANY]
+            if len(parts) > 1:
+                amounts = np.array([_amounts(part) for part in parts])
+                inflate = math.sqrt(len(parts) / (len(parts) - 1))
+                found.append((amounts - amounts.mean(axis=0)) * inflate)
+    return np.concatenate(found)
 
 
-def _nearest(
-    own: Shape, known: Sequence[Shape], how: tuple[float, int], rng: Generator
-) -> Shape:
-    """Return the candidate whose amounts come nearest to those that are drawn."""
-    spread, delta_ns = how
-    amounts = np.array([_amounts(part) for part in known])
-    one, other = rng.integers(len(known), size=2)
-    wanted = _amounts(own) + _MOVED * spread * (amounts[one] - amounts[other])
-    sigma = np.clip(amounts.std(axis=0), _LEAST_SIGMA, _MOST_SIGMA)
-    best, least = own, math.inf
-    for _ in range(_CANDIDATES):
-        made = walked(known, rng)
-        made = lengthened(made, float(sigma[0]) * spread, rng)
-        made = stretched(made, spread, delta_ns, rng)
-        far = float((((_amounts(made) - wanted) / sigma) ** 2).sum())
-        if far < least:
-            best, least = made, far
-    return best
+def _steered(made: Shape, wanted: Amounts, rng: Generator) -> Shape:
+    """Bring a walk near to amounts: its length, its small packets, its gaps."""
+    made = lengthened(made, math.exp(float(wanted[_N] - _amounts(made)[_N])), rng)
+    away = wanted - _amounts(made)
+    for is_out, place in ((True, _SMALL_OUT), (False, _SMALL_IN)):
+        made = thinned(made, is_out, math.exp(float(away[place])), rng)
+    now = _amounts(made)
+    tilt = math.exp(float(wanted[_GAP_SPREAD] - now[_GAP_SPREAD]))
+    return warped(made, float(now[_GAP]), float(wanted[_GAP]), tilt)
 
 
-def _amounts(shape: Shape) -> NDArray[np.float64]:
-    """Return logs of packets, packets and bytes each way, and seconds."""
+def _amounts(shape: Shape) -> Amounts:
+    """Return logs, (10,): packets, packets and bytes each way, seconds, small packets.
+
+    The last two are the mean of the log gap, and the log of its deviation.
+    """
     out = shape.columns["outbound"]
     length = shape.columns["length_b"].astype(np.float64)
     offset = shape.columns["offset_ns"]
-    n_out = float(np.count_nonzero(out))
-    lasts_s = (int(offset[-1]) - int(offset[0])) / 1e9
+    small = length < _SMALL_B
     told = (
         out.size,
-        n_out + 1,
-        out.size - n_out + 1,
-        float(length[out].sum()) + 60,
-        float(length[~out].sum()) + 60,
-        lasts_s + 0.01,
+        np.count_nonzero(out) + 1,
+        np.count_nonzero(~out) + 1,
+        length[out].sum() + 60,
+        length[~out].sum() + 60,
+        (int(offset[-1]) - int(offset[0])) / 1e9 + 0.01,
+        np.count_nonzero(small & out) + 2,
+        np.count_nonzero(small & ~out) + 2,
     )
-    logs: NDArray[np.float64] = np.log(np.array(told))
-    return logs
+    gaps = np.log(np.maximum(np.diff(offset), _LEAST_NS).astype(np.float64))
+    return np.array([*map(math.log, told), gaps.mean(), math.log(gaps.std() + 0.1)])
 
 
 def _of_group(shape: Shape, group: int) -> Shape:

@@ -22,7 +22,7 @@ from testbed.virtual.house.hosts import NODES, ROUTER
 from testbed.virtual.house.house import Reaction
 from testbed.virtual.phone.apps import App, Button
 from testbed.virtual.traffic import Exchange
-from testbed.virtual.twin.draw import draw_event, draw_trial
+from testbed.virtual.twin.draw import Drawer
 from testbed.virtual.twin.frames import Flow, FrameMaker
 from testbed.virtual.twin.read import Shape, Twin, load_twin
 
@@ -106,6 +106,7 @@ class _Playing:
     """
 
     twin: Twin
+    drawer: Drawer
     maker: FrameMaker
     packets: list[Packet] = field(default_factory=list)
     due: list[tuple[int, int]] = field(default_factory=list)
@@ -133,6 +134,7 @@ class TwinRecorder(Recorder):
             last = _FIRST_HOST + number
             self._playing[name] = _Playing(
                 twin=twin,
+                drawer=Drawer(twin),
                 maker=FrameMaker(
                     mac=bytes.fromhex(macs[name].replace(":", "")),
                     router_mac=bytes.fromhex(NODES[ROUTER].mac.replace(":", "")),
@@ -153,7 +155,7 @@ class TwinRecorder(Recorder):
         at_ns = cause.instant_ns
         rng = self._twin_house.draws("trial", cause.device)
         session = self._twin_house.session
-        shape = draw_trial(playing.twin, cause.activity, session, rng)
+        shape = playing.drawer.trial(cause.activity, session, rng)
         end_ns = at_ns + playing.twin.delta_ns[cause.activity]
         playing.packets = [
             p for p in playing.packets if p.cause or not at_ns <= p.time_ns < end_ns
@@ -198,7 +200,7 @@ class TwinRecorder(Recorder):
             source = playing.twin.idle[number]
             rng = self._twin_house.draws("event", name)
             if not any(begin <= at_ns < end for begin, end in playing.busy_ns):
-                shape = draw_event(source.events, playing.twin.spread, rng)
+                shape = playing.drawer.event(source.events, rng)
                 playing.packets += _packets(playing, shape, at_ns, 0, rng)
             shape_of = 1.0 / max(source.cv, 0.02) ** 2
             wait_s = source.mean_s * float(rng.gamma(shape_of, 1.0 / shape_of))

@@ -20,6 +20,8 @@ _SILENCE, _SILENCE_NS = 8.0, 20_000_000  # times the median gap, and at least
 _GAP_SIGMA = 0.05
 _PACE = 0.15  # sigma of the log of a silence
 _LENGTH_SIGMA = 0.06
+_MOST_FACTOR, _MOST_TILT, _MOST_SHIFT = 1.6, 1.25, 0.5
+_LEAST_NS = 10_000  # shorter gaps are one
 _FULL_B = 1400  # frames above are as large as the path allows
 _SMALL_B = 70  # frames below are all header
 Int64 = NDArray[np.int64]
@@ -126,13 +128,12 @@ def between(one: Shape, other: Shape, rng: Generator) -> Shape:
     )
 
 
-def lengthened(part: Shape, sigma: float, rng: Generator) -> Shape:
+def lengthened(part: Shape, factor: float, rng: Generator) -> Shape:
     """Repeat stretches of the packets or leave some out: both ways, with their times.
 
     Stretches that open or close a connection stay as they are.
     """
     n = len(part)
-    factor = float(np.exp(rng.normal(0.0, sigma)))
     opens = (part.columns["tcp_flags"] & _SYN_FIN_RST) != 0
     n_opened = np.concatenate(([0], np.cumsum(opens)))
     rows = np.arange(n)
@@ -151,6 +152,43 @@ def lengthened(part: Shape, sigma: float, rng: Generator) -> Shape:
             rows = rows[(rows < at) | (rows >= at + size)]
     new = int(offset[0]) + np.cumsum(gaps[rows])
     return Shape(columns={**part.take(rows).columns, "offset_ns": new})
+
+
+def thinned(part: Shape, is_out: bool, factor: float, rng: Generator) -> Shape:
+    """Repeat packets without payload of one direction, or leave some out."""
+    plain = (part.columns["tcp_flags"] & _SYN_FIN_RST) == 0
+    small = part.columns["length_b"] < _SMALL_B
+    rows = np.flatnonzero(plain & small & (part.columns["outbound"] == is_out))
+    rows = rows[(rows > 0) & (rows < len(part) - 1)]
+    if rows.size < _EDGE:
+        return part
+    factor = min(_MOST_FACTOR, max(1 / _MOST_FACTOR, factor))
+    times = np.ones(len(part), dtype=np.int64)
+    steps = np.floor(np.arange(rows.size + 1) * factor + rng.random())
+    times[rows] = np.diff(steps).astype(np.int64)
+    chosen = np.repeat(np.arange(len(part)), times)
+    offset = part.columns["offset_ns"].astype(np.int64)
+    again = np.concatenate(([False], chosen[1:] == chosen[:-1]))
+    late = np.diff(offset, append=offset[-1:])[chosen] * rng.random(chosen.size) * again
+    moved = offset[chosen] + late.astype(np.int64)
+    return Shape(columns={**part.take(chosen).columns, "offset_ns": np.sort(moved)})
+
+
+def warped(part: Shape, mean: float, wanted: float, tilt: float) -> Shape:
+    """Move the mean of the log gap, and spread it by a factor around the mean."""
+    offset = part.columns["offset_ns"].astype(np.int64)
+    gaps = np.maximum(np.diff(offset), 0).astype(np.float64)
+    tilt = min(_MOST_TILT, max(1 / _MOST_TILT, tilt))
+    by = min(_MOST_SHIFT, max(-_MOST_SHIFT, wanted - mean))
+    new = np.exp(mean + by + (np.log(np.maximum(gaps, 1.0)) - mean) * tilt)
+    moved = np.concatenate(([0.0], np.cumsum(np.where(gaps > _LEAST_NS, new, gaps))))
+    begin_ns = int(offset[0])
+    return Shape(
+        columns={
+            **part.columns,
+            "offset_ns": begin_ns + np.rint(moved).astype(np.int64),
+        }
+    )
 
 
 def stretched(part: Shape, spread: float, delta_ns: int, rng: Generator) -> Shape:
