@@ -161,6 +161,41 @@ COLUMNS: Mapping[str, tuple[type, Callable[[str], Any]]] = {
     "simulated": (bool, _truth),
 }
 
+# of the tables over all campaigns of a published dataset
+DEVICE_COLUMNS: Mapping[str, type] = {
+    "campaign": str,
+    "device": str,
+    "unit": str,
+    "vendor": str,
+    "model": str,
+    "category": str,
+    "mac": str,
+    "ip": str,
+    "firmware": str,
+    "app": str,
+    "app_version": str,
+    "plaintext": bool,
+    "activities": int,
+    "packets": int,
+}
+HOST_COLUMNS: Mapping[str, type] = {
+    "campaign": str,
+    "device": str,
+    "address": str,
+    "written": str,
+    "name": str,
+    "source": str,
+    "from_ns": int,
+    "until_ns": int,
+    "n": int,
+}
+HOST_SOURCES = ("dns", "mdns", "sni", "dhcp", "http")
+TABLES: Mapping[str, Mapping[str, type]] = {
+    "activities": {name: kind for name, (kind, _parse) in COLUMNS.items()},
+    "devices": DEVICE_COLUMNS,
+    "hosts": HOST_COLUMNS,
+}
+
 
 def devices_of(folder: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the devices asked for, or all. Raises DatasetError for an unknown one."""

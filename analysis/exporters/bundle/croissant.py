@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.dataset import TABLES
 from analysis.exporters.bundle.facts import Facts
-from analysis.exporters.bundle.tables import TABLES
 from analysis.exporters.bundle.work import write_text
 
 NAME = "croissant.json"

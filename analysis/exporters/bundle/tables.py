@@ -1,44 +1,22 @@
 """Tables over all campaigns of a dataset: activities, devices, hosts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
 
-from analysis.dataset import COLUMNS, load_activities, load_campaign
+from analysis.dataset import (
+    COLUMNS,
+    DEVICE_COLUMNS,
+    HOST_COLUMNS,
+    load_activities,
+    load_campaign,
+)
 from analysis.exporters.bundle.work import Made, Source, Work
 from analysis.packets import load_index
 
-DEVICE_COLUMNS: Mapping[str, type[pl.DataType]] = {
-    "campaign": pl.String,
-    "device": pl.String,
-    "unit": pl.String,
-    "vendor": pl.String,
-    "model": pl.String,
-    "category": pl.String,
-    "mac": pl.String,
-    "ip": pl.String,
-    "firmware": pl.String,
-    "app": pl.String,
-    "app_version": pl.String,
-    "plaintext": pl.Boolean,
-    "activities": pl.Int64,
-    "packets": pl.Int64,
-}
-HOST_COLUMNS: Mapping[str, type[pl.DataType]] = {
-    "campaign": pl.String,
-    "device": pl.String,
-    "address": pl.String,
-    "written": pl.String,
-    "name": pl.String,
-    "source": pl.String,
-    "from_ns": pl.Int64,
-    "until_ns": pl.Int64,
-    "n": pl.Int64,
-}
-TABLES = ("activities", "devices", "hosts")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
