@@ -35,13 +35,15 @@ _NOTHING = frozenset(
 _ALGORITHMS = ("@openssh.com", "@lysator.liu.se", "@libssh.org")
 _SEPARATORS = re.compile(r"[\s_.\-]+")
 _VIRTUAL_ROUTER = b"\x00\x00\x5e"
-_ANDROID = b"\x02\x00\x00\x00\x00\x00"  # what apps get instead of the real one
+# what apps of Android get instead of the real one, and those that imports make up
+_STAND_INS = b"\x02\x00\x00\x00\x00"
 
 
 def is_public_mac(raw: bytes) -> bool:
     """Say whether six bytes name no single device."""
     group = raw[0] & 1
-    return bool(group or not any(raw) or raw == _ANDROID) or raw[:3] == _VIRTUAL_ROUTER
+    stand_in = raw[:5] == _STAND_INS or raw[:3] == _VIRTUAL_ROUTER
+    return bool(group or not any(raw) or stand_in)
 
 
 def is_public_address(
