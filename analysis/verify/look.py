@@ -1,6 +1,6 @@
 """Look at a dataset or a campaign, check by check."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +12,19 @@ from analysis.verify.campaign import (
     check_manifest,
     check_papers,
 )
+from analysis.verify.metadata import check_metadata
 from analysis.verify.model import Findings, Verified, Watcher
+from analysis.verify.papers import check_papers_of
+from analysis.verify.parts import check_parts, parts_of
+from analysis.verify.readers import check_captures_with_others, check_with_others
+from analysis.verify.splits import NAME as SPLITS
+from analysis.verify.splits import check_splits, splits_again
 from analysis.verify.sums import Digests
+from analysis.verify.tables import check_table_files
 
 _OF_A_BAG = (bag.DECLARATION, bag.INFO, bag.MANIFEST, bag.TAG_MANIFEST)
 _OF_A_CAMPAIGN = ("campaign.yaml", "MANIFEST.sha256", "activities.csv", "journal.jsonl")
+_READ_TIMES = 3  # to walk through them, to label them, to make tables
 _NO_CAPTURES = "captures: left out, as asked"
 
 
@@ -92,34 +100,71 @@ def _campaign(
     if quick:
         found.skip(_NO_CAPTURES)
         return
-    with checks.told("captures, labels and tables", 3 * looked.raw_b):
+    with checks.told("captures, labels and tables", _READ_TIMES * looked.raw_b):
         check_captures(looked, found, digests, checks.watcher.read, published=False)
+    with checks.told("readers of others"):
+        check_captures_with_others(folder, found)
 
 
 def _dataset(
     path: Path, found: Findings, digests: Digests, checks: _Checks, *, quick: bool
 ) -> None:
+    data = path / bag.PAYLOAD
     with checks.told("bag"):
         bag.check_bag(path, found, digests)
-    folders = _campaigns(path, found)
     looked: list[Looked] = []
-    for folder in folders:
+    for folder in _campaigns(data, found):
         with checks.told(f"campaign {folder.name}"):
             check_manifest(folder, found, digests)
             looked.append(check_papers(folder, found, digests))
+            _check_name(looked[-1], found)
+    with checks.told("tables"):
+        check_table_files(data, found, looked)
+    with checks.told("metadata"):
+        check_metadata(data, found, digests)
+    with checks.told("papers"):
+        check_papers_of(data, found, looked)
+        splits = check_splits(data / SPLITS, found, looked)
+    _archive(path, found, digests, checks, quick=quick)
     if quick:
         found.skip(_NO_CAPTURES)
-    for each in () if quick else looked:
-        with checks.told(f"captures of {each.folder.name}", 3 * each.raw_b):
-            check_captures(each, found, digests, checks.watcher.read, published=True)
+        return
+    for each in looked:
+        again = splits_again(data / SPLITS, found, splits, each)
+        name, size_b = each.folder.name, _READ_TIMES * each.raw_b
+        with checks.told(f"captures of {name}", size_b):
+            read = checks.watcher.read
+            check_captures(each, found, digests, read, published=True, then=again)
+    with checks.told("readers of others"):
+        check_with_others(path, found)
+        for each in looked:
+            check_captures_with_others(each.folder, found)
 
 
-def _campaigns(path: Path, found: Findings) -> list[Path]:
-    place = path / bag.PAYLOAD / "campaigns"
+def _campaigns(data: Path, found: Findings) -> list[Path]:
+    place = data / "campaigns"
     folders = sorted(each for each in place.glob("*") if each.is_dir())
     if not folders:
         found.fault(place, "holds no campaign")
     return folders
 
 
-Told = Callable[[int], None]
+def _check_name(looked: Looked, found: Findings) -> None:
+    if looked.campaign is not None and looked.campaign.name != looked.folder.name:
+        what = f"campaign: is {looked.campaign.name!r}, unlike its folder"
+        found.fault(looked.folder / "campaign.yaml", what)
+
+
+def _archive(
+    path: Path, found: Findings, digests: Digests, checks: _Checks, *, quick: bool
+) -> None:
+    folder = parts_of(path)
+    if not folder.is_dir():
+        found.remark(f"no archive lies beside it, as {folder.name}")
+        return
+    parts = Digests(folder, found)
+    times = 1 if quick else 2
+    with checks.told("archive", times * parts.size_b):
+        read = checks.watcher.read
+        parts.read_all(read)
+        check_parts(path, found, digests, parts, read, quick=quick)

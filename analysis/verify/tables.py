@@ -1,0 +1,253 @@
+"""Tables over all campaigns: columns and types, CSV like Parquet, true to campaigns."""
+
+import csv
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from analysis.dataset import HOST_SOURCES, TABLES
+from analysis.packets import load_index
+from analysis.verify.campaign import Looked
+from analysis.verify.model import Findings
+
+FOLDER = "tables"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_KINDS = {str: "text", int: "int64", bool: "bool"}
+_BATCH = 16_384
+_MOST = 20  # rows of a table that are told one by one
+_WORDS = {"true": True, "false": False}
+Values = dict[str, Any]
+
+
+def check_table_files(data: Path, found: Findings, looked: Sequence[Looked]) -> None:
+    """Look at the tables of a dataset."""
+    wanted = {
+        "activities": _activities(looked),
+        "devices": _devices(looked, found),
+    }
+    for name, columns in TABLES.items():
+        path = data / FOLDER / f"{name}.parquet"
+        rows: list[Values] = []
+        with found.guarded(path):
+            rows = _parquet(path, found, columns)
+        with found.guarded(path.with_suffix(".csv")):
+            _compare(path.with_suffix(".csv"), found, columns, rows)
+        if name == "hosts":
+            _check_hosts(path, found, rows, looked)
+        else:
+            _check_rows(path, found, rows, wanted[name])
+
+
+def _parquet(path: Path, found: Findings, columns: Mapping[str, type]) -> list[Values]:
+    """Read a table, and look at its columns; rows are numbered from 1."""
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        if not _check_schema(path, found, schema, columns):
+            return []
+        rows: list[Values] = []
+        for batch in file.iter_batches(_BATCH):
+            rows.extend(batch.to_pylist())
+        return rows
+
+
+def _check_schema(
+    path: Path, found: Findings, schema: pa.Schema, columns: Mapping[str, type]
+) -> bool:
+    before = len(found.faults)
+    for name, kind in columns.items():
+        if name not in schema.names:
+            found.fault(path, f"has no column {name!r}")
+        elif (is_ := _kind(schema.field(name).type)) != _KINDS[kind]:
+            found.fault(path, f"{name}: is {is_}, must be {_KINDS[kind]}")
+    for name in schema.names:
+        if name not in columns:
+            found.fault(path, f"has a column that is not known: {name!r}")
+    return len(found.faults) == before
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return "text" if any(is_text(kind) for is_text in texts) else str(kind)
+
+
+def _compare(
+    path: Path, found: Findings, columns: Mapping[str, type], rows: list[Values]
+) -> None:
+    """Tell where a CSV file says otherwise than the Parquet file beside it."""
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file, strict=True)
+        head = next(reader, [])
+        if head != list(columns):
+            found.fault(path, f"must have columns {', '.join(columns)}", "line 1")
+            return
+        n_told = 0
+        for number, (texts, row) in enumerate(zip_longest(reader, rows), start=2):
+            for what in _of_line(texts, row, columns, path.with_suffix(".parquet")):
+                found.fault(path, what, f"line {number}")
+                n_told += 1
+            if n_told > _MOST:
+                found.fault(path, "differs in more lines from the Parquet file")
+                return
+
+
+def _of_line(
+    texts: list[str] | None,
+    row: Values | None,
+    columns: Mapping[str, type],
+    beside: Path,
+) -> Iterator[str]:
+    if texts is None:
+        yield f"is missing: {beside.name} has more rows"
+    elif row is None:
+        yield f"is too much: {beside.name} has fewer rows"
+    elif len(texts) != len(columns):
+        yield f"has {len(texts)} values for {len(columns)} columns"
+    else:
+        for (name, kind), text in zip(columns.items(), texts, strict=True):
+            try:
+                value = _value(text, kind)
+            except ValueError:
+                yield f"{name}: must be {_KINDS[kind]}, got {text!r}"
+                continue
+            if value != (row[name] if row[name] is not None else _value("", kind)):
+                yield f"{name}: is {text!r}, but {beside.name} has {row[name]!r}"
+
+
+def _value(text: str, kind: type) -> Any:
+    """Return what a text of a CSV file means. Raises ValueError."""
+    if kind is str:
+        return text
+    if text == "":
+        return None
+    if kind is bool:
+        if text not in _WORDS:
+            raise ValueError(text)
+        return _WORDS[text]
+    return int(text)
+
+
+def _activities(looked: Sequence[Looked]) -> dict[str, list[Values]]:
+    """Return campaign -> what the table of activities must hold of it, in order."""
+    return {
+        each.campaign.name: [dict(row.values) for row in each.rows]
+        for each in looked
+        if each.campaign is not None
+    }
+
+
+def _devices(looked: Sequence[Looked], found: Findings) -> dict[str, list[Values]]:
+    """Return campaign -> what the table of devices must hold of it, in order."""
+    wanted: dict[str, list[Values]] = {}
+    for each in looked:
+        if each.campaign is not None:
+            with found.guarded(each.folder / "campaign.yaml"):
+                wanted[each.campaign.name] = list(_devices_of(each))
+    return wanted
+
+
+def _devices_of(looked: Looked) -> Iterator[Values]:
+    campaign = looked.campaign
+    if campaign is None:
+        return
+    text = (looked.folder / "campaign.yaml").read_text(encoding="utf-8")
+    profiles = yaml.load(text, Loader=_LOADER).get("profiles") or {}  # noqa: S506
+    index = load_index(looked.folder)
+    for device in campaign.devices:
+        profile = profiles.get(device.name) or {}
+        app = profile.get("app")
+        named = [row for row in looked.rows if row["device"] == device.name]
+        yield {
+            "campaign": campaign.name,
+            "device": device.name,
+            "unit": device.unit,
+            "vendor": str(profile.get("vendor") or ""),
+            "model": str(profile.get("model") or ""),
+            "category": device.category,
+            "mac": device.mac,
+            "ip": device.ip,
+            "firmware": device.firmware,
+            "app": str(app.get("package") or "") if isinstance(app, dict) else "",
+            "app_version": device.app_version,
+            "plaintext": device.plaintext,
+            "activities": sum(row.is_labelled for row in named),
+            "packets": index.n_packets(device.name),
+        }
+
+
+def _check_rows(
+    path: Path,
+    found: Findings,
+    rows: list[Values],
+    wanted: Mapping[str, list[Values]],
+) -> None:
+    """Tell where a table says otherwise than the folders of the campaigns."""
+    passed = dict.fromkeys(wanted, 0)
+    n_told = 0
+    for number, row in enumerate(rows, start=1):
+        name = row["campaign"]
+        place, of_campaign = f"row {number}", wanted.get(name)
+        if of_campaign is None:
+            found.fault(path, f"campaign: {name!r} is not in this dataset", place)
+            continue
+        at = passed[name]
+        passed[name] += 1
+        if at >= len(of_campaign):
+            found.fault(path, f"is too much: campaign {name} has fewer", place)
+            continue
+        for column, value in row.items():
+            should = of_campaign[at][column]
+            if (value or None) != (should or None):
+                what = f"{column}: is {value!r}, but campaign {name} has {should!r}"
+                found.fault(path, what, place)
+                n_told += 1
+        if n_told > _MOST:
+            found.fault(path, "differs in more rows from the campaigns")
+            return
+    for name, n in passed.items():
+        if n < len(wanted[name]):
+            what = f"lacks {len(wanted[name]) - n} of the {len(wanted[name])} rows"
+            found.fault(path, f"{what} of campaign {name}")
+
+
+def _check_hosts(
+    path: Path, found: Findings, rows: list[Values], looked: Sequence[Looked]
+) -> None:
+    """Tell of hosts of campaigns and devices that are not there, and of nonsense."""
+    known = {
+        (each.campaign.name, device.name)
+        for each in looked
+        if each.campaign is not None
+        for device in each.campaign.devices
+    }
+    for number, row in enumerate(rows, start=1):
+        for what in _of_host(row, known):
+            found.fault(path, what, f"row {number}")
+
+
+def _of_host(row: Values, known: set[tuple[str, str]]) -> Iterator[str]:
+    if (row["campaign"], row["device"]) not in known:
+        yield (
+            f"names device {row['device']!r} of campaign {row['campaign']!r}, "
+            "which is not there"
+        )
+    if row["source"] not in HOST_SOURCES:
+        yield f"source: must be one of {', '.join(HOST_SOURCES)}, got {row['source']!r}"
+    try:
+        ipaddress.ip_address(row["address"] or "")
+    except ValueError:
+        yield f"address: must be an IP address, got {row['address']!r}"
+    if (
+        None not in (row["from_ns"], row["until_ns"])
+        and row["from_ns"] > row["until_ns"]
+    ):
+        yield "from_ns: is later than until_ns"
+    if row["n"] is None or row["n"] < 1:
+        yield f"n: must be at least 1, got {row['n']}"
