@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.exporters.audit.chance import Headers
 from analysis.exporters.audit.looking import Key, Looker, View, fixed
 from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.packets.select import beacon_rows
@@ -56,6 +57,7 @@ def look_at_capture(
     streams = Streams(looker.margin_b)
     known = _Known(looker)
     places = looker.bytes_of(file)
+    headers = Headers(looker, places)
     with open_capture_stream(path) as capture:
         done_b = 0
         for batch in capture:
@@ -64,12 +66,14 @@ def look_at_capture(
             known.headers(file, batch, decoded)
             _plain_packets(looker, file, batch, decoded)
             _place(looker, batch, places)
+            headers.add(batch, decoded)
             for stretch in streams.add(batch, decoded):
                 _stretch(looker, file, stretch)
             step(capture.size_b - done_b)
             done_b = capture.size_b
         for stretch in streams.finish():
             _stretch(looker, file, stretch)
+    headers.finish()
 
 
 def _place(looker: Looker, batch: Batch, places: dict[Key, int]) -> None:

@@ -111,6 +111,10 @@ class Looker:
             if key[0] == file and found.place.startswith(BYTE)
         }
 
+    def take_back(self, key: Key) -> None:
+        """Forget a finding that turned out to be chance."""
+        self.looked_at.chance += self._findings.pop(key).n
+
     def place_again(self, key: Key, place: str) -> None:
         """Say better where a finding is."""
         self._findings[key] = replace(self._findings[key], place=place)
