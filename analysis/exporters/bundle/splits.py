@@ -66,8 +66,8 @@ def write_splits(work: Work, sources: Sequence[Source]) -> None:
     inputs |= work.after(*(f"label {s.name}" for s in sources))
 
     def make() -> Made:
-        rows = [row for s in sources for row in _of_campaign(work.campaign(s))]
-        text = json.dumps(_about(rows), indent=1) + "\n"
+        about = splits_of([work.campaign(source) for source in sources])
+        rows, text = about["splits"], json.dumps(about, indent=1) + "\n"
         good = [r for r in rows if r["use"] == "recommended" and "folds" in r]
         return Made(
             outputs=[write_text(work.data / "splits.json", text)],
@@ -76,6 +76,11 @@ def write_splits(work: Work, sources: Sequence[Source]) -> None:
         )
 
     work.step("splits", inputs, make)
+
+
+def splits_of(folders: Sequence[Path]) -> dict[str, Any]:
+    """Return what `splits.json` says of published campaign folders, in their order."""
+    return _about([row for folder in folders for row in _of_campaign(folder)])
 
 
 def _about(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -26,11 +26,7 @@ def write_tables(work: Work, sources: Sequence[Source]) -> None:
     steps = [f"{k} {s.name}" for s in sources for k in ("texts", "label", "packets")]
 
     def make() -> Made:
-        frames = {
-            "activities": _activities(folders),
-            "devices": _devices(folders),
-            "hosts": _hosts(folders),
-        }
+        frames = tables_of(folders)
         made: list[Path] = []
         for name, frame in frames.items():
             made += write_frame(frame, work.data / "tables" / name)
@@ -41,6 +37,15 @@ def write_tables(work: Work, sources: Sequence[Source]) -> None:
         )
 
     work.step("tables", work.after(*steps), make)
+
+
+def tables_of(folders: Sequence[Path]) -> dict[str, pl.DataFrame]:
+    """Return the tables over published campaign folders, in their order."""
+    return {
+        "activities": _activities(folders),
+        "devices": _devices(folders),
+        "hosts": _hosts(folders),
+    }
 
 
 def write_frame(frame: pl.DataFrame, stem: Path) -> list[Path]:
