@@ -27,6 +27,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "lab": ("lab",),
     "doctor": ("doctor",),
     "run": ("run", "resume"),
+    "rerun": ("rerun",),
     "status": ("status",),
     "schedule": ("schedule", "serve"),
     "record": ("record",),

@@ -119,6 +119,14 @@ def run(
     _conduct(inputs, place, _settings(evidence))
 
 
+def start(inputs: Inputs, lab_file: Path, place: Place, evidence: str) -> None:
+    """Run a campaign from its first trial to its labels, inside its lab."""
+    settings = _settings(evidence)
+    _run_inside(inputs.lab, lab_file, inputs.form, inputs.profiles, place)
+    lock = _app_lock(inputs.lab, lab_file, inputs.form)
+    _conduct(replace(inputs, lock=lock), place, settings)
+
+
 def resume(
     campaign: Annotated[str, typer.Argument(help="Name or folder of a campaign.")],
     lab: LabFile = LAB,

@@ -255,6 +255,7 @@ class _Campaign:
                 app_versions=app_versions(self._site, plan),
                 versions=inputs.versions,
                 simulated=inputs.simulated,
+                rerun_of=inputs.rerun_of,
             ),
         )
 

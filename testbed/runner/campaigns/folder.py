@@ -59,19 +59,23 @@ def frozen_inputs(
     app_versions: Mapping[str, str],
     versions: Mapping[str, str],
     simulated: bool,
+    rerun_of: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what `campaign.yaml` holds; secrets are not in it, only where they are.
 
     scenario      the scenario as it was read, or what stands for it
     app_versions  device -> version of its app on the phone
+    rerun_of      the campaign that this one does again
     """
     used = sorted({t.device for t in plan.trials})
+    again = {"rerun_of": dict(rerun_of)} if rerun_of else {}
     return {
         "campaign": campaign,
         "simulated": simulated,
         "form": form,
         "depth": depth,
         "seed": plan.seed,
+        **again,
         "versions": dict(versions),
         "devices": [_device(profiles[d], app_versions.get(d, "")) for d in used],
         "lab": lab.model_dump(mode="json", exclude_none=True),

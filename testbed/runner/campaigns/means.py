@@ -25,6 +25,7 @@ class Inputs:
     depth     'packets'; 'activities' where the fast form writes no packets
     scenario  the scenario as plain values, for the record
     lock      the app lock that the phone is held against, where there is one
+    rerun_of  the campaign that this one does again, as plain values, for the record
     """
 
     campaign: str
@@ -37,6 +38,7 @@ class Inputs:
     versions: Mapping[str, str] = field(default_factory=dict)
     depth: str = "packets"
     lock: AppLock | None = None
+    rerun_of: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
