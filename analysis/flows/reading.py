@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.flows.meter import Packets
-from analysis.flows.names import DNS_PORT, Told, dns_answers, server_name
+from analysis.flows.names import Told
 from analysis.packets.select import beacon_rows
 from analysis.pcap.ahead import ahead
 from analysis.pcap.decode import DECODED, TCP, UDP, Decoded, decode_batch
 from analysis.pcap.link import IPV4_TYPE, IPV6_TYPE, decode_links
+from analysis.pcap.names import DNS_PORT, dns_answers, server_name
 from analysis.pcap.network import FIRST, LATER
 from analysis.pcap.stream import CaptureStream
 from analysis.pcap.walk import Batch

@@ -15,9 +15,9 @@ from analysis.exporters.identifiers.gathered import PACKETS, Gathered
 from analysis.exporters.identifiers.layers import dechunked, unkeyed, unpacked
 from analysis.exporters.identifiers.streams import Streams
 from analysis.exporters.identifiers.texts import Candidate, candidates, text_runs
-from analysis.flows.names import server_name
 from analysis.pcap.blocks import LINK_IEEE802_11, LINK_RADIOTAP
 from analysis.pcap.decode import UDP, Decoded, decode_batch
+from analysis.pcap.names import server_name
 from analysis.pcap.network import LATER
 from analysis.pcap.stream import open_capture_stream
 from analysis.pcap.walk import Batch
