@@ -5,10 +5,11 @@ devices talk to several at a time:
 
 1. one recorded trial of the activity tells which other ends there are;
 2. amounts are drawn: packets and bytes each way, seconds, how gaps are spread. They are
-   those of the session's mean, moved by what some trial differs from the mean of its
-   own session, and by as much more as the mean of a handful is uncertain;
-3. candidates are walks over all trials of the session: some packets of one, then, after
-   the same two packets, some of another. Stretches are repeated or left out, both ways
+   the mean of that trial and the half of its session that is most like it, moved by
+   what some trial differs from such a mean, and by as much more as the mean of a
+   handful is uncertain;
+3. candidates are walks over these trials: some packets of one, then, after the same two
+   packets, some of another. Stretches are repeated or left out, both ways
    and with their times, never those that open or close a connection; gaps are warped;
    so each comes near to the amounts, and the one that comes nearest is taken;
 4. gaps differ a little, each by itself;
@@ -40,7 +41,7 @@ from testbed.virtual.twin.read import Shape, Trial, Twin
 _MANY = 40  # packets from which a part is a walk, and changes its length
 _CANDIDATES = 6
 _FEW = 6.0  # trials of a session that count as much as those of all activities
-_LEAST_SIGMA, _MOST_SIGMA = 0.03, 0.5
+_SIGMAS = (0.02, 0.5)  # least and most that amounts differ
 _LEAST_NS = 10_000  # shorter gaps are one
 _NEVER_NS = 1 << 62
 _SMALL_B = 70  # frames below are all header
@@ -54,7 +55,10 @@ class Drawer:
 
     def __init__(self, twin: Twin) -> None:
         self._twin = twin
-        self._residuals = {name: _residuals(twin, name) for name in twin.trials}
+        self._scale = np.ones(_DIMS)
+        rough = [self._differences(name) for name in twin.trials]
+        self._scale = np.clip(_sigma(np.concatenate(rough)), *_SIGMAS)
+        self._residuals = {name: self._differences(name) for name in twin.trials}
         every = [each for each in self._residuals.values() if each.size]
         self._sigma = _sigma(np.concatenate(every)) if every else np.zeros(_DIMS)
         self._pool = np.concatenate(
@@ -98,17 +102,54 @@ class Drawer:
     ) -> Shape:
         """Return what is said with one other end."""
         own = _of_group(base.shape, group)
-        known = [_of_group(mate.shape, group) for mate in mates]
-        known = [part for part in known if len(part)]
+        others = [_of_group(mate.shape, group) for mate in mates if mate is not base]
+        known = self._alike([own, *(part for part in others if len(part))])
         if min(map(len, known)) < _MANY:
-            one, other = rng.integers(len(known), size=2).tolist()
-            made = between(known[one], known[other], rng)
+            made = between(own, known[int(rng.integers(len(known)))], rng)
         else:
             made = self._nearest(known, base.activity, rng)
         made = stretched(made, self._twin.spread, delta_ns, rng)
         there_ns, own_ns = (int(p.columns["offset_ns"][0]) for p in (made, own))
         begin_ns = round(own_ns + float(rng.random()) * (there_ns - own_ns))
         return _moved(made, begin_ns - there_ns)
+
+    def _alike(self, parts: Sequence[Shape]) -> list[Shape]:
+        """Return the first part and the half of the others that are most like it.
+
+        An activity may go in several ways; between two of them lies none.
+        """
+        if len(parts) < 2:
+            return list(parts)
+        amounts = np.array([_amounts(part) for part in parts])
+        far = (((amounts - amounts[0]) / self._scale) ** 2).sum(axis=1)
+        n_kept = 1 + math.ceil((len(parts) - 1) / 2)
+        return [parts[k] for k in np.argsort(far, kind="stable")[:n_kept].tolist()]
+
+    def _differences(self, activity: str) -> Amounts:
+        """Return what long parts differ from the mean of those like them, (m, 10).
+
+        The degree of freedom that the mean took is given back.
+        """
+        found = [np.zeros((0, _DIMS))]
+        trials = self._twin.trials[activity]
+        for number in range(len({trial.session for trial in trials})):
+            mates = session_mates(self._twin, activity, number)
+            groups = np.concatenate([m.shape.columns["group"] for m in mates])
+            for group in np.unique(groups).tolist():
+                parts = [_of_group(mate.shape, group) for mate in mates]
+                parts = [part for part in parts if len(part) >= _MANY]
+                found += [
+                    self._difference([part, *(p for p in parts if p is not part)])
+                    for part in parts
+                    if len(parts) > 1
+                ]
+        return np.concatenate(found)
+
+    def _difference(self, parts: Sequence[Shape]) -> Amounts:
+        amounts = np.array([_amounts(part) for part in self._alike(parts)])
+        inflate = math.sqrt(len(amounts) / (len(amounts) - 1))
+        away: Amounts = (amounts[:1] - amounts.mean(axis=0)) * inflate
+        return away
 
     def _nearest(self, known: Sequence[Shape], activity: str, rng: Generator) -> Shape:
         """Return the candidate whose amounts come nearest to those that are drawn."""
@@ -133,11 +174,11 @@ class Drawer:
         """Return how much an activity differs within sessions, drawn to all others."""
         own = self._residuals[activity]
         if not own.size:
-            return np.clip(self._sigma, _LEAST_SIGMA, _MOST_SIGMA)
+            return np.clip(self._sigma, *_SIGMAS)
         weight = len(own) / (len(own) + _FEW)
         logs = [np.log(np.maximum(s, 1e-3)) for s in (_sigma(own), self._sigma)]
         mixed = np.exp(weight * logs[0] + (1 - weight) * logs[1])
-        return np.clip(mixed, _LEAST_SIGMA, _MOST_SIGMA)
+        return np.clip(mixed, *_SIGMAS)
 
     def _scaled(self, residuals: Amounts, activity: str) -> Amounts:
         return residuals / self._sigma_of(activity)
@@ -152,28 +193,10 @@ def session_mates(twin: Twin, activity: str, session: int) -> list[Trial]:
 
 
 def _sigma(residuals: Amounts) -> Amounts:
+    if not residuals.size:
+        return np.zeros(_DIMS)
     sigma: Amounts = np.sqrt((residuals**2).mean(axis=0))
     return sigma
-
-
-def _residuals(twin: Twin, activity: str) -> Amounts:
-    """Return what long parts of an activity's trials differ from their session's mean.
-
-    The degree of freedom that the mean took is given back; shape (m, 10).
-    """
-    found = [np.zeros((0, _DIMS))]
-    sessions = {trial.session for trial in twin.trials[activity]}
-    for number in range(len(sessions)):
-        mates = session_mates(twin, activity, number)
-        groups = np.concatenate([m.shape.columns["group"] for m in mates])
-        for group in np.unique(groups).tolist():
-            parts = [_of_group(mate.shape, group) for mate in mates]
-            parts = [part for part in parts if len(part) >= _MANY]
-            if len(parts) > 1:
-                amounts = np.array([_amounts(part) for part in parts])
-                inflate = math.sqrt(len(parts) / (len(parts) - 1))
-                found.append((amounts - amounts.mean(axis=0)) * inflate)
-    return np.concatenate(found)
 
 
 def _steered(made: Shape, wanted: Amounts, rng: Generator) -> Shape:
