@@ -239,6 +239,8 @@ def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:
     *folders, out = paths
     if not folders:
         raise ConfigError("OUT is missing: name campaigns, then the folder to make")
+    if not out.name or out.name == "..":
+        raise ConfigError(f"{out}: has no name of its own; name the folder to make")
     if (out / "campaign.yaml").exists():
         raise ConfigError(f"{out}: is a campaign; the last folder is the one to make")
     for folder in folders:

@@ -79,6 +79,7 @@ def test_a_secret_that_cannot_be_is_not_shown(asked, tmp_path):
     ("words", "sentence"),
     [
         (["set"], "OUT is missing"),
+        ([EXAMPLE, "."], "has no name of its own"),
         ([EXAMPLE, EXAMPLE], "is a campaign; the last folder is the one to make"),
         ([EXAMPLE, f"{EXAMPLE}/set"], "lies in"),
         ([EXAMPLE, "set", "--payload", "half"], "must be keep, headers or truncate:N"),

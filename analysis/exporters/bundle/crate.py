@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import RequestError
-from analysis.exporters.bundle.facts import SOFTWARE, CampaignFacts, Facts
+from analysis.exporters.bundle.facts import SOFTWARE, CampaignFacts, Facts, author_of
 from analysis.exporters.bundle.work import write_text
 
 NAME = "ro-crate-metadata.json"
 VERSION = "1.1"  # the one that most readers know
 Digests = Mapping[str, tuple[str, int]]
-_ORCID = re.compile(r"(.+?)\s*\((\d{4}-\d{4}-\d{4}-\d{3}[\dX])\)")
 _FORMATS = {
     ".pcapng": "application/vnd.tcpdump.pcap",
     ".pcap": "application/vnd.tcpdump.pcap",
@@ -86,11 +85,10 @@ def _one_or_all(entities: list[Any]) -> Any:
 
 
 def _author(crate: Any, text: str) -> Any:
-    found = _ORCID.fullmatch(text)
-    if found is None:
-        slug = re.sub(r"\W+", "-", text.lower()).strip("-")
-        return _entity(crate, f"#{slug}", "Person", name=text)
-    return _entity(crate, f"https://orcid.org/{found[2]}", "Person", name=found[1])
+    name, orcid = author_of(text)
+    slug = re.sub(r"\W+", "-", name.lower()).strip("-")
+    place = f"https://orcid.org/{orcid}" if orcid else f"#{slug}"
+    return _entity(crate, place, "Person", name=name)
 
 
 def _file(name: str, digest: str, size_b: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.dataset import TABLES
-from analysis.exporters.bundle.facts import Facts
+from analysis.exporters.bundle.facts import Facts, author_of
 from analysis.exporters.bundle.work import write_text
 
 NAME = "croissant.json"
@@ -76,7 +76,9 @@ def write_croissant(data: Path, facts: Facts, digests: Digests) -> Path:
         "description": facts.gist,
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "license": facts.licence.url,
-        "creator": [{"@type": "sc:Person", "name": name} for name in facts.authors],
+        "creator": [
+            {"@type": "sc:Person", "name": author_of(each)[0]} for each in facts.authors
+        ],
         "datePublished": facts.day,
         "version": "1.0.0",
         "citeAs": f"{'; '.join(facts.authors)}: {facts.title}, {facts.day[:4]}",

@@ -1,5 +1,6 @@
 """What is known of a dataset, for everything that tells of it."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from analysis.packets import load_index
 SOFTWARE = "smarthome-testbed"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NS = 1_000_000_000
+_ORCID = re.compile(r"(.+?)\s*\((\d{4}-\d{4}-\d{4}-\d{3}[\dX])\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +121,24 @@ def facts_of(work: Work, sources: Sequence[Source]) -> Facts:
     campaigns = tuple(_campaign(work, source) for source in sources)
     about = work.request.about
     devices = sorted({device for each in campaigns for device in each.devices})
-    title = about.title or (
+    title = _in_one_line(about.title) or (
         f"Labelled network traffic of {_n(len(devices), 'smart-home device')}"
     )
     return Facts(
         name=work.request.out.name,
         title=title,
         licence=licence_of(about.licence),
-        authors=about.authors or (UNSAID,),
+        authors=tuple(map(_in_one_line, about.authors)) or (UNSAID,),
         campaigns=campaigns,
         software=software_version(),
         with_results=work.request.results is not None,
     )
+
+
+def author_of(text: str) -> tuple[str, str]:
+    """Return name and ORCID of an author, '' where there is none."""
+    found = _ORCID.fullmatch(text)
+    return (found[1], found[2]) if found else (text, "")
 
 
 def software_version() -> str:
@@ -171,6 +179,10 @@ def _campaign(work: Work, source: Source) -> CampaignFacts:
         profiles=about.get("profiles") or {},
         versions={k: str(v) for k, v in (about.get("versions") or {}).items()},
     )
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _about(folder: Path) -> dict[str, Any]:

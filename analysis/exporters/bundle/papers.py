@@ -1,16 +1,13 @@
 """What a stranger reads first: README, licence, citation."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from analysis.exporters.bundle.facts import CampaignFacts, Facts
+from analysis.exporters.bundle.facts import CampaignFacts, Facts, author_of
 from analysis.exporters.bundle.work import write_text
-
-_ORCID = re.compile(r"(.+?)\s*\((\d{4}-\d{4}-\d{4}-\d{3}[\dX])\)")
 
 
 def write_papers(data: Path, facts: Facts) -> list[Path]:
@@ -90,10 +87,8 @@ def _citation(facts: Facts) -> str:
 
 
 def _author(text: str) -> Mapping[str, Any]:
-    found = _ORCID.fullmatch(text)
-    if found is None:
-        return {"name": text}
-    return {"name": found[1], "orcid": f"https://orcid.org/{found[2]}"}
+    name, orcid = author_of(text)
+    return {"name": name} | ({"orcid": f"https://orcid.org/{orcid}"} if orcid else {})
 
 
 _LAYOUT = """
