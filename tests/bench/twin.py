@@ -1,9 +1,9 @@
 """Twins of a real device and of a device of the lab, measured apart.
 
     TESTBED_PUBLIC_DATA=FOLDER python -m tests.bench.twin [--source vcfp|lab]
-        [--seed 0] [--draws 3] [--classifier NAME] [--page]
+        [--seed 0] [--draws 1] [--classifier NAME] [--page]
 
-Learns twins from halves of the trials, plays each in the fast lab through the ordinary
+Learns twins from parts of the trials, plays each in the fast lab through the ordinary
 commands, and scores what was recorded. Writes build/bench/twin-SOURCE.json; with
 --page, the tables of docs/twins.md.
 """
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ from tests.bench.twin_scores import Fold, Record, copies, discriminator, transfe
 ROOT = Path(__file__).parents[2]
 OUT = Path("build/bench")
 PAGE = ROOT / "docs" / "twins.md"
-_TESTED = 10  # trials of each activity by a twin that is tested on
+_PLAYED = 20  # trials of each activity by a twin
+_APART, _FOLDS = "sessions apart", "5 folds at random"
 # an import has its first packet at the label instant; a lab measures the instant
 _DELAYS = ("both_delay_s", "out_delay_s", "in_delay_s")
 
@@ -89,6 +91,7 @@ def run(scenario: str, folder: Path, out: Path) -> Path:
         cwd=folder,
         check=True,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
@@ -97,7 +100,7 @@ def run(scenario: str, folder: Path, out: Path) -> Path:
 
 
 def played(
-    recorded: Any, source: Samples, rows: Any, repeats: int, folder: Path, seed: int
+    recorded: Any, source: Samples, rows: Any, folder: Path, seed: int
 ) -> Samples:
     """Learn a twin from some rows, let it play, and return what was recorded of it."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -107,17 +110,15 @@ def played(
     name = write_twin(learnt, folder)
     path = folder / "scenarios" / f"{name}.yaml"
     told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    told |= {"repeats": repeats, "seed": seed + 1}
-    told["sessions"] = min(told["sessions"], repeats)
+    told |= {"repeats": _PLAYED, "seed": seed + 1}
     path.write_text(yaml.safe_dump(told), encoding="utf-8")
     campaign = run(name, folder.absolute(), folder.absolute() / "captures")
     longest_s = float(source.length_ns.max()) / 1e9
     return samples_of(campaign, twin_name(source.device), longest_s=longest_s)
 
 
-def grouped(source: Samples, seed: int) -> list[tuple[Any, Any]]:
+def grouped(source: Samples) -> list[tuple[Any, Any]]:
     """Part the sessions of each activity into two sides, and return both ways."""
-    del seed
     rank = np.zeros(len(source), dtype=int)
     for name in np.unique(source.activity):
         rows = np.flatnonzero(source.activity == name)
@@ -127,16 +128,36 @@ def grouped(source: Samples, seed: int) -> list[tuple[Any, Any]]:
     return [sides, sides[::-1]]
 
 
-def halves(source: Samples, seed: int) -> list[tuple[Any, Any]]:
-    """Part the trials of each activity and session at random, and return both ways."""
-    rng = np.random.default_rng(seed)
-    first = np.zeros(len(source), dtype=bool)
-    keys = np.char.add(np.char.add(source.activity, " in "), source.session)
-    for k, key in enumerate(np.unique(keys)):
-        rows = rng.permutation(np.flatnonzero(keys == key))
-        first[rows[: (rows.size + k % 2) // 2]] = True
-    sides = np.flatnonzero(first), np.flatnonzero(~first)
-    return [sides, sides[::-1]]
+def folds_of_five(source: Samples, seed: int) -> list[tuple[Any, Any]]:
+    """Part the trials of each activity at random into five folds."""
+    from sklearn.model_selection import StratifiedKFold
+
+    made = StratifiedKFold(5, shuffle=True, random_state=seed)
+    return list(made.split(source.x, source.activity))
+
+
+def parted(
+    split: str,
+    source: Samples,
+    play: Callable[[Any, int, str], Samples],
+    plan: dict[str, int],
+) -> list[Fold]:
+    """Return the folds of a split, with their twins played."""
+    folds = []
+    if split == _APART:
+        for k, (a, b) in enumerate(grouped(source)):
+            twin_a = play(a, plan["seed"] + k, f"apart-{k}a")
+            onto = play(b, plan["seed"] + k, f"apart-{k}b")
+            folds.append(Fold(a=a, b=b, twin_a=twin_a, onto_a=a, onto=onto))
+        return folds
+    rows = np.arange(len(source))
+    for draw in range(plan["draws"]):
+        seed = plan["seed"] + draw
+        onto = play(rows, seed, f"whole-{draw}")
+        for k, (a, b) in enumerate(folds_of_five(source, seed)):
+            twin_a = play(a, seed, f"folds-{draw}{k}")
+            folds.append(Fold(a=a, b=b, twin_a=twin_a, onto_a=rows, onto=onto))
+    return folds
 
 
 def measured(
@@ -146,38 +167,24 @@ def measured(
     recorded = open_recorded(campaign)
     source = _chosen(samples_of(recorded, device))
     n_each = np.unique(source.activity, return_counts=True)[1]
-    found: Record = {
-        "device": device,
-        "simulated": recorded.campaign.simulated,
-        "n_trials": len(source),
-        "n_activities": int(n_each.size),
-        "trials_each": [int(n_each.min()), int(n_each.max())],
-        "chance": 1 / n_each.size,
-        "splits": [],
-    }
     known = dict(all_classifiers())
-    for split, part, draws in (
-        ("sessions apart", grouped, 1),
-        ("halves at random", halves, plan["draws"]),
-    ):
+
+    def play(rows: Any, seed: int, where: str) -> Samples:
+        folder = OUT / "twin" / f"{name}-{device}" / where
+        return played(recorded, source, rows, folder, seed)
+
+    splits = []
+    for split in (_APART, _FOLDS):
         begun = time.perf_counter()
-        folds = []
-        for draw in range(draws):
-            for side, (a, b) in enumerate(part(source, plan["seed"] + draw)):
-                where = OUT / "twin" / f"{name}-{device}" / f"{split[:8]}-{draw}{side}"
-                n_a = int(np.unique(source.activity[a], return_counts=True)[1].min())
-                seed = plan["seed"] + 10 * draw + side
-                twins = [
-                    played(recorded, source, a, n_a, where / "a", seed),
-                    played(recorded, source, b, _TESTED, where / "b", seed),
-                ]
-                folds.append(Fold(a=a, b=b, twin_a=twins[0], twin_b=twins[1]))
-        found["splits"].append(
+        folds = parted(split, source, play, plan)
+        by_fold = split == _APART
+        splits.append(
             {
                 "split": split,
                 "n_folds": len(folds),
                 "transfers": [
-                    transfers(source, folds, known[c], plan["seed"]) for c in wanted
+                    transfers(source, folds, known[c], plan["seed"], by_fold=by_fold)
+                    for c in wanted
                 ],
                 "copies": copies(source, folds),
                 "discriminator": discriminator(source, folds, plan["seed"]),
@@ -188,13 +195,19 @@ def measured(
             }
         )
         say(f"{device}: {split} in {time.perf_counter() - begun:.0f} s")
-    return found
+    return {
+        "device": device,
+        "simulated": recorded.campaign.simulated,
+        "n_trials": len(source),
+        "n_activities": int(n_each.size),
+        "trials_each": [int(n_each.min()), int(n_each.max())],
+        "chance": 1 / n_each.size,
+        "splits": splits,
+    }
 
 
 def _chosen(source: Samples) -> Samples:
     """Keep activities that at least two sessions have; real sets have few of both."""
-    from dataclasses import replace
-
     several = [
         name
         for name in np.unique(source.activity)
@@ -212,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--source", action="append", choices=tuple(SOURCES))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--classifier", action="append", default=[])
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args(argv)

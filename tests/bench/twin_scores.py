@@ -1,9 +1,12 @@
 """Score a twin against its source: transfer both ways, copies, and what gives it away.
 
-A and B are halves of the source's trials. Within: learnt from A, tested on B. Onto the
-twin: learnt from A, tested on a twin that was learnt from B alone. From the twin:
-learnt from a twin of A alone, tested on B. So no trial is on both sides, and the three
-differ by the twin only.
+Sessions apart: A and B are sides of the source's sessions. Within: learnt from A,
+tested on B. Onto the twin: learnt from A, tested on a twin of B alone. From
+the twin: learnt from a twin of A alone, tested on B.
+
+Folds at random: within and from the twin the same, with folds. Onto the twin: learnt
+from all trials, tested on a twin of all: what a user of the twin has. A twin that
+copied would do better there than within; `copies` says whether it does.
 """
 
 from collections.abc import Sequence
@@ -23,12 +26,16 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """One way to part the source: rows of A and B, and the samples of their twins."""
+    """One way to part the source: rows of A and B, and the samples of their twins.
+
+    onto_a, onto  rows that are learnt from, and the twin that is tested on
+    """
 
     a: Any
     b: Any
     twin_a: Samples
-    twin_b: Samples
+    onto_a: Any
+    onto: Samples
 
 
 def stacked(parts: Sequence[Samples]) -> Samples:
@@ -49,20 +56,26 @@ def stacked(parts: Sequence[Samples]) -> Samples:
 
 
 def transfers(
-    source: Samples, folds: Sequence[Fold], classifier: Classifier, seed: int
+    source: Samples,
+    folds: Sequence[Fold],
+    classifier: Classifier,
+    seed: int,
+    *,
+    by_fold: bool,
 ) -> Record:
-    """Return accuracies within, onto and from the twin, and what is lost each way."""
+    """Return accuracies within, onto and from the twin, and what is lost each way.
+
+    by_fold  whether intervals draw activities of folds, or activities
+    """
     right: dict[str, list[Any]] = {"within": [], "onto": [], "from": []}
     cluster: dict[str, list[Any]] = {"within": [], "onto": [], "from": []}
     for number, fold in enumerate(folds):
-        whole = stacked((source, fold.twin_a, fold.twin_b))
+        whole = stacked((source, fold.twin_a, fold.onto))
         n, n_a = len(source), len(fold.twin_a)
-        twin_a = np.arange(n, n + n_a)
-        twin_b = np.arange(n + n_a, len(whole))
         sides = {
             "within": (fold.a, fold.b),
-            "onto": (fold.a, twin_b),
-            "from": (twin_a, fold.b),
+            "onto": (fold.onto_a, np.arange(n + n_a, len(whole))),
+            "from": (np.arange(n, n + n_a), fold.b),
         }
         fits = [
             Fit(
@@ -77,9 +90,10 @@ def transfers(
         ]
         for name, fit, answer in zip(sides, fits, done(whole, fits), strict=True):
             said = answer.classes[answer.probability.argmax(axis=1)]
-            right[name].append(whole.activity[fit.asked] == said)
             words = whole.activity[fit.asked]
-            cluster[name].append(np.char.add(f"{number} ", words))
+            right[name].append(words == said)
+            place = f"{number} " if by_fold else ""
+            cluster[name].append(np.char.add(place, words))
     flat = {n: np.concatenate(r).astype(float) for n, r in right.items()}
     groups = {n: np.concatenate(c) for n, c in cluster.items()}
     return {
@@ -154,17 +168,18 @@ def copies(source: Samples, folds: Sequence[Fold]) -> Record:
 def discriminator(
     source: Samples, folds: Sequence[Fold], seed: int, without: Sequence[str] = ()
 ) -> Record:
-    """Return how well a forest tells B from the twin of B, learnt on A and its twin."""
+    """Return how well a forest tells new trials of A's twin from B, learnt on A."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.metrics import roc_auc_score
 
     keep = np.array([name not in without for name in source.names])
     scores = []
     for fold in folds:
-        train = np.vstack((source.x[fold.a], fold.twin_a.x))[:, keep]
-        is_twin = np.repeat((0, 1), (fold.a.size, len(fold.twin_a)))
-        asked = np.vstack((source.x[fold.b], fold.twin_b.x))[:, keep]
-        truth = np.repeat((0, 1), (fold.b.size, len(fold.twin_b)))
+        known, new = fold.twin_a.x[::2], fold.twin_a.x[1::2]
+        train = np.vstack((source.x[fold.a], known))[:, keep]
+        is_twin = np.repeat((0, 1), (fold.a.size, len(known)))
+        asked = np.vstack((source.x[fold.b], new))[:, keep]
+        truth = np.repeat((0, 1), (fold.b.size, len(new)))
         forest = RandomForestClassifier(
             300, random_state=seed, n_jobs=1, class_weight="balanced"
         ).fit(train, is_twin)
