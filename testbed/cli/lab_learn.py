@@ -28,8 +28,10 @@ def learn_lab(
     learnt = learnt_of(folder, name, activities=activities or None)
     twin_of = write_twin(learnt, out)
     trials = counted(len(learnt.trials.shapes), "trial")
-    number = counted(len(learnt.activities), "activity")
-    print(f"{out}: {twin_of}, learnt from {trials} of {number} of {name}; try:")
+    number = len(learnt.activities)
+    print(
+        f"{out}: {twin_of}, learnt from {trials} of {name}, activities: {number}; try:"
+    )
     print(f"  cd {out} && testbed run {twin_of} --fast")
 
 
@@ -40,7 +42,7 @@ def learnt_of(
     trials: Collection[str] | None = None,
     activities: Collection[str] | None = None,
 ) -> "LearntTwin":
-    """Return what is learnt of a device, with the spread that copies no trial."""
+    """Return what is learnt of a device, from all trials or only from these."""
     from analysis.twins import learn_twin
 
     return learn_twin(folder, device, trials=trials, activities=activities)
@@ -55,10 +57,14 @@ def write_twin(learnt: "LearntTwin", out: Path) -> str:
     name = twin_name(learnt.device)
     draft = out.with_name(out.name + _DRAFT)
     shutil.rmtree(draft, ignore_errors=True)  # of somebody who was killed
-    (draft / FOLDER).mkdir(parents=True)
-    save_twin(learnt, draft / FOLDER / name)
-    write_lab(load_twin(draft / FOLDER / f"{name}.json"), draft)
-    draft.rename(out)
+    try:
+        (draft / FOLDER).mkdir(parents=True)
+        save_twin(learnt, draft / FOLDER / name)
+        write_lab(load_twin(draft / FOLDER / f"{name}.json"), draft)
+        draft.rename(out)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     return name
 
 

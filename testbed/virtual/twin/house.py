@@ -24,7 +24,7 @@ from testbed.virtual.phone.apps import App, Button
 from testbed.virtual.traffic import Exchange
 from testbed.virtual.twin.draw import Drawer
 from testbed.virtual.twin.frames import Flow, FrameMaker
-from testbed.virtual.twin.read import Shape, Twin, load_twin
+from testbed.virtual.twin.read import Shape, Twin, load_twin, mac_of
 
 BUTTONS = 9  # on one screen; more activities have more apps
 _DONE = "Done"
@@ -136,7 +136,7 @@ class TwinRecorder(Recorder):
                 twin=twin,
                 drawer=Drawer(twin),
                 maker=FrameMaker(
-                    mac=bytes.fromhex(macs[name].replace(":", "")),
+                    mac=bytes.fromhex(macs.get(name, mac_of(twin)).replace(":", "")),
                     router_mac=bytes.fromhex(NODES[ROUTER].mac.replace(":", "")),
                     ip=ipaddress.ip_address(f"10.77.0.{last}").packed,
                     rng=rng,

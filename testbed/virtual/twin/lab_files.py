@@ -3,7 +3,6 @@
 With them, `testbed run SCENARIO --fast` in the folder records the twin.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 
 from testbed.virtual.twin.house import BUTTONS, done, package_of
-from testbed.virtual.twin.read import Twin
+from testbed.virtual.twin.read import Twin, mac_of
 
 _CATEGORIES = ("camera", "speaker", "tv", "plug", "light", "hub", "other")
 FOLDER = "twins"
@@ -29,12 +28,6 @@ def write_lab(twin: Twin, folder: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         text = yaml.safe_dump(dict(told), sort_keys=False, allow_unicode=True)
         path.write_text(f"# Made by `testbed lab learn`.\n{text}", encoding="utf-8")
-
-
-def mac_of(twin: Twin) -> str:
-    """Return a MAC of the same vendor that is not the source's own."""
-    digest = hashlib.sha256(f"{twin.device} {twin.mac}".encode()).hexdigest()
-    return f"{twin.mac[:8]}:{digest[:2]}:{digest[2:4]}:{digest[4:6]}"
 
 
 def _lab(twin: Twin) -> Mapping[str, Any]:

@@ -134,6 +134,12 @@ def twin_name(device: str) -> str:
     return f"{plain[:58]}_twin"
 
 
+def mac_of(twin: Twin) -> str:
+    """Return a MAC of the same vendor that is not the source's own."""
+    digest = hashlib.sha256(f"{twin.device} {twin.mac}".encode()).hexdigest()
+    return f"{twin.mac[:8]}:{digest[:2]}:{digest[2:4]}:{digest[4:6]}"
+
+
 def slugs(names: list[str]) -> dict[str, str]:
     """Return name -> name that profiles and scenarios may use; each once."""
     found: dict[str, str] = {}
