@@ -43,6 +43,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "report": ("report",),
     "publish": ("publish",),
     "verify": ("verify",),
+    "reproduce": ("reproduce",),
     "inspect": ("inspect",),
     "messages": ("messages",),
     "payloads": ("payloads",),

@@ -1,0 +1,77 @@
+"""Compare Parquet tables column by column, in flat memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.reproduce.cells import Told, said
+from analysis.reproduce.numbers import Rule
+
+_BATCH = 65_536
+_KEY = b"testbed"
+
+
+def parquet_differences(published: Path, remade: Path, rule: Rule) -> Iterator[Told]:
+    """Yield the differences of what two Parquet files hold; how it is packed is not."""
+    with pq.ParquetFile(published) as one, pq.ParquetFile(remade) as two:
+        told = list(_schemas(one.schema_arrow, two.schema_arrow))
+        yield from told
+        n, wanted = one.metadata.num_rows, two.metadata.num_rows
+        if n != wanted:
+            yield "", f"has {n} rows, made anew {wanted}", str(n), str(wanted)
+        if not told:
+            yield from _rows(one, two, rule)
+
+
+def _schemas(one: pa.Schema, two: pa.Schema) -> Iterator[Told]:
+    for name in dict.fromkeys((*one.names, *two.names)):
+        if name not in two.names:
+            yield f"column {name}", "is not made anew", name, ""
+        elif name not in one.names:
+            yield f"column {name}", "is missing, but made anew", "", name
+        elif one.field(name).type != two.field(name).type:
+            types = str(one.field(name).type), str(two.field(name).type)
+            yield said(f"type of column {name}", *types)
+    if set(one.names) == set(two.names) and one.names != two.names:
+        yield said("columns", ", ".join(one.names), ", ".join(two.names))
+    about = [(each.metadata or {}).get(_KEY, b"").decode() for each in (one, two)]
+    if about[0] != about[1]:
+        yield said("what it says of itself", *about)
+
+
+def _rows(one: pq.ParquetFile, two: pq.ParquetFile, rule: Rule) -> Iterator[Told]:
+    for first, a, b in _aligned(one, two):
+        for name in a.schema.names:
+            for row, *pair in _differing(a.column(name), b.column(name), rule):
+                place = f"row {first + row + 1}, column {name}"
+                yield said(place, pair[0], pair[1])
+
+
+def _aligned(
+    one: pq.ParquetFile, two: pq.ParquetFile
+) -> Iterator[tuple[int, pa.RecordBatch, pa.RecordBatch]]:
+    """Yield pieces with the same rows, and the number of the first of them."""
+    left, right = one.iter_batches(_BATCH), two.iter_batches(_BATCH)
+    a, b, first = next(left, None), next(right, None), 0
+    while a is not None and b is not None:
+        n = min(a.num_rows, b.num_rows)
+        yield first, a.slice(0, n), b.slice(0, n)
+        first += n
+        a = a.slice(n) if a.num_rows > n else next(left, None)
+        b = b.slice(n) if b.num_rows > n else next(right, None)
+
+
+def _differing(
+    one: pa.Array, two: pa.Array, rule: Rule
+) -> Iterator[tuple[int, Any, Any]]:
+    if pa.types.is_dictionary(one.type):
+        one, two = one.dictionary_decode(), two.dictionary_decode()
+    if one.equals(two):
+        return
+    pairs = zip(one.to_pylist(), two.to_pylist(), strict=True)
+    for row, (a, b) in enumerate(pairs):
+        if not rule.same(a, b):
+            yield row, a, b

@@ -1,0 +1,205 @@
+"""Compare what was published with what was made anew, file by file."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from analysis.pcap.errors import CaptureError
+from analysis.reproduce.captures import capture_differences
+from analysis.reproduce.cells import (
+    Told,
+    csv_differences,
+    json_differences,
+    values_differ,
+)
+from analysis.reproduce.columns import parquet_differences
+from analysis.reproduce.ledger import files_below
+from analysis.reproduce.model import (
+    DIFFERS,
+    EQUAL,
+    EXTRA,
+    MISSING,
+    STATES,
+    Counts,
+    Difference,
+)
+from analysis.reproduce.numbers import Rule
+from analysis.reproduce.pages import drawing_differences, page_differences
+from analysis.reproduce.recipe import NAME as RECIPE
+
+_PIECE_B = 1 << 20
+_MOST = 10_000  # differences of one file that are kept; all of them are counted
+_KINDS = (
+    "labelled captures",
+    "packet tables",
+    "flow tables",
+    "tables",
+    "splits",
+    "features",
+    "results: tables",
+    "results: figures",
+    "results: pages",
+    "results: other files",
+)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What was found; counts by kind and state."""
+
+    states: dict[str, dict[str, int]] = field(default_factory=dict)
+    by_data: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    n_differences: int = 0
+    n_files: int = 0
+
+    def enter(self, name: str, state: str) -> None:
+        """Count a file."""
+        states = self.states.setdefault(kind_of(name), dict.fromkeys(STATES, 0))
+        states[state] += 1
+        self.n_files += 1
+
+    def tell(self, name: str, told: Iterator[Told]) -> int:
+        """Enter the differences of a file; return how many there are."""
+        n = 0
+        for place, what, published, remade in told:
+            n += 1
+            if n <= _MOST:
+                self.differences.append(
+                    Difference(
+                        file=name,
+                        place=place,
+                        what=what,
+                        published=published,
+                        remade=remade,
+                    )
+                )
+        self.n_differences += n
+        return n
+
+    def counts(self) -> tuple[Counts, ...]:
+        """Return the kinds that were seen, in the order of their making."""
+        return tuple(
+            Counts(kind=kind, **self.states[kind])
+            for kind in _KINDS
+            if kind in self.states
+        )
+
+
+def compare_files(
+    data: Path, made: Path, places: Sequence[str], rule: Rule
+) -> Comparison:
+    """Compare all files below some places of a payload with those made anew."""
+    found = Comparison()
+    for place in places:
+        names = {_name(path, data) for path in files_below(data / place)}
+        wanted = {_name(path, made) for path in files_below(made / place)}
+        for name in sorted(names | wanted):
+            if name == RECIPE:
+                continue  # it was followed
+            if name not in names:
+                found.enter(name, MISSING)
+                found.tell(name, _once("is missing, but made anew"))
+            elif name not in wanted:
+                found.enter(name, EXTRA)
+                found.tell(name, _once("is not made anew"))
+            else:
+                _compare(found, name, data / name, made / name, rule)
+    return found
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a file, by its path within the payload."""
+    parts, suffix = name.split("/"), name.rpartition(".")[2]
+    if parts[0] == "campaigns":
+        made = {"labelled": 0, "flows": 2}.get(parts[2], 1)
+        return _KINDS[made]
+    if parts[0] == "tables":
+        return _KINDS[3]
+    if parts[0] == "splits.json":
+        return _KINDS[4]
+    if parts[-1] == "features.parquet":
+        return _KINDS[5]
+    kinds = {"csv": 6, "json": 6, "parquet": 6, "svg": 7, "png": 7, "html": 8}
+    return _KINDS[kinds.get(suffix, 9)]
+
+
+def _compare(
+    found: Comparison, name: str, published: Path, remade: Path, rule: Rule
+) -> None:
+    if _same_bytes(published, remade):
+        found.enter(name, EQUAL)
+        return
+    if published.suffix == ".svg" and not rule.exact:
+        # drawn by other versions: its numbers have a table of their own
+        found.by_data.append(name)
+        found.enter(name, EQUAL)
+        return
+    n = found.tell(name, _guarded(_differences(published, remade, rule)))
+    found.enter(name, DIFFERS if n else EQUAL)
+
+
+def _differences(published: Path, remade: Path, rule: Rule) -> Iterator[Told]:
+    """Return the differences of two files of other bytes."""
+    if published.name == "packets.json":
+        return _index(published, remade, rule)
+    ways: dict[str, Callable[[Path, Path, Rule], Iterator[Told]]] = {
+        ".csv": csv_differences,
+        ".json": json_differences,
+        ".parquet": parquet_differences,
+        ".html": page_differences,
+    }
+    if published.suffix in ways:
+        return ways[published.suffix](published, remade, rule)
+    if published.suffix == ".pcapng":
+        return capture_differences(published, remade)
+    if published.suffix == ".svg":
+        return drawing_differences(published, remade)
+    return _once("holds other bytes than made anew")
+
+
+def _index(published: Path, remade: Path, rule: Rule) -> Iterator[Told]:
+    """Compare two indices of packet tables; sizes of files and times do not count."""
+    pair: list[Any] = [
+        json.loads(path.read_text(encoding="utf-8")) for path in (published, remade)
+    ]
+    for index in pair:
+        for capture in index["captures"]:
+            capture.pop("mtime_ns", None)
+            for part in capture["devices"].values():
+                part.pop("flows_b", None)
+                for file in part["files"]:
+                    file.pop("size_b", None)
+    yield from values_differ(pair[0], pair[1], rule)
+
+
+def _guarded(told: Iterator[Told]) -> Iterator[Told]:
+    """Turn a file that cannot be read into a difference."""
+    try:
+        yield from told
+    except CaptureError as exc:
+        yield "", f"cannot be read: {exc.reason}", "", ""
+    except (KeyError, AttributeError, pa.ArrowException, ValueError, TypeError) as exc:
+        yield "", f"cannot be understood: {' '.join(str(exc).split())}", "", ""
+
+
+def _once(what: str) -> Iterator[Told]:
+    yield "", what, "", ""
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _same_bytes(one: Path, two: Path) -> bool:
+    if one.stat().st_size != two.stat().st_size:
+        return False
+    with one.open("rb") as left, two.open("rb") as right:
+        while piece := left.read(_PIECE_B):
+            if piece != right.read(_PIECE_B):
+                return False
+    return True

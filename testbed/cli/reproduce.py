@@ -1,0 +1,181 @@
+"""`reproduce`: make everything of a published dataset again, and compare."""
+
+import json
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from testbed.cli.options import AsJson
+from testbed.cli.reading import Reading, counted
+from testbed.cli.starting import keep_little, load_kernels
+from testbed.clock import SystemClock
+from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.reproduce import Reproduced
+
+_SHOWN = 20  # differences of one file; --json has more
+
+Dataset = Annotated[
+    Path,
+    typer.Argument(help="A dataset that was published. It is only read."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Folder to make everything in, and to keep; a call that was interrupted "
+        "goes on there. By default one for temporary files (TMPDIR), removed at the "
+        "end.",
+    ),
+]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs", min=1, help="Captures, and processes that learn, side by side."
+    ),
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        "--tolerance",
+        min=0,
+        help="Relative, of numbers that are no whole ones, where versions or platform "
+        "are other than in the recipe. Where they are the same, it is 0.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
+    app.command()(reproduce)
+
+
+def reproduce(
+    dataset: Dataset,
+    out: Out = None,
+    jobs: Jobs = 2,
+    tolerance: Tolerance = 1e-6,
+    as_json: AsJson = False,
+) -> None:
+    """Make labels, tables, features and figures of a dataset again, and compare them.
+
+    Exit 1 when anything comes out otherwise than it was published.
+    """
+    if not dataset.is_dir():
+        raise ConfigError(f"{dataset}: is no folder; unpack the archive, if it is one")
+    if out is not None:
+        found = _reproduced(dataset, out, jobs, tolerance)
+    else:
+        with tempfile.TemporaryDirectory(prefix="reproduce-") as place:
+            found = _reproduced(dataset, Path(place), jobs, tolerance)
+    if as_json:
+        print(json.dumps(_as_json(found, kept=out is not None), indent=1))
+    else:
+        _tell(found)
+        if out is not None:
+            print(f"made anew in {out}")
+    if not found.alike:
+        raise typer.Exit(1)
+
+
+def _reproduced(
+    dataset: Path, place: Path, jobs: int, tolerance: float
+) -> "Reproduced":
+    load_kernels()
+    keep_little()
+    from analysis.reproduce import Request
+    from analysis.reproduce import reproduce as make_again
+    from testbed.cli.results import Remaker
+
+    return make_again(
+        Request(
+            dataset=dataset,
+            out=place,
+            makers=Remaker(jobs),
+            jobs=jobs,
+            tolerance=tolerance,
+        ),
+        _Told(),
+    )
+
+
+class _Told:
+    """Tells of each step: a bar while it reads, a line when it ends."""
+
+    def __init__(self) -> None:
+        self._reading = Reading(SystemClock())
+
+    def begin(self, step: str, total_b: int) -> None:
+        """Start to count."""
+        del step
+        self._reading = Reading(SystemClock())
+        self._reading.begin(total_b)
+
+    def read(self, size_b: int) -> None:
+        """Count bytes that were read."""
+        self._reading.read(size_b)
+
+    def end(self, step: str, note: str) -> None:
+        """Tell what came out."""
+        self._reading.__exit__(None, None, None)
+        print(f"{step}: {note}", file=sys.stderr, flush=True)
+
+    def tell(self, sentence: str) -> None:
+        """Tell what is other here than where it was published."""
+        print(f"other here: {sentence}", file=sys.stderr, flush=True)
+
+
+def _tell(found: "Reproduced") -> None:
+    print(_rule(found))
+    width = max(len(each.kind) for each in found.counts)
+    heads = ("equal", "differs", "missing", "extra")
+    print(f"{'':{width}}" + "".join(f"{head:>9}" for head in heads))
+    for each in found.counts:
+        numbers = (each.equal, each.differs, each.missing, each.extra)
+        print(f"{each.kind:{width}}" + "".join(f"{n:>9}" for n in numbers))
+    for name in found.by_data:
+        print(f"{name}: drawn otherwise; its numbers are compared in its table")
+    told: Counter[str] = Counter()
+    for each_one in found.differences:
+        told[each_one.file] += 1
+        if told[each_one.file] <= _SHOWN:
+            print(each_one)
+    for file, n in told.items():
+        if n > _SHOWN:
+            print(f"{file}: {n - _SHOWN} differences more; --json tells them")
+    for text in found.not_made:
+        print(f"not made anew: {text}", file=sys.stderr)
+    n = found.n_differences
+    sentence = counted(n, "difference") if n else "everything comes out as published"
+    print(f"{found.dataset}: {sentence}")
+
+
+def _rule(found: "Reproduced") -> str:
+    if found.exact:
+        return "versions and platform are those of the recipe: numbers must be equal"
+    why = "versions or platform are other" if found.told else "there is no recipe"
+    return (
+        f"{why}: whole numbers must be equal, others within {found.tolerance:g} of "
+        "their size"
+    )
+
+
+def _as_json(found: "Reproduced", *, kept: bool) -> dict[str, Any]:
+    return {
+        "dataset": str(found.dataset),
+        "made_in": str(found.folder) if kept else None,
+        "other_here": list(found.told),
+        "exact": found.exact,
+        "tolerance": 0.0 if found.exact else found.tolerance,
+        "counts": [asdict(each) for each in found.counts],
+        "drawn_otherwise": list(found.by_data),
+        "n_differences": found.n_differences,
+        "differences": [asdict(each) for each in found.differences],
+        "not_made": list(found.not_made),
+    }
