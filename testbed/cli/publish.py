@@ -3,13 +3,12 @@
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.bar import shown_progress
 from testbed.cli.reading import Reading, counted, size
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.clock import SystemClock
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from analysis.exporters.audit import Finding
     from analysis.exporters.bundle import RefusedError, Request
     from analysis.exporters.identifiers import Identifier
+    from testbed.cli.results import Report
 
 _KEY_B = 32
 _MB = 10**6
@@ -143,9 +143,15 @@ def publish(
             part_b=_part_b(part_size),
             jobs=jobs,
             key=_key(key),
-            results=None if no_results else _Report(classifier or ()),
+            results=None if no_results else _results(classifier or ()),
         )
     )
+
+
+def _results(classifiers: Sequence[str]) -> "Report":
+    from testbed.cli.results import Report
+
+    return Report(classifiers, jobs=os.cpu_count() or 1)
 
 
 def _publish(request: "Request") -> None:
@@ -185,54 +191,6 @@ class _Told:
         """Tell what came out."""
         self._reading.__exit__(None, None, None)
         print(f"{step}: {note or 'done'}", file=sys.stderr, flush=True)
-
-
-class _Report:
-    """The results of a dataset are those of `testbed report`."""
-
-    def __init__(self, classifiers: Sequence[str]) -> None:
-        from analysis.evaluate.campaign import plan_of
-
-        asked = tuple(classifiers) or ("rf", "knn", "nb")
-        plan_of(asked)  # a name that does not exist is told now, not in an hour
-        self._classifiers = asked
-        self._seed = 0
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """What makes them again."""
-        from analysis.report.scores import BELIEVED
-
-        return {
-            "made_by": "report",
-            "classifiers": list(self._classifiers),
-            "splits": list(BELIEVED),
-            "seed": self._seed,
-            "versions": _versions(),
-        }
-
-    def write(self, campaign: Path, out: Path) -> None:
-        """Write page, tables and figures of a campaign."""
-        from analysis.report import write_report
-
-        with shown_progress() as told:
-            write_report(
-                [campaign],
-                out,
-                say=lambda _line: None,
-                seed=self._seed,
-                classifiers=self._classifiers,
-                jobs=os.cpu_count() or 1,
-                told=told,
-            )
-
-
-def _versions() -> dict[str, str]:
-    """Return what decides the numbers of results, with versions."""
-    from importlib.metadata import version
-
-    wanted = ("smarthome-testbed", "numpy", "scipy", "scikit-learn", "polars")
-    return {name: version(name) for name in wanted}
 
 
 def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:
