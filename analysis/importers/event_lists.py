@@ -76,11 +76,11 @@ def _of_table(path: Path, text: str, zone: str) -> Events:
         column, parse = _start_of(path, rows.fieldnames or ())
         for row in rows:
             try:
-                moment = parse(row[column] or "", load_zone(zone))
-                names.append((_text(row, "device"), _text(row, "activity")))
-                stamps.append(moment.time_ns)
+                name = (_text(row, "device"), _text(row, "activity"))
+                stamps.append(_stamp(row, column, parse, zone))
+                names.append(name)
             except ValueError as exc:
-                faults.append(f"{path}: line {rows.line_num}: {column}: {exc}")
+                faults.append(f"{path}: line {rows.line_num}: {exc}")
     except csv.Error as exc:
         reason = f"{exc}; is a quote open?"
         raise ImportDataError((f"{path}: line {rows.line_num}: {reason}",)) from exc
@@ -96,6 +96,13 @@ def _start_of(path: Path, columns: Iterable[str]) -> tuple[str, Any]:
             return f"start{suffix}", parse
     reason = "has no columns device, activity and start (or start_epoch, start_ns)"
     raise ImportDataError((f"{path}: {reason}; name them in the first line",))
+
+
+def _stamp(row: dict[str, str | None], column: str, parse: Any, zone: str) -> int:
+    try:
+        return int(parse(row[column] or "", load_zone(zone)).time_ns)
+    except ValueError as exc:
+        raise ValueError(f"{column}: {exc}") from exc
 
 
 def _text(row: dict[str, str | None], column: str) -> str:

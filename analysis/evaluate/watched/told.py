@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.detectors.alarms import Alarm
 from analysis.detectors.events import check_zone
-from analysis.detectors.hours import Hours
+from analysis.detectors.hours import HOUR_NS, Hours
 from analysis.evaluate.watched.verdicts import Verdict
 
 _MANY = 2  # times the most that ever was
@@ -71,10 +71,15 @@ def _compared(hours: Hours, row: int, column: int, learn: Hours) -> str:
     hour, count = int(hours.hour[row]), int(hours.counts[row, column])
     between = f"between {hour:02d}:00 and {(hour + 1) % 24:02d}:00"
     before = _counts_of(learn, hours.names[column])
-    most, here = int(before.max(initial=0)), before[learn.hour == hour]
+    same = learn.hour == hour
+    most, here = int(before.max(initial=0)), before[same]
     n_here, most_here = int((here > 0).sum()), int(here.max(initial=0))
-    busiest = int(learn.total[learn.hour == hour].max(initial=0))
+    busiest = int(learn.total[same].max(initial=0))
     total = int(hours.total[row])
+    run, until = _longest_run(hours, row)
+    usual = max(
+        (_longest_run(learn, i)[0] for i in np.flatnonzero(same).tolist()), default=0
+    )
     cases = (
         (not most, f"it never happened on {days}"),
         (count >= _MANY * most, f"never more than {most} in an hour on {days}"),
@@ -84,9 +89,30 @@ def _compared(hours: Hours, row: int, column: int, learn: Hours) -> str:
             total > busiest,
             f"{total} activities in all, never more than {busiest} {between} on {days}",
         ),
+        (
+            total > 1 and run > max(usual, total),
+            f"{run} activities in the 60 minutes up to {until}, with those of the hour "
+            f"before; never more than {usual} up to such a time on {days}",
+        ),
         (n_here <= _RARE * n_days, f"only on {n_here} of {days} {between}"),
     )
     return next((words for holds, words in cases if holds), "")
+
+
+def _longest_run(hours: Hours, row: int) -> tuple[int, str]:
+    """Return the most events in 60 minutes up to one of an hour, and up to when.
+
+    They are counted over the full hour, as a burst does not end with it.
+    """
+    time_ns = hours.events.time_ns
+    own = np.flatnonzero(hours.row == row)
+    if not own.size:
+        return 0, ""
+    first = np.searchsorted(time_ns, time_ns[own] - HOUR_NS, side="right")
+    counts = own + 1 - first
+    best = own[counts.argmax()]
+    minute = int(hours.local_ns[best]) // (60 * 10**9)
+    return int(counts.max()), f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def _counts_of(learn: Hours, name: tuple[str, str]) -> np.ndarray:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -136,6 +137,24 @@ def test_an_activity_that_never_happened_is_said_to_be_new():
     found = verdict(detectors_of(["ensemble"])[0], split)
     (alarm,) = [a for a in alarms_of(found, split.learn) if a.device == "camera"]
     assert alarm.reason == "once; it never happened on 14 days"
+
+
+def test_a_burst_over_the_full_hour_is_told_with_what_was_before():
+    acts = [(d, h, m) for d in range(21) for h in (9, 11, 18) for m in (30, 35)]
+    burst = [(15, 10, 45 + k) for k in range(12)]
+    stamps = [MONDAY + d * DAY + h * HOUR + m * 60 * 10**9 for d, h, m in acts + burst]
+    late = 25 * 60 * 10**9  # on the day of the burst it is at 11:05 and 11:10
+    at = MONDAY + 15 * DAY + 11 * HOUR
+    stamps = [each - late * (at <= each < at + HOUR) for each in stamps]
+    split = split_days(make_events(np.array(stamps), [LAMP] * len(stamps)), 14)
+    found = verdict(detectors_of(["rate"])[0], split)
+    found = replace(found, alarms=split.score.total > 0)  # whoever raised it
+    told = {a.start_ns: a.reason for a in alarms_of(found, split.learn)}
+    assert told[at - HOUR].startswith("12 times; never more than")
+    assert told[at] == (
+        "2 times; 14 activities in the 60 minutes up to 11:10, with those of the hour "
+        "before; never more than 2 up to such a time on 14 days"
+    )
 
 
 def test_usual_days_raise_no_alarm_at_a_false_discovery_rate():
@@ -306,7 +325,10 @@ def test_a_table_may_give_the_start_in_three_ways(start, tmp_path):
         ("start,device\n", "has no columns"),
         ("", "has no columns"),
         ("start_ns,device,activity\nsoon,lamp,on\n", "line 2: start_ns: must be whole"),
-        ("start_ns,device,activity\n1767571200000000000,,on\n", "an empty device"),
+        (
+            "start_ns,device,activity\n1767571200000000000,,on\n",
+            "line 2: has an empty device",
+        ),
         ("start,device,activity\n2026-03-29 02:30:00,lamp,on\n", "does not exist"),
         ("start,device,activity\n2026-03-28,lamp\n", "line 2"),
     ],
