@@ -48,5 +48,9 @@ _KNOWN: Mapping[str, Words] = {
     r"Empty CSV file": _plain("is empty"),
     r"straddl": _plain("a line is longer than 1 MiB; is a quote open?"),
     r"UTF-?8": _plain("a text is not in UTF-8"),
-    r"Parquet magic bytes|Parquet file size": _plain("is no Parquet, or was cut short"),
+    r"Parquet magic bytes|Parquet file size": _plain(
+        "is no Parquet, or was cut short; `testbed flows convert` takes over tables of "
+        "Zeek and Joy"
+    ),
+    r"^b'(?P<name>\w+)'$": lambda found, _before: f"lacks the column {found['name']}",
 }

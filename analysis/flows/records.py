@@ -43,8 +43,6 @@ COLUMNS: Mapping[str, type[np.generic] | None] = {
 }
 TEXTS = tuple(name for name, dtype in COLUMNS.items() if dtype is None)
 _COUNTS = tuple(n for n in COLUMNS if n.startswith(("packets_", "bytes_", "payload_")))
-
-
 _GAPS = tuple(name for name in COLUMNS if name.startswith("iat_"))
 
 
@@ -82,7 +80,8 @@ class FlowRecords:
     tcp_flags_out   (n,) uint8, all low eight flags that were seen; tcp_flags_in alike
     ttl_out         (n,) uint8, least TTL or hop limit, 0 unknown; ttl_in alike
     iat_mean_s      (n,) float64, of the gaps between all packets of the record, either
-                    direction, by time; iat_std_s population standard deviation;
+                    direction, as they were recorded: one whose stamp is before the
+                    latest counts 0; iat_std_s population standard deviation;
                     iat_min_s, iat_max_s; NaN below two packets
     server_name     by DNS or TLS, '' unknown
     end             why it ended: idle, active (timeouts), closed (FIN of both sides or

@@ -205,6 +205,20 @@ def test_timeouts_are_those_that_were_asked_for(write):
     assert len(longer) == 14
 
 
+def test_a_packet_at_the_idle_timeout_itself_still_belongs(write):
+    tick = 1e-6  # of the stamps
+    together = made([write([beat(0), beat(15.0)], "at.pcapng")])
+    assert together.packets_out.tolist() == [2]
+    apart = made([write([beat(0), beat(15.0 + tick)], "past.pcapng")])
+    assert apart.packets_out.tolist() == [1, 1]
+    # and one at the active timeout begins the next
+    steps = [beat(k) for k in (0, 15, 30, 45)]
+    split = made([write([*steps, beat(60)], "active.pcapng")])
+    assert split.packets_out.tolist() == [4, 1]
+    whole = made([write([*steps, beat(60 - tick)], "before.pcapng")])
+    assert whole.packets_out.tolist() == [5]
+
+
 def test_a_record_is_told_while_only_others_talk(write):
     from analysis.flows.extract import Extraction
     from analysis.flows.reading import read_pieces

@@ -257,3 +257,12 @@ def test_names_of_several_lines_are_read_from_a_long_file(records, assert_same):
     assert len(data) > 1 << 20  # more than Arrow reads at a time
     (piece,) = stream_csv([data], "pipe")
     assert_same(piece, made)
+
+
+def test_a_file_of_causes_and_a_table_of_others_are_told_from_flow_records(tmp_path):
+    causes, log = tmp_path / "truth.parquet", tmp_path / "conn.log"
+    write_causes(causes, Texts.of(["benign"] * 3))
+    log.write_text("#separator \\x09\n#fields\tts\n")
+    for path, reason in ((causes, "lacks the column home"), (log, "flows convert")):
+        with pytest.raises(DatasetError, match=reason):
+            read_flows(path)
