@@ -13,14 +13,14 @@ import numpy as np
 import polars as pl
 
 from analysis.dataset import ActivityLog, Campaign
+from analysis.detectors.hours import HOUR_NS
 from analysis.detectors.hours import Hours as CalendarHours
 from analysis.detectors.kmeans_paper import Clusters
 from analysis.evaluate.watched.spans import Split
 from analysis.features.model import Float64, Int64
 
-_HOUR_NS = 3600 * 10**9
 _DAY_HOURS = 24
-_FEWEST = 5  # training hours below which two centres mean nothing
+FEWEST = 5  # training hours below which two centres mean nothing
 
 Bools = np.ndarray
 
@@ -137,7 +137,7 @@ def watch_together(
 def _together(hours: CalendarHours, malicious: Bools) -> Hours:
     there = hours.total > 0
     return Hours(
-        hour=hours.start_ns[there] // _HOUR_NS,
+        hour=hours.start_ns[there] // HOUR_NS,
         count=hours.total[there],
         malicious=malicious[there],
     )
@@ -147,7 +147,7 @@ def _hours(
     frame: pl.DataFrame, device: str, activity: str, bad: frozenset[str]
 ) -> Hours:
     rows = frame.filter(pl.col("device") == device, pl.col("activity") == activity)
-    hour = rows["t_ns"].to_numpy().astype(np.int64) // _HOUR_NS
+    hour = rows["t_ns"].to_numpy().astype(np.int64) // HOUR_NS
     by_bad = np.array([user in bad for user in rows["user"]], dtype=np.int64)
     hours, index, count = np.unique(hour, return_inverse=True, return_counts=True)
     malicious = np.bincount(index, weights=by_bad, minlength=hours.size) > 0
@@ -170,7 +170,7 @@ def _watch(device: str, activity: str, train: Hours, mixed: Hours, seed: int) ->
     seen = set(zip(train.hour.tolist(), train.count.tolist(), strict=True))
     pairs = zip(benign.hour.tolist(), benign.count.tolist(), strict=True)
     fresh = np.array([pair not in seen for pair in pairs], dtype=bool)
-    enough = len(train) >= _FEWEST
+    enough = len(train) >= FEWEST
     return Watch(
         device=device,
         activity=activity,

@@ -1,6 +1,6 @@
 """What the detectors say of whole hours, all devices together: calendar and alarms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,12 +56,17 @@ class _Seen:
     found: Found
 
 
-def alarms_section(diaries: Sequence[Diary], key: str, seed: int) -> Section | None:
-    """Return calendar, scores and alarms; None where there is too little to learn."""
+def alarms_section(
+    diaries: Sequence[Diary], key: str, seed: int, say: Callable[[str], None]
+) -> Section | None:
+    """Return calendar, scores and alarms; None where there is too little to learn.
+
+    say  told one line per campaign and detector
+    """
     seen = [
         each
         for diary, split in _splits(diaries)
-        for each in _seen(diary, split, malicious_users(diaries), seed)
+        for each in _seen(diary, split, malicious_users(diaries), seed, say)
     ]
     shown = [each for each in seen if each.verdict.detector == SHOWN]
     if not shown:
@@ -99,7 +104,13 @@ def _splits(diaries: Sequence[Diary]) -> list[tuple[Diary, Split]]:
     return found
 
 
-def _seen(diary: Diary, split: Split, bad: frozenset[str], seed: int) -> list[_Seen]:
+def _seen(
+    diary: Diary,
+    split: Split,
+    bad: frozenset[str],
+    seed: int,
+    say: Callable[[str], None],
+) -> list[_Seen]:
     acts: dict[str, list[int]] = {}
     for user, at in diary.log.labelled().frame.select("user", "t_ns").iter_rows():
         if user in bad and at is not None:
@@ -111,6 +122,7 @@ def _seen(diary: Diary, split: Split, bad: frozenset[str], seed: int) -> list[_S
     malicious = malicious_hours(hours, attacks)
     seen = []
     for detector in detectors_of((PAPER, SHOWN)):
+        say(f"behaviour: {diary.campaign.name}: {detector.title}")
         said = verdict(detector, split, seed=seed)
         found = score_hours(hours, said.scores, said.alarms, attacks)
         seen.append(

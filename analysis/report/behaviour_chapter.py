@@ -1,9 +1,15 @@
 """The chapter about users: pictures of their hours, and what the detector notices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from analysis.report import words
-from analysis.report.behaviour import Diary, Watch, malicious_users, watch_all
+from analysis.report.behaviour import (
+    FEWEST,
+    Diary,
+    Watch,
+    malicious_users,
+    watch_all,
+)
 from analysis.report.behaviour_alarms import alarms_section
 from analysis.report.behaviour_chart import draw_hours
 from analysis.report.blocks import (
@@ -33,8 +39,12 @@ _COLUMNS = (
 )
 
 
-def behaviour_chapter(diaries: Sequence[Diary], key: str, seed: int) -> Chapter:
+def behaviour_chapter(
+    diaries: Sequence[Diary], key: str, seed: int, say: Callable[[str], None]
+) -> Chapter:
     """Return the chapter about campaigns of one origin that have users.
+
+    say  told one line per campaign and detector
 
     Draws the activities in which a malicious user took part; the table has all.
     """
@@ -43,19 +53,15 @@ def behaviour_chapter(diaries: Sequence[Diary], key: str, seed: int) -> Chapter:
     drawn = [w for w in watches if w.detector is not None and len(w.malicious)]
     if not drawn:
         drawn = [w for w in watches if w.detector is not None]
-    blocks: tuple[Block, ...] = (_grid(watches), *_copies(watches))
+    blocks: tuple[Block, ...] = (
+        *_why(diaries, watches, bad),
+        _grid(watches),
+        *_copies(watches),
+    )
     if drawn:
         pictures = tuple(draw_hours(watch) for watch in drawn)
         blocks = (Gallery(pictures=pictures), *blocks)
-    alarms = alarms_section(diaries, key, seed)
-    users = sorted({u for d in diaries for u in d.log.frame["user"] if u})
-    facts = [
-        (f"campaign {i}", f"{d.campaign.name} ({words.count(len(d.log))} activities)")
-        for i, d in enumerate(diaries, start=1)
-    ]
-    facts.append(
-        ("users", words.listed([f"{u} (malicious)" if u in bad else u for u in users]))
-    )
+    alarms = alarms_section(diaries, key, seed, say)
     return Chapter(
         key=key,
         title="Behaviour of users",
@@ -63,7 +69,7 @@ def behaviour_chapter(diaries: Sequence[Diary], key: str, seed: int) -> Chapter:
         lead="From logged activities, not from traffic: who did what in which hour of "
         "the day is taken from the activity logs.",
         tiles=_tiles(watches),
-        facts=tuple(facts),
+        facts=_facts(diaries, bad),
         sections=(
             Section(
                 key=f"{key}-hours",
@@ -78,6 +84,23 @@ def behaviour_chapter(diaries: Sequence[Diary], key: str, seed: int) -> Chapter:
     )
 
 
+def _facts(
+    diaries: Sequence[Diary], bad: frozenset[str]
+) -> tuple[tuple[str, str], ...]:
+    users = sorted({u for d in diaries for u in d.log.frame["user"] if u})
+    named = words.listed([f"{u} (malicious)" if u in bad else u for u in users])
+    return (
+        *(
+            (
+                f"campaign {i}",
+                f"{d.campaign.name} ({words.count(len(d.log))} activities)",
+            )
+            for i, d in enumerate(diaries, start=1)
+        ),
+        ("users", named or "–"),
+    )
+
+
 def _tiles(watches: Sequence[Watch]) -> tuple[tuple[str, str], ...]:
     able = [w for w in watches if w.detector is not None]
     n_bad = sum(len(w.malicious) for w in able)
@@ -87,9 +110,46 @@ def _tiles(watches: Sequence[Watch]) -> tuple[tuple[str, str], ...]:
     return (
         (words.count(sum(len(w.train) for w in watches)), "benign hours to learn from"),
         (words.count(sum(len(w.malicious) for w in watches)), "malicious hours"),
-        (words.share(found, n_bad), f"noticed ({found} of {n_bad})"),
-        (words.share(false, n_good), f"false alarms, day left out ({false}/{n_good})"),
+        _tile(found, n_bad, f"noticed ({found} of {n_bad})", "noticed"),
+        _tile(
+            false,
+            n_good,
+            f"false alarms, day left out ({false}/{n_good})",
+            "false alarms, day left out",
+        ),
     )
+
+
+def _tile(part: int, whole: int, told: str, nothing: str) -> tuple[str, str]:
+    """Return a share of what there was; of nothing there is no share."""
+    if not whole:
+        return "–", f"{nothing}: no such hour to judge"
+    return words.share(part, whole), told
+
+
+def _why(
+    diaries: Sequence[Diary], watches: Sequence[Watch], bad: frozenset[str]
+) -> tuple[Note, ...]:
+    """Say why there is little to see: nobody lives there, or nothing can be learnt."""
+    users = {u for d in diaries for u in d.log.frame["user"] if u}
+    told = ""
+    if not users:
+        told = (
+            "No user acts in these logs: their activities are trials of a plan, which "
+            "says nothing about anybody's habits. Give campaigns whose scenario has "
+            "users."
+        )
+    elif users <= bad:
+        told = (
+            f"Only {words.listed(sorted(users))} (malicious) acts in these logs, so "
+            "there is nobody to learn from. Give a campaign of the owner as well."
+        )
+    elif all(watch.detector is None for watch in watches):
+        told = (
+            f"No activity happened in {FEWEST} hours or more of what can be learnt "
+            "from, which is too little for any. Give longer campaigns."
+        )
+    return (Note(text=told),) if told else ()
 
 
 def _copies(watches: Sequence[Watch]) -> tuple[Note, ...]:

@@ -49,7 +49,7 @@ def write_report(
         chapters.append(campaign_chapter(recording, key, plan, say, told))
     if diaries:
         say("behaviour: learning from activity logs")
-        chapters += _behaviour(diaries, seed)
+        chapters += _behaviour(diaries, seed, say)
     say("writing the page")
     return write_page(chapters, out)
 
@@ -62,12 +62,14 @@ def _diary(folder: Path) -> Diary:
     )
 
 
-def _behaviour(diaries: Sequence[Diary], seed: int) -> list[Chapter]:
+def _behaviour(
+    diaries: Sequence[Diary], seed: int, say: Callable[[str], None]
+) -> list[Chapter]:
     by_origin: dict[str, list[Diary]] = {}
     for diary in diaries:
         by_origin.setdefault(origin_of(diary.campaign), []).append(diary)
     keys = ("behaviour", *(f"behaviour-{i}" for i in range(2, len(by_origin) + 1)))
     return [
-        behaviour_chapter(group, key, seed)
+        behaviour_chapter(group, key, seed, say)
         for key, group in zip(keys, by_origin.values(), strict=True)
     ]

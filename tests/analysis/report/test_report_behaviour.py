@@ -98,6 +98,28 @@ def test_too_few_hours_teach_nothing_and_the_table_says_so(make, write, tmp_path
     assert "too few hours to learn from" in page.read_text()
 
 
+@pytest.mark.parametrize(
+    ("events", "users", "said"),
+    [
+        ([("", *when) for _, *when in HABIT], None, "No user acts in these logs"),
+        (NIGHT, [THIEF], "Only thief (malicious) acts in these logs"),
+        (HABIT[:2], [OWNER], "No activity happened in 5 hours or more"),
+    ],
+)
+def test_why_there_is_little_to_see_is_told(make, write, tmp_path, events, users, said):
+    page = write([], tmp_path / "out", [make.diary("one", events, users)])
+    text = page.read_text()
+    assert said in text
+    assert "0 of 0" not in text
+
+
+def test_what_takes_long_is_told_step_by_step(make, write, tmp_path):
+    folder, told = make.diary("one", HABIT, [OWNER]), []
+    write([], tmp_path / "out", [folder], say=told.append)
+    steps = [line for line in told if line.startswith("behaviour: one: ")]
+    assert len(steps) == 2
+
+
 def test_the_chapter_says_that_it_is_from_logs_and_counts(make, write, tmp_path):
     one = make.diary("one", HABIT, [OWNER])
     two = make.diary("two", HABIT + NIGHT, [OWNER, THIEF])
