@@ -98,6 +98,11 @@ def run(
     """Run a scenario from plan to labelled captures."""
     _check_depth(depth, fast)
     the_lab, profiles, plan = make_plan(scenario, lab, devices, scenarios, seed)
+    if not plan.trials:
+        raise ConfigError(
+            f"{scenario}: nobody does anything in it; give it activities to select, or "
+            "users with habits"
+        )
     read = load_scenario(find_scenario(scenario, scenarios), profiles)
     form = "fast" if fast else "live"
     place = Place.of(the_lab, out)
@@ -221,6 +226,8 @@ def _run_inside(
 ) -> None:
     """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
     if form != "fast":
+        if lab.virtual is not None and lab.virtual.twins:
+            raise LabError("a twin plays in the fast form alone; add --fast")
         if lab.virtual is not None and not is_inside():
             _require_free(lab, place)
         go_inside(lab, lab_file, profiles, environment=lambda: _made_for(lab))

@@ -204,3 +204,15 @@ def test_an_unknown_campaign_is_named_with_those_that_exist(place):
 def test_a_folder_that_is_no_campaign_is_said_so(tmp_path):
     with pytest.raises(ConfigError, match=r"campaign.yaml cannot be read"):
         invoke("resume", tmp_path)
+
+
+def test_a_scenario_in_which_nobody_does_anything_is_refused(tmp_path):
+    scenario = tmp_path / "empty.yaml"
+    habit = "{device: arlo_q, activity: stream_video, channel: phone, weekday: {}}"
+    scenario.write_text(
+        "scenario: empty\nseed: 1\ndays: 2\n"
+        f"users: [{{name: nobody, habits: [{habit}]}}]\n"
+    )
+    with pytest.raises(ConfigError, match="nobody does anything in it"):
+        invoke("run", scenario, "--fast", "--out", tmp_path / "captures")
+    assert not (tmp_path / "captures").exists()
