@@ -128,7 +128,9 @@ def compare(
                 twin = twins.pop(0)
                 renamed.add(twin)
                 now = found.name(twin)
-                found.fault(path, f"is not there: it was renamed to {now}")
+                found.fault(
+                    path, f"is not there, but {told} names it: it was renamed to {now}"
+                )
             else:
                 found.fault(path, f"is not there, but {told} names it")
         elif actual is not None and actual != wanted:

@@ -3,7 +3,6 @@
 import csv
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from analysis.verify.model import Findings
 FOLDER = "tables"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KINDS = {str: "text", int: "int64", bool: "bool"}
+_KEYS = {"activities": ("trial", "attempt"), "devices": ("device",)}
 _BATCH = 16_384
 _MOST = 20  # rows of a table that are told one by one
 _WORDS = {"true": True, "false": False}
@@ -41,7 +41,7 @@ def check_table_files(data: Path, found: Findings, looked: Sequence[Looked]) -> 
         if name == "hosts":
             _check_hosts(path, found, rows, looked)
         else:
-            _check_rows(path, found, rows, wanted[name])
+            _check_rows(path, found, rows, wanted[name], _KEYS[name])
 
 
 def _parquet(path: Path, found: Findings, columns: Mapping[str, type]) -> list[Values]:
@@ -88,37 +88,35 @@ def _compare(
         if head != list(columns):
             found.fault(path, f"must have columns {', '.join(columns)}", "line 1")
             return
-        n_told = 0
-        for number, (texts, row) in enumerate(zip_longest(reader, rows), start=2):
-            for what in _of_line(texts, row, columns, path.with_suffix(".parquet")):
-                found.fault(path, what, f"line {number}")
+        beside = path.with_suffix(".parquet").name
+        n_told = n_rows = 0
+        for n_rows, texts in enumerate(reader, start=1):
+            row = rows[n_rows - 1] if n_rows <= len(rows) else None
+            if row is None or n_told > _MOST:
+                continue  # told below
+            for what in _of_line(texts, row, columns, beside):
+                found.fault(path, what, f"line {n_rows + 1}")
                 n_told += 1
-            if n_told > _MOST:
-                found.fault(path, "differs in more lines from the Parquet file")
-                return
+        if n_rows != len(rows):
+            found.fault(path, f"has {n_rows} rows, but {beside} has {len(rows)}")
+        if n_told > _MOST:
+            found.fault(path, f"differs in more lines from {beside}")
 
 
 def _of_line(
-    texts: list[str] | None,
-    row: Values | None,
-    columns: Mapping[str, type],
-    beside: Path,
+    texts: list[str], row: Values, columns: Mapping[str, type], beside: str
 ) -> Iterator[str]:
-    if texts is None:
-        yield f"is missing: {beside.name} has more rows"
-    elif row is None:
-        yield f"is too much: {beside.name} has fewer rows"
-    elif len(texts) != len(columns):
+    if len(texts) != len(columns):
         yield f"has {len(texts)} values for {len(columns)} columns"
-    else:
-        for (name, kind), text in zip(columns.items(), texts, strict=True):
-            try:
-                value = _value(text, kind)
-            except ValueError:
-                yield f"{name}: must be {_KINDS[kind]}, got {text!r}"
-                continue
-            if value != (row[name] if row[name] is not None else _value("", kind)):
-                yield f"{name}: is {text!r}, but {beside.name} has {row[name]!r}"
+        return
+    for (name, kind), text in zip(columns.items(), texts, strict=True):
+        try:
+            value = _value(text, kind)
+        except ValueError:
+            yield f"{name}: must be {_KINDS[kind]}, got {text!r}"
+            continue
+        if value != (row[name] if row[name] is not None else _value("", kind)):
+            yield f"{name}: is {text!r}, but {beside} has {row[name]!r}"
 
 
 def _value(text: str, kind: type) -> Any:
@@ -187,34 +185,50 @@ def _check_rows(
     found: Findings,
     rows: list[Values],
     wanted: Mapping[str, list[Values]],
+    key: tuple[str, ...],
 ) -> None:
-    """Tell where a table says otherwise than the folders of the campaigns."""
-    passed = dict.fromkeys(wanted, 0)
+    """Tell where a table says otherwise than the folders of the campaigns.
+
+    key  columns that no two rows of a campaign share
+    """
+    left = {
+        (name, *(row[column] for column in key)): row
+        for name, of_campaign in wanted.items()
+        for row in of_campaign
+    }
     n_told = 0
     for number, row in enumerate(rows, start=1):
-        name = row["campaign"]
-        place, of_campaign = f"row {number}", wanted.get(name)
-        if of_campaign is None:
-            found.fault(path, f"campaign: {name!r} is not in this dataset", place)
-            continue
-        at = passed[name]
-        passed[name] += 1
-        if at >= len(of_campaign):
-            found.fault(path, f"is too much: campaign {name} has fewer", place)
-            continue
+        should = left.pop((row["campaign"], *(row[column] for column in key)), None)
+        for what in _of_table_row(row, should, key, wanted):
+            n_told += 1
+            if n_told <= _MOST:
+                found.fault(path, what, f"row {number}")
+    for name, *values in left:
+        n_told += 1
+        if n_told <= _MOST:
+            which = ", ".join(f"{c} {v}" for c, v in zip(key, values, strict=True))
+            found.fault(path, f"lacks {which} of campaign {name}")
+    if n_told > _MOST:
+        found.fault(path, f"differs in {n_told - _MOST} ways more from the campaigns")
+
+
+def _of_table_row(
+    row: Values,
+    should: Values | None,
+    key: tuple[str, ...],
+    wanted: Mapping[str, list[Values]],
+) -> Iterator[str]:
+    name = row["campaign"]
+    if name not in wanted:
+        yield f"campaign: {name!r} is not in this dataset"
+    elif should is None:
+        which = ", ".join(f"{column} {row[column]}" for column in key)
+        yield f"{which} is not in campaign {name}, or is there twice"
+    else:
         for column, value in row.items():
-            should = of_campaign[at][column]
-            if (value or None) != (should or None):
-                what = f"{column}: is {value!r}, but campaign {name} has {should!r}"
-                found.fault(path, what, place)
-                n_told += 1
-        if n_told > _MOST:
-            found.fault(path, "differs in more rows from the campaigns")
-            return
-    for name, n in passed.items():
-        if n < len(wanted[name]):
-            what = f"lacks {len(wanted[name]) - n} of the {len(wanted[name])} rows"
-            found.fault(path, f"{what} of campaign {name}")
+            if (value or None) != (should[column] or None):
+                told = f"campaign {name} has {should[column]!r}"
+                yield f"{column}: is {value!r}, but {told}"
 
 
 def _check_hosts(

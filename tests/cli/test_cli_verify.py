@@ -1,0 +1,64 @@
+"""`testbed verify`: what is printed, and how it ends."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from analysis.errors import RequestError
+from testbed.cli import build
+
+EXAMPLE = Path(__file__).parents[2] / "captures" / "example"
+
+
+def call(*words):
+    done = CliRunner().invoke(build(["verify"]), ["verify", *map(str, words)])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "campaign"))
+
+
+def test_a_campaign_that_is_well_ends_with_0(campaign):
+    done = call(campaign, "--quick")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"{campaign}: campaign of 17 files, ")
+    assert done.stdout.endswith(": no fault\n")
+    assert "not checked: captures: left out, as asked" in done.stderr
+
+
+def test_every_fault_is_a_line_and_it_ends_with_1(campaign):
+    (campaign / "raw/receipt.json").write_text("{}\n")
+    (campaign / "more.txt").write_text("mine\n")
+    done = call(campaign, "--quick")
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[:-1] == [
+        "raw/receipt.json: differs from MANIFEST.sha256: it was changed or is damaged",
+        "more.txt: is not named by MANIFEST.sha256: it was added since",
+        "raw/receipt.json: has no 'captures'",
+    ]
+    assert done.stdout.endswith(": 3 faults\n")
+
+
+def test_machines_get_the_same_as_json(campaign):
+    (campaign / "more.txt").write_text("mine\n")
+    done = call(campaign, "--quick", "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert told["kind"] == "campaign"
+    assert told["quick"] is True
+    (fault,) = told["faults"]
+    assert (fault["file"], fault["place"]) == ("more.txt", "")
+    assert told["not_checked"] == ["captures: left out, as asked"]
+
+
+def test_a_folder_that_is_neither_is_refused(tmp_path):
+    with pytest.raises(RequestError, match="neither a dataset nor a campaign") as told:
+        call(tmp_path)
+    assert told.value.exit_code == 2
