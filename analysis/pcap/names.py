@@ -16,8 +16,9 @@ _POINTER = 0xC0
 _A, _CNAME, _AAAA = 1, 5, 28
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 _MOST_TTL_S = 1 << 31  # from here on it counts as 0
-_HELLO_AT, _RECORD_HEAD_B = 5, 5
+HELLO_AT, _RECORD_HEAD_B = 5, 5
 _HTTP_HOST = re.compile(rb"(?i)\r\nhost:[ \t]*([^\r\n]*?)[ \t]*\r\n")
+_ADDRESS = re.compile(rb"[0-9.]+")
 # the first four bytes of requests
 METHODS = (
     *(b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"CONN"),
@@ -172,13 +173,15 @@ def hello_lacks_b(payload: bytes) -> int:
 
 
 def request_host(head: bytes) -> str | None:
-    """Return the host that a request of HTTP names, without its port.
+    """Return the name of the host that a request of HTTP asks, without its port.
 
-    '' when it names none, None when its head goes on behind these bytes.
+    '' when it says none or an address, None when its head goes on behind these bytes.
     """
     whole, ended, _ = head.partition(b"\r\n\r\n")
     found = _HTTP_HOST.search(whole + b"\r\n" if ended else head)
     if found is None:
         return "" if ended else None
     name, _, port = found[1].partition(b":")
-    return host_of(name) if not port or port.isdigit() else ""
+    if (port and not port.isdigit()) or _ADDRESS.fullmatch(name):
+        return ""
+    return host_of(name)

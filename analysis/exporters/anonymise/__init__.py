@@ -8,7 +8,11 @@ from analysis.exporters.anonymise.capture import (
     anonymise_capture,
     anonymise_capture_with,
 )
-from analysis.exporters.anonymise.patterns import Patterns, patterns_of
+from analysis.exporters.anonymise.patterns import (
+    Patterns,
+    patterns_of,
+    written_addresses,
+)
 from analysis.exporters.anonymise.policy import Counts, Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
 from analysis.exporters.anonymise.texts import anonymise_texts
@@ -24,4 +28,5 @@ __all__ = [
     "anonymise_capture_with",
     "anonymise_texts",
     "patterns_of",
+    "written_addresses",
 ]

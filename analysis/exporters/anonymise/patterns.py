@@ -146,6 +146,21 @@ def patterns_of(identifiers: Iterable[Identifier], pseudonyms: Pseudonyms) -> Pa
     return laid_out(list(changes.values()))
 
 
+def written_addresses(
+    identifiers: Iterable[Identifier], pseudonyms: Pseudonyms
+) -> dict[str, str]:
+    """Return address as in headers -> as written into payloads, where these differ."""
+    known = [each for each in identifiers if not _stays(each, pseudonyms)]
+    texts = assigned(known, pseudonyms)
+    found: dict[str, str] = {}
+    for each in known:
+        if each.kind in ("ipv4", "ipv6"):
+            own, text = _numeric(each, pseudonyms), texts[each.kind, each.value]
+            if own != text:
+                found[own] = text
+    return found
+
+
 def _stays(identifier: Identifier, pseudonyms: Pseudonyms) -> bool:
     """Say whether there is no pseudonym: beacons, addresses that are everybody's."""
     kind, raw = identifier.kind, identifier.binary

@@ -36,7 +36,7 @@ def seal(
     work: Work, sources: Sequence[Source], identifiers: Sequence[Identifier]
 ) -> None:
     """Make of rewritten campaigns a dataset. Raises RefusedError."""
-    write_tables(work, sources)
+    write_tables(work, sources, identifiers)
     write_splits(work, sources)
     _results(work, sources)
     _papers(work, sources)

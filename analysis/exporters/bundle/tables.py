@@ -1,6 +1,6 @@
 """Tables over all campaigns of a dataset: activities, devices, hosts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +10,28 @@ import yaml
 from analysis.dataset import (
     COLUMNS,
     DEVICE_COLUMNS,
-    HOST_COLUMNS,
     load_activities,
     load_campaign,
 )
+from analysis.exporters.anonymise import written_addresses
 from analysis.exporters.bundle.work import Made, Source, Work
+from analysis.exporters.identifiers import Identifier
+from analysis.hosts import find_hosts
 from analysis.packets import load_index
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def write_tables(work: Work, sources: Sequence[Source]) -> None:
+def write_tables(
+    work: Work, sources: Sequence[Source], identifiers: Sequence[Identifier]
+) -> None:
     """Write the tables, as CSV and as Parquet."""
     folders = [work.campaign(source) for source in sources]
     steps = [f"{k} {s.name}" for s in sources for k in ("texts", "label", "packets")]
 
     def make() -> Made:
-        frames = tables_of(folders)
+        written = written_addresses(identifiers, work.pseudonyms)
+        frames = tables_of(folders, written)
         made: list[Path] = []
         for name, frame in frames.items():
             made += write_frame(frame, work.data / "tables" / name)
@@ -36,15 +41,21 @@ def write_tables(work: Work, sources: Sequence[Source]) -> None:
             note=", ".join(f"{f.height} {name}" for name, f in frames.items()),
         )
 
-    work.step("tables", work.after(*steps), make)
+    work.step("tables", work.after("identifiers", *steps), make)
 
 
-def tables_of(folders: Sequence[Path]) -> dict[str, pl.DataFrame]:
-    """Return the tables over published campaign folders, in their order."""
+def tables_of(
+    folders: Sequence[Path], written: Mapping[str, str] | None = None
+) -> dict[str, pl.DataFrame]:
+    """Return the tables over published campaign folders, in their order.
+
+    written  address -> as it is written into payloads, where that is not the same;
+             nobody but who published can tell
+    """
     return {
         "activities": _activities(folders),
         "devices": _devices(folders),
-        "hosts": _hosts(folders),
+        "hosts": pl.concat([find_hosts(each, written=written) for each in folders]),
     }
 
 
@@ -102,8 +113,3 @@ def _devices_of(folder: Path) -> list[tuple[Any, ...]]:
             )
         )
     return rows
-
-
-def _hosts(folders: Sequence[Path]) -> pl.DataFrame:
-    del folders
-    return pl.DataFrame(schema=dict(HOST_COLUMNS))
