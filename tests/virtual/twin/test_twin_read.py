@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from testbed.errors import ConfigError
+from testbed.virtual.twin import read
+from testbed.virtual.twin.read import load_twin, mac_of, slugs, twin_name
+
+
+def test_a_twin_is_read_as_it_was_written(twin):
+    assert twin.device == "lamp_twin"
+    assert {name: len(t) for name, t in twin.trials.items()} == {"ask": 6, "stop": 6}
+    assert len(twin.trials["ask"][0].shape) == 60
+    assert twin.idle[0].mean_s == 5.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"change": {"kind": "other"}}, "is no twin"),
+        ({"change": {"format": 9}}, "has format 9"),
+        ({"change": {"remotes": ["here"]}}, "is no twin"),
+        ({"change": {"remotes": []}}, "remotes do not fit"),
+        ({"change": {"spread": 1e9}}, "spread do not fit"),
+        ({"change": {"sessions": ["one"]}}, "sessions do not fit"),
+        ({"change": {"activities": []}}, "activities do not fit"),
+        ({"arrays": {"trial_first": np.array([0, 5])}}, "rows do not fit"),
+        ({"arrays": {"idle_mean_s": np.array([0.0])}}, "idle times do not fit"),
+        ({"arrays": {"idle_cv": np.array(["x"], dtype=object)}}, "holds no arrays"),
+    ],
+)
+def test_a_twin_that_makes_no_sense_is_refused(twin_file, changes, said):
+    with pytest.raises(ConfigError, match=said):
+        load_twin(twin_file(**changes))
+
+
+def test_arrays_that_the_header_does_not_tell_of_are_refused(twin_file):
+    path = twin_file()
+    path.with_suffix(".npz").write_bytes(b"PK" + bytes(100))
+    with pytest.raises(ConfigError, match="not what its JSON file tells"):
+        load_twin(path)
+
+
+def test_arrays_that_unpack_to_too_much_are_refused(twin_file, monkeypatch):
+    path = twin_file()
+    packed_b = path.with_suffix(".npz").stat().st_size
+    monkeypatch.setattr(read, "MOST_ARRAYS_B", packed_b + 1)
+    with pytest.raises(ConfigError, match="unpacks to more"):
+        load_twin(path)
+
+
+def test_a_file_that_is_missing_is_said_to_be(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_twin(tmp_path / "none.json")
+
+
+def test_names_of_others_become_names_that_scenarios_may_use():
+    assert slugs(["Alexa, stop!", "alexa stop", "7 up", "?"]) == {
+        "Alexa, stop!": "alexa_stop",
+        "alexa stop": "alexa_stop_2",
+        "7 up": "a_7_up",
+        "?": "activity",
+    }
+    assert twin_name("Echo Dot") == "echo_dot_twin"
+    assert twin_name("3-way") == "device_3_way_twin"
+
+
+def test_a_twin_has_the_vendor_of_its_source_and_not_its_address(twin):
+    assert mac_of(twin).startswith("aa:bb:cc:")
+    assert mac_of(twin) != twin.mac
