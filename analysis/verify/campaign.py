@@ -87,12 +87,12 @@ def check_captures(
     told: Callable[[int], None],
     *,
     published: bool,
-    then: Callable[[Remade], None] | None = None,
+    then: Sequence[Callable[[Remade], None]] = (),
 ) -> None:
     """Hold captures against the activity log, and tables against captures.
 
     published  whether it is part of a dataset, which has no beacons and lacks nothing
-    then       is called with what was made again, as long as it lies there
+    then       are called with what was made again, as long as it lies there
     """
     folder, campaign = looked.folder, looked.campaign
     if campaign is None or not looked.raw:
@@ -115,8 +115,8 @@ def check_captures(
             check_windows(folder / NAME, found, looked.rows, made)
         if has_tables:
             check_tables(folder, found, digests, made)
-        if then is not None:
-            then(made)
+        for each in then:
+            each(made)
 
 
 def _walk(

@@ -12,6 +12,7 @@ from analysis.verify.campaign import (
     check_manifest,
     check_papers,
 )
+from analysis.verify.hosts import hosts_again
 from analysis.verify.metadata import check_metadata
 from analysis.verify.model import Findings, Verified, Watcher
 from analysis.verify.papers import check_papers_of
@@ -25,6 +26,7 @@ from analysis.verify.tables import check_table_files
 _OF_A_BAG = (bag.DECLARATION, bag.INFO, bag.MANIFEST, bag.TAG_MANIFEST)
 _OF_A_CAMPAIGN = ("campaign.yaml", "MANIFEST.sha256", "activities.csv", "journal.jsonl")
 _READ_TIMES = 3  # to walk through them, to label them, to make tables
+HOSTS = "tables/hosts.parquet"
 _NO_CAPTURES = "captures: left out, as asked"
 
 
@@ -119,7 +121,7 @@ def _dataset(
             looked.append(check_papers(folder, found, digests))
             _check_name(looked[-1], found)
     with checks.told("tables"):
-        check_table_files(data, found, looked)
+        hosts = check_table_files(data, found, looked)
     with checks.told("metadata"):
         check_metadata(data, found, digests)
     with checks.told("papers"):
@@ -130,7 +132,10 @@ def _dataset(
         found.skip(_NO_CAPTURES)
         return
     for each in looked:
-        again = splits_again(data / SPLITS, found, splits, each)
+        again = (
+            splits_again(data / SPLITS, found, splits, each),
+            hosts_again(data / HOSTS, found, hosts, each),
+        )
         name, size_b = each.folder.name, _READ_TIMES * each.raw_b
         with checks.told(f"captures of {name}", size_b):
             read = checks.watcher.read

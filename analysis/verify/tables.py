@@ -25,12 +25,15 @@ _WORDS = {"true": True, "false": False}
 Values = dict[str, Any]
 
 
-def check_table_files(data: Path, found: Findings, looked: Sequence[Looked]) -> None:
-    """Look at the tables of a dataset."""
+def check_table_files(
+    data: Path, found: Findings, looked: Sequence[Looked]
+) -> list[Values]:
+    """Look at the tables of a dataset; return the rows of that of hosts."""
     wanted = {
         "activities": _activities(looked),
         "devices": _devices(looked, found),
     }
+    hosts: list[Values] = []
     for name, columns in TABLES.items():
         path = data / FOLDER / f"{name}.parquet"
         rows: list[Values] = []
@@ -40,8 +43,10 @@ def check_table_files(data: Path, found: Findings, looked: Sequence[Looked]) -> 
             _compare(path.with_suffix(".csv"), found, columns, rows)
         if name == "hosts":
             _check_hosts(path, found, rows, looked)
+            hosts = rows
         else:
             _check_rows(path, found, rows, wanted[name], _KEYS[name])
+    return hosts
 
 
 def _parquet(path: Path, found: Findings, columns: Mapping[str, type]) -> list[Values]:
