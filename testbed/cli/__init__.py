@@ -43,6 +43,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
     "report": ("report",),
     "publish": ("publish",),
     "verify": ("verify",),
+    "compare": ("compare",),
     "reproduce": ("reproduce",),
     "inspect": ("inspect",),
     "messages": ("messages",),

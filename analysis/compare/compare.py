@@ -1,0 +1,231 @@
+"""Compare two campaigns, device by device, and test all of it at once."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.compare.exchange import Answer, answer, number_sessions, unit_of
+from analysis.compare.facts import facts_of, inputs_of
+from analysis.compare.hosts import Endpoints, anonymised, names_in
+from analysis.compare.model import (
+    Asked,
+    Comparison,
+    Host,
+    Kind,
+    Tested,
+    Transfer,
+    Trials,
+    Unit,
+)
+from analysis.compare.questions import Pair, pair_of, tests_of
+from analysis.compare.transfer import classifiers_of, transfers_of
+from analysis.compare.trials import same_windows, trials_of
+from analysis.dataset import Campaign
+from analysis.errors import DatasetError
+from analysis.evaluate.samples import Recorded, open_recorded
+
+Told = Callable[[str], None]
+Both = tuple[Recorded, Recorded]
+
+
+def nobody(what: str) -> None:
+    """Tell nobody what is done."""
+    del what
+
+
+def compare(a: Path, b: Path, asked: Asked, told: Told = nobody) -> Comparison:
+    """Compare campaign B with campaign A; packet tables that miss are made first.
+
+    Raises DatasetError when one cannot be read or they have nothing in common,
+    LabelError when no activity lies in a capture, RequestError for an unknown
+    classifier.
+    """
+    classifiers = classifiers_of(asked.classifiers)
+    told("reading")
+    both = same_windows((open_recorded(a), open_recorded(b)))
+    compared = read_pairs(both, told)
+    told("tests")
+    found, unit = _answered(compared.pairs, asked)
+    tests = tuple(tests_of(compared.pairs, found, unit, asked))
+    transfers: list[Transfer] = []
+    for pair in compared.pairs:
+        if classifiers:
+            told(f"transfer of {pair.device}")
+        transfers += transfers_of(both, pair.device, classifiers, asked.seed)
+    one, two = (each.campaign for each in both)
+    return Comparison(
+        a=one.name,
+        b=two.name,
+        asked=asked,
+        unit=unit,
+        n_exchanges=found.n,
+        exact=found.exact,
+        tests=tests,
+        hosts=tuple(_hosts(compared.pairs, tests)),
+        facts=facts_of(one, two),
+        transfers=tuple(transfers),
+        only=compared.only,
+        remarks=(*compared.remarks, *_doubts(compared.pairs, unit, found, asked)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What can be compared, what is in one of them alone, and what to know of it."""
+
+    pairs: tuple[Pair, ...]
+    only: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def read_pairs(both: Both, told: Told = nobody) -> Compared:
+    """Measure the trials of both. Raises DatasetError without a common activity."""
+    campaigns = both[0].campaign, both[1].campaign
+    names = [[d.name for d in each.devices] for each in campaigns]
+    shared = [name for name in names[0] if name in names[1]]
+    only = [
+        *(f"{n}: in A only" for n in names[0] if n not in shared),
+        *(f"{n}: in B only" for n in names[1] if n not in shared),
+    ]
+    endpoints, remarks = _endpoints(both, shared)
+    pairs = []
+    for device in shared:
+        told(device)
+        one, two = (
+            trials_of(each, device, ends)
+            for each, ends in zip(both, endpoints, strict=True)
+        )
+        only += _unshared(device, one, two)
+        pair = pair_of(one, two)
+        if pair is not None:
+            pairs.append(pair)
+    if not pairs:
+        reason = "have no labelled activity of a device in common: nothing to compare"
+        raise DatasetError(f"{campaigns[0].name} and {campaigns[1].name} {reason}")
+    same = _same_captures(both)
+    return Compared(pairs=tuple(pairs), only=tuple(only), remarks=(*same, *remarks))
+
+
+def _unshared(device: str, one: Trials, two: Trials) -> Iterator[str]:
+    held = set(one.stratum.tolist()), set(two.stratum.tolist())
+    for name in sorted(held[0] ^ held[1]):
+        yield f"{device} {name}: in {'A' if name in held[0] else 'B'} only"
+
+
+def _same_captures(both: Both) -> tuple[str, ...]:
+    one, two = ({c.digest for c in each.index.captures if c.digest} for each in both)
+    if one and one == two:
+        return ("both have the very same captures: nothing can differ",)
+    return ()
+
+
+def _endpoints(
+    both: Both, devices: Sequence[str]
+) -> tuple[tuple[Endpoints, Endpoints], tuple[str, ...]]:
+    """Return how hosts of both are called, and what cannot be compared of them."""
+    policies = [anonymised(each.folder) for each in both]
+    hidden = [policy for policy in policies if policy is not None]
+    remarks = []
+    if hidden:
+        remarks.append(
+            "addresses are under pseudonyms in "
+            f"{' and '.join(_sides(policies))}: hosts without a name are compared by "
+            "kind of place, protocol and port alone"
+        )
+    same_lab = _lab_of(both[0].campaign) == _lab_of(both[1].campaign)
+    if not hidden and not same_lab:
+        remarks.append(
+            "the labs differ: addresses of the LAN are not compared, only port and "
+            "protocol"
+        )
+    named = all(policy.get("names") != "pseudonym" for policy in hidden)
+    if not named:
+        remarks.append("names of hosts are under pseudonyms too: not compared")
+    one, two = (
+        Endpoints(
+            names=_names(each, devices) if named else {},
+            with_addresses=not hidden,
+            with_local=not hidden and same_lab,
+        )
+        for each in both
+    )
+    return (one, two), tuple(remarks)
+
+
+def _sides(policies: Sequence[Mapping[str, object] | None]) -> list[str]:
+    return [n for n, policy in zip("AB", policies, strict=True) if policy is not None]
+
+
+def _names(recorded: Recorded, devices: Sequence[str]) -> dict[str, str]:
+    try:
+        chosen = [recorded.campaign.device(name) for name in devices]
+        return names_in(recorded.folder, chosen)
+    except DatasetError:
+        return {}  # packet tables without captures: nobody tells names
+
+
+def _lab_of(campaign: Campaign) -> tuple[str, str]:
+    lab = inputs_of(campaign).get("lab")
+    lab = lab if isinstance(lab, dict) else {}
+    return str(lab.get("lab", campaign.name)), str(lab.get("home", ""))
+
+
+def _answered(pairs: Sequence[Pair], asked: Asked) -> tuple[Answer, Unit]:
+    parts = [
+        (t.session, in_b) for p in pairs for t, in_b in ((p.a, False), (p.b, True))
+    ]
+    numbers, in_b = number_sessions(parts)
+    unit = unit_of(int((~in_b).sum()), int(in_b.sum()), asked.alpha)
+    found = answer(
+        [pair.block(numbers) for pair in pairs],
+        in_b,
+        unit,
+        alpha=asked.alpha,
+        permutations=asked.permutations,
+        seed=asked.seed,
+    )
+    return found, unit
+
+
+def _hosts(pairs: Sequence[Pair], tests: Sequence[Tested]) -> Iterator[Host]:
+    verdicts = {(t.device, t.measure): t.verdict for t in tests if t.kind is Kind.HOST}
+    for pair in pairs:
+        sides = pair.a, pair.b
+        seen = [set(s.hosts) | s.elsewhere for s in sides]
+        for host in sorted(seen[0] | seen[1]):
+            n_a, n_b = (
+                int(s.hosts[host].sum()) if host in s.hosts else 0 for s in sides
+            )
+            state = "both"
+            if host not in seen[0]:
+                state = "new in B"
+            elif host not in seen[1]:
+                state = "gone in B"
+            yield Host(
+                device=pair.device,
+                host=host,
+                n_a=n_a,
+                n_b=n_b,
+                state=state,
+                verdict=verdicts.get((pair.device, host)),
+            )
+
+
+def _doubts(
+    pairs: Sequence[Pair], unit: Unit, found: Answer, asked: Asked
+) -> Iterator[str]:
+    n_a = len({s for p in pairs for s in p.a.session.tolist()})
+    n_b = len({s for p in pairs for s in p.b.session.tolist()})
+    if unit is Unit.TRIAL and min(n_a, n_b) < 2:
+        yield (
+            f"{n_a} and {n_b} sessions: what differs between days cannot be told from "
+            "drift; record four sessions or more of each"
+        )
+    elif unit is Unit.TRIAL:
+        yield (
+            f"{n_a} and {n_b} sessions are too few to exchange them as a whole (four "
+            "of each are enough): trials are exchanged, and a difference counts only "
+            "where no session of one campaign lies among those of the other"
+        )
+    if 1 / found.n > asked.alpha:
+        yield "too few trials to tell anything at this level"

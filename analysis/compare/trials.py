@@ -1,0 +1,202 @@
+"""What is measured of each trial, read in one pass over the packet table."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analysis.compare.hosts import Endpoints
+from analysis.compare.model import MEASURES, Bool, Float64, Text, Trials
+from analysis.evaluate.samples import Recorded, windows_of
+from analysis.labelling import Overlap
+from analysis.packets import Retransmission, iter_columns, load_index
+from analysis.packets.parquet import Numbers
+from analysis.windows import Windows
+
+Int64 = NDArray[np.int64]
+
+_WANTED = (
+    "time_ns",
+    "length_b",
+    "outbound",
+    "protocol",
+    "remote",
+    "src_port",
+    "dst_port",
+    "retransmission",
+)
+_AGAIN = (
+    Retransmission.RETRANSMISSION,
+    Retransmission.FAST,
+    Retransmission.SPURIOUS,
+)
+_KEY = ("device", "activity")
+
+
+def same_windows(both: tuple[Recorded, Recorded]) -> tuple[Recorded, Recorded]:
+    """Return both with the shorter δ of each activity: longer windows hold more."""
+    frames = [each.log.frame.select(*_KEY, "delta_ns").drop_nulls() for each in both]
+    in_both = (
+        frames[0].select(_KEY).unique().join(frames[1].select(_KEY).unique(), on=_KEY)
+    )
+    least = (
+        pl.concat(frames).group_by(_KEY).agg(pl.col("delta_ns").min().alias("least"))
+    )
+    least = least.join(in_both, on=_KEY, how="semi")
+    first, second = (_shortened(each, least) for each in both)
+    return first, second
+
+
+def _shortened(recorded: Recorded, least: pl.DataFrame) -> Recorded:
+    frame = recorded.log.frame.join(least, on=_KEY, how="left", maintain_order="left")
+    delta = pl.min_horizontal("delta_ns", "least")
+    shown = pl.when(pl.col("delta_ns").is_null()).then(None).otherwise(delta)
+    frame = frame.with_columns(shown.alias("delta_ns")).drop("least")
+    return replace(recorded, log=replace(recorded.log, frame=frame))
+
+
+def trials_of(recorded: Recorded, device: str, endpoints: Endpoints) -> Trials:
+    """Measure the label windows of one device; memory is that of a piece of packets.
+
+    Raises LabelError when windows overlap, DatasetError without packet tables.
+    """
+    windows = windows_of(recorded, device, overlap=Overlap.CUT)
+    seen = _Seen(windows, endpoints)
+    for piece, remotes in _pieces(recorded.folder, device):
+        seen.take(piece, remotes)
+    rows = _rows(recorded, windows)
+    return Trials(
+        device=device,
+        stratum=_strata(windows),
+        session=windows.session,
+        values=np.column_stack([*_timing(windows, seen, rows), *seen.amounts()]),
+        hosts=seen.hosts(),
+        elsewhere=frozenset(seen.all_hosts - set(seen.in_windows)),
+    )
+
+
+def _pieces(folder: Path, device: str) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
+    numbers = Numbers(load_index(folder))
+    for piece in iter_columns(folder, device, _WANTED, numbers=numbers):
+        yield piece, numbers.remotes
+
+
+class _Seen:
+    """What windows held, summed up piece by piece."""
+
+    def __init__(self, windows: Windows, endpoints: Endpoints) -> None:
+        k = len(windows)
+        self._windows, self._endpoints = windows, endpoints
+        self._counts = np.zeros((k, 5))  # packets and bytes out and in; sent again
+        self.first_ns = np.full(k, np.iinfo(np.int64).max)
+        self.last_ns = np.full(k, np.iinfo(np.int64).min)
+        self.in_windows: dict[str, Bool] = {}
+        self.all_hosts: set[str] = set()
+
+    def take(self, piece: Mapping[str, Any], remotes: list[str]) -> None:
+        """Take packets in order of time."""
+        stamps = piece["time_ns"]
+        window = np.searchsorted(self._windows.start_ns, stamps, side="right") - 1
+        inside = window >= 0
+        if len(self._windows):
+            inside &= stamps < self._windows.end_ns[np.maximum(window, 0)]
+        else:
+            inside[:] = False
+        self._note_hosts(piece, remotes, window, inside)
+        window = window[inside]
+        np.minimum.at(self.first_ns, window, stamps[inside])
+        np.maximum.at(self.last_ns, window, stamps[inside])
+        self._add(window, {name: column[inside] for name, column in piece.items()})
+
+    def _add(self, window: Int64, piece: Mapping[str, Any]) -> None:
+        again = np.isin(piece["retransmission"], _AGAIN)
+        length = piece["length_b"].astype(np.float64)
+        k = len(self._windows)
+        for column, chosen in ((0, piece["outbound"]), (1, ~piece["outbound"])):
+            rows = chosen & ~again
+            self._counts[:, column] += np.bincount(window[rows], minlength=k)
+            sums = np.bincount(window[rows], weights=length[rows], minlength=k)
+            self._counts[:, 2 + column] += sums
+        self._counts[:, 4] += np.bincount(window[again], minlength=k)
+
+    def _note_hosts(
+        self, piece: Mapping[str, Any], remotes: list[str], window: Int64, inside: Bool
+    ) -> None:
+        port = np.minimum(piece["src_port"], piece["dst_port"]).astype(np.int64)
+        place = np.where(inside, window, -1)
+        keys = np.column_stack((piece["remote"], piece["protocol"], port, place))
+        for remote, protocol, at, row in np.unique(keys, axis=0).tolist():
+            if remote < 0:
+                continue
+            host = self._endpoints.name(remotes[remote], protocol, at)
+            self.all_hosts.add(host)
+            if row >= 0:
+                k = len(self._windows)
+                marks = self.in_windows.setdefault(host, np.zeros(k, dtype=np.bool_))
+                marks[row] = True
+
+    def amounts(self) -> list[Float64]:
+        """Return columns of sizes, as in `MEASURES`."""
+        return [self._counts[:, column] for column in range(5)]
+
+    def hosts(self) -> dict[str, Bool]:
+        """Return hosts of windows, by name."""
+        return dict(sorted(self.in_windows.items()))
+
+
+def _rows(recorded: Recorded, windows: Windows) -> pl.DataFrame:
+    """Return the rows of the log that the windows are of, in their order."""
+    frame = recorded.log.of_device(windows.device).labelled().frame
+    frame = frame.with_columns(
+        since_ns=pl.col("t_ns").diff().over("session", "home"),
+    )
+    keys = pl.DataFrame(
+        {
+            "session": windows.session.tolist(),
+            "home": windows.home.tolist(),
+            "trial": windows.trial.tolist(),
+            "attempt": windows.attempt,
+        },
+        schema={"session": str, "home": str, "trial": str, "attempt": int},
+    )
+    on = ["session", "home", "trial", "attempt"]
+    first = frame.unique(subset=on, keep="first", maintain_order=True)
+    return keys.join(first, on=on, how="left", maintain_order="left")
+
+
+def _timing(windows: Windows, seen: _Seen, rows: pl.DataFrame) -> list[Float64]:
+    """Return columns of timing, as in `MEASURES`."""
+    t_ns = rows["t_ns"].fill_null(0).to_numpy()
+    t_ns = np.where(rows["t_ns"].is_null().to_numpy(), windows.start_ns, t_ns)
+    none = seen.first_ns > seen.last_ns
+    first = np.where(none, t_ns, seen.first_ns)
+    span = np.where(none, 0, seen.last_ns - first)
+    took = (rows["t_return_ns"] - rows["t_issue_ns"]).cast(pl.Float64)
+    return [
+        np.where(none, np.inf, (first - t_ns) / 1e9),
+        span / 1e9,
+        _seconds(rows["since_ns"].cast(pl.Float64)),
+        _seconds(took),
+    ]
+
+
+def _seconds(column: pl.Series) -> Float64:
+    return np.asarray(column.fill_null(float("nan")).to_numpy() / 1e9, dtype=np.float64)
+
+
+def _strata(windows: Windows) -> Text:
+    names = [
+        " ".join((a, f"by {c}" if c else "", f"over {n}" if n else "")).strip()
+        for a, c, n in zip(
+            windows.activity, windows.channel, windows.network, strict=True
+        )
+    ]
+    return np.array([" ".join(name.split()) for name in names], dtype=np.str_)
+
+
+if len(MEASURES) != 9:
+    raise AssertionError("columns are made one by one")

@@ -1,0 +1,227 @@
+"""A comparison as files: JSON, a CSV per table, a picture per device, and a page."""
+
+import csv
+import html
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from analysis.compare.chart import device_chart
+from analysis.compare.model import Comparison, Share, Tested, Transfer
+
+_TEST_COLUMNS = (
+    "device",
+    "activity",
+    "kind",
+    "measure",
+    "unit",
+    "n_a",
+    "n_b",
+    "median_a",
+    "median_b",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "cliffs_delta",
+    "p",
+    "p_adjusted",
+    "verdict",
+    "detectable_delta",
+)
+
+
+def as_plain(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as values that JSON holds."""
+    asked = asdict(comparison.asked)
+    return {
+        "a": comparison.a,
+        "b": comparison.b,
+        "drift": bool(comparison.drifted),
+        "n_tests": len(comparison.tests),
+        "n_drifted": len(comparison.drifted),
+        "correction": "family-wise over all tests: Westfall and Young's step-down maxT",
+        "exchanged": str(comparison.unit),
+        "n_exchanges": comparison.n_exchanges,
+        "exact": comparison.exact,
+        **{name: asked[name] for name in ("alpha", "seed")},
+        "tests": [_test(t) for t in comparison.tests],
+        "hosts": [asdict(h) for h in comparison.hosts],
+        "transfer": [asdict(t) for t in comparison.transfers],
+        "facts": [asdict(f) for f in comparison.facts],
+        "only": list(comparison.only),
+        "remarks": list(comparison.remarks),
+    }
+
+
+def _test(test: Tested) -> dict[str, Any]:
+    effect = test.effect
+    values = {
+        "activity": test.activity or "all",
+        "median_a": effect.median_a,
+        "median_b": effect.median_b,
+        "ratio": effect.ratio,
+        "ratio_low": effect.ratio_low,
+        "ratio_high": effect.ratio_high,
+        "cliffs_delta": effect.delta,
+        "detectable_delta": test.detectable,
+    }
+    return {
+        name: values[name] if name in values else getattr(test, name)
+        for name in _TEST_COLUMNS
+    }
+
+
+def write(comparison: Comparison, out: Path) -> tuple[Path, ...]:
+    """Write all files of a comparison into a folder, each whole; return them."""
+    plain = as_plain(comparison)
+    devices = list(dict.fromkeys(t.device for t in comparison.tests))
+    pictures = {name: device_chart(comparison, name) for name in devices}
+    texts = {
+        "drift.json": json.dumps(plain, indent=1) + "\n",
+        "tests.csv": _csv(_TEST_COLUMNS, plain["tests"]),
+        "hosts.csv": _csv(
+            ("device", "host", "n_a", "n_b", "state", "verdict"), plain["hosts"]
+        ),
+        "transfer.csv": _csv(*_transfer_table(comparison.transfers)),
+        "facts.csv": _csv(("what", "a", "b"), plain["facts"]),
+        **{f"{name}.svg": svg for name, svg in pictures.items()},
+        "index.html": _page(comparison, pictures),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    return tuple(_write(out / name, text) for name, text in texts.items())
+
+
+def _write(path: Path, text: str) -> Path:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    return part.replace(path)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(row[name]) for name in columns} for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _transfer_table(
+    transfers: Sequence[Transfer],
+) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+    rows = []
+    for each in transfers:
+        row: dict[str, Any] = {
+            "device": each.device,
+            "classifier": each.classifier,
+            "direction": each.direction,
+            "n_trials": each.n_trials,
+        }
+        for name in ("within", "across", "loss"):
+            row |= _spread(name, getattr(each, name))
+        rows.append(row | {"note": each.note})
+    shares = [f"{name}{end}" for name in ("within", "across", "loss") for end in _ENDS]
+    head = ("device", "classifier", "direction", "n_trials", *shares, "note")
+    return head, rows
+
+
+_ENDS = ("", "_low", "_high")
+
+
+def _spread(name: str, share: Share | None) -> dict[str, float | None]:
+    values = (None,) * 3 if share is None else (share.value, share.low, share.high)
+    return {f"{name}{end}": v for end, v in zip(_ENDS, values, strict=True)}
+
+
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;"
+    "padding:0 1rem;color:#1d2733}table{border-collapse:collapse;font-size:13px}"
+    "td,th{padding:.2rem .6rem;border-bottom:1px solid #d5dbe1;text-align:left}"
+    "svg{max-width:100%;height:auto}"
+)
+
+
+def _page(comparison: Comparison, pictures: dict[str, str]) -> str:
+    """Return one HTML page with pictures inside; it loads nothing from elsewhere."""
+    drifted = comparison.drifted
+    plain = as_plain(comparison)
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f"<title>Drift: {_safe(comparison.b)}</title><style>{_STYLE}</style></head>",
+        f"<body><h1>{verdict_of(comparison)}</h1>",
+        f"<p>A: {_safe(comparison.a)}<br>B: {_safe(comparison.b)}</p>",
+        f"<p>{_safe(how_of(comparison))}</p>",
+        *(f"<p>{_safe(text)}</p>" for text in comparison.remarks),
+        *_section("Drift", _TEST_COLUMNS[:-1], [_test(t) for t in drifted]),
+        "<h2>Devices</h2>",
+        *(_inline(svg) for svg in pictures.values()),
+        *_section(
+            "Hosts that came or went",
+            ("device", "host", "n_a", "n_b", "state", "verdict"),
+            [h for h in plain["hosts"] if h["state"] != "both"],
+        ),
+        *_section("Transfer", *_transfer_table(comparison.transfers)),
+        *_section("What they say of themselves", ("what", "a", "b"), plain["facts"]),
+        *_section(
+            "In one of them alone", ("what",), [{"what": t} for t in comparison.only]
+        ),
+        "</body></html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def verdict_of(comparison: Comparison) -> str:
+    """Return the outcome as one sentence."""
+    n, total = len(comparison.drifted), len(comparison.tests)
+    if not n:
+        return f"no drift in {total} tests"
+    devices = ", ".join(dict.fromkeys(t.device for t in comparison.drifted))
+    return f"drift in {n} of {total} tests: {devices}"
+
+
+def how_of(comparison: Comparison) -> str:
+    """Return in a sentence how the tests were made."""
+    every = "all " if comparison.exact else ""
+    n = f"{every}{comparison.n_exchanges:,}"
+    return (
+        f"{n} exchanges of {comparison.unit}s; the chance of any drift reported where "
+        f"there is none is at most {comparison.asked.alpha:.0%} over all tests "
+        "(Westfall and Young's step-down maxT)"
+    )
+
+
+def _section(
+    title: str, columns: Sequence[str], rows: Sequence[dict[str, Any]]
+) -> Iterator[str]:
+    if not rows:
+        return
+    yield f"<h2>{_safe(title)}</h2><table><tr>"
+    yield "".join(f"<th>{_safe(name.replace('_', ' '))}</th>" for name in columns)
+    yield "</tr>"
+    for row in rows:
+        cells = "".join(f"<td>{_safe(_short(row[name]))}</td>" for name in columns)
+        yield f"<tr>{cells}</tr>"
+    yield "</table>"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _inline(svg: str) -> str:
+    return svg[svg.index("<svg") :]
+
+
+def _safe(text: str) -> str:
+    return html.escape(text)

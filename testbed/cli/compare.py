@@ -1,0 +1,172 @@
+"""`compare`: what drifted between two campaigns, and what it costs."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analysis.errors import AnalysisError
+from analysis.pcap.errors import CaptureError
+from testbed.cli.datasets import find_campaign
+from testbed.cli.options import AsJson, Seed
+from testbed.cli.reading import counted
+from testbed.cli.starting import keep_little, load_kernels
+from testbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from analysis.compare import Asked, Comparison
+    from analysis.compare.model import Share, Tested, Transfer
+
+_MOST_SHOWN = 20
+
+First = Annotated[
+    Path,
+    typer.Argument(
+        metavar="A",
+        help="Campaign or dataset to compare with.",
+        readable=False,  # what cannot be read is told in our words
+    ),
+]
+Second = Annotated[
+    Path,
+    typer.Argument(
+        metavar="B", help="Campaign or dataset that may have drifted.", readable=False
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for page, tables (CSV, JSON) and pictures."),
+]
+Alpha = Annotated[
+    float,
+    typer.Option(
+        "--alpha",
+        help="Chance of any drift reported where there is none, over all tests.",
+    ),
+]
+Classifiers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classifier",
+        help="For transfer, by default rf; may be repeated; none leaves transfer out.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this topic."""
+    app.command()(compare)
+
+
+def compare(
+    a: First,
+    b: Second,
+    out: Out = None,
+    alpha: Alpha = 0.05,
+    classifier: Classifiers = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what drifted from campaign A to campaign B: timing, hosts, sizes, scores.
+
+    Exit 0: no drift; 1: drift; 2: they cannot be compared.
+    """
+    folders = find_campaign(a).folder, find_campaign(b).folder
+    if not 0 < alpha < 1:
+        raise ConfigError(f"--alpha: must be between 0 and 1, got {alpha:g}")
+    load_kernels()
+    keep_little()
+    from analysis.compare import Asked, as_plain, write
+
+    wanted = classifier or ["rf"]
+    names = () if wanted == ["none"] else tuple(wanted)
+    found = _compared(folders, Asked(alpha=alpha, seed=seed, classifiers=names))
+    if out is not None:
+        write(found, out)
+    if as_json:
+        print(json.dumps(as_plain(found), indent=1))
+    else:
+        for line in _lines(found):
+            print(line)
+        if out is not None:
+            print(out / "index.html")
+    if found.drifted:
+        raise typer.Exit(1)
+
+
+def _compared(folders: tuple[Path, Path], asked: "Asked") -> "Comparison":
+    """Compare; what cannot be read is bad input here, whatever is wrong with it."""
+    from analysis.compare import compare as compare_both
+
+    def told(what: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
+
+    try:
+        return compare_both(*folders, asked, told)
+    except (AnalysisError, CaptureError) as exc:
+        raise ConfigError(str(exc)) from exc
+    finally:
+        told("")
+
+
+def _lines(found: "Comparison") -> Iterator[str]:
+    from analysis.compare import how_of, verdict_of
+    from analysis.compare.model import Kind
+
+    yield f"A: {found.a}"
+    yield f"B: {found.b}"
+    yield from (f"differs: {f.what}: {f.a or '-'} -> {f.b or '-'}" for f in found.facts)
+    yield from (f"not compared: {text}" for text in found.only)
+    drifted = sorted(found.drifted, key=lambda t: -abs(t.effect.delta))
+    yield from (f"drift: {_told(t)}" for t in drifted[:_MOST_SHOWN])
+    if len(drifted) > _MOST_SHOWN:
+        yield f"drift: and {len(drifted) - _MOST_SHOWN} more; --out or --json has all"
+    for host in found.hosts:
+        if host.state != "both":
+            windows = counted(max(host.n_a, host.n_b), "window")
+            yield f"host: {host.device}: {host.state}: {host.host}, {windows}"
+    yield from (f"transfer: {_told_transfer(t)}" for t in found.transfers)
+    yield from (f"remark: {text}" for text in found.remarks)
+    blind = [t for t in found.tests if t.kind is not Kind.HOST and t.detectable is None]
+    if blind and found.unit == "trial":
+        n = counted(len(blind), "test")
+        yield f"remark: {n} of {len(found.tests)} have too few trials to find anything"
+    yield f"tests: {how_of(found)}"
+    yield verdict_of(found)
+
+
+def _told(test: "Tested") -> str:
+    effect = test.effect
+    where = test.activity or "all activities"
+    text = f"{test.device}, {where}: {test.measure} {_number(effect.median_a)} -> "
+    text += _number(effect.median_b)
+    if effect.ratio is not None:
+        text += f" (x{effect.ratio:.3g}"
+        if effect.ratio_low is not None and effect.ratio_high is not None:
+            text += f", {effect.ratio_low:.3g} to {effect.ratio_high:.3g}"
+        text += ")"
+    return f"{text}, Cliff's delta {effect.delta:+.2f}, p {test.p_adjusted:.3g}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _told_transfer(each: "Transfer") -> str:
+    text = f"{each.device}, {each.classifier}, {each.direction}:"
+    if each.across is None:
+        return f"{text} {each.note}"
+    text += f" {_share(each.across)}"
+    if each.within is not None and each.loss is not None:
+        text += f", within {_share(each.within)}, lost {_share(each.loss)}"
+    return f"{text} ({each.note})" if each.note else text
+
+
+def _share(share: "Share") -> str:
+    if share.low is None or share.high is None:
+        return f"{share.value:.1%}"
+    return f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}]"
