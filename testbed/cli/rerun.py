@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,28 +88,26 @@ def rerun(
     require_drivers(the_lab, lab)
     adopted = adopt(past.profiles, ours, past.plan.trials, the_lab)
     _refuse(found, adopted)
-    if not is_inside():  # else it was told outside
-        for line in (*_lab_differs(past.frozen, the_lab), *adopted.differences):
-            print(f"differs: {line}", flush=True)
+    _tell((*_lab_differs(past.frozen, the_lab), *adopted.differences))
     plan = past.plan if seed is None else past.drawn_again(seed)
     if check:
         n = counted(len(plan.trials), "trial")
         print(f"{past.name}: {n}, seed {plan.seed}: can be run in lab {the_lab.lab}")
         return
-    form = "fast" if fast else "live"
-    new = name or campaign_name(plan.scenario, controller_clock().now_ns())
     place = Place.of(the_lab, out)
+    new = name or campaign_name(plan.scenario, controller_clock().now_ns())
     _require_new(place, new)
     inputs = Inputs(
         campaign=new,
-        form=form,
+        form="fast" if fast else "live",
         simulated=the_lab.virtual is not None,
         lab=the_lab,
-        profiles=_with_ours(ours, adopted),
+        # all of this lab: devices that do nothing are there too
+        profiles={**ours, **adopted.profiles},
         plan=plan,
         scenario=past.scenario | {"seed": plan.seed},
         versions=versions(),
-        rerun_of=_record(found, past, seed),
+        rerun_of=_record(found, past, plan),
     )
     start(inputs, lab, place, evidence)
 
@@ -226,16 +224,15 @@ def _refuse(found: Found, adopted: Adopted) -> None:
         raise ConfigError(f"{found.folder.name}: {n} of it cannot be run in this lab")
 
 
+def _tell(differences: Sequence[str]) -> None:
+    if not is_inside():  # else it was told outside
+        for line in differences:
+            print(f"differs: {line}", flush=True)
+
+
 def _require_new(place: Place, name: str) -> None:
     if (place.captures / name).exists() and not is_inside():
         raise ConfigError(f"{place.captures / name}: is there already; name another")
-
-
-def _with_ours(
-    ours: Mapping[str, DeviceProfile], adopted: Adopted
-) -> dict[str, DeviceProfile]:
-    """Return all profiles of this lab: devices that do nothing are there too."""
-    return {**ours, **adopted.profiles}
 
 
 def _lab_differs(frozen: Mapping[str, Any], lab: Lab) -> Iterator[str]:
@@ -257,7 +254,7 @@ def _lab_differs(frozen: Mapping[str, Any], lab: Lab) -> Iterator[str]:
                 yield f"lab: {part}.{key} is {two.get(key)} here, was {one.get(key)}"
 
 
-def _record(found: Found, past: _Past, seed: int | None) -> dict[str, Any]:
+def _record(found: Found, past: _Past, plan: Plan) -> dict[str, Any]:
     """Return what campaign.yaml says of where this campaign comes from."""
     return {
         "campaign": past.name,
@@ -265,5 +262,5 @@ def _record(found: Found, past: _Past, seed: int | None) -> dict[str, Any]:
         "seed": past.plan.seed,
         "kind": "dataset" if found.dataset is not None else "campaign",
         "manifest_sha256": found.digest,
-        "same_plan": seed is None or seed == past.plan.seed,
+        "same_plan": plan is past.plan,
     }
