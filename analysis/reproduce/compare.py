@@ -91,10 +91,9 @@ class Comparison:
 
 
 def compare_files(
-    data: Path, made: Path, places: Sequence[str], rule: Rule
-) -> Comparison:
+    found: Comparison, data: Path, made: Path, places: Sequence[str], rule: Rule
+) -> None:
     """Compare all files below some places of a payload with those made anew."""
-    found = Comparison()
     for place in places:
         names = {_name(path, data) for path in files_below(data / place)}
         wanted = {_name(path, made) for path in files_below(made / place)}
@@ -109,7 +108,6 @@ def compare_files(
                 found.tell(name, _once("is not made anew"))
             else:
                 _compare(found, name, data / name, made / name, rule)
-    return found
 
 
 def kind_of(name: str) -> str:

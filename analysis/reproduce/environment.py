@@ -41,11 +41,18 @@ def surroundings() -> dict[str, dict[str, str]]:
 
 
 def others(recipe: Recipe, here: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each thing that is other here than in the recipe."""
+    """Return a sentence for each version and platform that is other than told."""
     return (
         *_other("", recipe.versions, here["versions"]),
         *_other("the platform's ", recipe.platform, here["platform"]),
     )
+
+
+def other_code(recipe: Recipe, code: str) -> tuple[str, ...]:
+    """Return a sentence where the same version is of other code, as in development."""
+    if not recipe.code or recipe.code == code:
+        return ()
+    return (f"code of the analysis: {recipe.code} in the recipe, {code} here",)
 
 
 def _other(

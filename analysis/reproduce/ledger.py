@@ -45,22 +45,28 @@ class Ledger:
         return all(_state(self._made / n) == state for n, state in known.items())
 
     def step(self, step: str, places: Sequence[Path], make: Callable[[], None]) -> str:
-        """Do a step that writes below `places`, unless it is done; say which it was."""
+        """Do a step that writes below `places`, unless it is done; say which it was.
+
+        Nothing is left of one that fails; of one that is killed, the next call removes
+        what is left.
+        """
         if self.is_done(step):
             return "kept"
         self._steps.pop(step, None)
-        for place in places:
-            if place.is_dir():
-                shutil.rmtree(place)
-            else:
-                place.unlink(missing_ok=True)
-        make()
+        _remove(places)
+        whole = False
+        try:
+            make()
+            whole = True
+        finally:
+            if not whole:
+                _remove(places)
         files = [path for place in places for path in files_below(place)]
         self._steps[step] = {
             path.relative_to(self._made).as_posix(): _state(path) for path in files
         }
         self._write()
-        return ""
+        return "made"
 
     def _read(self) -> Mapping[str, Any]:
         try:
@@ -121,6 +127,14 @@ def digest_of(paths: Mapping[str, Path], code: str) -> str:
             told += str(state.st_mtime_ns)
         digest.update(told.encode() + b"\0")
     return digest.hexdigest()
+
+
+def _remove(places: Sequence[Path]) -> None:
+    for place in places:
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def _state(path: Path) -> list[int]:

@@ -78,8 +78,11 @@ class Makers(Protocol):
     def results(self, recipe: Recipe, campaign: Path, out: Path) -> None:
         """Write the tables and figures of one campaign folder into `out`."""
 
-    def tables(self, campaigns: Sequence[Path], data: Path) -> None:
-        """Write the tables over all campaigns into `data`, named as published."""
+    def tables(self, campaigns: Sequence[Path], data: Path, published: Path) -> None:
+        """Write the tables over all campaigns into `data`, named as published.
+
+        published  payload of the dataset, for what only who published can tell
+        """
 
     def surroundings(self) -> Mapping[str, Any]:
         """Return what a recipe would tell of where it is made, here and now."""

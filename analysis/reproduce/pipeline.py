@@ -3,8 +3,7 @@
 reproduce(request, watcher)
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +11,13 @@ from pathlib import Path
 import polars as pl
 
 from analysis.dataset import load_campaign
-from analysis.errors import DatasetError, RequestError
+from analysis.errors import AnalysisError, DatasetError, RequestError
 from analysis.labelling import label_campaign, labelled_as
 from analysis.packets import find_raw, make_tables
 from analysis.packets.make import run_here
+from analysis.pcap.errors import CaptureError
 from analysis.reproduce.compare import Comparison, compare_files
-from analysis.reproduce.environment import others
+from analysis.reproduce.environment import other_code, others
 from analysis.reproduce.ledger import MADE, Ledger, alone_in, digest_of, files_below
 from analysis.reproduce.model import Reproduced, Request, Watcher
 from analysis.reproduce.numbers import Rule
@@ -26,6 +26,7 @@ from analysis.reproduce.recipe import Recipe, load_recipe
 
 # what is read of a campaign; raw captures as well
 _TEXTS = ("campaign.yaml", "activities.csv", "journal.jsonl", "MANIFEST.sha256")
+HOSTS = "tables/hosts.csv"  # tells how addresses are written, which nothing else does
 _MADE_OF = ("labelled", "packets", "flows", "packets.json")
 
 
@@ -42,7 +43,8 @@ class _Dataset:
 
     def inputs(self) -> dict[str, Path]:
         """Return all files that anything is made of, by name."""
-        found = {RECIPE: self.data / RECIPE} if self.recipe else {}
+        given = (RECIPE, HOSTS)
+        found = {n: self.data / n for n in given if (self.data / n).is_file()}
         for name in self.campaigns:
             folder = self.folder(name)
             # how they were labelled is no result: it is asked for
@@ -56,23 +58,26 @@ class _Dataset:
 def reproduce(request: Request, watcher: Watcher) -> Reproduced:
     """Make everything of a dataset again in `request.out`, and compare.
 
-    What differs is told in what is returned. Raises DatasetError for a dataset that
-    cannot be read or a recipe that cannot be followed, RequestError for a folder that
-    holds something else, CaptureError for a damaged capture. After an interruption,
-    the next call goes on; when the dataset changed meanwhile, it begins anew.
+    What differs, or cannot be made, is told in what is returned. Raises DatasetError
+    for a folder that is no dataset and a recipe that cannot be followed, RequestError
+    for an `out` that holds something else. After an interruption the next call goes
+    on; when the dataset changed meanwhile, it begins anew.
     """
     dataset = _opened(request.dataset)
     _refuse_inside(request.out, request.dataset)
-    told = _told(dataset, request)
+    told, rule = _rule(dataset, request)
     for sentence in told:
         watcher.tell(sentence)
-    rule = Rule(exact=not told and dataset.recipe is not None, rel=request.tolerance)
     with alone_in(request.out):
         inputs = digest_of(dataset.inputs(), request.makers.code)
         made = request.out / MADE
-        _make(dataset, made, Ledger(request.out, inputs), request, watcher)
+        work = _Work(dataset, request, watcher, Ledger(request.out, inputs))
+        work.make()
         watcher.begin("compare", 0)
-        found = compare_files(dataset.data, made, _compared(dataset), rule)
+        found = Comparison()
+        for name, reason in work.failed:
+            found.tell(name, iter([("", f"cannot be made anew: {reason}", "", "")]))
+        compare_files(found, dataset.data, made, _compared(dataset), rule)
         watcher.end("compare", f"{found.n_files} files")
     return _reproduced(request, dataset, told, rule, found)
 
@@ -110,54 +115,79 @@ def _refuse_inside(out: Path, dataset: Path) -> None:
         raise RequestError(f"{out}: lies in the dataset, which is only read")
 
 
-def _told(dataset: _Dataset, request: Request) -> tuple[str, ...]:
-    if dataset.recipe is None:
-        return ()
-    return others(dataset.recipe, request.makers.surroundings())
+def _rule(dataset: _Dataset, request: Request) -> tuple[tuple[str, ...], Rule]:
+    """Return what is other here, and how numbers are compared therefore."""
+    recipe = dataset.recipe
+    if recipe is None:
+        return (), Rule(exact=False, rel=request.tolerance)
+    told = others(recipe, request.makers.surroundings())
+    rule = Rule(exact=not told, rel=request.tolerance)
+    return (*told, *other_code(recipe, request.makers.code)), rule
 
 
-def _make(
-    dataset: _Dataset,
-    made: Path,
-    ledger: Ledger,
-    request: Request,
-    watcher: Watcher,
-) -> None:
-    """Make everything that is not made yet."""
-    folders = []
-    for name in dataset.campaigns:
-        folder = _opened_again(dataset.folder(name), made / "campaigns" / name)
-        folders.append(folder)
-        raw_b = sum(path.stat().st_size for path in files_below(folder / "raw"))
-        with _moved(made, dataset.data):
-            label = partial(_label, folder, dataset.folder(name), watcher)
-            _step(
-                ledger, watcher, f"label {name}", (folder / "labelled",), label, raw_b
-            )
-            tabulate = partial(_tabulate, folder, request, watcher)
+class _Work:
+    """Makes everything that is not made yet.
+
+    failed  what could not be made, and why
+    """
+
+    def __init__(
+        self, dataset: _Dataset, request: Request, watcher: Watcher, ledger: Ledger
+    ) -> None:
+        self.failed: list[tuple[str, str]] = []
+        self._dataset = dataset
+        self._request = request
+        self._watcher = watcher
+        self._ledger = ledger
+        self._made = request.out / MADE
+
+    def make(self) -> None:
+        """Make it, in the order in which one comes of the other."""
+        request, dataset, read = self._request, self._dataset, self._watcher.read
+        folders = []
+        for name in dataset.campaigns:
+            source = dataset.folder(name)
+            folder = _opened_again(source, self._made / "campaigns" / name)
+            folders.append(folder)
+            raw_b = sum(path.stat().st_size for path in files_below(folder / "raw"))
+            label = partial(_label, folder, source, read)
+            self._step(f"label {name}", (folder / "labelled",), label, raw_b)
             places = tuple(folder / each for each in _MADE_OF[1:])
-            _step(ledger, watcher, f"packets {name}", places, tabulate, raw_b)
-    with _moved(made, dataset.data):
-        tables = partial(request.makers.tables, folders, made)
-        places = (made / "tables", made / "splits.json")
-        _step(ledger, watcher, "tables", places, tables, 0)
-        for name in dataset.recipe.campaigns if dataset.recipe else ():
-            out = made / "results" / name
-            results = partial(_results, dataset, request, folders, out)
-            _step(ledger, watcher, f"results {name}", (out,), results, 0)
+            tabulate = partial(_tabulate, folder, request.jobs, read)
+            self._step(f"packets {name}", places, tabulate, raw_b)
+        places = (self._made / "tables", self._made / "splits.json")
+        tables = partial(request.makers.tables, folders, self._made, dataset.data)
+        self._step("tables", places, tables)
+        if dataset.recipe is not None:
+            for folder in folders:
+                if folder.name in dataset.recipe.campaigns:
+                    self._results(dataset.recipe, folder)
 
+    def _results(self, recipe: Recipe, folder: Path) -> None:
+        out = self._made / "results" / folder.name
+        results = partial(self._request.makers.results, recipe, folder, out)
+        self._step(f"results {folder.name}", (out,), results)
 
-def _step(
-    ledger: Ledger,
-    watcher: Watcher,
-    name: str,
-    places: tuple[Path, ...],
-    make: partial[None],
-    total_b: int,
-) -> None:
-    watcher.begin(name, total_b)
-    note = ledger.step(name, places, make)
-    watcher.end(name, note or "made")
+    def _step(
+        self,
+        name: str,
+        places: tuple[Path, ...],
+        make: Callable[[], None],
+        total_b: int = 0,
+    ) -> None:
+        """Do a step; what cannot be made is a difference, not the end."""
+        self._watcher.begin(name, total_b)
+        note = "failed"
+        place = places[0].relative_to(self._made).as_posix()
+        try:
+            note = self._ledger.step(name, places, make)
+        except RequestError:
+            raise  # the recipe asks for what is not there
+        except (AnalysisError, CaptureError) as exc:
+            reason = str(exc).replace(f"{self._made}/", "")
+            self.failed.append((place, reason))
+        finally:
+            self._watcher.end(name, note)
 
 
 def _opened_again(source: Path, folder: Path) -> Path:
@@ -172,37 +202,19 @@ def _opened_again(source: Path, folder: Path) -> Path:
     return folder
 
 
-def _label(folder: Path, source: Path, watcher: Watcher) -> None:
+def _label(folder: Path, source: Path, read: Callable[[int], None]) -> None:
     overlap, widen = labelled_as(source)
-    label_campaign(folder, overlap=overlap, widen=widen, progress=watcher.read)
+    label_campaign(folder, overlap=overlap, widen=widen, progress=read)
 
 
-def _tabulate(folder: Path, request: Request, watcher: Watcher) -> None:
+def _tabulate(folder: Path, jobs: int, read: Callable[[int], None]) -> None:
     make_tables(
         folder,
         find_raw(folder),
         load_campaign(folder).devices,
-        run=partial(run_here, workers=request.jobs),
-        progress=watcher.read,
+        run=partial(run_here, workers=jobs),
+        progress=read,
     )
-
-
-def _results(
-    dataset: _Dataset, request: Request, folders: Sequence[Path], out: Path
-) -> None:
-    recipe = dataset.recipe
-    folder = next(each for each in folders if each.name == out.name)
-    if recipe is not None:
-        request.makers.results(recipe, folder, out)
-
-
-@contextmanager
-def _moved(made: Path, data: Path) -> Iterator[None]:
-    """Let errors of the analysis name files where they were published."""
-    try:
-        yield
-    except DatasetError as exc:
-        raise DatasetError(str(exc).replace(str(made), str(data))) from exc
 
 
 def _compared(dataset: _Dataset) -> tuple[str, ...]:
@@ -221,6 +233,7 @@ def _reproduced(
     not_made = []
     if dataset.recipe is None:
         not_made.append("results: none were published")
+    not_made.append(f"`written` in {HOSTS}: only who published can tell it; taken over")
     not_made.append("papers, metadata and manifests: `testbed verify` looks at them")
     return Reproduced(
         dataset=request.dataset,

@@ -19,6 +19,7 @@ class Recipe:
 
     classifiers, splits  names;  seed  of all that is random
     versions   software -> version;  platform  what else may decide the last digit
+    code       digest of the code that made them, '' where the recipe does not tell
     campaigns  names of the campaigns that have results
     """
 
@@ -27,6 +28,7 @@ class Recipe:
     seed: int
     versions: Mapping[str, str]
     platform: Mapping[str, str]
+    code: str
     campaigns: tuple[str, ...]
 
 
@@ -64,6 +66,7 @@ def _recipe(about: Any) -> Recipe:
         seed=seed,
         versions={str(k): str(v) for k, v in about.get("versions", {}).items()},
         platform={str(k): str(v) for k, v in about.get("platform", {}).items()},
+        code=str(about.get("code", "")),
         campaigns=tuple(_campaign(each) for each in about["campaigns"]),
     )
 

@@ -1,5 +1,7 @@
 """Results of a dataset: made when it is published, and again when it is reproduced."""
 
+import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ class Report:
     @property
     def recipe(self) -> Mapping[str, Any]:
         """What makes them again."""
+        from analysis.exporters.bundle.work import code_digest
         from analysis.report.scores import BELIEVED
         from analysis.reproduce import surroundings
 
@@ -41,6 +44,7 @@ class Report:
             "splits": list(BELIEVED),
             "seed": self._seed,
             **surroundings(),
+            "code": code_digest(),
         }
 
     def write(self, campaign: Path, out: Path) -> None:
@@ -67,18 +71,27 @@ class Remaker:
         self._jobs = jobs
 
     def results(self, recipe: "Recipe", campaign: Path, out: Path) -> None:
-        """Write the tables and figures of one campaign folder into `out`."""
+        """Write the tables and figures of one campaign folder into `out`.
+
+        Raises DatasetError where the recipe wants splits that the report has not.
+        """
+        from analysis.errors import DatasetError
+        from analysis.report.scores import BELIEVED
+
+        if recipe.splits != BELIEVED:
+            names = ", ".join(recipe.splits)
+            why = f"this version scores by {', '.join(BELIEVED)}"
+            raise DatasetError(f"the recipe wants the splits {names}; {why}")
         report = Report(recipe.classifiers, seed=recipe.seed, jobs=self._jobs)
         report.write(campaign, out)
 
-    def tables(self, campaigns: Sequence[Path], data: Path) -> None:
+    def tables(self, campaigns: Sequence[Path], data: Path, published: Path) -> None:
         """Write the tables over all campaigns, and the splits of their trials."""
-        import json
-
         from analysis.exporters.bundle.splits import splits_of
         from analysis.exporters.bundle.tables import tables_of, write_frame
 
-        for name, frame in tables_of(campaigns).items():
+        written = _written(published / "tables" / "hosts.csv")
+        for name, frame in tables_of(campaigns, written).items():
             write_frame(frame, data / "tables" / name)
         text = json.dumps(splits_of(campaigns), indent=1) + "\n"
         (data / "splits.json").write_text(text, encoding="utf-8")
@@ -95,6 +108,17 @@ class Remaker:
         from analysis.exporters.bundle.work import code_digest
 
         return code_digest()
+
+
+def _written(path: Path) -> dict[str, str]:
+    """Return how addresses are written in payloads, which no capture tells."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [(r["address"], r["written"]) for r in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError):
+        return {}  # the comparison tells of the table
+    # the first says it for all: a row that says otherwise is a difference
+    return {address: text for address, text in reversed(rows) if text}
 
 
 def _write_features(campaign: Path, path: Path) -> None:
