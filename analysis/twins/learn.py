@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from analysis.errors import DatasetError
 from analysis.evaluate.samples import Recorded, open_recorded
 from analysis.labelling import Overlap
-from analysis.packets import clean, load_packets
+from analysis.packets import PacketTable, clean, load_packets
 from analysis.twins.idle import learn_idle
-from analysis.twins.model import LearntTwin, Trials
+from analysis.twins.model import Idle, LearntTwin, Trials
 from analysis.twins.shapes import Groups, mark_rare, shapes_of
 from analysis.windows import Windows, cut
 
@@ -29,9 +29,8 @@ def learn_twin(
 ) -> LearntTwin:
     """Learn a device's trials and what it sends between them.
 
-    source      a campaign folder, or what `open_recorded` returned for it
-    trials      only these trials; all by default
-    activities  only these activities; all by default
+    source              a campaign folder, or what `open_recorded` returned for it
+    trials, activities  only these; all by default
 
     Raises DatasetError when the folder cannot be read, holds no such device or no
     trial of it with a packet.
@@ -50,41 +49,58 @@ def learn_twin(
             "from trials that were recorded and labelled"
         )
     starts = _label_instants(recorded, chosen)
-    names = sorted(set(chosen.activity.tolist()))
-    sessions = list(dict.fromkeys(chosen.session.tolist()))
     groups = Groups()
-    shapes = shapes_of(table, chosen.first, chosen.last, starts, groups)
-    activity = np.searchsorted(np.array(names), chosen.activity).astype(np.int32)
-    mark_rare(shapes, activity)
-    length_ns = chosen.end_ns - starts
-    number = {name: k for k, name in enumerate(sessions)}
-    found = Trials(
-        shapes=shapes,
-        activity=activity,
-        session=np.array([number[s] for s in chosen.session.tolist()], dtype=np.int32),
-        length_ns=length_ns,
-    )
+    found, names, sessions = _trials(table, chosen, starts, groups)
     idle = learn_idle(table, windows, groups)
     return LearntTwin(
         device=device,
         category=about.category,
         mac=about.mac,
         firmware=about.firmware,
-        source={
-            "campaign": recorded.campaign.name,
-            "simulated": recorded.campaign.simulated,
-            "form": recorded.campaign.form,
-            "times": str(recorded.campaign.times),
-            "trials": len(chosen),
-            "idle_s": round(idle.observed_s, 3),
-        },
+        source=_told(recorded, len(chosen), idle),
         activities=names,
         sessions=sessions,
-        delta_ns=[int(length_ns[activity == k].max()) for k in range(len(names))],
+        delta_ns=_longest(found, len(names)),
         remotes=list(table.remotes),
         trials=found,
         idle=idle,
     )
+
+
+def _trials(
+    table: PacketTable, chosen: Windows, starts: Int64, groups: Groups
+) -> tuple[Trials, list[str], list[str]]:
+    """Return the trials, and the names of their activities and sessions."""
+    names = sorted(set(chosen.activity.tolist()))
+    sessions = list(dict.fromkeys(chosen.session.tolist()))
+    shapes = shapes_of(table, chosen.first, chosen.last, starts, groups)
+    activity = np.searchsorted(np.array(names), chosen.activity).astype(np.int32)
+    mark_rare(shapes, activity)
+    number = {name: k for k, name in enumerate(sessions)}
+    session = np.array([number[s] for s in chosen.session.tolist()], dtype=np.int32)
+    found = Trials(
+        shapes=shapes,
+        activity=activity,
+        session=session,
+        length_ns=chosen.end_ns - starts,
+    )
+    return found, names, sessions
+
+
+def _longest(found: Trials, n: int) -> list[int]:
+    """Return the longest label window of each activity."""
+    return [int(found.length_ns[found.activity == k].max()) for k in range(n)]
+
+
+def _told(recorded: Recorded, n_trials: int, idle: Idle) -> dict[str, object]:
+    return {
+        "campaign": recorded.campaign.name,
+        "simulated": recorded.campaign.simulated,
+        "form": recorded.campaign.form,
+        "times": str(recorded.campaign.times),
+        "trials": n_trials,
+        "idle_s": round(idle.observed_s, 3),
+    }
 
 
 def _chosen(

@@ -93,6 +93,10 @@ def learn(
         return
     if device is not None or activity:
         raise ConfigError("--device and --activity go with --out, which is not given")
+    _tell_settle(folder, as_json)
+
+
+def _tell_settle(folder: Path, as_json: bool) -> None:
     from analysis.evaluate.settle import learn_settle
 
     tabulate(folder)

@@ -25,7 +25,7 @@ KIND, FORMAT = "testbed twin", 1
 MOST_HEADER_B = 8 << 20
 MOST_ARRAYS_B = 256 << 20  # unpacked
 _MOST_FRAME_B = 65_549  # the largest IPv4 packet, in Ethernet
-_SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_DAY_NS = 86_400 * 10**9
 _PACKETS: Mapping[str, type[np.generic]] = {
     "offset_ns": np.int64,
     "length_b": np.uint32,
@@ -217,11 +217,9 @@ def _twin(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Twin
         Trial(shape=s, activity=called[names[a]], session=of, length_ns=length)
         for s, a, of, length in rows
     ]
-    deltas = {
-        called[name]: int(each["delta_ns"])
-        for name, each in zip(names, header["activities"], strict=True)
-    }
-    _require(all(0 < delta < 86_400 * 10**9 for delta in deltas.values()), "delta_ns")
+    told = zip(names, header["activities"], strict=True)
+    deltas = {called[name]: int(each["delta_ns"]) for name, each in told}
+    _require(all(0 < delta < _DAY_NS for delta in deltas.values()), "delta_ns")
     spread = float(header["spread"])
     _require(0 <= spread <= 10, "spread")
     found = Twin(
@@ -280,7 +278,7 @@ def _shapes(
     _require(bool((columns["payload_b"] <= columns["length_b"]).all()), "lengths")
     remote = columns["remote"]
     _require(bool(((remote >= -1) & (remote < n_remotes)).all()), "remotes")
-    far = np.abs(columns["offset_ns"]) > 86_400 * 10**9
+    far = np.abs(columns["offset_ns"]) > _DAY_NS
     _require(not bool(far.any()), "times")
     whole = Shape(columns=columns)
     spans = zip(first[:-1].tolist(), first[1:].tolist(), strict=True)
