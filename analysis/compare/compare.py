@@ -45,7 +45,7 @@ def compare(a: Path, b: Path, asked: Asked, told: Told = nobody) -> Comparison:
     both = same_windows((open_recorded(a), open_recorded(b)))
     compared = read_pairs(both, told)
     told("tests")
-    found, unit = _answered(compared.pairs, asked)
+    found, unit = answered(compared.pairs, asked)
     tests = tuple(tests_of(compared.pairs, found, unit, asked))
     transfers: list[Transfer] = []
     for pair in compared.pairs:
@@ -170,7 +170,7 @@ def _lab_of(campaign: Campaign) -> tuple[str, str]:
     return str(lab.get("lab", campaign.name)), str(lab.get("home", ""))
 
 
-def _answered(pairs: Sequence[Pair], asked: Asked) -> tuple[Answer, Unit]:
+def answered(pairs: Sequence[Pair], asked: Asked) -> tuple[Answer, Unit]:
     parts = [
         (t.session, in_b) for p in pairs for t, in_b in ((p.a, False), (p.b, True))
     ]
