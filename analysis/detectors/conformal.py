@@ -5,9 +5,9 @@ never below 1 / (n + 1). It would be valid whatever the detector does if one and
 same detector, which has learnt from neither, scored usual hours and hours to come, and
 these were exchangeable. Here copies that learnt from some of the days score the others
 (cross-conformal), hours of a day are alike, and people change: it holds roughly. Where
-one must tell strange from stranger, the scores of the strangest usual hours are
-continued by an exponential tail; that is an assumption. A month holds few strange
-hours, and such a tail falls too fast: what typical households do is counted in as well.
+one must tell strange from stranger, the strangest usual hours are continued by an
+exponential tail; that is an assumption. How fast it falls is known from few hours only,
+so what is used is the mean over all that it may be.
 """
 
 from dataclasses import dataclass
@@ -19,36 +19,12 @@ from analysis.features.model import Float64, Int64
 
 _TAIL_SHARE = 0.02  # of the usual hours, which tell how the tail goes on
 _FEWEST_TAIL = 5
-_PRIOR = 10.0  # excesses of 1 (scores are mostly logarithms of chances) beside them
+_WIDE_SHARE = 0.1  # of the usual hours, whose spread is taken for that of more hours
+_PRIOR = 10.0  # as many
 _LEAST = 1e-300
 _STEEP = 1e-7  # below it tan((1/2 - p) pi) is 1 / (pi p)
-_TRUST = 672.0  # hours of its own (four weeks) that typical households are worth
-_STEP = float(np.log(5.0))
 _HALVINGS = 60
-_FARTHEST = 1e12  # score at which nobody looks for a threshold any more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typical:
-    """How strange hours without an intruder are in many households.
-
-    scores  (k,) ascending, the first above 0
-    shares  (k,) descending, of the hours that have such a score or more; beyond the
-            last it falls on as it did in the last step by a factor of five or more
-    """
-
-    scores: tuple[float, ...]
-    shares: tuple[float, ...]
-
-    def p_values(self, scores: Float64) -> Float64:
-        """Return the share of hours that are as strange, 1 at a score of 0."""
-        at = np.array((0.0, *self.scores))
-        ln_share = np.log((1.0, *self.shares))
-        found = np.interp(scores, at, ln_share)
-        early = np.flatnonzero(ln_share - ln_share[-1] >= _STEP)[-1]
-        steep = (ln_share[-1] - ln_share[early]) / (at[-1] - at[early])
-        found = found + steep * np.maximum(scores - at[-1], 0.0)
-        return np.asarray(np.exp(np.maximum(found, np.log(_LEAST))))
+_FARTHEST = 1e12  # times the highest score; where nobody looks for a threshold any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,30 +32,39 @@ class Usual:
     """Scores of usual hours, in ascending order.
 
     start, scale, share  of the usual hours this share lies above `start`, by an excess
-                         of `scale` in the mean
-    typical              what is usual elsewhere; None where nobody knows
+                         of `scale` in the mean; 0 where nobody knows
+    weight               of how many hours that is known
     """
 
     scores: Float64
     start: float
     scale: float
     share: float
-    typical: Typical | None = None
+    weight: float
 
     @classmethod
-    def of(cls, scores: Float64, typical: Typical | None = None) -> Self:
-        """Learn from (n,) scores of hours that the detector had not seen."""
+    def of(cls, scores: Float64, unit: float = 0.0) -> Self:
+        """Learn from (n,) scores of hours that the detector had not seen.
+
+        unit  difference of scores below which hours are taken to be equally strange,
+              whatever the spread: e times likelier, where scores are logarithms of
+              chances. Scores and unit times any factor give the same p-values.
+        """
         ordered = np.sort(scores) if scores.size else np.zeros(1)
+        n_strange = max(1, int((ordered > 0).sum()))
         n_tail = max(_FEWEST_TAIL, int(_TAIL_SHARE * ordered.size))
-        n_tail = min(n_tail, max(1, int((ordered > 0).sum())))
+        n_tail = min(n_tail, n_strange)
         start = float(ordered[-n_tail])
-        excess = ordered[-n_tail:] - start
+        excess = float((ordered[-n_tail:] - start).sum())
+        n_wide = min(int(np.ceil(_WIDE_SHARE * ordered.size)), n_strange)
+        below = float(ordered[-n_wide - 1]) if n_wide < ordered.size else 0.0
+        spread = max(unit, float(ordered[-n_wide:].mean()) - below)
         return cls(
             scores=ordered,
             start=start,
-            scale=float((excess.sum() + _PRIOR) / (n_tail + _PRIOR)),
+            scale=(excess + _PRIOR * spread) / (n_tail + _PRIOR),
             share=(n_tail + 1) / (ordered.size + 1),
-            typical=typical,
+            weight=n_tail + _PRIOR,
         )
 
     def p_values(self, scores: Float64) -> Float64:
@@ -91,20 +76,20 @@ class Usual:
     def tail_p_values(self, scores: Float64) -> Float64:
         """Return p-values that go on falling above the strangest usual hours.
 
-        The mean of the household's own and the typical ones, by how many hours each is
-        worth. So it is never below the household's own times n / (n + 672).
+        The mean of exponential tails over the scales that so many hours allow for.
         """
-        far = self.share * np.exp(-(scores - self.start) / self.scale)
-        p = np.where(scores > self.start, far, self.p_values(scores))
-        if self.typical is not None:
-            n = self.scores.size
-            p = (n * p + _TRUST * self.typical.p_values(scores)) / (n + _TRUST)
+        p = self.p_values(scores)
+        if self.scale > 0:
+            beyond = np.maximum(scores - self.start, 0.0) / self.scale
+            far = self.share * np.exp(-self.weight * np.log1p(beyond / self.weight))
+            p = np.where(scores > self.start, far, p)
         return np.asarray(np.clip(p, _LEAST, 1.0))
 
     def threshold(self, p: float) -> float:
         """Return the score above which an hour has a smaller tail p-value."""
-        low, high = 0.0, 1.0 + float(self.scores[-1])
-        while self.tail_p_values(np.array([high]))[0] >= p and high < _FARTHEST:
+        low, high = 0.0, float(self.scores[-1]) or 1.0
+        farthest = high * _FARTHEST
+        while self.tail_p_values(np.array([high]))[0] >= p and high < farthest:
             high *= 2
         for _ in range(_HALVINGS):
             middle = (low + high) / 2

@@ -17,7 +17,6 @@ from analysis.detectors.model import (
     strangest,
 )
 from analysis.detectors.sequence import NEAR_NS
-from analysis.detectors.typical import TYPICAL
 from analysis.features.model import Int64
 
 _BINS = 96  # of a day
@@ -37,7 +36,7 @@ class Context(Detection):
     strangest event.
     """
 
-    typical = TYPICAL.get("context")
+    unit = 1.0
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

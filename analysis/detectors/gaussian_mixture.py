@@ -8,7 +8,6 @@ from analysis.detectors.circular import all_cells, cells, enough
 from analysis.detectors.events import Name
 from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64
-from analysis.detectors.typical import TYPICAL
 
 _MOST_PARTS = 3
 _ROWS_PER_PART = 8
@@ -22,8 +21,6 @@ class GaussianMixtures(Detection):
     training hour. Activities with few hours share the household's. An hour is as
     strange as its strangest activity.
     """
-
-    typical = TYPICAL.get("gaussian_mixture")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

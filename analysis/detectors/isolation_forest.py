@@ -8,25 +8,23 @@ from analysis.detectors.circular import circular
 from analysis.detectors.events import Name
 from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64, columns_of
-from analysis.detectors.typical import TYPICAL
 
 _TREES = 100
-_UNIT = 20.0  # forests score from 0 to 1; one in twenty of it is worth one here
 
 
 class IsolationForests(Detection):
     """How few cuts set an hour apart from the others in which something happened.
 
-    Score: 20 times that of the hour, for each activity that happened in it; so the hour
-    is as strange as any of them. All activities that were never learnt count as one.
+    Score: that of the hour above that of half of the training hours with events, from 0
+    to 1, for each activity that happened in it; so the hour is as strange as any of
+    them. All activities that were never learnt count as one.
     """
-
-    typical = TYPICAL.get("isolation_forest")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
         self.names_: tuple[Name, ...] = ()
         self.forest_: Any = None
+        self.middle_ = 0.0
 
     def learn(self, hours: Hours) -> None:
         """Grow the forest on hours with events, or on all where there are none."""
@@ -36,7 +34,9 @@ class IsolationForests(Detection):
         there = hours.total > 0
         rows = there if there.any() else np.ones(len(hours), dtype=bool)
         forest = IsolationForest(n_estimators=_TREES, random_state=self.seed, n_jobs=1)
-        self.forest_ = forest.fit(self._points(hours)[rows])
+        known = self._points(hours)[rows]
+        self.forest_ = forest.fit(known)
+        self.middle_ = float(np.median(-self.forest_.score_samples(known)))
 
     def score(self, hours: Hours) -> Float64:
         """Return (h, a) float64, 0 without an event."""
@@ -44,8 +44,8 @@ class IsolationForests(Detection):
         rows = np.flatnonzero(hours.total)
         if rows.size:
             points = self._points(hours)[rows]
-            strange = -_UNIT * self.forest_.score_samples(points)
-            scores[rows] = strange[:, None] * (hours.counts[rows] > 0)
+            strange = -self.forest_.score_samples(points) - self.middle_
+            scores[rows] = np.maximum(strange, 0.0)[:, None] * (hours.counts[rows] > 0)
         return scores
 
     def _points(self, hours: Hours) -> Float64:

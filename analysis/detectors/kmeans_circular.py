@@ -12,7 +12,6 @@ from analysis.detectors.circular import all_cells, cells, enough
 from analysis.detectors.events import Name
 from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64
-from analysis.detectors.typical import TYPICAL
 
 _CENTRES = (2, 3, 4)
 _INSIDE = 0.95
@@ -59,7 +58,6 @@ class KMeansCircular(Detection):
     """
 
     n_folds = 2  # it takes long to learn
-    typical = TYPICAL.get("kmeans_circular")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

@@ -12,7 +12,6 @@ import numpy as np
 from analysis.detectors.events import Name
 from analysis.detectors.hours import Hours
 from analysis.detectors.model import Detection, Detector, Float64
-from analysis.detectors.typical import TYPICAL
 
 _CENTRES = 2
 # A centre whose training hours are all alike still has a neighbourhood: one hour or
@@ -63,7 +62,6 @@ class KMeansPaper(Detection):
     """
 
     n_folds = 1  # the paper draws its boundary around the very hours it learns from
-    typical = TYPICAL.get("kmeans_paper")
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

@@ -8,7 +8,7 @@ and the window is the day up to each event. It sees repetitions of what is usual
 import numpy as np
 
 from analysis.detectors.events import Name
-from analysis.detectors.hours import DAY_NS, Hours
+from analysis.detectors.hours import DAY_NS, HOUR_NS, Hours
 from analysis.detectors.model import (
     Detection,
     Detector,
@@ -16,7 +16,6 @@ from analysis.detectors.model import (
     columns_of,
     strangest,
 )
-from analysis.detectors.typical import TYPICAL
 from analysis.features.model import Int64
 
 _PRIOR = 0.5  # times that each transition is taken as seen
@@ -31,7 +30,8 @@ class LongTerm(Detection):
     strangest event.
     """
 
-    typical = TYPICAL.get("longterm")
+    unit = 1.0
+    reach_ns = DAY_NS + HOUR_NS
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)

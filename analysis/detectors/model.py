@@ -8,34 +8,37 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.detectors.conformal import Typical, Usual
+from analysis.detectors.conformal import Usual
 from analysis.detectors.events import Name
-from analysis.detectors.hours import Hours
+from analysis.detectors.hours import HOUR_NS, Hours
 from analysis.errors import RequestError
 from analysis.features.model import Int64
 
 Float64 = NDArray[np.float64]
 
-# One usual hour in ten days is above a threshold. People change: in weeks to come about
-# one a week is.
-HOURS_PER_ALARM = 240
+# One usual hour in five days is above a threshold. Nights are quiet, and p-values no
+# smaller than they should be: in weeks to come about one a week is.
+HOURS_PER_ALARM = 120
 
 
 class Detection(ABC):
     """A detector that can learn and score, with the conventions of scikit-learn.
 
     Higher scores are stranger; `decision_function` is negative and `predict` is -1
-    where an hour is stranger than all but one usual hour in ten days. What is usual is
+    where an hour is stranger than all but one usual hour in five days. What is usual is
     told by training days of which each was scored by a copy that had not learnt from
     it.
 
     n_folds  parts of the training days, each scored by what the others teach; with 1,
              the training hours are scored by the detector that knows them
-    typical  how strange the hours of many households are for this detector
+    unit     difference of scores below which hours are equally strange: 1 where they
+             are logarithms of chances, 0 where nobody knows
+    reach_ns how long before an hour the events lie on which its score depends
     """
 
     n_folds: ClassVar[int] = 4
-    typical: ClassVar[Typical | None] = None
+    unit: ClassVar[float] = 0.0
+    reach_ns: ClassVar[int] = HOUR_NS
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -55,9 +58,23 @@ class Detection(ABC):
 
     def hour_scores(self, hours: Hours) -> Float64:
         """Return (h,) float64: the strangest activity of each hour."""
-        scores = self.score(hours)
-        strangest: Float64 = scores.max(axis=1, initial=0.0)
-        return strangest
+        return self.judge(hours)[1]
+
+    def judge(self, hours: Hours, first: int = 0) -> tuple[Float64, Float64]:
+        """Return `score` and `hour_scores` of the rows from `first` on.
+
+        What lies before them is the past, of which no more is looked at than needed.
+        """
+        cells = self.latest(hours, first)
+        strangest: Float64 = cells.max(axis=1, initial=0.0)
+        return cells, strangest
+
+    def latest(self, hours: Hours, first: int) -> Float64:
+        """Return (h - first, a): `score` of the rows from `first` on."""
+        if first <= 0 or first >= len(hours):
+            return self.score(hours)[first:]
+        near = hours.start_ns >= hours.start_ns[first] - self.reach_ns
+        return self.score(hours.take(near))[first - len(hours) :]
 
     def fit(self, hours: Hours) -> Self:
         """Learn, and set the threshold from what is usual.
@@ -79,7 +96,7 @@ class Detection(ABC):
 
     def usual(self) -> Usual:
         """Return what is usual, which turns scores into p-values; after `fit`."""
-        return Usual.of(self.usual_, self.typical)
+        return Usual.of(self.usual_, self.unit)
 
     def p_values(self, scores: Float64) -> Float64:
         """Return how often a usual hour has such a score or more; after `fit`."""
@@ -106,8 +123,9 @@ class Detection(ABC):
         for fold in range(int(folds.max()) + 1):
             other = type(self)(self.seed)
             other.learn(hours.take(folds != fold))
-            out = folds == fold
-            scores[out] = other.hour_scores(hours)[out]
+            out = np.flatnonzero(folds == fold)
+            known = hours.take(np.arange(len(hours)) <= out[-1])
+            scores[out] = other.judge(known, int(out[0]))[1]
         return scores
 
 

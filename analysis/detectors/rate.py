@@ -20,7 +20,6 @@ from analysis.detectors.model import (
     columns_of,
     strangest,
 )
-from analysis.detectors.typical import TYPICAL
 
 _SMOOTH = ((-2, 0.05), (-1, 0.2), (0, 0.5), (1, 0.2), (2, 0.05))  # weights of hours
 _TRUST_HOUR = 4.0  # days that the household's rhythm is worth beside an activity's own
@@ -66,7 +65,8 @@ class Rate(Detection):
     strange as its strangest activity.
     """
 
-    typical = TYPICAL.get("rate")
+    unit = 1.0
+    reach_ns = 2 * HOUR_NS
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -129,16 +129,22 @@ class Rate(Detection):
         )
 
     def _together(self, hours: Hours) -> Float64:
-        """Return (n,) surprise at how much happened in the hour up to each event."""
+        """Return (n,) surprise at how much happened up to each event; see the class."""
         time_ns = hours.events.time_ns
+        seen = np.arange(1, time_ns.size + 1)
+        began = np.searchsorted(time_ns, hours.start_ns[hours.row], side="left")
         first = np.searchsorted(time_ns, time_ns - HOUR_NS, side="right")
-        counts = np.arange(1, time_ns.size + 1) - first
-        rate = self.all_.per_hour[hours.weekend.astype(int), hours.hour][hours.row]
-        before = self.all_.per_hour[
-            hours.weekend.astype(int)[hours.row], (hours.hour[hours.row] - 1) % 24
-        ]
+        first = np.minimum(first, began)
+        kind, hour = hours.weekend.astype(int)[hours.row], hours.hour[hours.row]
         part = hours.local_ns % HOUR_NS / HOUR_NS
-        return tail(counts, part * rate + (1 - part) * before, self.all_.shape)
+        rate = self.all_.per_hour[kind, hour]
+        before = (1 - part) * self.all_.per_hour[kind, (hour - 1) % 24]
+        shape = self.all_.shape
+        own = tail(seen - began, rate, shape)
+        both = tail(seen - first, part * rate + before, shape)
+        inherited = tail(began - first, before, shape)
+        is_mine = 2 * (seen - began) >= seen - first
+        return np.maximum(own, np.where(is_mine, both, both - inherited))
 
 
 def _times(n: int) -> str:

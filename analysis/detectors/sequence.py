@@ -18,7 +18,6 @@ from analysis.detectors.model import (
     columns_of,
     strangest,
 )
-from analysis.detectors.typical import TYPICAL
 from analysis.features.model import Int64
 
 NEAR_NS = 100 * 10**9  # events that are no farther apart are neighbours
@@ -42,7 +41,7 @@ class Sequence(Detection):
     one). The score of a cell is that of its strangest event.
     """
 
-    typical = TYPICAL.get("sequence")
+    unit = 1.0
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed)
@@ -86,6 +85,19 @@ class Sequence(Detection):
         surprise[known] = np.maximum(found, 0.0)
         surprise[~known] = self.unseen_ * _lately(hours.events.time_ns[~known])
         return strangest(hours, surprise)
+
+    def latest(self, hours: Hours, first: int) -> Float64:
+        """Return (h - first, a): `score` of the rows from `first` on."""
+        if not 0 < first < len(hours):
+            return super().latest(hours, first)
+        since_ns = int(hours.start_ns[first])
+        run = runs(hours.events.time_ns)
+        at = int(np.searchsorted(hours.events.time_ns, since_ns))
+        if at < run.size:
+            begun = hours.events.time_ns[np.searchsorted(run, run[at])]
+            since_ns = min(since_ns, int(begun))
+        near = hours.end_ns > since_ns - self.reach_ns
+        return self.score(hours.take(near))[first - len(hours) :]
 
     def explain(self, hours: Hours, row: int, column: int) -> str:
         """Say whether the activity is new, or its order."""

@@ -80,7 +80,7 @@ def alarms_section(
         key=f"{key}-alarms",
         title="Which hours are not the household's?",
         lead="Each hour is scored with all that happened in it. A detector alarms "
-        "where an hour is stranger than all but one usual hour in ten days.",
+        "where an hour is stranger than all but one usual hour in five days.",
         blocks=blocks,
     )
 

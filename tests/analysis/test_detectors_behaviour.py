@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import analysis.detectors
 from analysis.detectors.conformal import (
-    Typical,
     Usual,
     cauchy,
     discoveries,
@@ -22,17 +20,14 @@ from analysis.detectors.longterm import LongTerm
 from analysis.detectors.rate import Rate
 from analysis.detectors.replay import Replay
 from analysis.detectors.sequence import Sequence
-from analysis.detectors.typical import TYPICAL
 from analysis.errors import RequestError
 from analysis.evaluate.watched.told import alarms_of
 from analysis.evaluate.watched.verdicts import judged
-from analysis.registry import discover
 
 MONDAY = 20_458 * DAY_NS
 LEAVING = ("ask_weather", "take_snapshot", "turn_off")
 NEW = "tell_joke"
 (ENSEMBLE,) = ENSEMBLES
-DETECTORS = discover(analysis.detectors, "DETECTORS")
 
 
 def days(n_days, first_day=0, extra=(), order=LEAVING, seed=1):
@@ -108,10 +103,23 @@ def test_context_sees_a_step_without_the_others_at_its_usual_time():
 
 def test_rate_counts_across_the_full_hour():
     detector = Rate().fit(days(28))
-    first = [(at(3, 2, 40 + 5 * i), name) for i, name in enumerate(LEAVING)]
-    close = detector.hour_scores(days(7, 28, [*first, (at(3, 3, 10), "turn_off")]))
-    apart = detector.hour_scores(days(7, 28, [*first, (at(3, 5, 10), "turn_off")]))
-    assert close[3 * 24 + 3] > 1 + apart[3 * 24 + 5]
+    first = [(at(3, 2, 50 + 3 * i), name) for i, name in enumerate(LEAVING[:2])]
+    then = [(5 + 3 * i, name) for i, name in enumerate(LEAVING)]
+    near = [(at(3, 3, minute), name) for minute, name in then]
+    far = [(at(3, 6, minute), name) for minute, name in then]
+    close = detector.hour_scores(days(7, 28, [*first, *near]))
+    apart = detector.hour_scores(days(7, 28, [*first, *far]))
+    assert close[3 * 24 + 3] > 1 + apart[3 * 24 + 6]
+
+
+def test_rate_does_not_blame_an_hour_for_a_burst_of_the_one_before():
+    detector = Rate().fit(days(28))
+    burst = [(at(3, 2, 40 + 2 * i), "turn_off") for i in range(9)]
+    once = (at(3, 3, 0.5), "turn_off")
+    after = detector.hour_scores(days(7, 28, [*burst, once]))
+    alone = detector.hour_scores(days(7, 28, [once]))
+    assert after[3 * 24 + 2] > 20
+    assert after[3 * 24 + 3] < 1 + alone[3 * 24 + 3]
 
 
 def test_replay_sees_a_trace_with_the_gaps_of_an_earlier_one():
@@ -127,7 +135,12 @@ def test_replay_sees_a_trace_with_the_gaps_of_an_earlier_one():
     scores = detector.score(hours)
     row = int((trace[0][0]) // 3600)
     assert scores[row].max() >= 2
-    assert scores[row].max() == scores.max()
+    assert scores[row].max() > 0.99 * scores.max()
+    said = detector.explain(hours, row, int(scores[row].argmax()))
+    assert said == (
+        "as long after an earlier time, to a second, as 2 others of the six hours "
+        "before after theirs"
+    )
 
 
 def test_longterm_sees_what_is_repeated():
@@ -215,14 +228,14 @@ def test_the_threshold_of_round_clusters_is_not_that_of_the_hours_they_know():
 
     detector = KMeansCircular().fit(evenings(28, 0))
     n_false = (detector.predict(evenings(70, 28)) < 0).sum()
-    assert n_false <= 2 * 7  # one in ten days was asked for
+    assert n_false <= 2 * 14  # one in five days was asked for
 
 
 @pytest.mark.parametrize("make", [KMeansPaper, KMeansCircular])
 def test_clusters_do_not_claim_a_share_of_hours_as_their_reason(make):
     detector, hours = make().fit(days(28)), days(7, 28, [(at(2, 3), "turn_off")])
-    (row,) = np.flatnonzero(detector.predict(hours) < 0)
-    assert row == 2 * 24 + 3
+    row = 2 * 24 + 3
+    assert detector.predict(hours)[row] == -1
     column = hours.names.index(("house", "turn_off"))
     assert detector.explain(hours, row, column).startswith("far from the clusters")
 
@@ -252,37 +265,6 @@ def test_hours_that_depend_on_each_other_keep_the_discovery_rate():
     assert false / weeks <= 0.3
 
 
-HEAVY = Typical(scores=(2.0, 4.0, 8.0), shares=(0.1, 0.01, 0.001))
-
-
-def test_what_is_typical_falls_on_as_it_did():
-    p = HEAVY.p_values(np.array([0.0, 1.0, 2.0, 6.0, 8.0, 16.0]))
-    assert p == pytest.approx([1, 0.1**0.5, 0.1, 0.1**2.5, 1e-3, 1e-5])
-
-
-def test_a_tail_that_a_month_cannot_show_is_that_of_many_households():
-    usual = np.random.default_rng(1).exponential(0.5, size=672)
-    score = np.array([8.0])
-    alone = Usual.of(usual).tail_p_values(score)[0]
-    both = Usual.of(usual, HEAVY).tail_p_values(score)[0]
-    assert alone < 1e-5
-    assert both == pytest.approx(1e-3 / 2, rel=0.05)
-
-
-def test_a_household_with_strange_hours_keeps_its_own_share():
-    usual = np.full(672, 50.0)
-    p = Usual.of(usual, HEAVY).tail_p_values(np.array([50.0]))[0]
-    assert p == pytest.approx(0.5, abs=0.01)
-
-
-@pytest.mark.parametrize("name", DETECTORS)
-def test_every_detector_knows_what_is_typical(name):
-    typical = DETECTORS[name].make(0).typical
-    assert typical is TYPICAL[name]
-    assert (np.diff((0.0, *typical.scores)) > 0).all()
-    assert (np.diff((1.0, *typical.shares, 0.0)) < 0).all()
-
-
 def alarms_at(extra, rate=None):
     learn, hours = days(28), days(7, 28, extra)
     found = judged(ENSEMBLE, ENSEMBLE.make(0).fit(learn), hours, rate)
@@ -299,7 +281,7 @@ def test_an_alarm_says_what_when_and_why():
     assert burst.p < 1e-3
     new = by_hour["2026-02-07T12:00+00:00"]
     assert new.reason == "once; it never happened on 28 days"
-    assert len(alarms) == 2
+    assert len(alarms) <= 2 + 2  # one usual hour in five days
 
 
 def test_alarms_at_a_discovery_rate_are_asked_for_in_shares():

@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from analysis.detectors.hours import HOUR_NS
-from analysis.detectors.typical import TYPICAL
 from analysis.evaluate.behaviour.curves import (
     Episodes,
     average_precision,
@@ -17,7 +16,6 @@ from testbed.model.acts import draw_acts
 from testbed.virtual.people import population
 from tests.bench.behaviour import KINDS, MONDAY, QUIET_END, household
 from tests.bench.behaviour_page import PAGE, filled, share_by_week
-from tests.bench.behaviour_typical import PLACE, counted, quiet, written
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -89,28 +87,6 @@ def test_a_week_without_an_alarm_has_no_false_ones():
     alarms[0, [3, 5, 200]] = True
     false[0, [5, 200]] = True
     assert share_by_week(false, alarms).tolist() == [(1 / 2 + 1) / 2, 0.0]
-
-
-def test_what_is_typical_is_counted_also_where_scores_are_whole_numbers():
-    scores = np.repeat([0.0, 1.0, 2.0, 3.0], [8000, 1850, 130, 20])
-    found = counted(scores)
-    assert found.scores == (1.0, 2.0, 3.0)
-    assert found.shares == (0.2, 0.015, 0.002)
-    at = np.array(found.scores)
-    assert found.p_values(at) == pytest.approx(found.shares)
-
-
-def test_what_is_typical_is_counted_without_an_intruder():
-    learn, later = quiet(population(101, 1)[0])
-    assert (len(learn), len(later)) == (28 * 24, 14 * 24)
-    assert (later.start_ns == QUIET_END + np.arange(336) * HOUR_NS).all()
-    assert later.names == learn.names
-
-
-def test_the_module_of_what_is_typical_is_as_it_was_written():
-    text = PLACE.read_text(encoding="utf-8")
-    seeds = [101, 102, 201, 202, 301]
-    assert text == written(TYPICAL, seeds)
 
 
 def test_figures_are_put_into_a_page_that_has_none_yet():

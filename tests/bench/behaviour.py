@@ -206,7 +206,7 @@ def run(seed: int) -> dict[str, np.ndarray]:
 def main() -> None:
     """Score what has not been scored yet, then write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(31, 41)))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(41, 51)))
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench/behaviour")
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()

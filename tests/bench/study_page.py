@@ -167,7 +167,7 @@ def _words(facts: Record) -> Iterator[str]:
     )
     yield "| AUPRC | average precision over hours; guessing: share of malicious hours |"
     yield (
-        "| own | alarms at the detector's own threshold: what one usual hour in ten "
+        "| own | alarms at the detector's own threshold: what one usual hour in five "
         "days exceeds |"
     )
     yield f"| FDR | alarms at a false-discovery rate of {facts['rate']:g} in a week |"

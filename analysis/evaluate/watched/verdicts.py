@@ -59,7 +59,7 @@ def verdict(
     """Learn and score.
 
     rate  false-discovery rate of the alarms in a week; None for the detector's own
-          threshold, which one usual hour in ten days exceeds
+          threshold, which one usual hour in five days exceeds
     """
     detection = learnt(detector, split.learn, seed)
     return judged(detector, detection, split.score, rate)
@@ -73,10 +73,10 @@ def judged(
     Raises RequestError for a rate that is not between 0 and 1.
     """
     check_rate(rate)
-    scores = detection.hour_scores(hours)
+    cells, scores = detection.judge(hours)
     p = detection.p_values(scores)
     if rate is None:
-        alarms = detection.predict(hours) < 0
+        alarms = scores > -detection.offset_
     else:
         alarms = weekly_discoveries(p, hours.day, rate)
     return Verdict(
@@ -84,7 +84,7 @@ def judged(
         title=detector.title,
         detection=detection,
         hours=hours,
-        cells=detection.score(hours),
+        cells=cells,
         scores=scores,
         p=p,
         alarms=alarms & (hours.total > 0),
