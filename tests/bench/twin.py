@@ -240,20 +240,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = options.classifier or ["random_forest", "fusion"]
     plan = {"seed": options.seed, "draws": options.draws}
     for name in options.source or SOURCES:
-        devices = [
-            {"about": about, **measured(name, device, campaign, wanted, plan)}
-            for device, campaign, about in SOURCES[name]()
-        ]
-        facts = {
+        facts: Record = {
             "source": name,
             "command": f"python -m tests.bench.twin --source {name} "
-            f"--seed {options.seed} --draws {options.draws}",
+            f"--seed {options.seed} --draws {options.draws}"
+            + "".join(f" --classifier {each}" for each in options.classifier),
             **plan,
             "format": FORMAT,
-            "devices": devices,
+            "devices": [],
         }
-        path = OUT / f"twin-{name}.json"
-        path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        for device, campaign, about in SOURCES[name]():
+            found = measured(name, device, campaign, wanted, plan)
+            facts["devices"].append({"about": about, **found})
+            path = OUT / f"twin-{name}.json"
+            path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         print("\n".join(tables(facts)))
     if options.page:
         paths = [OUT / f"twin-{name}.json" for name in SOURCES]
