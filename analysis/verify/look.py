@@ -104,8 +104,8 @@ def _campaign(
         return
     with checks.told("captures, labels and tables", _READ_TIMES * looked.raw_b):
         check_captures(looked, found, digests, checks.watcher.read, published=False)
-    with checks.told("readers of others"):
-        check_captures_with_others(folder, found)
+    with checks.told("readers of others", 2 * looked.raw_b):
+        check_captures_with_others(folder, found, checks.watcher.read)
 
 
 def _dataset(
@@ -140,10 +140,10 @@ def _dataset(
         with checks.told(f"captures of {name}", size_b):
             read = checks.watcher.read
             check_captures(each, found, digests, read, published=True, then=again)
-    with checks.told("readers of others"):
+    with checks.told("readers of others", 2 * sum(each.raw_b for each in looked)):
         check_with_others(path, found)
         for each in looked:
-            check_captures_with_others(each.folder, found)
+            check_captures_with_others(each.folder, found, checks.watcher.read)
 
 
 def _campaigns(data: Path, found: Findings) -> list[Path]:

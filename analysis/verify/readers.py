@@ -31,15 +31,20 @@ def check_with_others(bag: Path, found: Findings) -> None:
         _with(name, check, bag, found)
 
 
-def check_captures_with_others(folder: Path, found: Findings) -> None:
-    """Open captures and tables of a campaign with every reader that is installed."""
+def check_captures_with_others(
+    folder: Path, found: Findings, told: Callable[[int], None]
+) -> None:
+    """Open captures and tables of a campaign with every reader that is installed.
+
+    told  is called with bytes of captures that were read since its last call
+    """
     for name, check in _OF_A_CAMPAIGN.items():
         _with(name, check, folder, found)
     if shutil.which("tshark") is None:
         found.skip(f"tshark: {_ASIDE}")
         return
     with found.guarded(folder):
-        _tshark(folder, found)
+        _tshark(folder, found, told)
 
 
 def _with(name: str, check: Check, place: Path, found: Findings) -> None:
@@ -145,12 +150,13 @@ def _duckdb(duckdb: Any, folder: Path, found: Findings) -> None:
                 found.fault(folder / kind, f"{what}, packets.json says {wanted}")
 
 
-def _tshark(folder: Path, found: Findings) -> None:
+def _tshark(folder: Path, found: Findings, told: Callable[[int], None]) -> None:
     """Let tshark count the packets of raw captures, and the labels of labelled ones."""
     index = load_index(folder)
     wanted = {each.name: each.n_frames for each in index.captures}
     for path in find_raw(folder):
         n = _counted(path, [], found)
+        told(path.stat().st_size)
         if n is not None and n != wanted.get(path.name):
             what = (
                 f"tshark reads {n} packets, packets.json says {wanted.get(path.name)}"
@@ -159,6 +165,7 @@ def _tshark(folder: Path, found: Findings) -> None:
     for device in _labels(folder):
         path = folder / "labelled" / f"{device['device']}.pcapng"
         n = _counted(path, ["-Y", "frame.comment"], found)
+        told(path.stat().st_size)
         if n is not None and n != device["n_labelled"]:
             what = f"tshark reads {n} labels, {LABELS} says {device['n_labelled']}"
             found.fault(path, what)

@@ -36,8 +36,12 @@ class Digests:
     def read_all(self, told: Callable[[int], None]) -> None:
         """Read all files; one that cannot be read is a fault."""
         for path in self.files:
-            with self._found.guarded(path):
-                self._sums[path] = sha256_of(path, told)
+            self.read(path, told)
+
+    def read(self, path: Path, told: Callable[[int], None]) -> None:
+        """Read one file, again if need be."""
+        with self._found.guarded(path):
+            self._sums[path] = sha256_of(path, told)
 
     def sum(self, path: Path) -> str | None:
         """Return the digest of a file, None when it is not there or unreadable."""
