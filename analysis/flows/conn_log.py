@@ -6,7 +6,8 @@ letters of `history` come in a fixed order, not in that of the packets.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import TextIO
 
@@ -44,6 +45,7 @@ FIELDS: Mapping[str, str] = {
     "resp_ip_bytes": "count",
     "tunnel_parents": "set[string]",
 }
+LABELS: Mapping[str, str] = {"label": "string", "detailed-label": "string"}
 _PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmp6": 58}
 _FIN, _SYN, _RST, _PSH, _ACK = 1, 2, 4, 8, 16
 _LETTERS = {
@@ -63,6 +65,22 @@ def conn_log_rows(path: Path) -> Iterator[Row]:
 
     Raises DatasetError, with the line that is wrong.
     """
+    for number, values in conn_log_lines(path):
+        try:
+            row = _row(values)
+        except KeyError as exc:
+            reason = f"has no field {exc.args[0]}; give a conn.log with all of them"
+            raise DatasetError(f"{path}: line {number}: {reason}") from exc
+        except RowError as exc:
+            raise DatasetError(f"{path}: line {number}: {exc}") from exc
+        yield row
+
+
+def conn_log_lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield the number of each line with a record, and its values by their names.
+
+    Raises DatasetError, with the line that is wrong.
+    """
     fields: list[str] = []
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
@@ -72,13 +90,9 @@ def conn_log_rows(path: Path) -> Iterator[Row]:
             if text.startswith("#") or not text:
                 continue
             try:
-                row = _row(_named(fields, _split(text)))
-            except KeyError as exc:
-                reason = f"has no field {exc.args[0]}; give a conn.log with all of them"
-                raise DatasetError(f"{path}: line {number}: {reason}") from exc
+                yield number, _named(fields, _split(text))
             except RowError as exc:
                 raise DatasetError(f"{path}: line {number}: {exc}") from exc
-            yield row
 
 
 def _named(fields: Sequence[str], values: Sequence[str]) -> Mapping[str, str]:
@@ -125,7 +139,7 @@ def _row(of: Mapping[str, str]) -> Row:
         payload_b=(_count(of, "orig_bytes"), _count(of, "resp_bytes")),
         tcp_flags=_flags(of.get("history", "-")) if protocol == 6 else (0, 0),
         end="closed" if of.get("conn_state") in _CLOSED else "idle",
-        cause=_cause(of.get("label", "-"), of.get("detailed-label", "-")),
+        cause=_cause(of),
     )
 
 
@@ -152,7 +166,10 @@ def _flags(history: str) -> tuple[int, int]:
     return sent, received
 
 
-def _cause(label: str, detailed: str) -> str:
+def _cause(of: Mapping[str, str]) -> str:
+    """Return the label; netflowlabeler calls the detailed one in one word."""
+    label = of.get("label", "-")
+    detailed = of.get("detailed-label", of.get("detailedlabel", "-"))
     if label in _UNSET:
         return ""
     if label.lower() == "benign":
@@ -160,8 +177,15 @@ def _cause(label: str, detailed: str) -> str:
     return detailed if detailed not in _UNSET else label
 
 
-def write_conn_log(path: Path, pieces: FlowRecords | Iterable[FlowRecords]) -> int:
+def write_conn_log(
+    path: Path,
+    pieces: FlowRecords | Iterable[FlowRecords],
+    *,
+    labels: Callable[[FlowRecords], Sequence[tuple[str, str]]] | None = None,
+) -> int:
     """Write records as a conn.log that Zeek's tools read; return their number.
+
+    labels  gives label and detailed label of each record, '' for none: two more columns
 
     Stamps have nine decimals. A file that could not be finished is removed.
     """
@@ -171,10 +195,11 @@ def write_conn_log(path: Path, pieces: FlowRecords | Iterable[FlowRecords]) -> i
     n = 0
     try:
         with named(path), part.open("w", encoding="utf-8") as file:
-            _write_head(file)
+            write_head(file, FIELDS if labels is None else {**FIELDS, **LABELS})
             for records in several:
-                for values in _lines(records):
-                    file.write("\t".join(values) + "\n")
+                told = repeat(()) if labels is None else map(_labelled, labels(records))
+                for values, label in zip(_lines(records), told, strict=False):
+                    file.write("\t".join((*values, *label)) + "\n")
                 n += len(records)
         part.replace(path)
     finally:
@@ -182,17 +207,28 @@ def write_conn_log(path: Path, pieces: FlowRecords | Iterable[FlowRecords]) -> i
     return n
 
 
-def _write_head(file: TextIO) -> None:
+def conn_log_values(records: FlowRecords) -> Iterator[Mapping[str, str]]:
+    """Yield what a conn.log holds of each record, by the names of `FIELDS`."""
+    for values in _lines(records):
+        yield dict(zip(FIELDS, values, strict=True))
+
+
+def write_head(file: TextIO, fields: Mapping[str, str]) -> None:
+    """Write the first lines of a conn.log; fields are names and Zeek's types."""
     head = (
         "#separator \\x09",
         "#set_separator\t,",
         "#empty_field\t(empty)",
         "#unset_field\t-",
         "#path\tconn",
-        "\t".join(("#fields", *FIELDS)),
-        "\t".join(("#types", *FIELDS.values())),
+        "\t".join(("#fields", *fields)),
+        "\t".join(("#types", *fields.values())),
     )
     file.write("\n".join(head) + "\n")
+
+
+def _labelled(label: tuple[str, str]) -> tuple[str, ...]:
+    return tuple(_escaped(text) if text else "-" for text in label)
 
 
 def _lines(records: FlowRecords) -> Iterator[Sequence[str]]:

@@ -13,9 +13,13 @@ from testbed.cli.packets import tabulate
 from testbed.cli.reading import Reading
 from testbed.cli.starting import load_kernels
 from testbed.clock import SystemClock
+from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.labelling import LabelReport
+
+
+_KINDS = ("pcapml", "zeek", "netflowlabeler")
 
 
 def register(app: typer.Typer) -> None:
@@ -42,9 +46,24 @@ def label(
         ),
     ] = True,
     as_json: AsJson = False,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            help="Write the labels of a labelled campaign for other tools instead: "
+            "pcapml, zeek or netflowlabeler.",
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="With --as: folder for what is written."),
+    ] = None,
 ) -> None:
     """Write one labelled capture per device, with a comment on each labelled packet."""
     load_kernels()
+    if kind or out is not None:
+        _export(folder, kind, out)
+        return
     from analysis.labelling import label_campaign
 
     policy = overlap_of(overlap)
@@ -60,6 +79,36 @@ def label(
         return
     print_labels(report)
     print(f"labelled captures: {folder / 'labelled'}")
+
+
+def _export(folder: Path, kind: str, out: Path | None) -> None:
+    """Write labels in the format of another tool. Raises ConfigError."""
+    if kind not in _KINDS or out is None:
+        raise ConfigError(f"give --as {', '.join(_KINDS)} and --out FOLDER")
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out: {out} is no folder; name one, or one to be made")
+    from analysis.exporters import labels
+
+    if kind == "pcapml":
+        path = out / "labels.csv"
+        n = labels.write_pcapml_rules(folder, path)
+        print(f"{n} rules: {path}")
+        return
+    with Reading(SystemClock()) as reading:
+        raw = (folder / "raw").glob("*")
+        reading.begin(sum(path.stat().st_size for path in raw if path.is_file()))
+        if kind == "zeek":
+            path = out / "conn.log.labeled"
+            n, n_labelled = labels.write_labelled_conn_log(
+                folder, path, progress=reading.read
+            )
+        else:
+            path = out / "conn.log"
+            n, n_labelled = labels.write_netflow_rules(
+                folder, out / "labels.config", path, progress=reading.read
+            )
+    what = "with a label" if kind == "zeek" else f"by the rules {out / 'labels.config'}"
+    print(f"{n} flow records, {n_labelled} {what}: {path}")
 
 
 def print_labels(report: "LabelReport") -> None:

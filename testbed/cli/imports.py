@@ -1,4 +1,4 @@
-"""`import pcap|traces|moniotr|pingpong`: campaigns of what others recorded."""
+"""`import pcap|traces|moniotr|pingpong|...`: campaigns of what others recorded."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -72,6 +72,7 @@ Folder = Annotated[
 SizeOf = Annotated[
     str, typer.Option("--size-of", help="What a size is of: frame, or ip packet.")
 ]
+Rules = Annotated[Path, typer.Option("--rules", help="File of rules.")]
 Dataset = Annotated[Path, typer.Argument(help="Holds a folder per device.")]
 OneDevice = Annotated[
     str, typer.Option("--device", help="NAME=MAC; NAME is that of its folder.")
@@ -87,6 +88,8 @@ def register(app: typer.Typer) -> None:
     imports.command("traces")(import_traces)
     imports.command("moniotr")(import_moniotr)
     imports.command("pingpong")(import_pingpong)
+    imports.command("pcapml")(import_pcapml)
+    imports.command("netflowlabeler")(import_netflowlabeler)
 
     @imports.callback()
     def kinds() -> None:
@@ -244,6 +247,53 @@ def import_pingpong(
             overlap=overlap_of(overlap),
         )
     _print_layout(done, name)
+
+
+def import_pcapml(
+    captures: Captures,
+    rules: Rules,
+    device: Devices,
+    out: Folder = None,
+    overlap: OverlapPolicy = "refuse",
+    devices: Profiles = DEVICES,
+) -> None:
+    """Take over captures and label rules of pcapML: BPF:...|TS_START:...,label."""
+    from analysis.importers.pcapml_rules import import_pcapml as take_over
+
+    ends = _ends(device, devices)
+    target = out or CAPTURES / rules.stem
+    with _room_for(target):
+        report = take_over(
+            captures,
+            rules=rules,
+            devices=ends,
+            target=target,
+            overlap=overlap_of(overlap),
+        )
+    print_labels(report)
+    _print_wrote(target, tuple(ends))
+
+
+def import_netflowlabeler(
+    conn_log: Annotated[Path, typer.Argument(help="A conn.log of Zeek, or of ours.")],
+    rules: Rules,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="By default CONN_LOG.labeled, beside it."),
+    ] = None,
+) -> None:
+    """Label a conn.log by rules of netflowlabeler; no campaign, but flow records."""
+    from analysis.importers.netflow_rules import label_conn_log, load_netflow_rules
+
+    target = out or conn_log.with_name(f"{conn_log.name}.labeled")
+    if not conn_log.is_file():
+        raise ConfigError(f"{conn_log}: is not there; name a conn.log that is")
+    if target.is_dir() or target.resolve() == conn_log.resolve():
+        raise ConfigError(f"--out: {target} is taken; name another file")
+    counts = label_conn_log(conn_log, load_netflow_rules(rules), target)
+    for name, n in sorted(counts.items()):
+        print(f"{name or 'without a label'}: {n} records")
+    print(f"wrote {target}")
 
 
 @contextmanager
