@@ -20,12 +20,15 @@ from analysis.detectors.cadesh.autoencoder import (
 from analysis.detectors.cadesh.flows import Bool, Float64, Int64
 from analysis.detectors.cadesh.known import Known, chosen, learn_known
 from analysis.detectors.cadesh.pool import support
-from analysis.detectors.cadesh.rows import ALL, Rows
+from analysis.detectors.cadesh.rows import ALL, DOMAIN_WEEK, Rows
 from analysis.errors import RequestError
 
 FREQUENT, KNOWN = 0.5, 1.0
 _GROUPS = 3  # of homes, each with a network to judge the others by
 _CALIBRATED = 25_000  # rows of each home that thresholds are taken from
+_LOWER_THIRD = (
+    1.0 / 3.0
+)  # so many of the homes may have been taken over, and raise theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Choices:
     """What can be chosen; docs/cadesh.md tells why these.
 
     infrequent  share of flows of homes not learnt from that step 2 looks at
-    false_rate  share of the flows above the limit in the middle one of the homes
+    false_rate  share of the flows above the limit, in a home that sets a low one
     least       homes that must have shown something before it is known; 0 for what the
                 number of homes asks for, which is put here by learning
     step_two    a method of `known`, or 'none': the autoencoder alone
@@ -163,9 +166,16 @@ class FlowDetector:
     ) -> list[Float64]:
         """Return scaled flows that all other groups find frequent, to learn from.
 
-        So what some homes have been made to do is not learnt as usual.
+        Of domains that enough other homes talk to, where there are others: so what
+        some homes have been made to do is not learnt as usual, though it be frequent.
         """
-        kept = {n: r.take(error[n] <= self.limit_error) for n, r in seen.items()}
+        kept = {}
+        for name, rows in seen.items():
+            shared = np.ones(len(rows), dtype=np.bool_)
+            if rows.x.shape[1] > DOMAIN_WEEK:
+                shared = rows.x[:, DOMAIN_WEEK] > 0
+            usual = error[name] <= self.limit_error
+            kept[name] = rows.take(usual & shared if (usual & shared).any() else usual)
         return [
             self._scaled(_some(rows, self.choices.sample, rng))
             for rows in kept.values()
@@ -190,8 +200,8 @@ class FlowDetector:
     def _limit(self, seen: Mapping[str, Rows], error: Mapping[str, Float64]) -> float:
         """Return the distance that is too far, as each home would set it for another.
 
-        The median of the homes' own limits: a few homes that were taken over cannot
-        raise it far.
+        A third of the homes' own limits lie below it: those of homes that were taken
+        over are high, and the median may lie beside a gap that one of them closes.
         """
         return self._farthest(
             [
@@ -202,7 +212,8 @@ class FlowDetector:
 
     def _farthest(self, strange: Sequence[Float64]) -> float:
         share = 1.0 - self.choices.false_rate
-        limit = float(np.median([np.quantile(each, share) for each in strange]))
+        each = [np.quantile(found, share) for found in strange]
+        limit = float(np.quantile(each, _LOWER_THIRD))
         return max(1e-9 if self.known else self.limit_error, limit)
 
     # scoring

@@ -13,7 +13,7 @@ from analysis.flows import FlowRecords
 
 NAMES = (*own.NAMES, *pool.NAMES)
 N_OWN = len(own.NAMES)
-_DOMAIN_WEEK = NAMES.index("domain_week")
+DOMAIN_WEEK = NAMES.index("domain_week")
 _OLD_S = 6 * 86_400.0
 FORMED_NS = 7 * 86_400_000_000_000  # habits are those of a home's first week
 NOBODY, ONE, ALL = 0, 1, 2  # of the homes that must have shown something
@@ -75,7 +75,7 @@ def rows_of(home: Home, others: Sequence[Tables]) -> Rows:
         )
     )
     age_s = own.since(ways_of(keys), home.flows.start_ns)[1]
-    usual = (x[:, _DOMAIN_WEEK] >= 0.5) & (age_s >= _OLD_S)
+    usual = (x[:, DOMAIN_WEEK] >= 0.5) & (age_s >= _OLD_S)
     spared: Int64 = np.where(usual, ALL, _habits(home))
     return Rows(x=x, spared=spared, start_ns=home.flows.start_ns)
 
