@@ -81,12 +81,14 @@ def test_a_walk_takes_packets_of_several_trials_and_stays_about_as_long(twin):
     parts = [t.shape for t in twin.trials["ask"]]
     known = [np.diff(part.columns["offset_ns"]) for part in parts]
     rng = np.random.default_rng(1)
-    for _ in range(10):
+    most = []
+    for _ in range(20):
         made = walked(parts, rng)
         assert 50 <= len(made) <= 110
         gaps = np.diff(made.columns["offset_ns"])
         assert gaps.min() >= 0
-        assert max(np.isin(gaps, each).mean() for each in known) < 0.95
+        most.append(max(np.isin(gaps, each).mean() for each in known))
+    assert np.mean(most) < 0.85
 
 
 def test_what_opens_a_connection_is_neither_repeated_nor_left_out(twin):
