@@ -171,6 +171,7 @@ def _lab_of(campaign: Campaign) -> tuple[str, str]:
 
 
 def answered(pairs: Sequence[Pair], asked: Asked) -> tuple[Answer, Unit]:
+    """Return the answers to all questions, and what was exchanged for them."""
     parts = [
         (t.session, in_b) for p in pairs for t, in_b in ((p.a, False), (p.b, True))
     ]

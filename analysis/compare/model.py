@@ -41,6 +41,11 @@ MEASURES = (
     Measure(name="bytes_out", unit="b", kind=Kind.SIZE),
     Measure(name="bytes_in", unit="b", kind=Kind.SIZE),
     Measure(name="retransmissions", unit="1", kind=Kind.SIZE),
+    *(
+        Measure(name=f"frame_{what}_{way}_b", unit="b", kind=Kind.SIZE)
+        for way in ("out", "in")
+        for what in ("p25", "p50", "p75", "max")
+    ),
 )
 
 

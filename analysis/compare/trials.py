@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analysis.compare.hosts import Endpoints
-from analysis.compare.model import MEASURES, Bool, Float64, Text, Trials
+from analysis.compare.model import Bool, Float64, Text, Trials
 from analysis.evaluate.samples import Recorded, windows_of
 from analysis.labelling import Overlap
 from analysis.packets import Retransmission, iter_columns, load_index
@@ -27,6 +27,7 @@ _WANTED = (
     "remote",
     "src_port",
     "dst_port",
+    "payload_b",
     "retransmission",
 )
 _AGAIN = (
@@ -35,6 +36,8 @@ _AGAIN = (
     Retransmission.SPURIOUS,
 )
 _KEY = ("device", "activity")
+_LONGEST_B = 1518  # frames that are longer, as a card puts them together, count as this
+_SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
 def same_windows(both: tuple[Recorded, Recorded]) -> tuple[Recorded, Recorded]:
@@ -92,6 +95,7 @@ class _Seen:
         k = len(windows)
         self._windows, self._endpoints = windows, endpoints
         self._counts = np.zeros((k, 5))  # packets and bytes out and in; sent again
+        self._lengths = np.zeros((2, k, _LONGEST_B + 1), np.int32)
         self.first_ns = np.full(k, np.iinfo(np.int64).max)
         self.last_ns = np.full(k, np.iinfo(np.int64).min)
         self.in_windows: dict[str, Bool] = {}
@@ -121,6 +125,9 @@ class _Seen:
             self._counts[:, column] += np.bincount(window[rows], minlength=k)
             sums = np.bincount(window[rows], weights=length[rows], minlength=k)
             self._counts[:, 2 + column] += sums
+            full = rows & (piece["payload_b"] > 0)
+            bins = np.minimum(piece["length_b"][full], _LONGEST_B).astype(np.int64)
+            np.add.at(self._lengths[column], (window[full], bins), 1)
         self._counts[:, 4] += np.bincount(window[again], minlength=k)
 
     def _note_hosts(
@@ -141,11 +148,26 @@ class _Seen:
 
     def amounts(self) -> list[Float64]:
         """Return columns of sizes, as in `MEASURES`."""
-        return [self._counts[:, column] for column in range(5)]
+        sums = [self._counts[:, column] for column in range(5)]
+        return sums + [c for way in self._lengths for c in _quantiles(way)]
 
     def hosts(self) -> dict[str, Bool]:
         """Return hosts of windows, by name."""
         return dict(sorted(self.in_windows.items()))
+
+
+def _quantiles(counts: NDArray[np.int32]) -> list[Float64]:
+    """Return columns of `_SHARES` of the lengths of frames; NaN where there is none.
+
+    counts  (k, lengths) frames of each length
+    """
+    k = len(counts)
+    out = np.full((k, len(_SHARES)), np.nan)
+    for row in range(k):
+        below = np.cumsum(counts[row])
+        if below[-1]:
+            out[row] = np.searchsorted(below, np.array(_SHARES) * below[-1], "left")
+    return list(out.T)
 
 
 def _rows(recorded: Recorded, windows: Windows) -> pl.DataFrame:
@@ -196,7 +218,3 @@ def _strata(windows: Windows) -> Text:
         )
     ]
     return np.array([" ".join(name.split()) for name in names], dtype=np.str_)
-
-
-if len(MEASURES) != 9:
-    raise AssertionError("columns are made one by one")
