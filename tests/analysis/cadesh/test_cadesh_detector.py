@@ -230,3 +230,38 @@ def test_torch_that_is_missing_is_told_of(monkeypatch):
         network("torch", seed=0, epochs=1)
     with pytest.raises(RequestError, match="no backend"):
         network("jax", seed=0, epochs=1)
+
+
+def test_what_one_home_was_made_to_do_all_day_is_not_learnt_as_usual(home, monkeypatch):
+    taken = [
+        (60.0 * k, "miners.stranger.example", "198.18.5.5", 443, 9, 9)
+        for k in range(2_000)
+    ]
+    homes = {n: home_of(home(n)) for n in "bcdefg"}
+    homes["a"] = home_of(home("a", more=taken))
+    odd = homes["a"].flows.server_name.is_in("miners.stranger.example")
+    rows = rows_of_all(homes)
+    learnt = []
+    monkeypatch.setattr(
+        FlowDetector, "_network", lambda self, samples: learnt.append(samples)
+    )
+    monkeypatch.setattr(
+        FlowDetector,
+        "_held_out",
+        lambda self, samples, seen: {
+            n: [np.zeros((len(r), len(NAMES)))] for n, r in seen.items()
+        },
+    )
+    detector = FlowDetector(replace(QUICK, step_two="none", sample=10**6)).fit(rows)
+    of_taken = learnt[-1][list(rows).index("a")]
+    shared = rows["a"].x[:, NAMES.index("domain_week")] > 0
+    assert not (odd & shared).any()
+    assert np.array_equal(of_taken, detector.scale(rows["a"].x[shared]))
+
+
+def test_two_of_seven_homes_that_set_a_high_limit_do_not_raise_it():
+    detector = FlowDetector(replace(QUICK, step_two="none"))
+    detector.limit_error = 0.0
+    homes = [np.full(100, limit) for limit in (3.0, 4.0, 5.0, 5.0, 9.0, 9.0, 9.0)]
+    taken = [np.full(100, 1e6), np.full(100, 1e6)]
+    assert detector._farthest(homes[:5] + taken) == detector._farthest(homes) == 5.0
