@@ -16,7 +16,8 @@ from analysis.twins.model import Idle, LearntTwin, Trials
 from analysis.twins.shapes import Groups, mark_rare, shapes_of
 from analysis.windows import Windows, cut
 
-_MOST_TRIALS = 64  # of one activity in one session, spread over it
+_MOST_PACKETS = 4_000_000  # of a twin, whose readers bound what they unpack
+_MOST_TRIALS = 64  # of one activity in one session: the first
 Int64 = NDArray[np.int64]
 
 
@@ -38,16 +39,12 @@ def learn_twin(
     recorded = open_recorded(source) if isinstance(source, Path) else source
     about = recorded.campaign.device(device)
     table = clean(load_packets(recorded.folder, device)).table
-    # overlapping windows have packets of both: one of two that overlap is left out
+    # overlapping windows have packets of both: neither is learnt
     windows = cut(
         table, recorded.log, device, overlap=Overlap.DROP, widen=recorded.widen
     )
     chosen = windows.take(_chosen(windows, trials, activities))
-    if not len(chosen):
-        raise DatasetError(
-            f"{recorded.folder}: no trial of {device} has a packet; a twin is learnt "
-            "from trials that were recorded and labelled"
-        )
+    _require_fitting(recorded, device, chosen)
     starts = _label_instants(recorded, chosen)
     groups = Groups()
     found, names, sessions = _trials(table, chosen, starts, groups)
@@ -65,6 +62,19 @@ def learn_twin(
         trials=found,
         idle=idle,
     )
+
+
+def _require_fitting(recorded: Recorded, device: str, chosen: Windows) -> None:
+    if not len(chosen):
+        raise DatasetError(
+            f"{recorded.folder}: no trial of {device} has a packet; a twin is learnt "
+            "from trials that were recorded and labelled"
+        )
+    if int(chosen.n_packets.sum()) > _MOST_PACKETS:
+        raise DatasetError(
+            f"{recorded.folder}: {device} has more than {_MOST_PACKETS} packets in its "
+            "trials; learn fewer activities, with --activity"
+        )
 
 
 def _trials(

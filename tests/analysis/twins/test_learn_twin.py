@@ -68,6 +68,12 @@ def test_a_device_without_a_trial_is_said_to_have_none():
         learn_twin(EXAMPLE, "toaster")
 
 
+def test_more_packets_than_a_twin_may_hold_are_refused(monkeypatch):
+    monkeypatch.setattr("analysis.twins.learn._MOST_PACKETS", 20)
+    with pytest.raises(DatasetError, match="with --activity"):
+        learn_twin(EXAMPLE, "tplink_hs110")
+
+
 def test_the_same_campaign_gives_the_same_bytes(learnt, tmp_path):
     for name in ("one", "two"):
         save_twin(learnt, tmp_path / name)
