@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -25,11 +24,6 @@ CAPTURES = (
         "dns dhcp sni",
     ),
 )
-needs_tshark = pytest.mark.skipif(
-    shutil.which("tshark") is None, reason="needs tshark as the other reader"
-)
-
-
 FIELDS = (
     *("eth.src", "eth.dst", "ip.dst", "udp.srcport", "dns.flags.rcode"),
     *("dns.qry.name", "dns.resp.name", "dns.count.answers", "dns.resp.type"),
@@ -105,7 +99,6 @@ def named_by_us(captures, device):
     return found
 
 
-@needs_tshark
 def test_names_of_the_example_are_those_of_tshark():
     captures = sorted((EXAMPLE / "raw").glob("*.pcapng"))
     rows = [row for capture in captures for row in read_by_tshark(capture)]
@@ -117,7 +110,6 @@ def test_names_of_the_example_are_those_of_tshark():
     assert every.total() == find_hosts(EXAMPLE)["n"].sum() > 4
 
 
-@needs_tshark
 @pytest.mark.skipif(not PUBLIC, reason="TESTBED_PUBLIC_DATA is not set")
 @pytest.mark.parametrize(("capture", "mac", "sources"), CAPTURES)
 def test_names_of_public_captures_are_those_of_tshark(capture, mac, sources):
