@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from analysis.dataset import TABLES
-from analysis.packets import find_raw, load_index
+from analysis.packets import find_index, find_raw
 from analysis.verify.labelled import LABELS
 from analysis.verify.model import Findings
 
@@ -128,7 +128,9 @@ def _labels(folder: Path) -> list[dict[str, Any]]:
 
 
 def _duckdb(duckdb: Any, folder: Path, found: Findings) -> None:
-    index = load_index(folder)
+    index = find_index(folder)
+    if index is None:
+        return
     for kind in ("packets", "flows"):
         files = sorted(str(path) for path in (folder / kind).rglob("*.parquet"))
         sql = (
@@ -152,12 +154,13 @@ def _duckdb(duckdb: Any, folder: Path, found: Findings) -> None:
 
 def _tshark(folder: Path, found: Findings, told: Callable[[int], None]) -> None:
     """Let tshark count the packets of raw captures, and the labels of labelled ones."""
-    index = load_index(folder)
-    wanted = {each.name: each.n_frames for each in index.captures}
+    index = find_index(folder)
+    captures = () if index is None else index.captures
+    wanted = {each.name: each.n_frames for each in captures}
     for path in find_raw(folder):
         n = _counted(path, [], found)
         told(path.stat().st_size)
-        if n is not None and n != wanted.get(path.name):
+        if n is not None and n != wanted.get(path.name, n):
             what = (
                 f"tshark reads {n} packets, packets.json says {wanted.get(path.name)}"
             )
