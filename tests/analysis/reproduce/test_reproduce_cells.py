@@ -1,0 +1,199 @@
+"""Two files of one kind: which differences are told, and where."""
+
+import json
+
+import polars as pl
+import pytest
+
+from analysis.reproduce.cells import csv_differences, json_differences
+from analysis.reproduce.columns import parquet_differences
+from analysis.reproduce.compare import Comparison, compare_files, kind_of
+from analysis.reproduce.numbers import Rule
+from analysis.reproduce.pages import page_differences
+
+EXACT = Rule()
+NEAR = Rule(exact=False, rel=1e-6)
+HEAD = "device,f1,n"
+ROWS = ["bulb,0.5,3", "plug,0.25,4", "tv,0.75,5"]
+PAGE = "<p>Mean {mean}</p><table><tr><th>f1<td>{f1}</table><img alt='a' src='{src}'>"
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Return a function that writes two files and returns their paths."""
+
+    def _pair(suffix, *texts):
+        paths = [tmp_path / f"{side}{suffix}" for side in ("published", "remade")]
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(text, encoding="utf-8")
+        return paths
+
+    return _pair
+
+
+def table(*rows):
+    return "\n".join((HEAD, *rows)) + "\n"
+
+
+def test_a_cell_is_told_by_row_and_column_with_both_values(pair):
+    files = pair(".csv", table(*ROWS), table(ROWS[0], "plug,0.3,4", ROWS[2]))
+    assert list(csv_differences(*files, EXACT)) == [
+        ("row 2, column f1", "published 0.25, made anew 0.3", "0.25", "0.3")
+    ]
+
+
+def test_a_row_that_was_removed_is_one_difference(pair):
+    files = pair(".csv", table(ROWS[0], ROWS[2]), table(*ROWS))
+    found = list(csv_differences(*files, EXACT))
+    assert [(place, made) for place, _, _, made in found] == [("row 2", ROWS[1])]
+
+
+def test_a_row_that_was_put_in_is_one_difference(pair):
+    files = pair(".csv", table(*ROWS, "lamp,1.0,1"), table(*ROWS))
+    found = list(csv_differences(*files, EXACT))
+    assert [(p, w) for p, w, _, _ in found] == [
+        ("row 4", "is not made anew: lamp,1.0,1")
+    ]
+
+
+def test_a_column_that_is_missing_is_told(pair):
+    files = pair(".csv", "device,n\nbulb,3\n", table(ROWS[0]))
+    found = list(csv_differences(*files, EXACT))
+    assert found == [("column f1", "is missing, but made anew", "", "f1")]
+
+
+def test_rows_of_json_are_told_like_those_of_a_csv(pair):
+    rows = [{"device": "bulb", "f1": 0.5}, {"device": "plug", "f1": 0.25}]
+    other = [rows[0], {"device": "plug", "f1": None}]
+    files = pair(".json", json.dumps(rows), json.dumps(other))
+    (told,) = json_differences(*files, EXACT)
+    assert told == (
+        "row 2, column f1",
+        "published 0.25, made anew null",
+        "0.25",
+        "null",
+    )
+
+
+def test_a_number_is_no_text_and_a_whole_one_is_no_truth(pair):
+    files = pair(".json", '{"a": 1, "b": {"c": 2}}', '{"a": true, "b": {"c": "2"}}')
+    places = [place for place, *_ in json_differences(*files, NEAR)]
+    assert places == ["a", "b, c"]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "exact", "near"),
+    [
+        ("0.3", "0.30000000000000004", False, True),
+        ("0.3", "0.31", False, False),
+        ("nan", "nan", True, True),
+        ("12", "13", False, False),
+        ("1000000000", "1000000001", False, False),
+        ("bulb", "plug", False, False),
+    ],
+)
+def test_numbers_may_differ_a_little_where_versions_do(one, two, exact, near):
+    assert EXACT.same_text(one, two) is exact
+    assert NEAR.same_text(one, two) is near
+
+
+def test_a_rounded_number_of_a_page_may_be_one_off_where_versions_differ():
+    assert NEAR.same_words("0.95 of 4", "0.96 of 4")
+    assert not NEAR.same_words("0.95 of 4", "0.97 of 4")
+    assert not NEAR.same_words("0.95 of 4", "0.95 of 5")
+    assert not EXACT.same_words("0.95 of 4", "0.96 of 4")
+
+
+def test_parquet_is_compared_by_what_it_holds(tmp_path):
+    frame = pl.DataFrame({"name": ["a", "b", "c"], "size": [1.0, 2.0, float("nan")]})
+    one, two = tmp_path / "one.parquet", tmp_path / "two.parquet"
+    frame.write_parquet(one, compression="zstd")
+    frame.write_parquet(two, compression="snappy", row_group_size=1)
+    assert list(parquet_differences(one, two, EXACT)) == []
+    frame.with_columns(size=pl.Series([1.0, 2.5, float("nan")])).write_parquet(two)
+    (told,) = parquet_differences(one, two, EXACT)
+    assert told[0] == "row 2, column size"
+    assert told[2:] == ("2.0", "2.5")
+
+
+def test_a_row_less_in_parquet_is_told_as_that_row(tmp_path):
+    frame = pl.DataFrame({"name": ["a", "b", "c"], "size": [1, 2, 3]})
+    one, two = tmp_path / "one.parquet", tmp_path / "two.parquet"
+    frame.filter(pl.col("name") != "b").write_parquet(one)
+    frame.write_parquet(two)
+    found = [(place, what) for place, what, *_ in parquet_differences(one, two, EXACT)]
+    assert found[0] == ("", "has 2 rows, made anew 3")
+    assert [place for place, _ in found[1:]] == ["row 2"]
+
+
+def test_another_type_of_a_column_is_told(tmp_path):
+    one, two = tmp_path / "one.parquet", tmp_path / "two.parquet"
+    pl.DataFrame({"size": [1]}).write_parquet(one)
+    pl.DataFrame({"size": [1.0]}).write_parquet(two)
+    (told,) = parquet_differences(one, two, EXACT)
+    assert told[0] == "type of column size"
+
+
+def test_a_page_is_compared_by_its_tables_words_and_pictures(pair):
+    page = PAGE.format(mean="0.9", f1="0.8", src="data:1")
+    other = PAGE.format(mean="0.7", f1="0.5", src="data:2")
+    spaced = page.replace("<p>", "<p class='lead'>\n ")
+    assert list(page_differences(*pair(".html", page, spaced), EXACT)) == []
+    places = [
+        place for place, *_ in page_differences(*pair(".html", page, other), EXACT)
+    ]
+    assert places == ["table 1, row 1, column 2", "text 1", "picture 1"]
+    places = [
+        place for place, *_ in page_differences(*pair(".html", page, other), NEAR)
+    ]
+    assert places == ["table 1, row 1, column 2"]
+
+
+def test_pictures_differ_by_bytes_unless_versions_do(tmp_path):
+    for side, stroke in (("data", "blue"), ("made", "red")):
+        folder = tmp_path / side / "results" / "c" / "pictures"
+        folder.mkdir(parents=True)
+        (folder / "f.svg").write_text(f"<svg>\n<path stroke='{stroke}'/>\n</svg>\n")
+    found = {}
+    for rule in (EXACT, NEAR):
+        found[rule] = Comparison()
+        compare_files(
+            found[rule], tmp_path / "data", tmp_path / "made", ("results",), rule
+        )
+    (told,) = found[EXACT].differences
+    assert (told.place, told.published) == ("line 2", "<path stroke='blue'/>")
+    assert found[NEAR].differences == []
+    assert found[NEAR].by_data == ["results/c/pictures/f.svg"]
+
+
+def test_what_cannot_be_understood_is_a_difference(tmp_path):
+    for side, text in (("data", "[1"), ("made", "[1]")):
+        (tmp_path / side / "results").mkdir(parents=True)
+        (tmp_path / side / "results" / "a.json").write_text(text)
+    found = Comparison()
+    compare_files(found, tmp_path / "data", tmp_path / "made", ("results",), NEAR)
+    (told,) = found.differences
+    assert "cannot be understood" in told.what
+
+
+def test_files_that_only_one_side_has_are_missing_or_extra(tmp_path):
+    for side, name in (("data", "extra.csv"), ("made", "missing.csv")):
+        (tmp_path / side / "tables").mkdir(parents=True)
+        (tmp_path / side / "tables" / name).write_text("a\n1\n")
+    found = Comparison()
+    compare_files(found, tmp_path / "data", tmp_path / "made", ("tables",), EXACT)
+    (counts,) = found.counts()
+    assert (counts.kind, counts.missing, counts.extra) == ("tables", 1, 1)
+    assert [str(each) for each in found.differences] == [
+        "tables/extra.csv: is not made anew",
+        "tables/missing.csv: is missing, but made anew",
+    ]
+
+
+def test_every_file_has_a_kind():
+    assert kind_of("campaigns/a/labelled/tv.pcapng") == "labelled captures"
+    assert kind_of("campaigns/a/packets.json") == "packet tables"
+    assert kind_of("campaigns/a/flows/device=tv/lan.parquet") == "flow tables"
+    assert kind_of("results/a/features.parquet") == "features"
+    assert kind_of("results/a/data/c/accuracy.csv") == "results: tables"
+    assert kind_of("results/a/notes.txt") == "results: other files"
