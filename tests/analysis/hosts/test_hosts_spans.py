@@ -1,9 +1,13 @@
+import re
+from pathlib import Path
+
 import pytest
 
-from analysis.dataset import Device
+from analysis.dataset import HOST_COLUMNS, HOST_SOURCES, Device
 from analysis.hosts import find_hosts, spans_of
 from analysis.pcap.names import METHODS, hello_lacks_b, request_host, server_name
 
+ROOT = Path(__file__).parents[3]
 DNS = ("dns", "cloud.example", "34.1.2.3")
 
 
@@ -193,3 +197,13 @@ def test_a_device_that_hears_everything_gets_all_names(home):
     capture = home.capture((0, home.answer(*DNS[1:], 60)))
     device = Device(name="all", mac="00:00:00:00:00:00", every_packet=True)
     assert [span.name for _, span in spans_of([capture], (device,))] == [DNS[1]]
+
+
+def test_the_columns_are_described():
+    text = (ROOT / "docs" / "dataset-format.md").read_text(encoding="utf-8")
+    section = text.split("\n## Host table\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (text|int64) \|", section, re.MULTILINE)
+    kinds = {str: "text", int: "int64"}
+    assert rows == [(name, kinds[kind]) for name, kind in HOST_COLUMNS.items()]
+    told = re.findall(r"^\| `(\w+)` \| [a-zA-HJ-Z`]", section, re.MULTILINE)
+    assert set(HOST_SOURCES) <= set(told)
