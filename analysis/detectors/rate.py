@@ -61,8 +61,9 @@ class Rate(Detection):
 
     Score of an activity: -ln of the chance that it happens as often or more at that
     hour, less ln of how many activities there are; or the same for the count of all
-    events in the 60 minutes up to one of its own, if that is more. An hour is as
-    strange as its strangest activity.
+    events of the hour up to one of its own, or of the 60 minutes up to it, if that is
+    more. Where more of those lie in the hour before, what that hour alone says is taken
+    off: no hour inherits a burst. An hour is as strange as its strangest activity.
     """
 
     unit = 1.0

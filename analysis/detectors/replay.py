@@ -31,12 +31,14 @@ _MOST_NEAR = 15  # pairs of one distance that are looked at for each pair
 
 
 class Replay(Detection):
-    """How many events near an event repeat an earlier trace together with it.
+    """Surprise at how many events near an event repeat an earlier trace with it.
 
-    Score of an event: how many others of the six hours before it are as far from an
-    earlier event of their own activity as this one is from one of its own. Earlier
-    events are those of training, and those that are scored; nothing after the event
-    counts. The score of a cell is that of its strangest event.
+    Score of an event: -ln of the chance that as many others, of the six hours before
+    it, are as far from an earlier event of their own activity as it is from one of its
+    own. By chance others are so as often as their activities happen, for each earlier
+    event of its own; people have routines, so that a tenth of one comes to that.
+    Earlier events are those of training, and those that are scored; nothing after the
+    event counts. The score of a cell is that of its strangest event.
     """
 
     unit = 1.0
@@ -129,8 +131,8 @@ class Replay(Detection):
         """Say that it repeats something."""
         mine = (hours.row == row) & (hours.events.what == column)
         n = int(self._found(hours, hours.events)[0][mine].max(initial=0))
-        others = f"{n} other{'s' * (n != 1)} of the six hours before"
-        return f"as long after an earlier time, to a second, as {others} after theirs"
+        others = f"{n} other activit{'y' if n == 1 else 'ies'} of the six hours before"
+        return f"{others} came, to a second, as long after earlier ones of their kind"
 
     def _pairs(
         self, new: Int64, what: Int64, old: tuple[Int64, Int64]

@@ -138,8 +138,8 @@ def test_replay_sees_a_trace_with_the_gaps_of_an_earlier_one():
     assert scores[row].max() > 0.99 * scores.max()
     said = detector.explain(hours, row, int(scores[row].argmax()))
     assert said == (
-        "as long after an earlier time, to a second, as 2 others of the six hours "
-        "before after theirs"
+        "2 other activities of the six hours before came, to a second, as long after "
+        "earlier ones of their kind"
     )
 
 

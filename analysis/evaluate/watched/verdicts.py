@@ -73,7 +73,21 @@ def judged(
     Raises RequestError for a rate that is not between 0 and 1.
     """
     check_rate(rate)
-    cells, scores = detection.judge(hours)
+    return decided(detector, detection, hours, detection.judge(hours), rate)
+
+
+def decided(
+    detector: Detector,
+    detection: Detection,
+    hours: Hours,
+    told: tuple[Float64, Float64],
+    rate: float | None,
+) -> Verdict:
+    """Say which hours are alarms.
+
+    told  cells and scores of the hours, as `Detection.judge` returns them
+    """
+    cells, scores = told
     p = detection.p_values(scores)
     if rate is None:
         alarms = scores > -detection.offset_
