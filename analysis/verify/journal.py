@@ -148,6 +148,8 @@ def _compare(
     samples: list[Sample],
 ) -> None:
     log = folder / "activities.csv"
+    if not log.is_file():
+        return  # told already
     there, offsets = {row.key for row in rows}, Offsets(samples)
     for key, attempt in attempts.items():
         if attempt.final and key not in there:

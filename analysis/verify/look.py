@@ -53,7 +53,7 @@ def verify(path: Path, watcher: Watcher, *, quick: bool = False) -> Verified:
         files=len(digests.files),
         size_b=digests.size_b,
         checks=tuple(found.checks),
-        faults=tuple(found.faults),
+        faults=found.faults,
         unchecked=tuple(found.unchecked),
         remarks=tuple(found.remarks),
     )

@@ -1,6 +1,8 @@
 """What is found while a dataset is looked at: faults, and what was not looked at."""
 
+import csv
 import json
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,11 +10,23 @@ from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
+import yaml
 
 from analysis.errors import AnalysisError
 from analysis.pcap.errors import CaptureError
 
 _MOST_OF_A_KIND = 5
+# what readers of damaged files raise, ours and those of others
+_NONSENSE = (
+    pa.ArrowException,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    struct.error,
+    csv.Error,
+    yaml.YAMLError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +88,14 @@ class Findings:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.checks: list[str] = []
-        self.faults: list[Fault] = []
+        self._faults: dict[Fault, None] = {}
         self.unchecked: list[str] = []
         self.remarks: list[str] = []
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong, in the order in which it was found."""
+        return tuple(self._faults)
 
     def name(self, path: Path) -> str:
         """Return how a file is told."""
@@ -87,9 +106,7 @@ class Findings:
 
     def fault(self, path: Path, what: str, place: str = "") -> None:
         """Enter a fault; one that is known is not entered again."""
-        fault = Fault(file=self.name(path), place=place, what=what)
-        if fault not in self.faults:
-            self.faults.append(fault)
+        self._faults[Fault(file=self.name(path), place=place, what=what)] = None
 
     def several(self, path: Path, places: list[str], what: str) -> None:
         """Enter a fault of many rows: the first few, and how many more."""
@@ -130,7 +147,7 @@ class Findings:
             self.fault(path, "is not text in UTF-8", f"byte {exc.start}")
         except (KeyError, IndexError) as exc:
             self.fault(path, f"has no {exc.args[0]!r}")
-        except (pa.ArrowException, ValueError, TypeError, AttributeError) as exc:
+        except _NONSENSE as exc:
             self.fault(path, f"cannot be understood: {' '.join(str(exc).split())}")
 
     def _within(self, path: Path, otherwise: Path) -> Path:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from analysis.verify.sums import Digests, compare, load_sums
 SUMS = "parts.sha256"
 _NOT_SUMMED = (SUMS, "README.txt")
 _PIECE_B = 1 << 20
+# what the library raises for an archive that is damaged, encrypted or packed otherwise
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 _SLICE = re.compile(r"(.+)\.slice-(\d+)")
 
 
@@ -47,7 +56,7 @@ def check_parts(
         with found.guarded(folder / name):
             try:
                 inside.read(folder / name, told)
-            except zipfile.BadZipFile as exc:
+            except _DAMAGED as exc:
                 found.fault(folder / name, f"is damaged: {exc}")
     inside.close(folder)
 

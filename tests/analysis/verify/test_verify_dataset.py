@@ -59,13 +59,13 @@ def test_any_flipped_byte_of_any_file_is_found_and_the_file_is_named(dataset):
             flipped = bytes([data[at] ^ 1 << rng.randrange(8)])
             path.write_bytes(data[:at] + flipped + data[at + 1 :])
             digests.read(path, nobody)
-            check_bag(dataset.path, found, digests)
-            assert any(name in str(fault) for fault in found.faults), (name, at)
-            found.faults.clear()
+            of_this = Findings(dataset.path)
+            check_bag(dataset.path, of_this, digests)
+            assert any(name in str(fault) for fault in of_this.faults), (name, at)
         path.write_bytes(data)
         digests.read(path, nobody)
     check_bag(dataset.path, found, digests)
-    assert found.faults == []
+    assert found.faults == ()
 
 
 def test_every_byte_of_the_papers_around_the_payload_counts(published, tmp_path):
