@@ -159,10 +159,12 @@ class FrameMaker:
             payload_b = room_b - 20 - options_b
         flags = int(columns["tcp_flags"]) or _ACK
         way, back = (flow, out), (flow, not out)
-        seq = self._sent.get(way)
-        if seq is None:
-            seq = self._sent[way] = int(self.rng.integers(1 << 32))
-        ack = self._sent.get(back, 0) if flags & _ACK else 0
+        # of a connection that stands, neither side begins at 0: readers compare
+        for side in (way, back):
+            if side not in self._sent:
+                self._sent[side] = int(self.rng.integers(1 << 32))
+        seq = self._sent[way]
+        ack = self._sent[back] if flags & _ACK else 0
         counted = payload_b + bool(flags & _SYN) + bool(flags & _FIN)
         self._sent[way] = (seq + counted) & _MASK
         offset = (20 + options_b) // 4 << 4

@@ -81,3 +81,27 @@ def test_sequence_numbers_follow_what_was_sent(decoded):
     seq, ack = found.seq.tolist(), found.ack.tolist()
     assert [(x - seq[0]) % 2**32 for x in (seq[1], seq[3])] == [1, 101]
     assert ack[2] == (seq[0] + 101) % 2**32
+
+
+def test_a_connection_that_stands_has_no_retransmissions(tmp_path):
+    from analysis.dataset import Device
+    from analysis.packets import read_tables
+
+    maker = FrameMaker(
+        mac=MAC,
+        router_mac=ROUTER,
+        ip=bytes([10, 77, 0, 41]),
+        rng=np.random.default_rng(0),
+    )
+    rows = [row(285, 219), row(261, 195, out=False), row(66, 0, flags=16)] * 20
+    packets = [maker.packet(10**18 + k, r, TCP4, 0) for k, r in enumerate(rows)]
+    path = tmp_path / "one.pcapng"
+    with open_capture(path):
+        pass
+    stamps = np.array([p.time_ns for p in packets])
+    body = blocks(packets, stamps, numbers(len(packets)))
+    path.write_bytes(path.read_bytes() + body)
+    devices = (Device(name="it", mac="aa:bb:cc:01:02:03"),)
+    table = read_tables([path], devices)["it"]
+    assert len(table) == 60
+    assert not table.retransmission.any()
