@@ -1,4 +1,4 @@
-"""`flows train | detect`: learn over homes with one device, tell of unknown flows."""
+"""`flows detect`: tell of flows that a pool of homes does not know."""
 
 import json
 import os
@@ -6,60 +6,31 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
+from testbed.cli.bar import shown_progress
+from testbed.cli.flows_train import read_homes, train, warn
 from testbed.cli.options import AsJson
-from testbed.cli.reading import counted, size
+from testbed.cli.reading import counted
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from analysis.detectors.cadesh.rows import Home
+    from analysis.detectors.cadesh.live import Watch
     from analysis.detectors.cadesh.store import FlowModel
     from analysis.flows import FlowRecords
 
 _STDIN = "-"
+_PIPE = "standard input"
 _READ_B = 1 << 20
-_ENOUGH = 4  # homes: smaller pools were measured to miss most
+_TOGETHER = 10_000  # flows of which the watch makes one piece
+_DAY_NS = 86_400 * 10**9
+_HOUR_NS = 3_600 * 10**9
 
-Sources = Annotated[
-    list[Path],
-    typer.Argument(
-        help="Folders of homes, as of `lab homes`; or files of flow records, .parquet "
-        "or .csv, each of one home or with the homes in the column home.",
-    ),
-]
-ModelOut = Annotated[Path, typer.Option("--out", help="The model to write; new.")]
-Without = Annotated[
-    list[str] | None,
-    typer.Option("--without", help="A home to leave out. May be repeated."),
-]
-Until = Annotated[
-    float | None,
-    typer.Option(help="Learn only from this many days after the first flow."),
-]
-WarmUp = Annotated[
-    float, typer.Option(help="First days that only fill the pool; at most a third.")
-]
-Method = Annotated[
-    str, typer.Option(help="How step 2 tells what is known: knn, hdbscan, dbscan.")
-]
-Backend = Annotated[
-    str, typer.Option(help="Of the autoencoder: sklearn, or torch (extra deep).")
-]
-Least = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Homes that make something known; 2, and 3 of seven homes or more.",
-    ),
-]
-Seed = Annotated[int, typer.Option(help="Same seed, same model.")]
-Secret = Annotated[
-    str, typer.Option(help="Key of the hashes of names; kept in the model.")
-]
 ModelIn = Annotated[Path, typer.Argument(help="A model of `flows train`.")]
 Asked = Annotated[
     list[str],
@@ -93,47 +64,6 @@ def add(topic: typer.Typer) -> None:
     topic.command()(detect)
 
 
-def train(
-    sources: Sources,
-    out: ModelOut,
-    without: Without = None,
-    until: Until = None,
-    warm_up: WarmUp = 3.0,
-    method: Method = "knn",
-    backend: Backend = "sklearn",
-    least: Least = None,
-    seed: Seed = 0,
-    secret: Secret = "",
-    as_json: AsJson = False,
-) -> None:
-    """Learn what is usual over homes with identical devices, CADeSH-style."""
-    if out.exists():
-        raise ConfigError(f"{out}: is there already; name a new file")
-    from analysis.detectors.cadesh.detector import Choices, FlowDetector
-    from analysis.detectors.cadesh.rows import rows_of_all
-    from analysis.detectors.cadesh.store import FlowModel, save
-
-    homes, models = _homes(sources, without or (), until, secret)
-    choices = Choices(step_two=method, backend=backend, least=least or 0, seed=seed)
-    _warn_of_few(len(homes))
-    learnt = {n: _warm(rows, warm_up) for n, rows in rows_of_all(homes).items()}
-    detector = FlowDetector(choices).fit(learnt)
-    model = FlowModel(
-        detector=detector,
-        pool={name: home.tables for name, home in homes.items()},
-        secret=secret,
-        models=models,
-    )
-    size_b = save(model, out)
-    n = sum(len(rows) for rows in learnt.values())
-    if as_json:
-        about = {"out": str(out), "homes": list(homes), "flows": n, "bytes": size_b}
-        print(json.dumps(about))
-    else:
-        told = f"{counted(len(homes), 'home')}, {counted(n, 'flow record')}"
-        print(f"{out}: {told}, {size(size_b)}")
-
-
 def detect(
     model: ModelIn,
     flows: Asked,
@@ -152,21 +82,41 @@ def detect(
     from analysis.detectors.cadesh.store import load
     from analysis.flows import FlowRecords, read_flows
 
-    known = _going_on(load(model), pool or ())
+    loaded = load(model)
+    same = _Same(models={name for name in loaded.models if name})
+    _check_order([same.span_of(path) for path in past or ()], flows, same)
+    known = _going_on(loaded, pool or ())
     before = FlowRecords.joined([read_flows(path) for path in past or ()])
-    homes = set(before.home.used().names)
     watch = Watch(model=known, past=before.by_time())
     count = _Count(show=_as_json if as_json else _as_line)
+    span = _Span.of_pool(known)
     for source in flows:
+        row = 0
         for records in _pieces(source):
-            _refuse_other(records, known)
-            _refuse_more(homes, records)
-            for piece, scored in watch.told(records):
-                count.add(piece, scored)
-    if not as_json:
-        count.close()
+            same.take(records)
+            span.warn_of(records)
+            _tell(watch, records, count, (source, row))
+            row += len(records)
+    if not count.flows:
+        raise ConfigError(f"{', '.join(flows)}: there is no flow record to ask about")
+    count.close()
     if exit_code and count.alarms:
         raise typer.Exit(1)
+
+
+def _tell(
+    watch: "Watch", records: "FlowRecords", count: "_Count", at: tuple[str, int]
+) -> None:
+    """Show the alarms of some records.
+
+    at  their source, and the number of the first of them in it
+    """
+    source, row = at
+    for first in range(0, len(records), _TOGETHER):
+        some = records.take(slice(first, first + _TOGETHER))
+        order = np.argsort(some.start_ns, kind="stable")  # in which they are told
+        for piece, scored in watch.told(some):
+            count.add(piece, scored, source, row + first + order)
 
 
 @dataclass(slots=True)
@@ -179,15 +129,18 @@ class _Count:
     alarms: int = 0
     servers: set[str] = field(default_factory=set)
 
-    def add(self, piece: "FlowRecords", scored: Any) -> None:
-        """Show the alarms of a piece."""
+    def add(
+        self, piece: "FlowRecords", scored: Any, source: str, number: np.ndarray
+    ) -> None:
+        """Show the alarms of a piece, of records of these numbers in a source."""
         self.flows += len(piece)
         self.rare += int(scored.infrequent.sum())
         for row in scored.alarm.nonzero()[0].tolist():
             self.alarms += 1
             about = _about(piece, row, float(scored.score[row]))
             self.servers.add(str(about["remote"]))
-            print(self.show(about), flush=True)
+            where = {"source": source, "row": int(number[row])}
+            print(self.show({**about, **where}), flush=True)
 
     def close(self) -> None:
         """Say how many there were."""
@@ -198,15 +151,19 @@ class _Count:
 
 def _about(piece: "FlowRecords", row: int, score: float) -> Mapping[str, object]:
     """Return what is told of one flow."""
+    named = ("home", "device", "device_address", "remote_address", "server_name")
     texts = {
         name: getattr(piece, name).names[getattr(piece, name).number[row]]
-        for name in ("home", "device", "remote_address", "server_name")
+        for name in named
     }
-    begun = datetime.fromtimestamp(int(piece.start_ns[row]) / 1e9, UTC)
+    start_ns = int(piece.start_ns[row])
+    begun = datetime.fromtimestamp(start_ns / 1e9, UTC)
     return {
         "start": begun.isoformat(timespec="milliseconds"),
+        "start_ns": start_ns,
         "home": texts["home"],
         "device": texts["device"],
+        "device_address": texts["device_address"],
         "remote": texts["remote_address"],
         "server_name": texts["server_name"],
         "protocol": int(piece.protocol[row]),
@@ -239,80 +196,125 @@ def _as_line(about: Mapping[str, object]) -> str:
 # reading
 
 
-def _homes(
-    sources: Sequence[Path],
-    without: Sequence[str],
-    until: float | None,
-    secret: str,
-) -> "tuple[dict[str, Home], tuple[str, ...]]":
-    from analysis.detectors.cadesh.rows import home_of
+@dataclass(slots=True, kw_only=True)
+class _Span:
+    """From when to when something knows flows, ns UTC; what lies far off is told once.
 
-    homes: dict[str, Home] = {}
-    models: set[str] = set()
-    missing = set(without)
-    for name, records in _by_home(sources):
-        missing.discard(name)
-        if name in without or not len(records):
-            continue
-        if name in homes:
-            raise ConfigError(f"{name}: two sources are of this home; name each once")
-        if until is not None:
-            last_ns = int(records.start_ns.min()) + round(until * 86_400e9)
-            records = records.take(records.start_ns < last_ns)
-        homes[name] = home_of(records, secret)
-        models |= set(records.model.tolist()[:1])
-    if missing:
-        raise ConfigError(f"--without {', '.join(sorted(missing))}: no such home")
-    if len(models) > 1:
+    name  of what it is of;  last_ns  after which nothing begins
+    """
+
+    name: str
+    first_ns: int
+    last_ns: int
+    told: bool = False
+
+    @classmethod
+    def of_pool(cls, model: "FlowModel") -> "_Span":
+        """Return the time of all that homes shared."""
+        hours = [t.hour for each in model.pool.values() for t in each.values()]
+        every = np.concatenate([np.zeros(0, dtype=np.int64), *hours])
+        if not every.size:
+            return cls(name="the pool", first_ns=0, last_ns=0)
+        first_ns, last_ns = int(every.min()) * _HOUR_NS, int(every.max() + 1) * _HOUR_NS
+        return cls(name="the pool", first_ns=first_ns, last_ns=last_ns)
+
+    def warn_of(self, records: "FlowRecords") -> None:
+        """Say where flows lie more than a day before or after."""
+        if self.told or not len(records):
+            return
+        at = records.start_ns
+        late = int((at > self.last_ns + _DAY_NS).sum())
+        early = int((at < self.first_ns - _DAY_NS).sum())
+        if not (late or early):
+            return
+        self.told = True
+        far, at_ns = ("after the last", self.last_ns)
+        if not late:
+            far, at_ns = ("before the first", self.first_ns)
+        day = datetime.fromtimestamp(at_ns / 1e9, UTC).date()
+        warn(
+            f"flows lie more than a day {far} flow of {self.name}, {day}: it knows "
+            "nothing of their time, and finds most of them infrequent; say by --pool "
+            "what other homes did, or train again"
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Same:
+    """All flows must be of one home, and of the model that was learnt from.
+
+    models  learnt from;  homes  seen so far
+    """
+
+    models: set[str]
+    homes: set[str] = field(default_factory=set)
+    warned: bool = False
+
+    def span_of(self, path: Path) -> _Span:
+        """Read through a file before anything is told; return its time."""
+        from analysis.flows import iter_flows
+
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; name a file of flow records in it")
+        ends = []
+        for records in iter_flows(path):
+            self.take(records)
+            if len(records):
+                ends += [int(records.start_ns.min()), int(records.start_ns.max())]
+        return _Span(
+            name=str(path), first_ns=min(ends, default=0), last_ns=max(ends, default=0)
+        )
+
+    def take(self, records: "FlowRecords") -> None:
+        """Raise ConfigError for flows of another home, or another model of device."""
+        self.homes |= {name for name in records.home.used().names if name}
+        if len(self.homes) > 1:
+            raise ConfigError(
+                f"the flows are of several homes, {', '.join(sorted(self.homes))}; ask "
+                "about one at a time"
+            )
+        named = {name for name in records.model.used().names if name}
+        refuse_models(named, self.models)
+        if len(records) and not named and not self.warned:
+            self.warned = True
+            warn(
+                "flows without a model of device may be of any host; name it when "
+                "they are made (`flows extract --device --model`)"
+            )
+
+
+def refuse_models(names: set[str], known: set[str]) -> None:
+    """Raise ConfigError for devices that are not of the model that was learnt from."""
+    if names and known and not names <= known:
         raise ConfigError(
-            f"the homes have different devices, {', '.join(sorted(models))}; "
-            "learn from one model at a time"
+            f"the flows are of {', '.join(sorted(names))}, the model was learnt from "
+            f"{', '.join(sorted(known))}; train one for this device"
         )
-    return homes, tuple(models)
 
 
-def _by_home(sources: Sequence[Path]) -> "Iterator[tuple[str, FlowRecords]]":
-    """Yield each home's flows: of folders by their names, of files by their column."""
-    from analysis.flows import read_flows
-    from analysis.flows.homes import homes_of
-
-    for source in sources:
-        if source.is_dir():
-            for name, path in homes_of(source).items():
-                yield name, read_flows(path)
-        else:
-            records = read_flows(source)
-            for k, name in enumerate(records.home.names):
-                own = records.take(records.home.number == k)
-                if len(own):
-                    yield name or source.stem, own
-
-
-def _warm(rows: Any, warm_up: float) -> Any:
-    """Leave out the first days of a home, at most a third of its time."""
-    if not len(rows):
-        return rows
-    first, last = int(rows.start_ns[0]), int(rows.start_ns[-1])
-    begin = first + min(round(warm_up * 86_400e9), (last - first) // 3)
-    return rows.take(rows.start_ns >= begin)
-
-
-def _warn_of_few(n_homes: int) -> None:
-    """Say on standard error that so few homes make too little known."""
-    if n_homes < _ENOUGH:
-        print(
-            f"warning: a pool of {counted(n_homes, 'home')} misses most attacks; learn "
-            f"from {_ENOUGH} homes or more",
-            file=sys.stderr,
-        )
+def _check_order(past: Sequence[_Span], flows: Sequence[str], same: _Same) -> None:
+    """Raise ConfigError where files are not one after the other."""
+    if _STDIN in flows and len(flows) > 1:
+        raise ConfigError("- stands alone: standard input is all that is asked about")
+    asked = [same.span_of(Path(each)) for each in flows if each != _STDIN]
+    earlier = sorted((s for s in past if s.last_ns), key=lambda s: s.first_ns)
+    spans = [*earlier, *(span for span in asked if span.last_ns)]
+    for one, other in pairwise(spans):
+        if other.first_ns <= one.last_ns:
+            raise ConfigError(
+                f"{other.name}: begins before {one.name} ends; name files by time, "
+                "each once"
+            )
 
 
 def _going_on(model: "FlowModel", sources: Sequence[Path]) -> "FlowModel":
     """Return a model whose pool knows what homes did after it was learnt."""
     if not sources:
         return model
-    later, models = _homes(sources, (), None, model.secret)
-    _refuse_model(set(models), model)
+    with shown_progress() as told:
+        found = read_homes(sources, (), None, told)
+        refuse_models(found.models, {name for name in model.models if name})
+        later = found.ready(model.secret, told)
     tables = {name: home.tables for name, home in later.items()}
     return replace(model, pool={**model.pool, **tables})
 
@@ -329,32 +331,4 @@ def _streamed() -> "Iterator[FlowRecords]":
 
     number = sys.stdin.fileno()
     chunks = iter(lambda: os.read(number, _READ_B), b"")
-    yield from stream_csv(chunks, "standard input")
-
-
-def _refuse_other(records: "FlowRecords", model: "FlowModel") -> None:
-    """Raise ConfigError for flows of another model of device."""
-    _refuse_model(set(records.model.tolist()), model)
-
-
-def _refuse_model(names: set[str], model: "FlowModel") -> None:
-    own = {name for name in names if name}
-    known = {name for name in model.models if name}
-    if own and known and not own <= known:
-        raise ConfigError(
-            f"the flows are of {', '.join(sorted(own))}, the model was learnt from "
-            f"{', '.join(sorted(known))}; train one for this device"
-        )
-
-
-def _refuse_more(homes: set[str], records: "FlowRecords") -> None:
-    """Raise ConfigError for flows of a second home, whose past is another.
-
-    homes  seen so far; is added to
-    """
-    homes |= {name for name in records.home.used().names if name}
-    if len(homes - {""}) > 1:
-        raise ConfigError(
-            f"the flows are of several homes, {', '.join(sorted(homes - {''}))}; ask "
-            "about one at a time"
-        )
+    yield from stream_csv(chunks, _PIPE)

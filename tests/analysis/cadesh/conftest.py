@@ -1,11 +1,17 @@
+import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
+from analysis.detectors.cadesh.detector import Choices, FlowDetector
+from analysis.detectors.cadesh.rows import home_of, rows_of_all
+from analysis.detectors.cadesh.store import FlowModel
 from analysis.flows import COLUMNS, FlowRecords, Texts
+from testbed.cli import main
 
 DAY_S = 86_400
+OURS = "ours"
 START_NS = 1_760_000_400_000_000_000 // 3_600_000_000_000 * 3_600_000_000_000
 
 # when in s, server name, address, port, bytes out, bytes in
@@ -68,3 +74,26 @@ def knocks() -> list[Row]:
     """Return an attack on the last day: the same nothing to many strangers."""
     at = 3.5 * DAY_S
     return [(at + 3.0 * k, "", f"198.19.{k}.{k + 1}", 23, 0, 0) for k in range(60)]
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["testbed", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0
+
+    return call
+
+
+@pytest.fixture
+def model(home):
+    homes = {name: home_of(home(name), OURS) for name in ("a", "b", "c")}
+    learnt = FlowDetector(Choices(epochs=3, sample=600)).fit(rows_of_all(homes))
+    return FlowModel(
+        detector=learnt,
+        pool={name: each.tables for name, each in homes.items()},
+        secret=OURS,
+        models=("Speaker One",),
+    )

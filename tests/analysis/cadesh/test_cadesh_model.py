@@ -1,43 +1,15 @@
-import json
-import sys
-
 import numpy as np
 import pytest
 
-from analysis.detectors.cadesh.detector import Choices, FlowDetector
+from analysis.detectors.cadesh.detector import Choices
 from analysis.detectors.cadesh.live import Watch
-from analysis.detectors.cadesh.rows import home_of, rows_of, rows_of_all
-from analysis.detectors.cadesh.store import FlowModel, load, save
+from analysis.detectors.cadesh.rows import home_of, rows_of
+from analysis.detectors.cadesh.store import load, save
 from analysis.errors import ModelError
 from analysis.evaluate.flows import Split, measure, precision_at
-from analysis.flows import FlowRecords, write_flows
 from analysis.flows.records import TEXTS
-from testbed.cli import flows_detect, main
 
 OURS = "ours"
-
-
-@pytest.fixture
-def run(monkeypatch):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["testbed", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0
-
-    return call
-
-
-@pytest.fixture
-def model(home):
-    homes = {name: home_of(home(name), "ours") for name in ("a", "b", "c")}
-    learnt = FlowDetector(Choices(epochs=3, sample=600)).fit(rows_of_all(homes))
-    return FlowModel(
-        detector=learnt,
-        pool={name: each.tables for name, each in homes.items()},
-        secret=OURS,
-        models=("Speaker One",),
-    )
 
 
 def test_a_kept_model_answers_to_the_bit(model, home, knocks, tmp_path):
@@ -147,104 +119,3 @@ def test_what_is_asked_comes_after_what_is_learnt(home):
 
     assert split.learnt(rows).start_ns.max() < split.asked(rows).start_ns.min()
     assert len(split.asked(rows)) == split.is_asked(rows).sum()
-
-
-def test_flows_train_and_detect_tell_of_the_attack(home, knocks, tmp_path, run, capsys):
-    for name in ("a", "b", "c"):
-        write_flows(tmp_path / f"home={name}" / "flows.parquet", home(name))
-    write_flows(tmp_path / "home=lab" / "flows.parquet", home("lab", more=knocks))
-    out = str(tmp_path / "m.npz")
-    assert run("flows", "train", tmp_path, "--out", out) == 2  # cut short, it may be
-    assert "homes.json: is not there" in capsys.readouterr().err
-    about = {"homes": [{"name": name} for name in ("a", "b", "c", "lab")]}
-    (tmp_path / "homes.json").write_text(json.dumps(about), encoding="utf-8")
-
-    assert run("flows", "train", tmp_path, "--without", "lab", "--out", out) == 0
-    told = capsys.readouterr()
-    assert "3 homes" in told.out
-    assert "a pool of 3 homes misses most attacks" in told.err
-    asked = str(tmp_path / "home=lab" / "flows.parquet")
-    assert run("flows", "detect", out, asked, "--exit-code") == 1
-
-    told = capsys.readouterr()
-    assert told.out.count(":23,") > 50
-    assert "neither frequent nor known in the pool" in told.out
-    assert "alarms" in told.err
-
-
-def test_a_pool_that_goes_on_finds_frequent_what_a_kept_one_does_not(
-    model, home, tmp_path, run, capsys
-):
-    save(model, tmp_path / "m.npz")
-    for name in ("a", "b", "c", "lab"):
-        write_flows(tmp_path / f"{name}.parquet", home(name, days=8))
-    pool = [w for n in ("a", "b", "c") for w in ("--pool", tmp_path / f"{n}.parquet")]
-
-    rare = []
-    for more in ((), pool):
-        asked = (tmp_path / "m.npz", tmp_path / "lab.parquet", *more)
-        assert run("flows", "detect", *asked) == 0
-        rare.append(int(capsys.readouterr().err.split()[3]))
-
-    assert rare[0] > 10 * rare[1]
-
-
-def test_what_flows_hold_does_nothing_to_the_terminal(
-    model, home, knocks, tmp_path, run, capsys
-):
-    save(model, tmp_path / "m.npz")
-    odd = [(row[0], "\x1b[2J", *row[2:]) for row in knocks]
-    write_flows(tmp_path / "f.parquet", home("lab", more=odd))
-
-    assert run("flows", "detect", tmp_path / "m.npz", tmp_path / "f.parquet") == 0
-    told = capsys.readouterr().out
-    assert "(\\x1b[2J)" in told
-    assert "\x1b" not in told
-
-
-def test_flows_from_standard_input_are_told_of_as_those_of_a_file(
-    model, home, knocks, tmp_path, run, capsys, monkeypatch
-):
-    save(model, tmp_path / "m.npz")
-    path = tmp_path / "f.csv"
-    write_flows(path, home("lab", more=knocks))
-    assert run("flows", "detect", tmp_path / "m.npz", path) == 0
-    whole = capsys.readouterr()
-
-    monkeypatch.setattr(flows_detect, "_READ_B", 70_001)  # lines come in parts
-    with path.open(encoding="utf-8") as file:
-        monkeypatch.setattr(sys, "stdin", file)
-        assert run("flows", "detect", tmp_path / "m.npz", "-") == 0
-    told = capsys.readouterr()
-
-    assert whole.out.count("\n") > 50
-    assert told == whole
-
-
-def test_flows_of_two_homes_are_not_mixed(model, home, tmp_path, run, capsys):
-    save(model, tmp_path / "m.npz")
-    for name in ("lab", "office"):
-        write_flows(tmp_path / f"{name}.parquet", home(name, days=1))
-    both = (tmp_path / "lab.parquet", tmp_path / "office.parquet")
-
-    assert run("flows", "detect", tmp_path / "m.npz", *both) == 2
-    assert "several homes, lab, office" in capsys.readouterr().err
-
-
-def test_flows_of_another_model_of_device_are_refused(
-    model, home, tmp_path, run, capsys
-):
-    save(model, tmp_path / "m.npz")
-    flows = home("lab", days=1)
-    other = FlowRecords(
-        **{
-            name: getattr(flows, name)
-            for name in FlowRecords.__dataclass_fields__
-            if name != "model"
-        },
-        model=type(flows.model).same("Camera Two", len(flows)),
-    )
-    write_flows(tmp_path / "f.csv", other)
-
-    assert run("flows", "detect", tmp_path / "m.npz", tmp_path / "f.csv") == 2
-    assert "Camera Two" in capsys.readouterr().err
