@@ -65,7 +65,7 @@ def _draw(
     axes.imshow(values, cmap=_COLOURS, vmin=-1, vmax=1, aspect="auto")
     words = [name.removesuffix("_s").replace("_", " ") for name in names]
     axes.set_xticks(range(len(names)), words, rotation=25, ha="right")
-    axes.set_yticks(range(len(rows)), [row or "all activities" for row in rows])
+    axes.set_yticks(range(len(rows)), [row or "all windows" for row in rows])
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -108,5 +108,5 @@ def _svg(figure: Figure) -> str:
 
 def caption(test: Tested) -> str:
     """Return what a test is about, in words."""
-    where = "all activities" if test.activity == ALL else test.activity
+    where = "all windows" if test.activity == ALL else test.activity
     return f"{test.device}, {where}: {test.measure}"

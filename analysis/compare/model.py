@@ -11,7 +11,7 @@ Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Text = NDArray[np.str_]
 
-ALL = ""  # stands for all activities of a device together
+ALL = ""  # stands for all windows of a device together
 
 
 class Kind(StrEnum):
@@ -84,9 +84,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
-    """The label windows of one device in one campaign.
+    """The label windows of one device in one campaign, and some idle ones.
 
-    stratum   (k,) what was done, by what channel, over what network
+    stratum   (k,) what was done, by what channel, over what network; or idle
     session   (k,) str
     values    (k, m) as `MEASURES`, NaN unknown, inf for a packet that did not come
     hosts     host -> (k,) whether the window has a packet of it

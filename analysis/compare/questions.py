@@ -21,6 +21,7 @@ from analysis.compare.model import (
     Unit,
     Verdict,
 )
+from analysis.windows import IDLE_ACTIVITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Pair:
 def pair_of(a: Trials, b: Trials) -> Pair | None:
     """Return what two campaigns have in common of a device, None for nothing."""
     strata = tuple(np.intersect1d(a.stratum, b.stratum).tolist())
-    if not strata:
+    if set(strata) <= {IDLE_ACTIVITY}:
         return None
     one, two = (_kept(side, strata) for side in (a, b))
     hosts = sorted({*one.hosts, *two.hosts})

@@ -15,7 +15,7 @@ from analysis.evaluate.samples import Recorded, windows_of
 from analysis.labelling import Overlap
 from analysis.packets import Retransmission, iter_columns, load_index
 from analysis.packets.parquet import Numbers
-from analysis.windows import Windows
+from analysis.windows import IDLE_ACTIVITY, Windows
 
 Int64 = NDArray[np.int64]
 
@@ -37,6 +37,7 @@ _AGAIN = (
 )
 _KEY = ("device", "activity")
 _LONGEST_B = 1518  # frames that are longer, as a card puts them together, count as this
+_IDLE = 40  # windows without an activity, drawn from all there is room for
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -63,11 +64,13 @@ def _shortened(recorded: Recorded, least: pl.DataFrame) -> Recorded:
 
 
 def trials_of(recorded: Recorded, device: str, endpoints: Endpoints) -> Trials:
-    """Measure the label windows of one device; memory is that of a piece of packets.
+    """Measure the windows of one device, idle ones too; memory is that of a piece.
 
     Raises LabelError when windows overlap, DatasetError without packet tables.
     """
-    windows = windows_of(recorded, device, overlap=Overlap.CUT)
+    has_idle = (recorded.log.frame["activity"] == IDLE_ACTIVITY).any()
+    n_idle = 0 if has_idle else _IDLE
+    windows = windows_of(recorded, device, overlap=Overlap.CUT, n_idle=n_idle)
     seen = _Seen(windows, endpoints)
     for piece, remotes in _pieces(recorded.folder, device):
         seen.take(piece, remotes)

@@ -141,7 +141,7 @@ def _lines(found: "Comparison") -> Iterator[str]:
 
 def _told(test: "Tested") -> str:
     effect = test.effect
-    where = test.activity or "all activities"
+    where = test.activity or "all windows"
     text = f"{test.device}, {where}: {test.measure} {_number(effect.median_a)} -> "
     text += _number(effect.median_b)
     if effect.ratio is not None:

@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 OUT = Path("build/bench/drift.json")
 PAGE = ROOT / "docs" / "comparing.md"
 ASKED = Asked(permutations=999, classifiers=(), intervals=False)
-DEVICES = ("echo_dot", "koogeek_plug", "tplink_hs110")
+DEVICES = ("echo_dot", "koogeek_plug")
 SCENARIO: dict[str, Any] = {
     "scenario": "drift",
     "select": [
@@ -46,7 +46,6 @@ SCENARIO: dict[str, Any] = {
             "channels": ["voice"],
         },
         {"device": "koogeek_plug", "activities": ["turn_on", "turn_off"]},
-        {"device": "tplink_hs110", "activities": ["turn_on", "turn_off"]},
     ],
     "rest": "1 s",
     "idle": "2 s",
@@ -134,7 +133,7 @@ def drifted(tests: Sequence[Tested]) -> list[str]:
 def same_days(number: int, folder: Path) -> dict[str, Any]:
     """Compare two campaigns of one lab with other seeds; then one with its rerun."""
     place = Place(folder, 1000 + number)
-    a, b = (place.record(n, 2 * number + k, repeats=8) for k, n in enumerate("ab"))
+    a, b = (place.record(n, 2 * number + k, repeats=6) for k, n in enumerate("ab"))
     tests = judged(pairs_of(a, b))
     result: dict[str, Any] = {"tests": len(tests), "drifted": drifted(tests)}
     if number < 5:
@@ -190,10 +189,12 @@ def _chosen(side: Trials, rows: Any) -> Trials:
 
 
 def _first(side: Trials, count: int) -> Trials:
-    """Keep the first trials of each activity."""
+    """Keep the first trials of each activity, and idle windows in proportion."""
     kept = np.zeros(len(side), dtype=np.bool_)
     for name in np.unique(side.stratum):
-        kept[np.flatnonzero(side.stratum == name)[:count]] = True
+        rows = np.flatnonzero(side.stratum == name)
+        most = len(rows) * count // COUNTS[-1] if name == "idle" else count
+        kept[rows[:most]] = True
     return _chosen(side, kept)
 
 
