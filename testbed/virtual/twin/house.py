@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from numpy.random import Generator
 
@@ -98,6 +99,11 @@ class TwinHouse(House):
         )
 
 
+# time_ns, what the shape tells, the connection, cause; numbers in the headers follow
+# the order of time, so that frames are made when they are due
+_Due = tuple[int, dict[str, Any], Flow, int]
+
+
 @dataclass(slots=True)
 class _Playing:
     """One twin at work.
@@ -108,7 +114,7 @@ class _Playing:
     twin: Twin
     drawer: Drawer
     maker: FrameMaker
-    packets: list[Packet] = field(default_factory=list)
+    packets: list[_Due] = field(default_factory=list)
     due: list[tuple[int, int]] = field(default_factory=list)
     busy_ns: list[tuple[int, int]] = field(default_factory=list)
     ports: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -158,7 +164,7 @@ class TwinRecorder(Recorder):
         shape = playing.drawer.trial(cause.activity, session, rng)
         end_ns = at_ns + playing.twin.delta_ns[cause.activity]
         playing.packets = [
-            p for p in playing.packets if p.cause or not at_ns <= p.time_ns < end_ns
+            p for p in playing.packets if p[3] or not at_ns <= p[0] < end_ns
         ]
         playing.busy_ns.append((at_ns, end_ns))
         playing.packets += _packets(playing, shape, at_ns, cause.number, rng)
@@ -168,8 +174,10 @@ class TwinRecorder(Recorder):
         found = super().packets_until(until_ns)
         for name, playing in self._playing.items():
             self._idle_until(name, playing, until_ns)
-            found += [p for p in playing.packets if p.time_ns < until_ns]
-            playing.packets = [p for p in playing.packets if p.time_ns >= until_ns]
+            due = [p for p in playing.packets if p[0] < until_ns]
+            due.sort(key=lambda each: each[0])
+            found += [playing.maker.packet(*each) for each in due]
+            playing.packets = [p for p in playing.packets if p[0] >= until_ns]
             playing.busy_ns = [b for b in playing.busy_ns if b[1] > until_ns]
         found.sort(key=lambda packet: packet.time_ns)
         return found
@@ -210,11 +218,11 @@ class TwinRecorder(Recorder):
 
 def _packets(
     playing: _Playing, shape: Shape, at_ns: int, cause: int, rng: Generator
-) -> list[Packet]:
+) -> list[_Due]:
     columns = {name: column.tolist() for name, column in shape.columns.items()}
     port_of = _ports(playing, columns, rng)
     remotes = playing.twin.remotes
-    found = []
+    found: list[_Due] = []
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
         flow = Flow(
@@ -224,7 +232,7 @@ def _packets(
             row["remote_port"],
         )
         time_ns = at_ns + row["offset_ns"]
-        found.append(playing.maker.packet(time_ns, row, flow, cause))
+        found.append((time_ns, row, flow, cause))
     return found
 
 
