@@ -37,7 +37,7 @@ _AGAIN = (
 )
 _KEY = ("device", "activity")
 _LONGEST_B = 1518  # frames that are longer, as a card puts them together, count as this
-_IDLE = 40  # windows without an activity, drawn from all there is room for
+_IDLE = 100  # windows without an activity, drawn from all there is room for
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
