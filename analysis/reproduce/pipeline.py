@@ -177,7 +177,7 @@ class _Work:
     ) -> None:
         """Do a step; what cannot be made is a difference, not the end."""
         self._watcher.begin(name, total_b)
-        note = "failed"
+        note = "stopped"
         place = places[0].relative_to(self._made).as_posix()
         try:
             note = self._ledger.step(name, places, make)
@@ -186,6 +186,7 @@ class _Work:
         except (AnalysisError, CaptureError) as exc:
             reason = str(exc).replace(f"{self._made}/", "")
             self.failed.append((place, reason))
+            note = "failed"
         finally:
             self._watcher.end(name, note)
 
