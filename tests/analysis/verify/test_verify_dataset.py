@@ -7,6 +7,8 @@ file, since each that looks at a dataset has to publish one.
 import importlib.util
 import random
 import shutil
+import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -294,6 +296,29 @@ def test_a_value_of_a_packet_table_is_found_by_its_row(dataset):
         f"row 100: length_b: is {was + 1}, but raw captures give {was}" in each
         for each in faults
     )
+
+
+@alone
+def test_an_archive_that_holds_other_files_is_found(published, dataset):
+    there = published.with_name("set.parts")
+    parts = Path(shutil.copytree(there, dataset.path.with_name("set.parts")))
+    assert dataset.faults() == []  # slices and all
+    first = min(parts.glob("*.zip"))
+    with zipfile.ZipFile(first) as archive:
+        entries = [(each, archive.read(each)) for each in archive.infolist()]
+    with zipfile.ZipFile(first, "w") as archive:
+        for entry, data in entries[1:]:
+            other = entry.filename.endswith("bagit.txt")
+            archive.writestr(entry, b"other" if other else data)
+    sums = parts / "parts.sha256"
+    lines = sums.read_text().splitlines()[1:]
+    digest = sha256(first.read_bytes()).hexdigest()
+    sums.write_text("\n".join([f"{digest}  {first.name}", *lines, ""]))
+    faults = dataset.faults()
+    gone = entries[0][0].filename.removeprefix("set/")
+    assert f"{gone}: is in no part of set.parts" in faults
+    what = "set/bagit.txt: is another file than in the dataset"
+    assert f"set.parts/{first.name}: {what}" in faults
 
 
 @alone
