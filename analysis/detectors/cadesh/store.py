@@ -6,6 +6,7 @@ could be compared; keep it as you would keep the flows.
 """
 
 import json
+import math
 import tokenize
 import zipfile
 import zlib
@@ -19,15 +20,17 @@ from numpy.typing import NDArray
 
 from analysis.detectors.cadesh.autoencoder import Layers, Scale
 from analysis.detectors.cadesh.detector import Choices, FlowDetector
+from analysis.detectors.cadesh.flows import HOUR_NS
 from analysis.detectors.cadesh.keys import KINDS
 from analysis.detectors.cadesh.known import METHODS, Known
 from analysis.detectors.cadesh.pool import Table, Tables
 from analysis.detectors.cadesh.rows import NAMES
 from analysis.errors import ModelError, named
 
-FORMAT = 2
+FORMAT = 3
 _AGAIN = "train it again"
 _SUMS = 4
+_LAST_HOUR = (1 << 63) // HOUR_NS
 MOST_B = 1 << 30  # of a model, unpacked; one of 8 homes and 14 days has some MB
 _BROKEN = (
     EOFError,
@@ -116,10 +119,13 @@ def load(path: Path) -> FlowModel:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             _refuse_large(path, sum(each.file_size for each in held.zip.infolist()))
-            arrays = {name: held[name] for name in held.files}
-        header = json.loads(arrays["header"].tobytes())
-        if header["format"] != FORMAT or header["columns"] != list(NAMES):
-            raise ModelError(f"{path}: is of another version; {_AGAIN}")
+            header = json.loads(_array(held, "header").tobytes())
+            if header["format"] != FORMAT or header["columns"] != list(NAMES):
+                raise ModelError(f"{path}: is of another version; {_AGAIN}")
+            names = _names_of(header)
+            if set(held.files) != {"header", *names}:
+                raise ValueError("holds other arrays than a model has")
+            arrays = {name: _array(held, name) for name in names}
         return _model(header, arrays)
     except _BROKEN as exc:
         raise ModelError(f"{path}: is no model of flows, or damaged; {_AGAIN}") from exc
@@ -132,6 +138,40 @@ def _refuse_large(path: Path, size_b: int) -> None:
             f"{path}: holds {size_b >> 20:,} MiB, and a model has at most "
             f"{MOST_B >> 20:,}; {_AGAIN}, on fewer homes or days"
         )
+
+
+def _names_of(header: Mapping[str, Any]) -> list[str]:
+    """Return the arrays that a model of this header has."""
+    layers = [f"{what}{k}" for k in range(header["n_layers"]) for what in "wb"]
+    known = ["points", "of", "in"] if header["choices"]["step_two"] in METHODS else []
+    tables = [
+        f"t{h}.{kind}.{part}"
+        for h in range(len(header["homes"]))
+        for kind in KINDS
+        for part in ("keys", "begin", "hour", "sums")
+    ]
+    return ["middle", "spread", "weights", *layers, *known, *tables]
+
+
+def _array(held: Any, name: str) -> NDArray[Any]:
+    """Read an array of numbers, once its head says that it is as large as it claims."""
+    head = np.lib.format
+    with held.zip.open(f"{name}.npy") as file:
+        version = head.read_magic(file)
+        read = (
+            head.read_array_header_1_0
+            if version == (1, 0)
+            else head.read_array_header_2_0
+        )
+        shape, _by_column, dtype = read(file)
+        at = file.tell()
+    size_b = held.zip.getinfo(f"{name}.npy").file_size
+    if dtype.kind not in "iuf" or at + math.prod(shape) * dtype.itemsize != size_b:
+        raise ValueError(f"{name} is not what its head claims")
+    array: NDArray[Any] = held[name]
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has a number that cannot be")
+    return array
 
 
 def _model(header: Mapping[str, Any], arrays: Arrays) -> FlowModel:
@@ -176,6 +216,11 @@ def _check(detector: FlowDetector, scale: Scale, layers: list[Any]) -> None:
     sizes = [scale.middle.shape, scale.spread.shape, detector.weights.shape]
     if any(size != width for size in sizes) or not (scale.spread > 0).all():
         raise ValueError("columns do not fit")
+    # of weights or a cut that are 0, nothing is ever an error
+    if not (detector.weights > 0).all() or not 0 < scale.most < np.inf:
+        raise ValueError("weights cannot be")
+    if detector.choices.step_two not in (*METHODS, "none"):
+        raise ValueError("a method is not there")
     probe = detector.drawn_by.redrawn(np.zeros((1, len(NAMES))))
     if probe.shape != (1, len(NAMES)) or not np.isfinite(probe).all():
         raise ValueError("layers do not fit")
@@ -188,7 +233,7 @@ def _check(detector: FlowDetector, scale: Scale, layers: list[Any]) -> None:
     if known is not None and not (
         known.points.shape == (len(known.home), len(NAMES))
         and known.cluster.shape == known.home.shape
-        and np.isfinite(known.points).all()
+        and known.least <= len(np.unique(known.home))
     ):
         raise ValueError("known flows do not fit")
 
@@ -215,4 +260,6 @@ def _table(arrays: Arrays, name: str) -> Table:
         raise ValueError("a table does not fit")
     if (np.diff(table.begin) <= 0).any() or (np.diff(table.keys) <= 0).any():
         raise ValueError("a table is out of order")
+    if (table.hour < 0).any() or (table.hour > _LAST_HOUR).any():
+        raise ValueError("a table has hours that cannot be")
     return table
