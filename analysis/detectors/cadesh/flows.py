@@ -20,6 +20,8 @@ INTERNET, LAN, GROUP = 0, 1, 2  # groups: multicast and broadcast
 LOW, DYNAMIC = 1_024, 49_152  # where registered and dynamic ports begin
 
 _NETWORK = (53, 67)  # names and leases
+_V4 = 4
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 _LAN_RANGES = tuple(
     ipaddress.ip_network(each)
     for each in (
@@ -48,7 +50,8 @@ def place(flows: FlowRecords) -> Int64:
     Whoever answers for names and leases belongs to the home's network, wherever it
     stands: some homes ask their router, others their provider.
     """
-    where = of_each(flows.remote_address, _place_of)
+    own = _own_networks(flows.device_address)
+    where = of_each(flows.remote_address, lambda name: _place_of(name, own))
     serves = np.isin(service_port(flows), _NETWORK) & (where == INTERNET)
     where[serves] = LAN
     return where
@@ -61,21 +64,31 @@ def of_each(column: Texts, tell: Callable[[str], int]) -> Int64:
     return found
 
 
-def _place_of(address: str) -> int:
+def _own_networks(addresses: Texts) -> Networks:
+    """Return the /64 of each IPv6 address of the device: its LAN, global or not."""
+    v6 = {prefix_of(name, 32, 64) for name in addresses.used().names if ":" in name}
+    return tuple(ipaddress.ip_network(each) for each in sorted(v6) if "/" in each)
+
+
+def _place_of(address: str, own: Networks = ()) -> int:
     try:
         known = ipaddress.ip_address(address)
     except ValueError:
         return INTERNET
     if known.is_multicast or address.endswith(".255"):
         return GROUP
-    return LAN if any(known in net for net in _LAN_RANGES) else INTERNET
+    inside = any(known in net for net in (*_LAN_RANGES, *own))
+    return LAN if inside else INTERNET
 
 
-def prefix_of(address: str) -> str:
-    """Return the /24 (IPv4) or /48 (IPv6) of an address; itself where it is neither."""
-    if ":" in address:
-        return ":".join(address.split(":")[:3])
-    return address.rpartition(".")[0] or address
+def prefix_of(address: str, v4: int = 24, v6: int = 48) -> str:
+    """Return the network of so many bits of an address; itself where it is none."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    bits = v4 if known.version == _V4 else v6
+    return str(ipaddress.ip_network((known, bits), strict=False))
 
 
 def unanswered(flows: FlowRecords) -> Bool:

@@ -4,8 +4,8 @@ A key is a keyed hash of 63 bits: homes that share a secret can compare keys, an
 has the table alone reads no names in it. The space of names is small, so whoever has
 the secret can try them all: this is pseudonymisation, not anonymity.
 
-server  name (else /24 prefix) and service
-domain  last two labels of the name (else /16 prefix) and service
+server  name (else prefix: /24, of IPv6 /48) and service
+domain  last two labels of the name (else prefix: /16, of IPv6 /32) and service
 shape   service, place, direction, whether it opens, and sizes in powers of two
 """
 
@@ -47,9 +47,9 @@ def keys_of(flows: FlowRecords, secret: str = "") -> Keys:
     service = services(flows)
     where = place(flows)
     return Keys(
-        server=_parties(flows, where, service, _server, f"{secret}|server"),
-        domain=_parties(flows, where, service, _domain, f"{secret}|domain"),
-        shape=_hashed(_shapes(flows, where), service, str, f"{secret}|shape"),
+        server=_parties(flows, where, service, _server, ("server", secret)),
+        domain=_parties(flows, where, service, _domain, ("domain", secret)),
+        shape=_hashed(_shapes(flows, where), service, str, ("shape", secret)),
     )
 
 
@@ -67,7 +67,7 @@ def _server(name: str, address: str) -> str:
 
 def _domain(name: str, address: str) -> str:
     labels = name.lower().rstrip(".").split(".")
-    return ".".join(labels[-2:]) if name else prefix_of(prefix_of(address))
+    return ".".join(labels[-2:]) if name else prefix_of(address, 16, 32)
 
 
 def _parties(
@@ -75,7 +75,7 @@ def _parties(
     where: Int64,
     service: Int64,
     tell: Callable[[str, str], str],
-    salt: str,
+    by: tuple[str, str],
 ) -> Int64:
     """Return (n,) keys of the other side: on the LAN all are one, groups are not."""
     names, addresses = flows.server_name, flows.remote_address
@@ -92,7 +92,7 @@ def _parties(
         # Addresses of a LAN, that of its broadcasts too, are of this home alone.
         return "broadcast" if kind == GROUP else "lan"
 
-    return _hashed(pair, service, word, salt)
+    return _hashed(pair, service, word, by)
 
 
 def _shapes(flows: FlowRecords, where: Int64) -> Int64:
@@ -112,18 +112,23 @@ def _shapes(flows: FlowRecords, where: Int64) -> Int64:
 
 
 def _hashed(
-    what: Int64, service: Int64, word: Callable[[int], str], salt: str
+    what: Int64, service: Int64, word: Callable[[int], str], by: tuple[str, str]
 ) -> Int64:
-    """Return (n,) hashes of pairs, each different pair hashed once."""
+    """Return (n,) hashes of pairs, each different pair hashed once.
+
+    by  kind of key, and the secret
+    """
+    kind, secret = by
+    key = hashlib.blake2b(secret.encode()).digest()  # of any length, even none
     pairs, row = np.unique(what * _SERVICES + service, return_inverse=True)
     hashes = []
     for pair in pairs.tolist():
         code, number = divmod(pair, _SERVICES)
-        hashes.append(_hash(f"{salt}|{word(code)}|{number}"))
+        hashes.append(_hash(f"{kind}|{word(code)}|{number}", key))
     found: Int64 = np.array([*hashes, 0], dtype=np.int64)[row]
     return found
 
 
-def _hash(text: str) -> int:
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+def _hash(text: str, key: bytes) -> int:
+    digest = hashlib.blake2b(text.encode(), digest_size=8, key=key).digest()
     return int.from_bytes(digest, "big") >> 1
