@@ -38,7 +38,7 @@ MAPPED = 0xFFFF << 32
 _HELLO, _RECORD = 1, 22
 _TURN = 1 << 32
 _MOST_WAITING, _MOST_ASKED = 64, 1024
-_LONGEST_B = 16_384
+_LONGEST_B, _WORD_B = 16_384, 4
 _METHODS = np.array([int.from_bytes(each) for each in METHODS], dtype=np.uint32)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
@@ -210,15 +210,16 @@ def _openings(batch: Batch, decoded: Decoded) -> list[int]:
     """Return rows of segments that begin as a ClientHello or a request do."""
     at = batch.start + decoded.payload_at
     room = batch.start + batch.captured_b - at
-    likely = (decoded.protocol == TCP) & (decoded.payload_b > HELLO_AT)
+    likely = (decoded.protocol == TCP) & (decoded.payload_b >= _WORD_B)
     # a payload whose place is not known was not captured
-    rows = np.flatnonzero(likely & (decoded.payload_at > 0) & (room > HELLO_AT))
+    rows = np.flatnonzero(likely & (decoded.payload_at > 0) & (room >= _WORD_B))
     first = at[rows]
-    is_first = batch.data[first] == _RECORD
-    is_first &= batch.data[first + HELLO_AT] == _HELLO
     word = np.zeros(rows.size, dtype=np.uint32)
-    for k in range(4):
+    for k in range(_WORD_B):
         word = word << np.uint32(8) | batch.data[first + k]
+    kind = np.minimum(first + HELLO_AT, batch.data.size - 1)
+    is_first = (batch.data[first] == _RECORD) & (batch.data[kind] == _HELLO)
+    is_first &= np.minimum(room, decoded.payload_b)[rows] > HELLO_AT
     found: list[int] = rows[is_first | np.isin(word, _METHODS)].tolist()
     return found
 

@@ -57,6 +57,8 @@ def test_answers_to_others_are_not_of_the_device(home):
     other = home.answer("cloud.example", home.cloud, 60, to="192.168.1.99")
     frame = bytes.fromhex("3c5ab41122c3") + other[6:]
     assert home.hosts(home.capture((0, frame))) == {}
+    by_the_lamp = home.udp(home.own, home.dns, (53, 40000), other[42:])
+    assert home.hosts(home.capture((0, by_the_lamp))) == {}
 
 
 def test_a_name_of_mdns_holds_until_it_is_taken_back(home):
@@ -97,6 +99,29 @@ def test_a_server_name_holds_while_its_connection_lives(home, cut):
     steps.append((9, home.tcp(home.cloud, home.own, ports[::-1])))
     found = home.hosts(home.capture(*steps))
     assert found == {("sni", "api.example", home.cloud): [(0, 9, 1)]}
+
+
+def test_segments_that_are_sent_again_or_in_between_are_passed_over(home):
+    hello, ports = home.hello("api.example"), (40001, 443)
+    one, two = hello[:400], hello[400:]
+    end = 1 + len(one)
+    segments = [(1, one), (1, one), (end + 5000, b"x" * 99), (end, two)]
+    steps = [
+        (k, home.tcp(home.own, home.cloud, ports, home.ack, body, seq))
+        for k, (seq, body) in enumerate(segments)
+    ]
+    found = home.hosts(home.capture(*steps))
+    assert [*found] == [("sni", "api.example", home.cloud)]
+
+
+def test_a_method_may_come_alone(home):
+    parts = [(1, b"POST "), (6, b"/a HTTP/1.1\r\nHost: a.example\r\n\r\n")]
+    steps = [
+        (seq, home.tcp(home.own, home.cloud, (40001, 80), home.ack, body, seq))
+        for seq, body in parts
+    ]
+    found = home.hosts(home.capture(*steps))
+    assert found == {("http", "a.example", home.cloud): [(1, 6, 1)]}
 
 
 def test_a_host_of_http_is_of_whom_was_asked(home):

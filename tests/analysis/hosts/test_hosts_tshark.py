@@ -27,11 +27,15 @@ CAPTURES = (
 FIELDS = (
     *("eth.src", "eth.dst", "ip.dst", "udp.srcport", "dns.flags.rcode"),
     *("dns.qry.name", "dns.resp.name", "dns.count.answers", "dns.resp.type"),
+    "dns.resp.ttl",
     *("dns.a", "dns.aaaa", "tcp.stream", "tls.handshake.extensions_server_name"),
     *("http.host", "dhcp.option.dhcp", "dhcp.id", "dhcp.hw.mac_addr"),
     *("dhcp.option.hostname", "dhcp.ip.your", "dhcp.option.ip_address_lease_time"),
 )
-WHAT = "dns.flags.response == 1 || tls.handshake.type == 1 || http.host || dhcp"
+WHAT = (
+    # what an ICMP error quotes is not said again
+    "(dns.flags.response == 1 || tls.handshake.type == 1 || http.host || dhcp) && !icmp"
+)
 
 
 def read_by_tshark(capture):
@@ -76,7 +80,8 @@ def told(row, n):
     """Yield (name, address) of the first records."""
     addresses = {"1": iter(row["dns.a"]), "28": iter(row["dns.aaaa"])}
     kinds = [kind for kind in row["dns.resp.type"] if kind != "33"]  # SRV: no name
-    n = len(kinds) if n is len else n
+    if n is len:  # all records of mDNS; of 0 s when it is a goodbye
+        n = 0 if "0" in row["dns.resp.ttl"] else len(kinds)
     for kind, name in [*zip(kinds, row["dns.resp.name"], strict=True)][:n]:
         if kind in addresses:
             yield name.lower(), next(addresses[kind])
@@ -84,7 +89,10 @@ def told(row, n):
 
 def leased(row, asked, mac):
     """Yield what an answer of DHCP says; the client says its name beforehand."""
-    key, name = (*row["dhcp.id"], *row["dhcp.hw.mac_addr"]), row["dhcp.option.hostname"]
+    key, name = (
+        (row["dhcp.id"][0], row["dhcp.hw.mac_addr"][0]),
+        row["dhcp.option.hostname"],
+    )
     if name[0]:
         asked[key] = name[0]
     leases = row["dhcp.option.ip_address_lease_time"][0]

@@ -86,6 +86,7 @@ def test_without_our_comments_windows_are_whole_seconds(tmp_path, take):
     rows = load_activities(made).frame
     assert (rows["t_ns"] % S == 0).all()
     assert (rows["delta_ns"] % S == 0).all()
+    assert rows["delta_ns"].min() == 9 * S  # of 8 s that lie across nine
     # a comment about something else than the rule counts for nothing
     moved = [line.replace("start_ns=1", "start_ns=2") for line in lines]
     assert load_activities(take(*moved)).frame["t_ns"].equals(rows["t_ns"])
@@ -143,6 +144,39 @@ def test_rules_of_netflowlabeler_give_the_labels_that_they_were_made_of(tmp_path
     assert write_labelled_conn_log(EXAMPLE, wanted) == (n, n_rules)
     assert out.read_bytes() == wanted.read_bytes()
     assert counts[""] == n - n_rules
+
+
+def test_a_record_is_of_the_window_that_it_shares_most_with():
+    from analysis.exporters.labels.windows import FlowLabels, windows_of
+    from analysis.flows import FlowRecords
+    from analysis.flows.foreign import Row, Side, pieces_of
+
+    each = windows_of(EXAMPLE)
+    (plug,) = (one for one in each if one.device.name == "tplink_hs110")
+    (_, end_1, one), (start_2, end_2, two) = [*plug.rows()][:2]
+    spans = {
+        (end_1 - 2 * S, start_2 + S): one["activity"],
+        (end_1 - S, start_2 + 2 * S): two["activity"],
+        (end_1, start_2 - 1): "",
+        (end_1 - 1, end_1 - 1): one["activity"],
+        (end_2, end_2): "",
+    }
+    rows = [
+        Row(
+            start_ns=start,
+            end_ns=end,
+            protocol=6,
+            addresses=("10.77.0.19", "192.0.2.1"),
+            ports=(1, 2),
+            packets=(1, 1),
+            bytes=(60, 60),
+            payload_b=(0, 0),
+        )
+        for start, end in spans
+    ]
+    told = [piece.records for piece in pieces_of(rows, Side(name="tplink_hs110"))]
+    labels = FlowLabels(each).of(FlowRecords.joined(told))
+    assert [activity for _, activity in labels] == [*spans.values()]
 
 
 RULES = """
