@@ -8,6 +8,8 @@ from analysis.detectors.hours import HOUR_NS
 from analysis.evaluate.behaviour.curves import (
     Episodes,
     average_precision,
+    carried,
+    each_households,
     false_alarms_per_week,
     interval,
     threshold_at,
@@ -15,7 +17,7 @@ from analysis.evaluate.behaviour.curves import (
 from testbed.model.acts import draw_acts
 from testbed.virtual.people import population
 from tests.bench.behaviour import KINDS, MONDAY, QUIET_END, household
-from tests.bench.behaviour_page import PAGE, filled, share_by_week
+from tests.bench.behaviour_page import PAGE, filled, sealed, share_by_week
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -61,6 +63,23 @@ def test_an_interval_is_one_over_households():
     assert np.isnan(interval(values, np.zeros(1000, dtype=int))[0])
 
 
+def test_an_interval_of_nothing_but_zeros_does_not_claim_to_be_certain():
+    low, high = interval(np.zeros(240), np.arange(240) // 10)
+    assert low == 0.0
+    assert 0.01 < high < 0.02
+
+
+def test_a_threshold_is_carried_to_the_half_that_did_not_choose_it():
+    scores = np.zeros((2, 336))
+    scores[0, :10], scores[1, :10] = np.arange(10) + 1, 10 * (np.arange(10) + 1)
+    truth = np.zeros(scores.shape, dtype=bool)
+    alarms, limits = carried(truth, scores, np.array([True, False]))
+    assert limits.tolist() == [80.0, 8.0]
+    assert alarms.sum(axis=1).tolist() == [0, 10]
+    per_week = each_households(truth, alarms, np.array([0, 1]))
+    assert per_week.tolist() == [0.0, 5.0]
+
+
 def test_households_of_the_bench_do_what_their_scenarios_say():
     scenarios = [population(101, 2, kind)[1] for kind in KINDS]
     train, attacked = household(scenarios)
@@ -98,8 +117,8 @@ def test_figures_are_put_into_a_page_that_has_none_yet():
         filled("no marks", "| 1 |")
 
 
-def test_the_page_shows_its_figures():
+def test_figures_of_the_page_are_those_that_were_written():
     page = PAGE.read_text(encoding="utf-8")
-    shown = page.partition("<!-- figures -->")[2].partition("<!-- /figures -->")[0]
+    shown = page.partition("<!-- figures -->\n")[2].partition("\n<!-- /figures -->")[0]
+    assert sealed(shown.rpartition("\n\n<!-- sha256")[0]) == shown
     assert "| ensemble" in shown
-    assert "| voice_injection" in shown

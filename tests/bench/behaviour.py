@@ -1,17 +1,18 @@
 """How well detectors of behaviour notice eight kinds of intruders in made-up homes.
 
     python -m tests.bench.behaviour [--seeds 1 2 3] [--out FOLDER] [--page]
+                                    [--without isolation_forest ...]
 
 Each household teaches the detectors 28 quiet days; they score the 14 days after, once
 for each kind of attack. Scores of a seed are kept in `FOLDER/seed_N.npz` (and read from
-there if they are there); the figures go to `FOLDER/behaviour.json`, with --page also
-into docs/behaviour-results.md.
+there if they are there); the figures, of detectors that have scored all seeds, go to
+`FOLDER/behaviour.json`, with --page also into docs/behaviour-results.md.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,13 +116,15 @@ def _stamp(at_s: float) -> int:
 
 
 def score_all(
-    train: Hours, attacked: Sequence[Attacked]
+    train: Hours, attacked: Sequence[Attacked], without: Collection[str] = ()
 ) -> tuple[dict[str, np.ndarray], dict[str, float], np.ndarray]:
     """Return scores (attacks, hours), thresholds, and alarms at a discovery rate."""
     tests = [a.hours for a in attacked]
     scores, thresholds = {}, {}
     stack, back = _stack(tests)
     for name, make in BY_CELL.items():
+        if name in without:
+            continue
         detection = make(0).fit(train)
         thresholds[name] = -detection.offset_
         scores[name] = detection.hour_scores(stack)[back].reshape(len(tests), -1)
@@ -176,19 +179,20 @@ def _stack(tests: Sequence[Hours]) -> tuple[Hours, np.ndarray]:
     ), back.ravel()
 
 
-def run(seed: int) -> dict[str, np.ndarray]:
+def run(seed: int, without: Collection[str] = ()) -> dict[str, np.ndarray]:
     """Return scores and truth of all households of a seed."""
+    names = [name for name in DETECTORS if name not in without]
     by_kind = [population(seed, N_USERS, kind) for kind in KINDS]
     shape = (N_USERS, len(KINDS), N_HOURS)
-    found = {f"scores_{name}": np.zeros(shape, dtype=np.float32) for name in DETECTORS}
-    found |= {f"threshold_{name}": np.zeros(N_USERS) for name in DETECTORS}
+    found = {f"scores_{name}": np.zeros(shape, dtype=np.float32) for name in names}
+    found |= {f"threshold_{name}": np.zeros(N_USERS) for name in names}
     found["malicious"] = np.zeros(shape, dtype=bool)
     found["fdr"] = np.zeros(shape, dtype=bool)
     acts_of = []
     for user in range(N_USERS):
         train, attacked = household([each[user] for each in by_kind])
-        scores, thresholds, alarms = score_all(train, attacked)
-        for name in DETECTORS:
+        scores, thresholds, alarms = score_all(train, attacked, without)
+        for name in names:
             found[f"scores_{name}"][user] = scores[name]
             found[f"threshold_{name}"][user] = thresholds[name]
         found["fdr"][user] = alarms
@@ -209,6 +213,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(41, 51)))
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench/behaviour")
     parser.add_argument("--page", action="store_true")
+    slow = [name for name in BY_CELL if name != "kmeans_paper"]
+    parser.add_argument("--without", nargs="+", choices=slow, default=[])
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     raw = {}
@@ -216,7 +222,7 @@ def main() -> None:
         path = options.out / f"seed_{seed}.npz"
         if not path.exists():
             begun, cpu = time.perf_counter(), time.process_time()
-            found = run(seed)
+            found = run(seed, options.without)
             found["cpu_s"] = np.array(time.process_time() - cpu)
             np.savez_compressed(path, **found)
             print(f"seed {seed}: {time.perf_counter() - begun:.0f} s", flush=True)

@@ -1,5 +1,6 @@
 """Figures of the bench of behaviour detectors, and their tables."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from analysis.evaluate.behaviour.curves import (
     WEEK_HOURS,
     Episodes,
     average_precision,
+    carried,
+    each_households,
     false_alarms_per_week,
     interval,
     threshold_at,
@@ -34,7 +37,7 @@ def figures(raw: Raw) -> dict:
     names = [
         key.removeprefix("scores_")
         for key in next(iter(raw.values()))
-        if key.startswith("scores_")
+        if key.startswith("scores_") and all(key in each for each in raw.values())
     ]
     truth = _flat(raw, "malicious")
     n_kinds, n_hours = len(KINDS), truth.shape[-1]
@@ -125,6 +128,8 @@ def _detector(
     own = np.concatenate([each[f"threshold_{name}"] for each in raw.values()])
     at_one = scores > threshold_at(truth, scores)
     at_own = scores > own[user][:, None].astype(np.float32)
+    half = np.repeat(np.arange(len(raw)) < len(raw) // 2, len(truth) // len(raw))
+    at_carried, limits = carried(truth, scores, half)
     return {
         "precisions": ap,
         "auprc": _mean(ap, user),
@@ -138,12 +143,34 @@ def _detector(
         },
         "at_one_false_alarm": {
             "false_per_week": false_alarms_per_week(truth, at_one),
+            "spread": _spread(truth, at_one, user),
             "by_attack": _by_kind(episodes, at_one, kind, user),
         },
         "at_own_threshold": {
             "false_per_week": false_alarms_per_week(truth, at_own),
+            "spread": _spread(truth, at_own, user),
             "by_attack": _by_kind(episodes, at_own, kind, user),
         },
+        "at_carried_threshold": {
+            "false_per_week": [
+                false_alarms_per_week(truth[part], at_carried[part])
+                for part in (half, ~half)
+            ],
+            "thresholds": [float(limit) for limit in limits],
+            "spread": _spread(truth, at_carried, user),
+            "by_attack": _by_kind(episodes, at_carried, kind, user),
+        },
+    }
+
+
+def _spread(truth: np.ndarray, alarms: np.ndarray, user: np.ndarray) -> dict:
+    """Return how false alarms a week differ from household to household."""
+    each = each_households(truth, alarms, user)
+    return {
+        "none": float((each == 0).mean()),
+        "above_1": float((each > 1).mean()),
+        "above_2": float((each > 2).mean()),
+        "most": float(each.max()),
     }
 
 
@@ -297,6 +324,7 @@ def _own(facts: dict) -> str:
 def _ours(facts: dict) -> list[str]:
     mine = facts["detectors"][OURS]
     one, own, fdr = mine["at_one_false_alarm"], mine["at_own_threshold"], facts["fdr"]
+    moved = mine["at_carried_threshold"]
     rows = []
     for k in KINDS:
         at = one["by_attack"][k]
@@ -308,6 +336,7 @@ def _ours(facts: dict) -> list[str]:
                 _three(at["recall"]),
                 _delay(at["delay_h"]),
                 _three(own["by_attack"][k]["recall"]),
+                _three(moved["by_attack"][k]["recall"]),
                 _three(fdr["by_attack"][k]["recall"]),
             ]
         )
@@ -319,6 +348,7 @@ def _ours(facts: dict) -> list[str]:
             f"{one['false_per_week']:.2f}",
             "",
             f"{own['false_per_week']:.2f}",
+            ", ".join(f"{each:.2f}" for each in moved["false_per_week"]),
             f"{fdr['false_per_week']:.2f}",
         ]
     )
@@ -331,6 +361,7 @@ def _ours(facts: dict) -> list[str]:
             _delay(one["by_attack"]["barred"]["delay_h"]),
             "",
             "",
+            "",
         ]
     )
     heads = [
@@ -340,6 +371,7 @@ def _ours(facts: dict) -> list[str]:
         "noticed, one false alarm a week",
         "delay, h: p50, p95",
         "noticed, own threshold",
+        "noticed, threshold of the other seeds",
         "noticed, discovery rate 0.1",
     ]
     return [
@@ -349,6 +381,28 @@ def _ours(facts: dict) -> list[str]:
         f"{_three(fdr['false_share'])} of all alarms were false; as the mean over "
         "weeks of the share of a week (0 without an alarm), "
         f"{_three(fdr['false_share_of_weeks'])}.",
+        "",
+        "False alarms differ from household to household:",
+        "",
+        *markdown(
+            ["threshold", "none", "above 1 a week", "above 2", "most, a week"],
+            [
+                [
+                    name,
+                    f"{at['spread']['none']:.3f}",
+                    f"{at['spread']['above_1']:.3f}",
+                    f"{at['spread']['above_2']:.3f}",
+                    f"{at['spread']['most']:.1f}",
+                ]
+                for name, at in (
+                    ("one for all, 1 a week in the mean", one),
+                    ("that of the other half of the seeds", moved),
+                    ("own", own),
+                )
+            ],
+        ),
+        "",
+        "(share of households)",
         "",
         _own(facts),
     ]
@@ -370,7 +424,13 @@ def _three(figure: list[float]) -> str:
 def write(facts: dict) -> None:
     """Put the tables into the page."""
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(filled(page, tables(facts)), encoding="utf-8")
+    PAGE.write_text(filled(page, sealed(tables(facts))), encoding="utf-8")
+
+
+def sealed(text: str) -> str:
+    """Return the text with its digest below it: figures are not written by hand."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{text}\n\n<!-- sha256 {digest} -->"
 
 
 def filled(page: str, text: str) -> str:
