@@ -126,7 +126,8 @@ class Rate(Detection):
         day = ("weekdays", "weekends")[kind]
         return (
             f"{_times(n)} in this hour, usually {_often(usual)} at this time on {day}; "
-            f"{in_all} activit{'y' if in_all == 1 else 'ies'} in all, usually {_often(both)}"
+            f"{in_all} activit{'y' if in_all == 1 else 'ies'} in all, "
+            f"usually {_often(both)}"
         )
 
     def _together(self, hours: Hours) -> Float64:
