@@ -152,7 +152,7 @@ def test_weeks_without_any_event_are_told_as_they_are_learnt_as_quiet(tmp_path):
 
 
 def test_a_stream_says_at_once_that_events_come_too_late_and_how_many_at_its_end(owner):
-    far, *late = lines(3, (400, 5)).splitlines()[::-1]
+    far, *late = lines(3, (400, 7)).splitlines()[::-1]
     done = run(
         ["detect", "-", "--owner", owner, "--detector", "rate", "--zone", "UTC"],
         input="\n".join([far, *late]),
