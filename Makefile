@@ -1,7 +1,7 @@
 # The front door: `make demo` and `make test` set up all they need.
 PY := .venv/bin/python
 # Most tests wait for a real tool: more of them at a time than there are cores.
-JOBS ?= 3
+JOBS ?= 4
 
 .PHONY: setup demo test lint bench torture faults docs help
 
