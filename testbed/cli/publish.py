@@ -73,8 +73,8 @@ Secrets = Annotated[
     Path | None,
     typer.Option(
         "--secrets",
-        help="File with a secret per line that no other file tells, 'KIND VALUE' or "
-        "only the value: passwords, names of people, places.",
+        help="File with a secret per line that no other file tells, 'KIND VALUE', or "
+        "a value of one word: passwords, names of people, places.",
     ),
 ]
 PartSize = Annotated[
@@ -225,29 +225,14 @@ def _part_b(megabytes: int) -> int:
 
 
 def _extra(path: Path | None) -> "tuple[Identifier, ...]":
-    """Read secrets that no other file tells. Raises ConfigError."""
-    from analysis.exporters.identifiers import KINDS, Identifier
+    """Read secrets that no other file tells, and say how many. Raises ConfigError."""
+    from testbed.cli.secrets_file import in_words, read_secrets
 
     if path is None:
         return ()
-    found = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"--secrets: {path}: cannot be read: {exc}") from exc
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        kind, _, value = text.partition(" ")
-        if kind not in KINDS or not value.strip():
-            kind, value = "secret", text
-        try:
-            found.append(Identifier(kind=kind, value=value.strip(), source="secrets"))
-        except ValueError as exc:
-            reason = f"must be KIND VALUE: {kind}"  # never the value itself
-            raise ConfigError(f"--secrets: {path}: line {number}: {reason}") from exc
-    return tuple(found)
+    told = read_secrets(path)
+    print(f"secrets: {in_words(told) or 'none'}", file=sys.stderr)
+    return told
 
 
 def _of_variables(folders: Sequence[Path]) -> "tuple[Identifier, ...]":

@@ -15,7 +15,10 @@ from testbed.errors import ConfigError
 EXAMPLE = str(Path(__file__).parents[2] / "captures" / "example")
 SECRETS = """# what nobody else tells
 person Ada Byron
-correct horse battery staple
+Place: +51.5007
+secret correct horse battery staple
+person\tAda King
+tr0ub4dor&3
 
 mac 44-65-0D-7B-20-13
 """
@@ -63,16 +66,37 @@ def test_secrets_are_of_a_kind_or_secrets(asked, tmp_path):
     told = [(e.kind, e.value) for e in asked[0].extra if e.source == "secrets"]
     assert told == [
         ("person", "Ada Byron"),
+        ("place", "+51.5007"),
         ("secret", "correct horse battery staple"),
+        ("person", "Ada King"),
+        ("secret", "tr0ub4dor&3"),
         ("mac", "44:65:0d:7b:20:13"),
     ]
 
 
-def test_a_secret_that_cannot_be_is_not_shown(asked, tmp_path):
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("mac 44-65-nonsense", "must be KIND VALUE: mac"),
+        ("person", "must be KIND VALUE: person"),
+        ("phone +46701234567", "begins with no kind; begin it with one of mac, "),
+        ("correct horse battery", "begins with no kind"),
+        ("place +46.70 # my summer house", "a remark stands in a line of its own"),
+        ("person Al", "person: is too short to be found"),
+    ],
+)
+def test_a_secret_that_may_be_read_wrongly_is_refused_and_not_shown(
+    asked, tmp_path, line, reason
+):
     path = tmp_path / "secrets"
-    path.write_text("mac 44-65-nonsense\n")
-    with pytest.raises(ConfigError, match=r"line 1: must be KIND VALUE: mac$"):
+    path.write_text(f"person Ada Byron\n{line}\nphone +1\n")
+    with pytest.raises(ConfigError) as raised:
         call(EXAMPLE, tmp_path / "set", "--secrets", path)
+    first, second = str(raised.value).splitlines()  # all faults at once
+    assert first.startswith(f"--secrets: {path}: line 2: {reason}")
+    assert "line 3: begins with no kind" in second
+    assert line.partition(" ")[2].partition("#")[0] not in first or " " not in line
+    assert asked == []
 
 
 @pytest.mark.parametrize(
