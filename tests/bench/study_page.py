@@ -101,8 +101,7 @@ def _real(fit: Record) -> Iterator[str]:
         "clock was put forward on 14 March 2021: that day has 23 hours. Made by "
         "`python -m tests.bench.fit_events`. Nobody knows of an intruder, so every "
         "alarm counts as false. Few days are held here; the figures show that "
-        "everything runs on real events, and not how good it is. `replay`, and the "
-        "ensemble with it, takes sensors that report by a clock for repeated traces."
+        "everything runs on real events, and not how good it is."
     )
     yield ""
     yield from table_of(fit)
@@ -139,10 +138,7 @@ def _summary(facts: Record) -> Iterator[str]:
         "the household: who swaps the order of its acts, repeats them, or does what "
         "it never did. Mimicry is found by nobody here reliably. Errors of the "
         "classifier cost little where it makes few (camera), and more where it "
-        "confuses commands: both swaps of order and the replay of `month_voice` are "
-        "caught from its log, and lost in what was classified. Instruments add "
-        "seconds that differ: the replay of `month_camera` is caught at activity "
-        "depth, and not from its log. How far the own threshold and the rate hold what "
+        "confuses commands (voice). How far the own threshold and the rate hold what "
         "they say, with seven days to learn from or more, the columns of false alarms "
         "tell."
     )
