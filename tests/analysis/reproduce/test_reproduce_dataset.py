@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,11 +59,17 @@ def compiled_for_all(folder):
 
 
 @pytest.fixture(scope="module")
-def by_a_stranger(dataset, tmp_path_factory):
+def elsewhere():
+    """Return a folder that others may enter: those of pytest are its owner's alone."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="elsewhere-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def by_a_stranger(dataset, elsewhere):
     """Reproduce it with another folder, user, home, time zone, locale and umask."""
-    place = tmp_path_factory.mktemp("elsewhere")
-    for folder in (place, place.parent, place.parent.parent):
-        folder.chmod(0o755)
+    place = elsewhere
     copy, temporary, out = place / "an other näme", place / "tmp", place / "own"
     shutil.copytree(dataset, copy)
     for path in (copy, *copy.rglob("*")):
