@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.packets.aligned import aligned
 from analysis.reproduce.cells import Told, said, values_differ
 from analysis.reproduce.numbers import Rule
 
-_BATCH = 65_536
 _FEW = 20_000  # rows that are looked at in memory
 _KEY = b"testbed"
 
@@ -53,25 +53,11 @@ def _schemas(one: pa.Schema, two: pa.Schema) -> Iterator[Told]:
 
 
 def _rows(one: pq.ParquetFile, two: pq.ParquetFile, rule: Rule) -> Iterator[Told]:
-    for first, a, b in _aligned(one, two):
+    for first, a, b in aligned(one, two):
         for name in a.schema.names:
             for row, *pair in _differing(a.column(name), b.column(name), rule):
                 place = f"row {first + row + 1}, column {name}"
                 yield said(place, pair[0], pair[1])
-
-
-def _aligned(
-    one: pq.ParquetFile, two: pq.ParquetFile
-) -> Iterator[tuple[int, pa.RecordBatch, pa.RecordBatch]]:
-    """Yield pieces with the same rows, and the number of the first of them."""
-    left, right = one.iter_batches(_BATCH), two.iter_batches(_BATCH)
-    a, b, first = next(left, None), next(right, None), 0
-    while a is not None and b is not None:
-        n = min(a.num_rows, b.num_rows)
-        yield first, a.slice(0, n), b.slice(0, n)
-        first += n
-        a = a.slice(n) if a.num_rows > n else next(left, None)
-        b = b.slice(n) if b.num_rows > n else next(right, None)
 
 
 def _differing(

@@ -1,13 +1,13 @@
 """Packet and flow tables are, column by column, what raw captures give."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.packets.aligned import aligned
 from analysis.packets.index import READER
 from analysis.verify.labelled import differences
 from analysis.verify.model import Findings
@@ -17,7 +17,6 @@ from analysis.verify.sums import Digests, sha256_of
 INDEX = "packets.json"
 KINDS = ("packets", "flows")
 _KEY = b"testbed"
-_BATCH = 65_536
 _SHOWN = 5
 
 
@@ -107,7 +106,7 @@ def _compare(path: Path, made: Path, found: Findings, older: str) -> None:
             found.fault(path, what)
         differing: dict[str, list[int]] = {}
         values: dict[str, tuple[Any, Any]] = {}
-        for first, one, two in _aligned(is_there, wanted):
+        for first, one, two in aligned(is_there, wanted):
             for name in one.schema.names:
                 rows = _differing(one.column(name), two.column(name))
                 if rows and name not in values:
@@ -139,20 +138,6 @@ def _same_schema(
     if told != (wanted.metadata or {}).get(_KEY):
         found.fault(path, f"says of itself {told!r}, which is another table")
     return bool(is_there.remove_metadata() == wanted.remove_metadata())
-
-
-def _aligned(
-    one: pq.ParquetFile, two: pq.ParquetFile
-) -> Iterator[tuple[int, pa.RecordBatch, pa.RecordBatch]]:
-    """Yield pieces of two tables with the same rows, and the number of the first."""
-    left, right = one.iter_batches(_BATCH), two.iter_batches(_BATCH)
-    a, b, first = next(left, None), next(right, None), 0
-    while a is not None and b is not None:
-        n = min(a.num_rows, b.num_rows)
-        yield first, a.slice(0, n), b.slice(0, n)
-        first += n
-        a = a.slice(n) if a.num_rows > n else next(left, None)
-        b = b.slice(n) if b.num_rows > n else next(right, None)
 
 
 def _differing(one: pa.Array, two: pa.Array) -> list[int]:

@@ -1,15 +1,13 @@
 """Labelled captures are exactly what raw captures and activity log give."""
 
 import json
-import struct
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from analysis.dataset import Campaign
-from analysis.pcap import blocks
-from analysis.pcap.stream import open_capture_stream
+from analysis.labelling.comments import Packet, labelled_packets
 from analysis.verify.model import Findings
 from analysis.verify.remade import Remade
 from analysis.verify.rows import Row
@@ -18,8 +16,6 @@ from analysis.verify.sums import Digests, sha256_of
 FOLDER = "labelled"
 LABELS = "labelled/labels.json"
 _MOST_TOLD = 5
-_HEAD_B = 28  # of a block with a packet, before its bytes
-Packet = tuple[int, str, bytes]  # stamp, comment, bytes
 
 
 def check_labelled(
@@ -68,7 +64,7 @@ def _tell(path: Path, made: Path, found: Findings) -> None:
         _tell_json(path, made, found)
         return
     n_told = 0
-    pairs = zip_longest(_packets(path), _packets(made))
+    pairs = zip_longest(labelled_packets(path), labelled_packets(made))
     for frame, (is_there, wanted) in enumerate(pairs, start=1):
         what = _difference(is_there, wanted)
         if what:
@@ -94,30 +90,6 @@ def _difference(is_there: Packet | None, wanted: Packet | None) -> str:
         return f"{what} {wanted[1] or 'no label'!r}"
     if is_there[2] != wanted[2]:
         return "holds other bytes than the raw capture"
-    return ""
-
-
-def _packets(path: Path) -> Iterator[Packet]:
-    """Yield the packets of a labelled capture."""
-    with open_capture_stream(path) as stream:
-        for batch in stream:
-            for row in range(len(batch)):
-                at, size_b = int(batch.block[row]), int(batch.block_b[row])
-                block = batch.data[at : at + size_b].tobytes()
-                start = int(batch.start[row])
-                data = batch.data[start : start + int(batch.captured_b[row])].tobytes()
-                yield int(batch.time_ns[row]), _comment(block, batch.order), data
-
-
-def _comment(block: bytes, order: str) -> str:
-    """Return the first comment of an enhanced packet block, '' for none."""
-    kind, size_b = (struct.unpack_from(f"{order}I", block, at)[0] for at in (0, 20))
-    if kind not in (blocks.PACKET, blocks.OLD_PACKET):
-        return ""
-    at = _HEAD_B + size_b + blocks.padding(size_b)
-    for code, value in blocks.parse_options(block[:-4], at, order):
-        if code == blocks.OPT_COMMENT:
-            return value.decode("utf-8", "replace")
     return ""
 
 

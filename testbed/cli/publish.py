@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.reading import Reading, counted, size
+from testbed.cli.reading import StepsTold, counted, size
 from testbed.cli.starting import keep_little, load_kernels
-from testbed.clock import SystemClock
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def _publish(request: "Request") -> None:
     from analysis.exporters.bundle import RefusedError, publish
 
     try:
-        made = publish(request, _Told())
+        made = publish(request, StepsTold())
     except RefusedError as exc:
         _tell_refusal(exc)
         raise
@@ -169,28 +168,6 @@ def _publish(request: "Request") -> None:
     for path in made.parts:
         print(path)
     print(f"{made.out}: {counted(made.n_files, 'file')}, {size(made.size_b)}")
-
-
-class _Told:
-    """Tells of each step: a bar while it reads, a line when it ends."""
-
-    def __init__(self) -> None:
-        self._reading = Reading(SystemClock())
-
-    def begin(self, step: str, total_b: int) -> None:
-        """Start to count."""
-        del step
-        self._reading = Reading(SystemClock())
-        self._reading.begin(total_b)
-
-    def read(self, size_b: int) -> None:
-        """Count bytes that were read."""
-        self._reading.read(size_b)
-
-    def end(self, step: str, note: str) -> None:
-        """Tell what came out."""
-        self._reading.__exit__(None, None, None)
-        print(f"{step}: {note or 'done'}", file=sys.stderr, flush=True)
 
 
 def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:

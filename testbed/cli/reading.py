@@ -5,7 +5,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from testbed.clock import Clock
+from testbed.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -80,6 +80,28 @@ class Reading:
             f"{size(self._done_b)} of {size(self._total_b)}, {rate / 1e6:.0f} MB/s, "
             f"{duration(left_s)} left"
         )
+
+
+class StepsTold:
+    """Tells of each step: a bar while it reads, a line when it ends."""
+
+    def __init__(self) -> None:
+        self._reading = Reading(SystemClock())
+
+    def begin(self, step: str, total_b: int) -> None:
+        """Start to count; `total_b` bytes are to be read."""
+        del step
+        self._reading = Reading(SystemClock())
+        self._reading.begin(total_b)
+
+    def read(self, size_b: int) -> None:
+        """Count bytes that were read."""
+        self._reading.read(size_b)
+
+    def end(self, step: str, note: str) -> None:
+        """Tell what came out."""
+        self._reading.__exit__(None, None, None)
+        print(f"{step}: {note or 'done'}", file=sys.stderr, flush=True)
 
 
 def _bar(out: TextIO, total_b: int) -> "tuple[Progress, TaskID]":

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from testbed.cli.options import AsJson
-from testbed.cli.reading import Reading, counted
+from testbed.cli.reading import StepsTold, counted
 from testbed.cli.starting import keep_little, load_kernels
-from testbed.clock import SystemClock
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -105,26 +104,8 @@ def _reproduced(
     )
 
 
-class _Told:
-    """Tells of each step: a bar while it reads, a line when it ends."""
-
-    def __init__(self) -> None:
-        self._reading = Reading(SystemClock())
-
-    def begin(self, step: str, total_b: int) -> None:
-        """Start to count."""
-        del step
-        self._reading = Reading(SystemClock())
-        self._reading.begin(total_b)
-
-    def read(self, size_b: int) -> None:
-        """Count bytes that were read."""
-        self._reading.read(size_b)
-
-    def end(self, step: str, note: str) -> None:
-        """Tell what came out."""
-        self._reading.__exit__(None, None, None)
-        print(f"{step}: {note}", file=sys.stderr, flush=True)
+class _Told(StepsTold):
+    """Tells of each step, and of what is other here."""
 
     def tell(self, sentence: str) -> None:
         """Tell what is other here than where it was published."""

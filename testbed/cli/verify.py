@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from testbed.cli.options import AsJson
-from testbed.cli.reading import Reading, counted, size
+from testbed.cli.reading import StepsTold, counted, size
 from testbed.cli.starting import keep_little, load_kernels
-from testbed.clock import SystemClock
 
 if TYPE_CHECKING:
     from analysis.verify import Verified
@@ -48,35 +47,13 @@ def verify(where: Where, quick: Quick = False, as_json: AsJson = False) -> None:
     keep_little()
     from analysis.verify import verify as look_at
 
-    found = look_at(where, _Told(), quick=quick)
+    found = look_at(where, StepsTold(), quick=quick)
     if as_json:
         print(json.dumps(_as_json(found, quick=quick), indent=1))
     else:
         _tell(found)
     if found.faults:
         raise typer.Exit(1)
-
-
-class _Told:
-    """Tells of each check: a bar while it reads, a line when it ends."""
-
-    def __init__(self) -> None:
-        self._reading = Reading(SystemClock())
-
-    def begin(self, check: str, total_b: int) -> None:
-        """Start to count."""
-        del check
-        self._reading = Reading(SystemClock())
-        self._reading.begin(total_b)
-
-    def read(self, size_b: int) -> None:
-        """Count bytes that were read."""
-        self._reading.read(size_b)
-
-    def end(self, check: str, note: str) -> None:
-        """Tell what came out."""
-        self._reading.__exit__(None, None, None)
-        print(f"{check}: {note}", file=sys.stderr, flush=True)
 
 
 def _tell(found: "Verified") -> None:
