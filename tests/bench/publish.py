@@ -68,7 +68,7 @@ def publish_here(campaign: Path, out: Path, jobs: int) -> None:
     print(json.dumps(timed.steps))
 
 
-def _close(folder: Path, captures: int) -> dict[str, Any]:
+def close_campaign(folder: Path, captures: int) -> dict[str, Any]:
     """Cut the capture of a made campaign as a router would, and close it."""
     (whole,) = folder.glob("raw/*.pcapng")
     packets = json.loads((folder / "workload.json").read_text())["packets"]
@@ -128,7 +128,7 @@ def measure(gb: float, captures: int, jobs: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-publish-") as place:
         folder = Path(place) / "made"
         write_campaign(folder, int(gb * 1e9), seed=seed)
-        about = _close(folder, captures)
+        about = close_campaign(folder, captures)
         out = Path(place) / "one" / "set"
         out.parent.mkdir()
         command = _command(folder, out, jobs)
