@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.packets import PacketTable
-from analysis.twins.model import PACKETS, Idle, Shapes
+from analysis.pcap.twin_format import PACKETS
+from analysis.twins.model import Idle, Shapes
 from analysis.twins.shapes import Groups, shapes_of
 from analysis.windows import Windows, free_stretches
 

@@ -8,31 +8,15 @@ from numpy.typing import NDArray
 
 Column = NDArray[np.generic]
 
-# of packets; offsets count from the start of the trial or event that a packet is of
-PACKETS: Mapping[str, type[np.generic]] = {
-    "offset_ns": np.int64,
-    "length_b": np.uint32,
-    "payload_b": np.uint32,
-    "outbound": np.bool_,
-    "rare": np.bool_,
-    "ethertype": np.uint16,
-    "protocol": np.uint8,
-    "tcp_flags": np.uint8,
-    "remote": np.int32,
-    "remote_port": np.uint16,
-    "own_port": np.uint16,
-    "group": np.int32,
-    "flow": np.int32,
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shapes:
     """Packets of k trials or events that follow each other.
 
-    packets  columns of `PACKETS`, (n,) each. `group` is the number of the other end
-             with protocol and port; `flow` counts the connections of a group within one
-             trial; `rare` marks lengths that no other trial of the activity has
+    packets  columns of `analysis.pcap.twin_format.PACKETS`, (n,) each. `group` is the
+             number of the other end with protocol and port; `flow` counts the
+             connections of a group within one trial; `rare` marks lengths that no other
+             trial of the activity has
     first    (k + 1,) int64, row of the first packet of each, and the end
     """
 

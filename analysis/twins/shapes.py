@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.packets import PacketTable
-from analysis.twins.model import PACKETS, Shapes
+from analysis.pcap.twin_format import PACKETS
+from analysis.twins.model import Shapes
 
 _MOST_PACKETS = 20_000  # of one trial; what comes later is left out
 _TCP, _UDP = 6, 17

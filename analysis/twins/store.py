@@ -1,7 +1,7 @@
 """A learnt twin as two files: `<name>.json` and `<name>.npz`, without pickle.
 
 Same twin, same bytes. The reader is `testbed.virtual.twin.read`, on the other side of
-the wall between the analysis and the lab: the files are all that the two share.
+the wall between the analysis and the lab: the two share `analysis.pcap.twin_format`.
 """
 
 import hashlib
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from analysis.pcap.twin_format import FORMAT, KIND
 from analysis.twins.model import LearntTwin, Shapes
 
-FORMAT = 1  # changes whenever an older reader would misunderstand a newer file
-KIND = "testbed twin"
+__all__ = ["FORMAT", "save_twin"]
 
 
 def save_twin(twin: LearntTwin, target: Path) -> int:

@@ -6,10 +6,6 @@ could be compared; keep it as you would keep the flows.
 """
 
 import json
-import math
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,6 +22,7 @@ from analysis.detectors.cadesh.known import METHODS, Known
 from analysis.detectors.cadesh.pool import Table, Tables
 from analysis.detectors.cadesh.rows import NAMES
 from analysis.errors import ModelError, named
+from analysis.pcap import npz
 
 FORMAT = 3
 _AGAIN = "train it again"
@@ -35,14 +32,11 @@ MOST_B = 1 << 30  # of a model, unpacked; one of 8 homes and 14 days has some MB
 _BROKEN = (
     EOFError,
     KeyError,
-    MemoryError,  # a head that claims more than there is
+    MemoryError,
     OSError,
-    RuntimeError,  # encrypted, packed in another way, nested without end
+    RecursionError,  # lists in lists, in the header
     TypeError,
     ValueError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
 )
 
 Arrays = dict[str, NDArray[Any]]
@@ -115,29 +109,30 @@ def load(path: Path) -> FlowModel:
     """
     if not path.is_file():
         raise ModelError(f"{path}: is not there; train a model first")
-    _refuse_large(path, path.stat().st_size)
+    if path.stat().st_size > MOST_B:
+        raise _too_large(path, path.stat().st_size)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            _refuse_large(path, sum(each.file_size for each in held.zip.infolist()))
+        with path.open("rb") as file, npz.open_arrays(file, most_b=MOST_B) as held:
             header = json.loads(_array(held, "header").tobytes())
             if header["format"] != FORMAT or header["columns"] != list(NAMES):
                 raise ModelError(f"{path}: is of another version; {_AGAIN}")
             names = _names_of(header)
-            if set(held.files) != {"header", *names}:
+            if held.names != {"header", *names}:
                 raise ValueError("holds other arrays than a model has")
             arrays = {name: _array(held, name) for name in names}
         return _model(header, arrays)
+    except npz.TooLargeError as exc:
+        raise _too_large(path, exc.size_b) from exc
     except _BROKEN as exc:
         raise ModelError(f"{path}: is no model of flows, or damaged; {_AGAIN}") from exc
 
 
-def _refuse_large(path: Path, size_b: int) -> None:
-    """Raise ModelError before memory is taken for what no model of ours has."""
-    if size_b > MOST_B:
-        raise ModelError(
-            f"{path}: holds {size_b >> 20:,} MiB, and a model has at most "
-            f"{MOST_B >> 20:,}; {_AGAIN}, on fewer homes or days"
-        )
+def _too_large(path: Path, size_b: int) -> ModelError:
+    """Return what is said of more than any model of ours has."""
+    return ModelError(
+        f"{path}: holds {size_b >> 20:,} MiB, and a model has at most "
+        f"{MOST_B >> 20:,}; {_AGAIN}, on fewer homes or days"
+    )
 
 
 def _names_of(header: Mapping[str, Any]) -> list[str]:
@@ -153,22 +148,8 @@ def _names_of(header: Mapping[str, Any]) -> list[str]:
     return ["middle", "spread", "weights", *layers, *known, *tables]
 
 
-def _array(held: Any, name: str) -> NDArray[Any]:
-    """Read an array of numbers, once its head says that it is as large as it claims."""
-    head = np.lib.format
-    with held.zip.open(f"{name}.npy") as file:
-        version = head.read_magic(file)
-        read = (
-            head.read_array_header_1_0
-            if version == (1, 0)
-            else head.read_array_header_2_0
-        )
-        shape, _by_column, dtype = read(file)
-        at = file.tell()
-    size_b = held.zip.getinfo(f"{name}.npy").file_size
-    if dtype.kind not in "iuf" or at + math.prod(shape) * dtype.itemsize != size_b:
-        raise ValueError(f"{name} is not what its head claims")
-    array: NDArray[Any] = held[name]
+def _array(held: npz.Arrays, name: str) -> NDArray[Any]:
+    array = held.array(name)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has a number that cannot be")
     return array

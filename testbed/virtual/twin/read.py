@@ -10,7 +10,6 @@ import ipaddress
 import json
 import math
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,36 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.pcap.npz import ArraysError, TooLargeError, open_arrays
+from analysis.pcap.twin_format import FORMAT, KIND, OTHERS, PACKETS
+from analysis.pcap.twin_format import arrays as known_arrays
 from testbed.errors import ConfigError
 
-KIND, FORMAT = "testbed twin", 1
 MOST_HEADER_B = 8 << 20
 MOST_ARRAYS_B = 256 << 20  # unpacked
 _MOST_FRAME_B = 65_549  # the largest IPv4 packet, in Ethernet
 _DAY_NS = 86_400 * 10**9
-_PACKETS: Mapping[str, type[np.generic]] = {
-    "offset_ns": np.int64,
-    "length_b": np.uint32,
-    "payload_b": np.uint32,
-    "outbound": np.bool_,
-    "rare": np.bool_,
-    "ethertype": np.uint16,
-    "protocol": np.uint8,
-    "tcp_flags": np.uint8,
-    "remote": np.int32,
-    "remote_port": np.uint16,
-    "own_port": np.uint16,
-    "group": np.int32,
-    "flow": np.int32,
-}
-_OTHERS: Mapping[str, type[np.generic]] = {
-    "trial_activity": np.int32,
-    "trial_session": np.int32,
-    "trial_length_ns": np.int64,
-    "idle_source": np.int32,
-    "idle_mean_s": np.float64,
-    "idle_cv": np.float64,
-}
 _AGAIN = "learn the twin again with `testbed lab learn`"
 
 
@@ -186,22 +164,24 @@ def _arrays(path: Path, header: Mapping[str, Any]) -> Mapping[str, NDArray[Any]]
         raise ConfigError(f"{path}: cannot be read: {exc.strerror}; {_AGAIN}") from exc
     if hashlib.sha256(data).hexdigest() != told.get("sha256"):
         raise ConfigError(f"{path}: is not what its JSON file tells of; {_AGAIN}")
+    known = known_arrays()
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            sizes = [each.file_size for each in packed.infolist()]
-        if sum(sizes) > MOST_ARRAYS_B:
-            raise ConfigError(f"{path}: unpacks to more than any twin; {_AGAIN}")
-        with np.load(io.BytesIO(data), allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as exc:
-        raise ConfigError(f"{path}: holds no arrays; {_AGAIN}") from exc
+        with open_arrays(io.BytesIO(data), most_b=MOST_ARRAYS_B) as held:
+            if held.names != known.keys():
+                raise ConfigError(f"{path}: has other arrays than a twin; {_AGAIN}")
+            return {name: held.array(name, dtype) for name, dtype in known.items()}
+    except TooLargeError as exc:
+        raise ConfigError(f"{path}: unpacks to more than any twin; {_AGAIN}") from exc
+    except ArraysError as exc:
+        raise ConfigError(f"{path}: {exc}; {_AGAIN}") from exc
 
 
 def _twin(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Twin:
     names = [str(each["activity"]) for each in header["activities"]]
     remotes = tuple(str(ipaddress.ip_address(each)) for each in header["remotes"])
     sessions = tuple(map(str, header["sessions"]))
-    others = {name: _column(arrays, name, dtype) for name, dtype in _OTHERS.items()}
+    _require(all(column.ndim == 1 for column in arrays.values()), "columns")
+    others = {name: arrays[name] for name in OTHERS}
     shapes = _shapes(arrays, "trial", len(remotes))
     _require(_within(others["trial_activity"], len(names)), "activities")
     _require(_within(others["trial_session"], len(sessions)), "sessions")
@@ -265,11 +245,8 @@ def _idle(
 def _shapes(
     arrays: Mapping[str, NDArray[Any]], prefix: str, n_remotes: int
 ) -> list[Shape]:
-    columns = {
-        name: _column(arrays, f"{prefix}_{name}", dtype)
-        for name, dtype in _PACKETS.items()
-    }
-    first = _column(arrays, f"{prefix}_first", np.int64)
+    columns = {name: arrays[f"{prefix}_{name}"] for name in PACKETS}
+    first = arrays[f"{prefix}_first"]
     n = columns["offset_ns"].size
     _require(all(c.size == n for c in columns.values()), "columns")
     _require(first.size >= 1 and first[0] == 0 and first[-1] == n, "rows")
@@ -283,14 +260,6 @@ def _shapes(
     whole = Shape(columns=columns)
     spans = zip(first[:-1].tolist(), first[1:].tolist(), strict=True)
     return [whole.take(np.arange(a, b)) for a, b in spans]
-
-
-def _column(
-    arrays: Mapping[str, NDArray[Any]], name: str, dtype: type[np.generic]
-) -> NDArray[Any]:
-    column = arrays[name]
-    _require(column.dtype == dtype and column.ndim == 1, name)
-    return column
 
 
 def _within(column: NDArray[Any], n: int) -> bool:

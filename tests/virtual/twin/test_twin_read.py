@@ -25,7 +25,11 @@ def test_a_twin_is_read_as_it_was_written(twin):
         ({"change": {"activities": []}}, "activities do not fit"),
         ({"arrays": {"trial_first": np.array([0, 5])}}, "rows do not fit"),
         ({"arrays": {"idle_mean_s": np.array([0.0])}}, "idle times do not fit"),
-        ({"arrays": {"idle_cv": np.array(["x"], dtype=object)}}, "holds no arrays"),
+        ({"arrays": {"idle_cv": np.array(["x"], dtype=object)}}, "cv holds no numbers"),
+        ({"arrays": {"idle_cv": np.zeros(1, np.float32)}}, "is of another type"),
+        ({"arrays": {"idle_cv": np.zeros((1, 1))}}, "columns do not fit"),
+        ({"arrays": {"more": np.zeros(1)}}, "has other arrays than a twin"),
+        ({"arrays": {"../../more": np.zeros(1)}}, "has other arrays than a twin"),
     ],
 )
 def test_a_twin_that_makes_no_sense_is_refused(twin_file, changes, said):
