@@ -14,10 +14,15 @@ ABSENT: Any = object()  # stands for a row that the other table has alone
 _SHOWN = 80
 
 
-def csv_differences(published: Path, remade: Path, rule: Rule) -> Iterator[Told]:
-    """Yield the differences of two CSV files."""
-    heads, rows = _read(published)
-    wanted_heads, wanted = _read(remade)
+def csv_differences(
+    published: Path, remade: Path, rule: Rule, without: str = ""
+) -> Iterator[Told]:
+    """Yield the differences of two CSV files.
+
+    without  name of a column whose cells do not count
+    """
+    heads, rows = _read(published, without)
+    wanted_heads, wanted = _read(remade, without)
     if heads != wanted_heads:
         yield from _other_heads(heads, wanted_heads)
         return
@@ -121,10 +126,17 @@ def short(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def _read(path: Path) -> tuple[list[str], list[list[str]]]:
+def _read(path: Path, without: str) -> tuple[list[str], list[list[str]]]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, strict=True))
-    return (rows[0], rows[1:]) if rows else ([], [])
+    if not rows:
+        return [], []
+    heads, rows = rows[0], rows[1:]
+    if without in heads:
+        at = heads.index(without)
+        for row in rows:
+            row[at : at + 1] = [""] * (at < len(row))  # the column stays, and is empty
+    return heads, rows
 
 
 def _other_heads(one: Sequence[str], two: Sequence[str]) -> Iterator[Told]:

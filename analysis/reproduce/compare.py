@@ -1,7 +1,12 @@
-"""Compare what was published with what was made anew, file by file."""
+"""Compare what was published with what was made anew, file by file.
+
+A file is equal only when all that is in it was compared. What follows from a key that
+was never published, and what other versions draw in other lines, is not compared, and
+counted as such.
+"""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +28,18 @@ from analysis.reproduce.model import (
     EQUAL,
     EXTRA,
     MISSING,
+    NOT_COMPARED,
     STATES,
     Counts,
     Difference,
+    NotCompared,
 )
 from analysis.reproduce.numbers import Rule
-from analysis.reproduce.pages import drawing_differences, page_differences
+from analysis.reproduce.pages import (
+    drawing_differences,
+    other_frame,
+    page_differences,
+)
 from analysis.reproduce.recipe import NAME as RECIPE
 
 _PIECE_B = 1 << 20
@@ -44,7 +55,23 @@ _KINDS = (
     "results: figures",
     "results: pages",
     "results: other files",
+    "inputs",
+    "papers and metadata",
 )
+_INPUTS, _PAPERS = _KINDS[-2:]
+_DRAWN = (".svg", ".png")
+# columns that nobody can make again, by path within the payload
+_BY_KEY = {"tables/hosts.csv": "written", "tables/hosts.parquet": "written"}
+_WHY_KEY = (
+    "`written` follows from the key of the pseudonyms, which is not published; the "
+    "other columns are equal"
+)
+_WHY_DRAWN = "drawn by other versions; the numbers behind it are in tables"
+_WHY_PAGE = (
+    "words outside of tables, and pictures, are of other versions; its tables are equal"
+)
+_WHY_INPUT = "what all else is made of: taken as it is"
+_WHY_PAPER = "is not made again; `testbed verify` looks at it"
 
 
 @dataclass(slots=True)
@@ -52,16 +79,21 @@ class Comparison:
     """What was found; counts by kind and state."""
 
     states: dict[str, dict[str, int]] = field(default_factory=dict)
-    by_data: list[str] = field(default_factory=list)
+    not_compared: list[NotCompared] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     n_differences: int = 0
     n_files: int = 0
 
-    def enter(self, name: str, state: str) -> None:
+    def enter(self, name: str, state: str, kind: str = "") -> None:
         """Count a file."""
-        states = self.states.setdefault(kind_of(name), dict.fromkeys(STATES, 0))
-        states[state] += 1
+        known = self.states.setdefault(kind or kind_of(name), dict.fromkeys(STATES, 0))
+        known[state] += 1
         self.n_files += 1
+
+    def pass_over(self, name: str, why: str, kind: str = "") -> None:
+        """Count a file of which something was not compared."""
+        self.enter(name, NOT_COMPARED, kind)
+        self.not_compared.append(NotCompared(file=name, why=why))
 
     def tell(self, name: str, told: Iterator[Told]) -> int:
         """Enter the differences of a file; return how many there are."""
@@ -110,6 +142,21 @@ def compare_files(
                 _compare(found, name, data / name, made / name, rule)
 
 
+def pass_over_others(
+    found: Comparison, data: Path, places: Sequence[str], inputs: Collection[str]
+) -> None:
+    """Count all files of a payload that are not below `places`: nobody made them."""
+    compared = tuple(f"{place}/" for place in places)
+    for path in files_below(data):
+        name = _name(path, data)
+        if name in places or (name.startswith(compared) and name != RECIPE):
+            continue
+        if name in inputs:
+            found.pass_over(name, _WHY_INPUT, _INPUTS)
+        else:
+            found.pass_over(name, _WHY_PAPER, _PAPERS)
+
+
 def kind_of(name: str) -> str:
     """Return the kind of a file, by its path within the payload."""
     parts, suffix = name.split("/"), name.rpartition(".")[2]
@@ -132,19 +179,35 @@ def _compare(
     if _same_bytes(published, remade):
         found.enter(name, EQUAL)
         return
-    if published.suffix == ".svg" and not rule.exact:
-        # drawn by other versions: its numbers have a table of their own
-        found.by_data.append(name)
-        found.enter(name, EQUAL)
+    if published.suffix in _DRAWN and not rule.exact:
+        found.pass_over(name, _WHY_DRAWN)
         return
-    n = found.tell(name, _guarded(_differences(published, remade, rule)))
-    found.enter(name, DIFFERS if n else EQUAL)
+    without = _BY_KEY.get(name, "")
+    told = _guarded(_differences(published, remade, rule, without))
+    if found.tell(name, told):
+        found.enter(name, DIFFERS)
+        return
+    if without and next(_differences(published, remade, rule), None) is not None:
+        found.pass_over(name, _WHY_KEY)
+    elif published.suffix == ".html" and other_frame(published, remade):
+        found.pass_over(name, _WHY_PAGE)
+    else:
+        found.enter(name, EQUAL)
 
 
-def _differences(published: Path, remade: Path, rule: Rule) -> Iterator[Told]:
-    """Return the differences of two files of other bytes."""
+def _differences(
+    published: Path, remade: Path, rule: Rule, without: str = ""
+) -> Iterator[Told]:
+    """Return the differences of two files of other bytes.
+
+    without  name of a column of a table that does not count
+    """
     if published.name == "packets.json":
         return _index(published, remade, rule)
+    if without and published.suffix == ".csv":
+        return csv_differences(published, remade, rule, without)
+    if without and published.suffix == ".parquet":
+        return parquet_differences(published, remade, rule, without)
     ways: dict[str, Callable[[Path, Path, Rule], Iterator[Told]]] = {
         ".csv": csv_differences,
         ".json": json_differences,

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from analysis.reproduce.recipe import Recipe
 
 EQUAL, DIFFERS, MISSING, EXTRA = "equal", "differs", "missing", "extra"
-STATES = (EQUAL, DIFFERS, MISSING, EXTRA)
+NOT_COMPARED = "not_compared"
+STATES = (EQUAL, DIFFERS, MISSING, EXTRA, NOT_COMPARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +33,34 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompared:
+    """A file of the payload of which something, or all, was not compared, and why."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Files of one kind by what came out of the comparison."""
+    """Files of one kind by what came out of the comparison; each counts once.
+
+    equal         all that is in it was compared, and is as it was published
+    differs       holds something else;  missing  made anew, and was not published
+    extra         published, and is not made anew
+    not_compared  is not made again, or not all that is in it; no difference was found
+    """
 
     kind: str
     equal: int = 0
     differs: int = 0
     missing: int = 0
     extra: int = 0
+    not_compared: int = 0
+
+    @property
+    def different(self) -> int:
+        """Files that do not come out as they were published."""
+        return self.differs + self.missing + self.extra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +71,8 @@ class Reproduced:
     told       what is other than where it was published, a sentence each
     exact      whether numbers had to be equal to the last digit
     tolerance  relative, of numbers that are no whole ones, where they had not
-    by_data    pictures that are drawn otherwise, of the same data
     differences  the first ones of each file;  n_differences  all of them
-    not_made   what was not made again, and why
+    not_compared  files of which nobody knows by this whether they come out again
     """
 
     dataset: Path
@@ -61,14 +81,13 @@ class Reproduced:
     exact: bool
     tolerance: float
     counts: tuple[Counts, ...]
-    by_data: tuple[str, ...]
     differences: tuple[Difference, ...]
     n_differences: int
-    not_made: tuple[str, ...]
+    not_compared: tuple[NotCompared, ...]
 
     @property
     def alike(self) -> bool:
-        """Whether everything is as it was published."""
+        """Whether nothing that was compared is other than it was published."""
         return not self.n_differences
 
 
@@ -78,10 +97,10 @@ class Makers(Protocol):
     def results(self, recipe: Recipe, campaign: Path, out: Path) -> None:
         """Write the tables and figures of one campaign folder into `out`."""
 
-    def tables(self, campaigns: Sequence[Path], data: Path, published: Path) -> None:
+    def tables(self, campaigns: Sequence[Path], data: Path) -> None:
         """Write the tables over all campaigns into `data`, named as published.
 
-        published  payload of the dataset, for what only who published can tell
+        What only who published can tell is left empty.
         """
 
     def surroundings(self) -> Mapping[str, Any]:

@@ -74,6 +74,12 @@ def page_differences(published: Path, remade: Path, rule: Rule) -> Iterator[Told
             yield f"picture {number}", "is drawn otherwise than made anew", "", ""
 
 
+def other_frame(published: Path, remade: Path) -> bool:
+    """Say whether words outside of tables, or pictures, of two pages differ."""
+    one, two = _read(published), _read(remade)
+    return (one.words, one.pictures) != (two.words, two.pictures)
+
+
 def _read(path: Path) -> _Page:
     page = _Page()
     page.feed(path.read_text(encoding="utf-8"))

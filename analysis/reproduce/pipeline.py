@@ -16,7 +16,11 @@ from analysis.labelling import label_campaign, labelled_as
 from analysis.packets import find_raw, make_tables
 from analysis.packets.make import run_here
 from analysis.pcap.errors import CaptureError
-from analysis.reproduce.compare import Comparison, compare_files
+from analysis.reproduce.compare import (
+    Comparison,
+    compare_files,
+    pass_over_others,
+)
 from analysis.reproduce.environment import other_code, others
 from analysis.reproduce.ledger import MADE, Ledger, alone_in, digest_of, files_below
 from analysis.reproduce.model import Reproduced, Request, Watcher
@@ -26,7 +30,6 @@ from analysis.reproduce.recipe import Recipe, load_recipe
 
 # what is read of a campaign; raw captures as well
 _TEXTS = ("campaign.yaml", "activities.csv", "journal.jsonl", "MANIFEST.sha256")
-HOSTS = "tables/hosts.csv"  # tells how addresses are written, which nothing else does
 _MADE_OF = ("labelled", "packets", "flows", "packets.json")
 
 
@@ -43,8 +46,8 @@ class _Dataset:
 
     def inputs(self) -> dict[str, Path]:
         """Return all files that anything is made of, by name."""
-        given = (RECIPE, HOSTS)
-        found = {n: self.data / n for n in given if (self.data / n).is_file()}
+        recipe = self.data / RECIPE
+        found = {RECIPE: recipe} if recipe.is_file() else {}
         for name in self.campaigns:
             folder = self.folder(name)
             # how they were labelled is no result: it is asked for
@@ -69,17 +72,19 @@ def reproduce(request: Request, watcher: Watcher) -> Reproduced:
     for sentence in told:
         watcher.tell(sentence)
     with alone_in(request.out):
-        inputs = digest_of(dataset.inputs(), request.makers.code)
-        made = request.out / MADE
-        work = _Work(dataset, request, watcher, Ledger(request.out, inputs))
+        inputs = dataset.inputs()
+        digest = digest_of(inputs, request.makers.code)
+        made, places = request.out / MADE, _compared(dataset)
+        work = _Work(dataset, request, watcher, Ledger(request.out, digest))
         work.make()
         watcher.begin("compare", 0)
         found = Comparison()
         for name, reason in work.failed:
             found.tell(name, iter([("", f"cannot be made anew: {reason}", "", "")]))
-        compare_files(found, dataset.data, made, _compared(dataset), rule)
+        compare_files(found, dataset.data, made, places, rule)
+        pass_over_others(found, dataset.data, places, inputs)
         watcher.end("compare", f"{found.n_files} files")
-    return _reproduced(request, dataset, told, rule, found)
+    return _reproduced(request, told, rule, found)
 
 
 def _opened(path: Path) -> _Dataset:
@@ -156,7 +161,7 @@ class _Work:
             tabulate = partial(_tabulate, folder, request.jobs, read)
             self._step(f"packets {name}", places, tabulate, raw_b)
         places = (self._made / "tables", self._made / "splits.json")
-        tables = partial(request.makers.tables, folders, self._made, dataset.data)
+        tables = partial(request.makers.tables, folders, self._made)
         self._step("tables", places, tables)
         if dataset.recipe is not None:
             for folder in folders:
@@ -225,17 +230,8 @@ def _compared(dataset: _Dataset) -> tuple[str, ...]:
 
 
 def _reproduced(
-    request: Request,
-    dataset: _Dataset,
-    told: tuple[str, ...],
-    rule: Rule,
-    found: Comparison,
+    request: Request, told: tuple[str, ...], rule: Rule, found: Comparison
 ) -> Reproduced:
-    not_made = []
-    if dataset.recipe is None:
-        not_made.append("results: none were published")
-    not_made.append(f"`written` in {HOSTS}: only who published can tell it; taken over")
-    not_made.append("papers, metadata and manifests: `testbed verify` looks at them")
     return Reproduced(
         dataset=request.dataset,
         folder=request.out,
@@ -243,8 +239,7 @@ def _reproduced(
         exact=rule.exact,
         tolerance=rule.rel,
         counts=found.counts(),
-        by_data=tuple(found.by_data),
         differences=tuple(found.differences),
         n_differences=found.n_differences,
-        not_made=tuple(not_made),
+        not_compared=tuple(found.not_compared),
     )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from analysis.reproduce import Reproduced
 
 _SHOWN = 20  # differences of one file; --json has more
+_HEADS = ("equal", "different", "not compared")
+_WIDE = 14
 
 Dataset = Annotated[
     Path,
@@ -115,13 +117,10 @@ class _Told(StepsTold):
 def _tell(found: "Reproduced") -> None:
     print(_rule(found))
     width = max(len(each.kind) for each in found.counts)
-    heads = ("equal", "differs", "missing", "extra")
-    print(f"{'':{width}}" + "".join(f"{head:>9}" for head in heads))
+    print(f"{'':{width}}" + "".join(f"{head:>{_WIDE}}" for head in _HEADS))
     for each in found.counts:
-        numbers = (each.equal, each.differs, each.missing, each.extra)
-        print(f"{each.kind:{width}}" + "".join(f"{n:>9}" for n in numbers))
-    for name in found.by_data:
-        print(f"{name}: drawn otherwise; its numbers are compared in its table")
+        numbers = (each.equal, each.different, each.not_compared)
+        print(f"{each.kind:{width}}" + "".join(f"{n:>{_WIDE}}" for n in numbers))
     told: Counter[str] = Counter()
     for each_one in found.differences:
         told[each_one.file] += 1
@@ -130,11 +129,31 @@ def _tell(found: "Reproduced") -> None:
     for file, n in told.items():
         if n > _SHOWN:
             print(f"{file}: {n - _SHOWN} differences more; --json tells them")
-    for text in found.not_made:
-        print(f"not made anew: {text}", file=sys.stderr)
-    n = found.n_differences
-    sentence = counted(n, "difference") if n else "everything comes out as published"
-    print(f"{found.dataset}: {sentence}")
+    for why, files in _by_reason(found).items():
+        more = f" and {counted(len(files) - 1, 'file')} more" if files[1:] else ""
+        print(f"not compared: {files[0]}{more}: {why}")
+    print(f"{found.dataset}: {_sentence(found)}")
+
+
+def _by_reason(found: "Reproduced") -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for each in found.not_compared:
+        reasons.setdefault(each.why, []).append(each.file)
+    return reasons
+
+
+def _sentence(found: "Reproduced") -> str:
+    """Return what came out; what was not compared is never passed over."""
+    equal = sum(each.equal for each in found.counts)
+    different = sum(each.different for each in found.counts)
+    told = [f"{counted(equal, 'file')} equal"]
+    if found.n_differences:
+        n = counted(found.n_differences, "difference")
+        told.append(f"{different} different ({n})")
+    else:
+        told.append("none different")
+    told.append(f"{len(found.not_compared)} not compared")
+    return ", ".join(told)
 
 
 def _rule(found: "Reproduced") -> str:
@@ -154,9 +173,10 @@ def _as_json(found: "Reproduced", *, kept: bool) -> dict[str, Any]:
         "other_here": list(found.told),
         "exact": found.exact,
         "tolerance": 0.0 if found.exact else found.tolerance,
-        "counts": [asdict(each) for each in found.counts],
-        "drawn_otherwise": list(found.by_data),
+        "counts": [
+            asdict(each) | {"different": each.different} for each in found.counts
+        ],
         "n_differences": found.n_differences,
         "differences": [asdict(each) for each in found.differences],
-        "not_made": list(found.not_made),
+        "not_compared": [asdict(each) for each in found.not_compared],
     }

@@ -1,6 +1,5 @@
 """Results of a dataset: made when it is published, and again when it is reproduced."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,13 +84,15 @@ class Remaker:
         report = Report(recipe.classifiers, seed=recipe.seed, jobs=self._jobs)
         report.write(campaign, out)
 
-    def tables(self, campaigns: Sequence[Path], data: Path, published: Path) -> None:
-        """Write the tables over all campaigns, and the splits of their trials."""
+    def tables(self, campaigns: Sequence[Path], data: Path) -> None:
+        """Write the tables over all campaigns, and the splits of their trials.
+
+        How addresses are written in payloads is left empty: it follows from the key.
+        """
         from analysis.exporters.bundle.splits import splits_of
         from analysis.exporters.bundle.tables import tables_of, write_frame
 
-        written = _written(published / "tables" / "hosts.csv")
-        for name, frame in tables_of(campaigns, written).items():
+        for name, frame in tables_of(campaigns).items():
             write_frame(frame, data / "tables" / name)
         text = json.dumps(splits_of(campaigns), indent=1) + "\n"
         (data / "splits.json").write_text(text, encoding="utf-8")
@@ -108,17 +109,6 @@ class Remaker:
         from analysis.exporters.bundle.work import code_digest
 
         return code_digest()
-
-
-def _written(path: Path) -> dict[str, str]:
-    """Return how addresses are written in payloads, which no capture tells."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [(r["address"], r["written"]) for r in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError):
-        return {}  # the comparison tells of the table
-    # the first says it for all: a row that says otherwise is a difference
-    return {address: text for address, text in reversed(rows) if text}
 
 
 def _write_features(campaign: Path, path: Path) -> None:

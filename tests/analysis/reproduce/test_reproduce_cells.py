@@ -7,7 +7,12 @@ import pytest
 
 from analysis.reproduce.cells import csv_differences, json_differences
 from analysis.reproduce.columns import parquet_differences
-from analysis.reproduce.compare import Comparison, compare_files, kind_of
+from analysis.reproduce.compare import (
+    Comparison,
+    compare_files,
+    kind_of,
+    pass_over_others,
+)
 from analysis.reproduce.numbers import Rule
 from analysis.reproduce.pages import page_differences
 
@@ -163,7 +168,73 @@ def test_pictures_differ_by_bytes_unless_versions_do(tmp_path):
     (told,) = found[EXACT].differences
     assert (told.place, told.published) == ("line 2", "<path stroke='blue'/>")
     assert found[NEAR].differences == []
-    assert found[NEAR].by_data == ["results/c/pictures/f.svg"]
+    (passed,) = found[NEAR].not_compared
+    assert passed.file == "results/c/pictures/f.svg"
+    assert "drawn by other versions" in passed.why
+    (counts,) = found[NEAR].counts()
+    assert (counts.equal, counts.not_compared) == (0, 1)
+
+
+def hosts(side, tmp_path, rows):
+    """Write the table of hosts of one side, both ways."""
+    heads = ("address", "written", "name")
+    folder = tmp_path / side / "tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = pl.DataFrame(rows, schema=heads, orient="row")
+    frame.write_csv(folder / "hosts.csv")
+    frame.write_parquet(folder / "hosts.parquet")
+
+
+@pytest.mark.parametrize(
+    ("published", "state"),
+    [
+        ([("10.0.0.1", "", "a"), ("10.0.0.2", "", "b")], "equal"),
+        ([("10.0.0.1", "93.1.7.2", "a"), ("10.0.0.2", "", "b")], "not_compared"),
+        ([("10.0.0.1", "93.1.7.2", "x"), ("10.0.0.2", "", "b")], "differs"),
+        ([("10.0.0.2", "93.1.7.2", "b")], "differs"),
+    ],
+)
+def test_what_follows_from_the_key_alone_is_not_counted_as_equal(
+    tmp_path, published, state
+):
+    hosts("data", tmp_path, published)
+    hosts("made", tmp_path, [("10.0.0.1", "", "a"), ("10.0.0.2", "", "b")])
+    found = Comparison()
+    compare_files(found, tmp_path / "data", tmp_path / "made", ("tables",), EXACT)
+    (counts,) = found.counts()
+    assert getattr(counts, state) == 2
+    whys = {each.why for each in found.not_compared}
+    assert all("`written` follows from the key" in why for why in whys)
+    assert bool(whys) == (state == "not_compared")
+    assert not any("written" in each.place for each in found.differences)
+
+
+def test_a_page_whose_words_are_not_compared_is_not_counted_as_equal(tmp_path):
+    for side, mean in (("data", "0.9"), ("made", "0.7")):
+        folder = tmp_path / side / "results"
+        folder.mkdir(parents=True)
+        page = PAGE.format(mean=mean, f1="0.8", src="data:1")
+        (folder / "index.html").write_text(page)
+    found = Comparison()
+    compare_files(found, tmp_path / "data", tmp_path / "made", ("results",), NEAR)
+    (counts,) = found.counts()
+    assert (counts.equal, counts.not_compared) == (0, 1)
+    assert "words outside of tables" in found.not_compared[0].why
+
+
+def test_every_file_of_a_payload_is_counted_once(tmp_path):
+    data = tmp_path / "data"
+    for name in ("README.md", "results/recipe.json", "results/a.csv", "raw/lan"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_text("a\n")
+    found, places = Comparison(), ("results", "splits.json")
+    compare_files(found, data, tmp_path / "made", places, EXACT)
+    pass_over_others(found, data, places, {"raw/lan", "results/recipe.json"})
+    assert found.n_files == 4
+    counted = {each.kind: each for each in found.counts()}
+    assert counted["results: tables"].different == 1
+    assert counted["inputs"].not_compared == 2
+    assert counted["papers and metadata"].not_compared == 1
 
 
 def test_what_cannot_be_understood_is_a_difference(tmp_path):
