@@ -34,6 +34,8 @@ def check_papers_of(data: Path, found: Findings, looked: Sequence[Looked]) -> No
             about = json.loads(path.read_text(encoding="utf-8"))
             for place, what in _of_audit(about):
                 found.fault(path, what, place)
+            for each in about["audit"].get("accepted", ()):
+                found.remark(_accepted(each))
     if not (data / "results").exists():
         found.remark("it was published without results")
         return
@@ -56,6 +58,16 @@ def _of_audit(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "audit.findings", f"{audit['findings']} identifiers were still found"
     if not audit["looked_at"]["files"]:
         yield "audit.looked_at", "the audit looked at no file"
+
+    if "accepted" not in audit:  # before, what was not looked at was only noted
+        for note in audit.get("notes", ()):
+            yield "audit.notes", f"something was not looked at: {note}"
+
+
+def _accepted(each: Mapping[str, Any]) -> str:
+    """Say what the audit refused and the publisher accepted."""
+    what = "what nobody looked at" if each["kind"] == "unread" else each["kind"]
+    return f"published in spite of {what}: {each['file']}: {each['place']}"
 
 
 def _of_recipe(

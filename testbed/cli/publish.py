@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,6 @@ from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.exporters.anonymise import Policy
-    from analysis.exporters.audit import Finding
     from analysis.exporters.bundle import RefusedError, Request
     from analysis.exporters.identifiers import Identifier
     from testbed.cli.results import Report
@@ -76,6 +75,15 @@ Secrets = Annotated[
         "a value of one word: passwords, names of people, places.",
     ),
 ]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="WHAT",
+        help="What the audit refused and you know to tell nothing, by the name that it "
+        "gave: plain:tcp/6668, unread:FILE, ...; may be repeated, and is recorded.",
+    ),
+]
 PartSize = Annotated[
     int,
     typer.Option(
@@ -113,6 +121,7 @@ def publish(
     names: Names = "keep-public",
     shift_time: Shift = False,
     secrets_file: Secrets = None,
+    accept: Accept = None,
     part_size: PartSize = 2000,
     no_results: NoResults = False,
     classifier: Classifiers = None,
@@ -138,6 +147,7 @@ def publish(
             about=about,
             policy=_policy(payload, names),
             extra=(*_extra(secrets_file), *_of_variables(folders)),
+            accept=_accepted(accept or ()),
             shift=shift_time,
             part_b=_part_b(part_size),
             jobs=jobs,
@@ -191,6 +201,16 @@ def _policy(payload: str, names: str) -> "Policy":
         return Policy(payload=payload, names=names)
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
+
+
+def _accepted(names: Sequence[str]) -> tuple[str, ...]:
+    from analysis.exporters.audit import NOT_HARVESTED
+
+    for name in names:
+        if name.partition(":")[0] not in NOT_HARVESTED:
+            kinds = ", ".join(NOT_HARVESTED)
+            raise ConfigError(f"--accept: {name}: must begin with one of {kinds}")
+    return tuple(sorted(set(names)))
 
 
 def _part_b(megabytes: int) -> int:
@@ -253,16 +273,8 @@ def _make_key(path: Path) -> None:
 
 
 def _tell_refusal(exc: "RefusedError") -> None:
-    for line in _lines(exc.findings[:_MOST_SHOWN]):
-        print(f"testbed: {line}", file=sys.stderr)
+    for each in exc.findings[:_MOST_SHOWN]:
+        print(f"testbed: {each.sentence}", file=sys.stderr)
     more = len(exc.findings) - _MOST_SHOWN
     if more > 0:
         print(f"testbed: and {more} more", file=sys.stderr)
-
-
-def _lines(findings: "Sequence[Finding]") -> Iterator[str]:
-    for each in findings:
-        yield (
-            f"{each.file}: {each.place}: {each.kind} {each.shown}, as {each.encoding}"
-            f"{f', {each.n} times' if each.n > 1 else ''}"
-        )

@@ -12,24 +12,45 @@ from pathlib import Path
 
 from analysis.exporters.audit.files import look_at_path
 from analysis.exporters.audit.looking import Looker
-from analysis.exporters.audit.model import AuditResult, Finding, LookedAt
+from analysis.exporters.audit.model import (
+    NOT_HARVESTED,
+    PLAIN,
+    SAME,
+    UNREAD,
+    AuditResult,
+    Finding,
+    LookedAt,
+    parted,
+)
 from analysis.exporters.audit.second import SecondReader
 from analysis.exporters.identifiers.model import Identifier
 
-__all__ = ["AuditResult", "Finding", "LookedAt", "audit"]
+__all__ = [
+    "NOT_HARVESTED",
+    "PLAIN",
+    "SAME",
+    "UNREAD",
+    "AuditResult",
+    "Finding",
+    "LookedAt",
+    "audit",
+]
 
 
 def audit(
     folder: Path,
     identifiers: Iterable[Identifier],
     *,
+    accepted: Iterable[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> AuditResult:
     """Look for identifiers in all files below a folder; blocks.
 
+    accepted  names of findings that are known and tell nothing, as they name themselves
     progress  is called with bytes looked at and bytes in all
 
-    Files that cannot be read as what they are called are searched as bytes, and noted.
+    Whatever cannot be read as what it is called is searched as bytes, and is a finding:
+    nobody knows what lies in it.
     """
     looker = Looker(tuple(identifiers))
     second = SecondReader(looker)
@@ -45,8 +66,10 @@ def audit(
     for path in paths:
         look_at_path(looker, second, folder, path, step)
     second.finish()
+    findings, passed = parted(looker.findings(), tuple(accepted))
     return AuditResult(
-        findings=looker.findings(),
+        findings=findings,
+        accepted=passed,
         looked_at=looker.looked_at,
         by_kind=dict(sorted(Counter(e.kind for e in looker.identifiers).items())),
         too_short=looker.too_short,

@@ -22,7 +22,17 @@ from analysis.exporters.audit.tables import (
 from analysis.pcap.errors import CaptureError
 
 _DEPTH = 3
-_DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile)
+_DAMAGED = (
+    *(OSError, EOFError, zlib.error, zstandard.ZstdError, zipfile.BadZipFile),
+    RuntimeError,  # of a zip: a password, or a packing that is not known
+)
+_UNKNOWN_PACKING = {
+    b"\xfd7zX": "xz",
+    b"BZh9": "bzip2",
+    b"7z\xbc\xaf": "7z",
+    b"Rar!": "rar",
+    b"\x04\x22\x4d\x18": "LZ4",
+}
 
 
 def look_at_path(
@@ -54,7 +64,7 @@ def look_at_path(
     try:
         look_at_capture(looker, file, path, step)
     except CaptureError as exc:
-        looker.notes.append(f"{file}: cannot be read as a capture: {exc.reason}")
+        looker.unread(file, f"cannot be read as a capture: {exc.reason}")
     else:
         second.add(file, path)
 
@@ -75,8 +85,12 @@ def _look_within(looker: Looker, file: str, opened: BinaryIO, depth: int) -> Non
             _bytes(looker, file, opened, "")
             if start == b"PK\x03\x04" and depth:
                 _members(looker, file, opened, depth)
+            elif start == b"PK\x03\x04":
+                looker.unread(file, "is packed in too many layers")
+            elif start in _UNKNOWN_PACKING:
+                looker.unread(file, f"is packed as {_UNKNOWN_PACKING[start]}")
     except _DAMAGED as exc:
-        looker.notes.append(f"{file}: cannot be unpacked: {exc}")
+        looker.unread(file, f"cannot be unpacked: {exc}")
 
 
 def _members(looker: Looker, file: str, opened: BinaryIO, depth: int) -> None:

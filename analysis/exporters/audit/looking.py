@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from analysis.exporters.audit.model import Finding, LookedAt, shown
+from analysis.exporters.audit.model import Finding, LookedAt, shown, unread
 from analysis.exporters.identifiers.gathered import PACKETS
 from analysis.exporters.identifiers.layers import CONTEXT_B, DEPTH, dechunked, unpacked
 from analysis.exporters.identifiers.model import Identifier
@@ -45,7 +45,8 @@ class Looker:
     """Searches, and keeps what it found; one for a whole audit.
 
     looked_at  counts, which readers add to
-    notes      what could not be read
+    notes      what is worth knowing
+    others     findings that are no identifiers: what was not looked at, and their like
     """
 
     def __init__(self, identifiers: Sequence[Identifier]) -> None:
@@ -62,6 +63,7 @@ class Looker:
         self._weak = (Search([each for _, each in weak]), [row for row, _ in weak])
         self.looked_at = LookedAt(spellings=len(spelled))
         self.notes: list[str] = []
+        self.others: list[Finding] = []
         found = {row for row, _ in spelled}
         self.too_short = tuple(
             (each.kind, row)
@@ -79,10 +81,14 @@ class Looker:
         """Return what was found so far, in order of file, kind and identifier."""
         return tuple(
             sorted(
-                self._findings.values(),
-                key=lambda f: (f.file, f.kind, f.number, f.encoding),
+                (*self._findings.values(), *self.others),
+                key=lambda f: (f.file, f.kind, f.number, f.encoding, f.place, f.shown),
             )
         )
+
+    def unread(self, file: str, why: str, *, name: str = "", remedy: str = "") -> None:
+        """Find that something was not looked at, which is as bad as any finding."""
+        self.others.append(unread(file, why, name=name, remedy=remedy))
 
     def note(self, view: View, row: int, encoding: str, place: str, n: int = 1) -> None:
         """Keep a finding; of each file, identifier and spelling the first place."""

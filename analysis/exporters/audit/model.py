@@ -1,23 +1,30 @@
 """What an audit says: where something is still found, and what it looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 _SHOWN_SHARE = 4
 
+UNREAD = "unread"  # what nobody looked at
+SAME = "same"  # a value of a field of identity that is as it was recorded
+PLAIN = "plain"  # readable words that are as they were recorded, and nobody knows
+NOT_HARVESTED = (UNREAD, SAME, PLAIN)  # kinds of findings that are no identifiers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One identifier in one spelling in one file.
+    """One identifier in one spelling in one file, or what else refuses a publication.
 
     file      path below the folder that was audited
     place     where it was first seen there, for people
-    kind      of the identifier
+    kind      of the identifier; or `UNREAD`, `SAME`, `PLAIN`
     encoding  how it is written, and what it had to be unpacked from: 'utf-8 in gzip'
     shown     the identifier with most of it hidden
     reader    who found it: 'bytes', 'stream', 'header', 'tshark', 'table' or 'name'
     n         how often it is there, at least
-    number    row of the identifier among those that were asked for
+    number    row of the identifier among those that were asked for, -1 for no such
+    accept    names by any of which it can be accepted; none for an identifier
+    remedy    what to do about it, where that is not the same for all
     """
 
     file: str
@@ -27,7 +34,20 @@ class Finding:
     shown: str
     reader: str
     n: int
-    number: int
+    number: int = -1
+    accept: tuple[str, ...] = ()
+    remedy: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Say it in one line."""
+        if self.kind == UNREAD:
+            what = f"{self.place}: was not looked at: {self.shown}"
+        else:
+            what = f"{self.place}: {self.kind} {self.shown}, as {self.encoding}"
+        times = f", {self.n} times" if self.n > 1 else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{self.file}: {what}{times}{remedy}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,14 +79,16 @@ class AuditResult:
     """What is left of what should be gone.
 
     findings   in order of file, kind and number; empty is what one wants
+    accepted   what would be a finding, and was accepted by name
     looked_at  how much was read
     by_kind    identifiers that were searched for, by kind
     too_short  (kind, row) of identifiers that no search can find in bytes
-    notes      what could not be read, and why
+    notes      what is worth knowing and refuses nothing
     """
 
     findings: tuple[Finding, ...]
     looked_at: LookedAt
+    accepted: tuple[Finding, ...] = ()
     by_kind: Mapping[str, int] = field(default_factory=dict)
     too_short: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
@@ -75,6 +97,37 @@ class AuditResult:
     def clean(self) -> bool:
         """Say whether nothing was found."""
         return not self.findings
+
+
+def unread(file: str, why: str, *, name: str = "", remedy: str = "") -> Finding:
+    """Return the finding that something was not looked at.
+
+    name  by which it is accepted, behind 'unread:'; the file by default
+    """
+    accept = f"{UNREAD}:{name or file}"
+    mend = remedy or "mend it, or leave it out"
+    return Finding(
+        file=file,
+        place=name or "the file",
+        kind=UNREAD,
+        encoding="",
+        shown=why,
+        reader="",
+        n=1,
+        accept=(accept,),
+        remedy=f"{mend}; who knows that it tells nothing: --accept '{accept}'",
+    )
+
+
+def parted(
+    findings: Collection[Finding], accepted: Collection[str]
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Return findings that refuse, and those that were accepted by name."""
+    names = set(accepted)
+    passed = {each for each in findings if names.intersection(each.accept)}
+    return tuple(e for e in findings if e not in passed), tuple(
+        e for e in findings if e in passed
+    )
 
 
 def shown(value: str) -> str:

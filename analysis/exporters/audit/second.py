@@ -6,20 +6,24 @@ beginning, of any other the first hundreds. All bytes are read by `looking` anyw
 """
 
 import re
-import shutil
-import subprocess
 import tempfile
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.audit.captures import plain_rows
 from analysis.exporters.audit.looking import Looker, View, fixed, pieces
+from analysis.exporters.audit.tshark import (
+    REMEDY,
+    TsharkError,
+    fault_of_tshark,
+    said_by,
+)
 from analysis.pcap.conversations import Conversations
 from analysis.pcap.decode import Decoded, decode_batch
 from analysis.pcap.rewrite import rewritten
@@ -30,7 +34,8 @@ Int64 = NDArray[np.int64]
 
 MOST_OF_ONE = 400  # packets of a connection
 MOST_OF_TLS = 24
-MOST_OF_CAPTURE = 200_000
+MOST_OF_PART = 200_000  # packets that one tshark gets, whose memory grows with them
+TSHARK = "tshark"  # by which it is accepted that there is none
 _TLS_PORTS = (443, 8443, 8883)
 _MOST_WAITING_B = 1 << 28
 _NONE = np.zeros(0, dtype=np.int64)
@@ -65,15 +70,15 @@ class SecondReader:
 
     def __init__(self, looker: Looker) -> None:
         self._looker = looker
-        self._there = shutil.which("tshark") is not None
+        self._fault = fault_of_tshark()
+        self._told = False
         self._waiting: list[tuple[str, Path]] = []
         self._waiting_b = 0
-        if not self._there:
-            looker.notes.append("tshark is not installed: there was no second reader")
 
     def add(self, file: str, path: Path) -> None:
         """Take a capture, which can be read. Raises CaptureError when it cannot."""
-        if not self._there:
+        if self._fault:
+            self._tell()
             return
         rolling = bool(self._waiting) and _series(self._waiting[-1][0]) == _series(file)
         if not rolling or self._waiting_b > _MOST_WAITING_B:
@@ -81,20 +86,38 @@ class SecondReader:
         self._waiting.append((file, path))
         self._waiting_b += path.stat().st_size
 
+    def _tell(self) -> None:
+        if not self._told:
+            why = f"{self._fault}, so there was no second reader"
+            self._looker.unread("all captures", why, name=TSHARK, remedy=REMEDY)
+            self._told = True
+
     def finish(self) -> None:
         """Have dissected what waits."""
         waiting, self._waiting, self._waiting_b = self._waiting, [], 0
         if not waiting:
             return
         with tempfile.TemporaryDirectory(prefix="testbed-audit-") as place:
-            part = Path(place) / "part.pcapng"
-            frames = _chosen(waiting, part)
-            if len(frames) >= MOST_OF_CAPTURE:
-                most = f"only the first {MOST_OF_CAPTURE} packets that tell something"
-                self._looker.notes.append(f"{waiting[0][0]}: tshark dissected {most}")
-            self._looker.looked_at.dissected += len(frames)
-            if len(frames):
+            for part, frames in parts(waiting, Path(place)):
+                self._looker.looked_at.dissected += len(frames)
                 _searched(self._looker, part, frames)
+
+
+def parts(
+    captures: Sequence[tuple[str, Path]], place: Path
+) -> Iterator[tuple[Path, Frames]]:
+    """Yield the packets of captures that tell something, some at a time.
+
+    place  folder for a file that is overwritten each time
+    """
+    part, done = place / "part.pcapng", 0
+    while True:
+        frames = _chosen(captures, part, done)
+        if len(frames):
+            yield part, frames
+        if len(frames) < MOST_OF_PART:
+            return
+        done += len(frames)
 
 
 def _series(file: str) -> str:
@@ -102,8 +125,8 @@ def _series(file: str) -> str:
     return re.sub(r"\d+", "#", file)
 
 
-def _chosen(captures: Sequence[tuple[str, Path]], target: Path) -> Frames:
-    """Copy the packets that tell something; return where each comes from."""
+def _chosen(captures: Sequence[tuple[str, Path]], target: Path, done: int) -> Frames:
+    """Copy packets that tell something, behind those done; return whence each comes."""
     budget, found, n = _Budget(), [], 0
     with rewritten(target) as writer:
         for _, path in captures:
@@ -111,9 +134,10 @@ def _chosen(captures: Sequence[tuple[str, Path]], target: Path) -> Frames:
             with open_capture_stream(path) as capture:
                 writer.begin(capture)
                 for batch in capture:
-                    rows = budget.rows(batch, decode_batch(batch))
-                    rows = rows[: MOST_OF_CAPTURE - n]
-                    n += rows.size
+                    chosen = budget.rows(batch, decode_batch(batch))
+                    begin, end = max(0, done - n), done + MOST_OF_PART - n
+                    n += chosen.size
+                    rows = chosen[begin : max(begin, end)]
                     writer.write(batch, rows)
                     numbers.append(rows + batch.first_frame + 1)
             found.append(np.concatenate(numbers) if numbers else _NONE)
@@ -153,21 +177,14 @@ class _Budget:
 
 
 def _searched(looker: Looker, part: Path, frames: Frames) -> None:
-    command = ["tshark", "-r", str(part), "-n", "-V"]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as asked:
-        try:
-            _look_at_lines(looker, cast(BinaryIO, asked.stdout), frames)
-        except BaseException:
-            asked.kill()
-            raise
-    if asked.returncode:
-        file, _ = frames.of(1)
-        looker.notes.append(f"{file}: tshark stopped with code {asked.returncode}")
+    try:
+        with said_by(["-V"], part) as lines:
+            _look_at_lines(looker, lines, frames)
+    except TsharkError as exc:
+        file, place = frames.of(1)
+        until, last = frames.of(len(frames))
+        span = f"{place} to {last if file == until else f'{last} of {until}'}"
+        looker.unread(file, f"{exc}, in {span}")
 
 
 def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> None:

@@ -31,7 +31,7 @@ def look_at_table(looker: Looker, file: str, path: Path) -> None:
                 where = f"column {column}, row group {number}"
                 looker.look(View(file=file, reader="table", place=fixed(where)), text)
     except (pa.ArrowException, OSError) as exc:
-        looker.notes.append(f"{file}: cannot be read as a table: {exc}")
+        looker.unread(file, f"cannot be read as a table: {exc}")
 
 
 def _text_of(values: Any) -> bytes:
@@ -51,7 +51,7 @@ def _text_of(values: Any) -> bytes:
 def look_at_document(looker: Looker, file: str, path: Path) -> None:
     """Search the texts of a JSON or YAML file, unfolded and without escapes."""
     if path.suffix != ".jsonl" and path.stat().st_size > _MOST_DOCUMENT_B:
-        looker.notes.append(f"{file}: is too long to be read as a document")
+        looker.unread(file, "is too long to be read as a document")
         return
     view = View(file=file, reader="table", place=fixed("a text of the document"))
     held: list[str] = []
@@ -63,7 +63,7 @@ def look_at_document(looker: Looker, file: str, path: Path) -> None:
                 held = []
     except (yaml.YAMLError, ValueError) as exc:
         reason = str(exc).splitlines()[0]
-        looker.notes.append(f"{file}: cannot be read as a document: {reason}")
+        looker.unread(file, f"cannot be read as a document: {reason}")
     _look_at_texts(looker, view, held)
 
 

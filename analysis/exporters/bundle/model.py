@@ -7,27 +7,48 @@ from typing import Any, Protocol
 
 from analysis.errors import AnalysisError
 from analysis.exporters.anonymise import Policy
-from analysis.exporters.audit import Finding
+from analysis.exporters.audit import NOT_HARVESTED, PLAIN, SAME, UNREAD, Finding
 from analysis.exporters.identifiers import Identifier
 
 UNSAID = "TO FILL"  # what only people know; nothing else is marked so
 
 
 class RefusedError(AnalysisError):
-    """The audit still finds identifiers: nothing is published, the draft is kept.
+    """The audit found something, or could not look: nothing is published.
+
+    The draft is kept.
 
     findings  all of them;  draft  the folder to look into
     """
 
     def __init__(self, findings: tuple[Finding, ...], draft: Path) -> None:
-        n = len(findings)
-        what = "1 identifier is" if n == 1 else f"{n} identifiers are"
         super().__init__(
-            f"not published: {what} still found; the draft is {draft}, which holds "
+            f"not published: {_counted(findings)}; the draft is {draft}, which holds "
             "what must not leave the lab"
         )
         self.findings = findings
         self.draft = draft
+
+
+def _counted(findings: tuple[Finding, ...]) -> str:
+    """Say how many findings of each sort there are."""
+    n = {kind: sum(f.kind == kind for f in findings) for kind in NOT_HARVESTED}
+    found = len(findings) - sum(n.values())
+    said = (
+        (found, "1 identifier is still found", "identifiers are still found"),
+        (
+            n[SAME],
+            "1 value of identity is as it was recorded",
+            "values of identity are as they were recorded",
+        ),
+        (
+            n[PLAIN],
+            "1 conversation says in plain what nobody knows",
+            "conversations say in plain what nobody knows",
+        ),
+        (n[UNREAD], "1 thing was not looked at", "things were not looked at"),
+    )
+    return ", ".join(one if k == 1 else f"{k} {many}" for k, one, many in said if k)
 
 
 class Results(Protocol):
@@ -74,6 +95,7 @@ class Request:
     out        folder that must not be there yet
     key        32 secret bytes, under which pseudonyms are made
     extra      identifiers that no file tells
+    accept     findings of the audit that are known and tell nothing, by their names
     shift      whether times go back by whole weeks, as the key says
     part_b     bytes of an archive part at most, 0 for no archive
     jobs       captures side by side
@@ -85,6 +107,7 @@ class Request:
     key: bytes = field(repr=False)
     about: About = field(default_factory=About)
     policy: Policy = field(default_factory=Policy)
+    accept: tuple[str, ...] = ()
     shift: bool = False
     extra: tuple[Identifier, ...] = field(default=(), repr=False)
     part_b: int = 0

@@ -72,6 +72,7 @@ def _digest(request: Request) -> str:
     names = [str(folder.resolve()) for folder in request.campaigns]
     made = Pseudonyms(request.key).mac(bytes(6)[:5] + b"\x01").hex()
     what = [names, repr(request.policy), request.shift, repr(request.about), made]
+    what.append(sorted(request.accept))
     return digest_of_json([*what, request.part_b, request.results is not None])
 
 

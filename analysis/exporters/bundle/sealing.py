@@ -106,14 +106,17 @@ def _audit(
     work: Work, sources: Sequence[Source], identifiers: Sequence[Identifier]
 ) -> None:
     """Look for what is left of identifiers. Raises RefusedError."""
-    inputs = _everything(work, sources)
+    accept = work.request.accept
+    inputs = _everything(work, sources) | {"accept": "\n".join(sorted(accept))}
     size_b = sum(path.stat().st_size for path in files_in(work.data))
 
     def make() -> Made:
         _tidy(work)
-        result = audit(work.data, identifiers, progress=_told(work))
+        result = audit(work.data, identifiers, accepted=accept, progress=_told(work))
         _refuse(work, result)
-        told = (f"clean, {result.looked_at.files} files", *result.notes)
+        passed = len(result.accepted)
+        told = [f"clean, {result.looked_at.files} files", *result.notes]
+        told += [f"{passed} accepted"] if passed else []
         return Made(facts=_facts(result), note="; ".join(told))
 
     work.step("audit", inputs, make, total_b=size_b)
@@ -160,6 +163,11 @@ def _facts(result: AuditResult) -> dict[str, Any]:
         "by_kind": dict(result.by_kind),
         "too_short": len(result.too_short),
         "findings": len(result.findings),
+        "accepted": [
+            {"kind": each.kind, "file": each.file, "place": each.place, "n": each.n}
+            | {"what": each.shown, "as": each.encoding, "names": list(each.accept)}
+            for each in result.accepted
+        ],
         "notes": list(result.notes),
     }
 

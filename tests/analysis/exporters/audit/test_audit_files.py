@@ -11,7 +11,7 @@ import pytest
 import yaml
 import zstandard
 
-from analysis.exporters.audit import audit
+from analysis.exporters.audit import UNREAD, audit
 from analysis.exporters.identifiers import Identifier
 
 HIDDEN = "Vinterljus-Bergstrand-77"
@@ -137,13 +137,15 @@ def test_an_identifier_that_no_search_can_find_is_told(tmp_path):
     assert result.clean
 
 
-def test_what_is_damaged_is_searched_as_bytes_and_noted(tmp_path):
+def test_what_is_damaged_is_searched_as_bytes_and_refused(tmp_path):
     (tmp_path / "a.pcapng").write_bytes(b"\x0a\x0d\x0d\x0a" + HIDDEN.encode() * 2)
     (tmp_path / "b.parquet").write_bytes(b"PAR1" + HIDDEN.encode())
     (tmp_path / "c.gz").write_bytes(gzip.compress(HIDDEN.encode(), mtime=0)[:-9])
     result = audit(tmp_path, TOLD)
-    assert {f.file for f in result.findings} >= {"a.pcapng", "b.parquet"}
-    assert len(result.notes) == 3
+    of_secret = {f.file for f in result.findings if f.kind == "secret"}
+    assert of_secret == {"a.pcapng", "b.parquet"}
+    unread = [f.file for f in result.findings if f.kind == UNREAD]
+    assert unread == ["a.pcapng", "b.parquet", "c.gz"]
 
 
 def test_zeros_in_base64_are_no_address_that_is_hardly_more(tmp_path):

@@ -71,4 +71,4 @@ def campaign(tmp_path):
 @pytest.fixture
 def _without_tshark(monkeypatch):
     """Let audits do without their second reader: to start it takes the longest."""
-    monkeypatch.setattr("analysis.exporters.audit.second.shutil.which", lambda _: None)
+    monkeypatch.setattr("analysis.exporters.audit.tshark.shutil.which", lambda _: None)

@@ -130,7 +130,9 @@ def test_what_tells_one_original_is_not_published(
             (out / "table.csv").write_text("BCDDC2184418\n")
 
     monkeypatch.setattr(captures, "anonymise_capture_with", leaking)
-    request = request_for(tmp_path / "set", results=Telling())
+    request = request_for(
+        tmp_path / "set", results=Telling(), accept=("unread:tshark",)
+    )
     with pytest.raises(RefusedError, match=r"set\.draft") as told:
         publish(request, watcher)
     assert not request.out.exists()
@@ -205,7 +207,11 @@ def test_the_draft_is_for_its_owner_alone(tmp_path, request_for):
 @pytest.mark.usefixtures("_without_tshark")
 def test_headers_alone_can_be_published(tmp_path, request_for, watcher):
     request = request_for(
-        tmp_path / "set", policy=Policy(payload="headers"), shift=True, part_b=0
+        tmp_path / "set",
+        policy=Policy(payload="headers"),
+        shift=True,
+        part_b=0,
+        accept=("unread:tshark",),
     )
     publish(request, watcher)
     told = json.loads((request.out / "data" / "anonymisation.json").read_text())
@@ -213,6 +219,17 @@ def test_headers_alone_can_be_published(tmp_path, request_for, watcher):
     texts = [p for p in (request.out).rglob("*") if p.is_file()]
     assert not [p for p in texts if b"2026-01-05" in p.read_bytes()]
     assert not request.parts.exists()
-    assert told["audit"]["notes"] == [
-        "tshark is not installed: there was no second reader"
-    ]
+    (passed,) = told["audit"]["accepted"]
+    assert passed["names"] == ["unread:tshark"]
+    assert passed["what"].startswith("tshark is not installed")
+
+
+@pytest.mark.usefixtures("_without_tshark")
+def test_what_was_not_looked_at_is_not_published(tmp_path, request_for, watcher):
+    request = request_for(tmp_path / "set", policy=Policy(payload="headers"), part_b=0)
+    with pytest.raises(RefusedError, match="1 thing was not looked at") as told:
+        publish(request, watcher)
+    assert not request.out.exists()
+    (finding,) = told.value.findings
+    assert "install tshark" in finding.remedy
+    assert "--accept 'unread:tshark'" in finding.remedy
