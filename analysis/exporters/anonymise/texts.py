@@ -14,18 +14,20 @@ import yaml
 from analysis.errors import DatasetError
 from analysis.exporters.anonymise.policy import Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
-from analysis.exporters.anonymise.words import Words
+from analysis.exporters.anonymise.words import Words, unpacked
 from analysis.exporters.identifiers.model import Identifier
 from analysis.pcap.errors import cannot_write
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# what the grammar or the plan says: words of the testbed, not of a household
+# what the grammar or the plan says: words of the testbed, not of a household. Known
+# identifiers go from them too; a version in them is no address
 _KEPT = frozenset(
     (
         *("device", "activity", "channel", "network", "outcome", "phase", "trial"),
         *("event", "form", "category", "scenario", "is_device", "feeds", "package"),
         *("driver", "tool", "point", "firmware", "app_version", "version", "capture"),
         *("simulated", "depth", "times", "vendor", "model", "anchor", "versions"),
+        *("attempt", "unit"),
     )
 )
 _PEOPLE = frozenset(("user", "home"))
@@ -51,8 +53,12 @@ def anonymise_texts(
 
     campaign.yaml, with a lab section that names no host, user or path; activities.csv;
     journal.jsonl and raw/receipt.json where there are any. The receipt gets sizes and
-    hashes of the captures in `target`, which have to be there. Made-up people of a
-    simulated campaign keep their names.
+    hashes of the captures in `target`, which have to be there, by the names that
+    `Words.capture` gives them. Made-up people of a simulated campaign keep their names,
+    unless these are among the identifiers.
+
+    Names of fields are texts as their values are: whoever calls a plug by a name of the
+    household finds it nowhere.
 
     Raises DatasetError when a text cannot be read, OSError when none can be written.
     """
@@ -122,7 +128,8 @@ class _Folder:
         captures = made.get("captures", []) if isinstance(made, dict) else []
         for capture in captures:
             for file in capture.get("files", ()):
-                path = raw / str(file.get("name", ""))
+                file["name"] = unpacked(str(file.get("name", "")))
+                path = raw / file["name"]
                 if path.is_file():
                     file.update(size_b=path.stat().st_size, sha256=_sha256(path))
             for name in ("first_beacon", "last_beacon"):
@@ -131,8 +138,6 @@ class _Folder:
         return made
 
     def _cell(self, name: str, value: str) -> str:
-        if name in _KEPT or name in ("attempt", "unit"):
-            return value
         if name.endswith("_ns"):
             span = not value or any(word in name for word in _SPANS)
             return value if span else str(self._words.stamp(int(value)))
@@ -157,7 +162,7 @@ class _Folder:
     def _value(self, key: str, value: Any) -> Any:
         """Return a value of a mapping, however deep, under pseudonyms."""
         if isinstance(value, Mapping):
-            return {name: self._value(str(name), each) for name, each in value.items()}
+            return self._mapping(value)
         if isinstance(value, list):
             return [self._value(key, each) for each in value]
         if isinstance(value, bool) or value is None:
@@ -168,6 +173,17 @@ class _Folder:
             return self._words.dates(value.isoformat())
         return self._text(key, value) if isinstance(value, str) else value
 
+    def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return a mapping: its keys are texts too."""
+        made = {}
+        for name, each in value.items():
+            key = self._words.text(name) if isinstance(name, str) else name
+            if key in made:
+                reason = "would be two pseudonyms alike; take another key, or name it"
+                raise DatasetError(f"{key!r}: {reason} otherwise in the campaign")
+            made[key] = self._value(str(name), each)
+        return made
+
     def _number(self, key: str, value: int) -> int:
         if key == "pid":
             return 0
@@ -176,11 +192,12 @@ class _Folder:
 
     def _text(self, key: str, value: str) -> str:
         if key in _KEPT:
-            return value
+            return self._words.known(value)
         if key == "session":
             return self._words.dates(value)
         if key in _PEOPLE:
-            return value if self._simulated else self._words.person(value)
+            made_up = self._simulated
+            return self._words.known(value) if made_up else self._words.person(value)
         if key == "host":
             return self._words.person(value)
         if key.endswith("_json"):

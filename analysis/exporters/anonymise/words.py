@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 
 from analysis.exporters.anonymise.patterns import assigned, patterns_of
 from analysis.exporters.anonymise.policy import Policy
@@ -15,11 +16,14 @@ _DAY_NS = 86_400 * 1_000_000_000
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")
 _COMPACT = re.compile(r"(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?=T\d{4})")
 _MAC = re.compile(r"(?i)(?<![0-9a-f:-])[0-9a-f]{2}([:-][0-9a-f]{2}){5}(?![0-9a-f:-])")
-_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
+# a dot behind it may end a sentence, or begin the suffix of a file
+_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 _IPV6 = re.compile(r"(?i)(?<![0-9a-z:.])[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:]*(?![0-9a-z:.])")
 _ADDRESSES = ("mac", "ipv4", "ipv6")
 # a stamp of this size is a moment since 1973, a smaller one a span
 _LEAST_STAMP_NS = 10**17
+_PACKED = (".gz", ".zst")
+_MOST_CACHED = 1 << 16
 
 
 class Words:
@@ -45,8 +49,18 @@ class Words:
         }
         self._shift_ns = policy.shift_ns
         self._days = timedelta(days=policy.shift_ns // _DAY_NS)
+        self.known = lru_cache(_MOST_CACHED)(self._known)
+        self.text = lru_cache(_MOST_CACHED)(self._text)
 
-    def text(self, text: str) -> str:
+    def _known(self, text: str) -> str:
+        """Return a text without identifiers; addresses and dates in it stay."""
+        return self._whole.get(text) or self.replacer.text(text)
+
+    def capture(self, name: str) -> str:
+        """Return what a file of packets is called, once it is unpacked."""
+        return unpacked(self.text(name))
+
+    def _text(self, text: str) -> str:
         """Return a text under pseudonyms; addresses in it may become longer."""
         if text in self._whole:
             return self._whole[text]
@@ -91,3 +105,10 @@ class Words:
         except ValueError:
             return found[0]
         return (day + self._days).strftime(form)
+
+
+def unpacked(name: str) -> str:
+    """Return the name of a capture without the suffix of a packer."""
+    for suffix in _PACKED:
+        name = name.removesuffix(suffix)
+    return name.replace("/", "_")

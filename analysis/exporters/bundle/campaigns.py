@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from analysis.dataset import load_campaign
-from analysis.exporters.anonymise import anonymise_texts
+from analysis.exporters.anonymise import Words, anonymise_texts
 from analysis.exporters.bundle.captures import capture_step
-from analysis.exporters.bundle.sources import LABELS, MANIFEST
+from analysis.exporters.bundle.sources import LABELS, MANIFEST, named
 from analysis.exporters.bundle.work import (
     Made,
     Source,
@@ -29,7 +29,10 @@ TEXTS = ("campaign.yaml", "activities.csv", "journal.jsonl", "raw/receipt.json")
 def published_as(
     work: Work, source: Source, identifiers: Sequence[Identifier]
 ) -> Source:
-    """Return a campaign with the name that it is published by."""
+    """Return a campaign with the names that it and its captures are published by.
+
+    Raises DatasetError when one of them is no name of a folder, or two are alike.
+    """
     place = work.private / "names"
     inputs = _digests_of_texts(source) | work.after("identifiers")
     step = f"name {source.recorded}"
@@ -38,10 +41,14 @@ def published_as(
         shutil.rmtree(place, ignore_errors=True)
         name = _rewritten(work, source, identifiers, place)
         shutil.rmtree(place)
-        return Made(facts={"name": name}, note=name)
+        words = Words(work.pseudonyms, identifiers, work.policy)
+        called = {path.name: words.capture(path.name) for path in source.captures}
+        return Made(facts={"name": named(name, called), "called": called}, note=name)
 
+    inputs["captures"] = " ".join(path.name for path in source.captures)
     work.step(step, inputs, make)
-    return replace(source, name=str(work.ledger.facts(step)["name"]))
+    facts = work.ledger.facts(step)
+    return replace(source, name=str(facts["name"]), called=dict(facts["called"]))
 
 
 def write_texts(work: Work, source: Source, identifiers: Sequence[Identifier]) -> None:

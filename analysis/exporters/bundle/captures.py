@@ -16,8 +16,6 @@ from analysis.exporters.anonymise import (
 from analysis.exporters.bundle.work import STAMP_NS, Made, Source, Work
 from analysis.exporters.identifiers import Identifier
 
-_PACKED = (".gz", ".zst")
-
 
 class _StoppedError(Exception):
     """Another capture failed, or the user wants to stop."""
@@ -33,17 +31,9 @@ class _Job:
     target: Path
 
 
-def published_name(path: Path) -> str:
-    """Return what a capture is called when it is written unpacked."""
-    for suffix in _PACKED:
-        if path.name.endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.name
-
-
 def capture_step(source: Source, path: Path) -> str:
     """Return what the ledger calls the rewriting of a capture."""
-    return f"capture {source.name}/{published_name(path)}"
+    return f"capture {source.name}/{source.called[path.name]}"
 
 
 def anonymise_captures(
@@ -76,7 +66,7 @@ def counts_of(work: Work, source: Source) -> Counts:
 
 def _job(work: Work, source: Source, path: Path) -> _Job:
     name = path.relative_to(source.folder).as_posix()
-    target = work.campaign(source) / "raw" / published_name(path)
+    target = work.campaign(source) / "raw" / source.called[path.name]
     inputs = {name: source.digests[name]} | work.after("identifiers")
     return _Job(
         step=capture_step(source, path), inputs=inputs, source=path, target=target

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +32,22 @@ def sources_of(folders: Sequence[Path]) -> tuple[Source, ...]:
             folder=folder, recorded=name, name=name, digests={}, captures=captures
         )
     return tuple(sources.values())
+
+
+def named(name: str, called: Mapping[str, str]) -> str:
+    """Return the name of a campaign; raises DatasetError where names cannot be used.
+
+    called  name of a raw capture -> what it is to be called
+    """
+    if not _NAME.fullmatch(name):
+        raise DatasetError(f"{name!r} cannot be the name of a folder; take another key")
+    known: dict[str, str] = {}
+    for old, new in called.items():
+        if new in known:
+            both = f"{known[new]} and {old}"
+            raise DatasetError(f"raw/{both} would have one name; rename one of them")
+        known[new] = old
+    return name
 
 
 def read_b(source: Source) -> int:

@@ -33,7 +33,7 @@ class Source:
     folder  as it was recorded;  recorded  what it is called there
     name    what the dataset calls it: its name may tell of a day that is moved
     digests  path within it -> SHA-256, of all that is read of it
-    captures  raw captures
+    captures  raw captures;  called  name of each -> what the dataset calls it
     """
 
     folder: Path
@@ -41,6 +41,7 @@ class Source:
     name: str
     digests: Mapping[str, str]
     captures: tuple[Path, ...]
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 class Work:

@@ -15,6 +15,7 @@ from analysis.dataset import load_activities, load_campaign
 from analysis.exporters.anonymise import (
     Policy,
     Pseudonyms,
+    Words,
     anonymise_capture_with,
     anonymise_texts,
     patterns_of,
@@ -197,23 +198,94 @@ def test_time_is_shifted_by_whole_weeks_in_captures_and_texts_alike(tmp_path):
     assert row["campaign"] == campaign
 
 
-def test_real_people_get_other_names_and_made_up_ones_keep_theirs(tmp_path):
-    for simulated in ("true", "false"):
-        folder, made = tmp_path / simulated, tmp_path / f"made {simulated}"
-        folder.mkdir()
-        about = {"campaign": "evening", "simulated": simulated == "true", "form": "x"}
-        (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
-        log = "campaign,user,home,parameters,t_ns\nevening,anna,flat_7,who=anna,\n"
-        (folder / "activities.csv").write_text(log)
-        anna = (Identifier(kind="person", value="anna"),)
-        anonymise_texts(
-            folder, made, pseudonyms=NAMES, identifiers=anna, policy=Policy()
-        )
-        (row,) = rows_of(made)
-        assert (row["user"] == "anna") == (simulated == "true")
-        assert (row["home"] == "flat_7") == (simulated == "true")
-        assert row["parameters"] != "who=anna"
-        assert row["parameters"].startswith("who=")
+@pytest.mark.parametrize("simulated", [True, False])
+@pytest.mark.parametrize("told", [True, False])
+def test_people_get_other_names_but_made_up_ones_of_whom_nobody_told(
+    tmp_path, simulated, told
+):
+    folder, made = tmp_path / "plain", tmp_path / "made"
+    folder.mkdir()
+    about = {"campaign": "evening", "simulated": simulated, "form": "x"}
+    (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
+    log = "campaign,user,home,parameters,t_ns\nevening,anna,flat_7,who=anna,\n"
+    (folder / "activities.csv").write_text(log)
+    anna = (Identifier(kind="person", value="anna"),) if told else ()
+    anonymise_texts(folder, made, pseudonyms=NAMES, identifiers=anna, policy=Policy())
+    (row,) = rows_of(made)
+    assert (row["user"] == "anna") == (simulated and not told)
+    assert (row["home"] == "flat_7") == simulated
+    assert (row["parameters"] == "who=anna") == (not told)
+    assert row["parameters"].startswith("who=")
+
+
+def household(folder):
+    """Write a campaign whose names of fields, files and devices are of a household."""
+    steps = [{"tap": {"any": [{"text": "Ada Byron's lamp"}]}}]
+    about = {
+        "campaign": "evening",
+        "simulated": False,
+        "form": "live",
+        "lab": {
+            "lab": "adas_flat",
+            "plugs": {"adas_bedside": {"driver": "pywemo", "feeds": "adas_lamp"}},
+        },
+        "devices": [
+            {"device": "adas_lamp", "mac": "44:65:0d:7b:20:13", "unit": "ada byron"}
+        ],
+        "profiles": {
+            "adas_lamp": {
+                "device": "adas_lamp",
+                "firmware": "1.2.3.4",
+                "delta_groups": {"adas_bedside": 8.0, 7: 1.0},
+                "activities": {"wake_ada_byron": {"phone": {"steps": steps}}},
+            }
+        },
+        "scenario": {"select": [{"device": "adas_lamp"}], "10.77.0.5": "router"},
+    }
+    (folder / "raw").mkdir(parents=True)
+    (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
+    log = "campaign,device,activity,unit\nevening,adas_lamp,wake_ada_byron,ada byron\n"
+    (folder / "activities.csv").write_text(log)
+    fact = {"event": "noted", "facts": {"adas_bedside": {"device": "adas_lamp"}}}
+    (folder / "journal.jsonl").write_text(json.dumps(fact) + "\n")
+    files = [{"name": "adas_bedside-00001.pcapng.gz", "size_b": 1, "sha256": ""}]
+    receipt = {"captures": [{"capture": "c01", "files": files}]}
+    (folder / "raw" / "receipt.json").write_text(json.dumps(receipt))
+    return folder
+
+
+def test_names_of_fields_and_files_are_texts_as_values_are(tmp_path):
+    plain, made = household(tmp_path / "plain"), tmp_path / "made"
+    told = tuple(
+        Identifier(kind="person", value=name)
+        for name in ("adas_bedside", "adas_lamp", "adas_flat", "Ada Byron")
+    )
+    name = Words(NAMES, told, Policy()).capture("adas_bedside-00001.pcapng.gz")
+    (made / "raw").mkdir(parents=True)
+    (made / "raw" / name).write_bytes(b"four")
+    anonymise_texts(plain, made, pseudonyms=NAMES, identifiers=told, policy=Policy())
+    for path in made.rglob("*"):
+        text = path.name + (path.read_text() if path.is_file() else "")
+        assert "ada" not in text.lower(), path
+    about = yaml.safe_load((made / "campaign.yaml").read_text())
+    (device,) = about["devices"]
+    ((lamp, profile),) = about["profiles"].items()
+    ((plug, held),) = about["lab"]["plugs"].items()
+    (row,) = rows_of(made)
+    fact = json.loads((made / "journal.jsonl").read_text())["facts"]
+    assert {lamp, profile["device"], held["feeds"], row["device"]} == {device["device"]}
+    assert about["scenario"]["select"] == [{"device": lamp}]
+    assert (list(profile["delta_groups"]), fact) == (
+        [plug, 7],
+        {plug: {"device": lamp}},
+    )
+    assert list(profile["activities"]) == [row["activity"]]
+    assert (profile["firmware"], row["unit"]) == ("1.2.3.4", device["unit"])
+    assert "10.77.0.5" not in about["scenario"]
+    receipt = json.loads((made / "raw" / "receipt.json").read_text())
+    (file,) = receipt["captures"][0]["files"]
+    assert (file["name"], file["size_b"]) == (name, 4)
+    assert name.endswith("-00001.pcapng")
 
 
 def public_captures():
