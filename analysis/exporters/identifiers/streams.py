@@ -31,11 +31,13 @@ class Stretch:
 
     frame  packet of the capture in which the new bytes begin, from 1
     old_b  so many bytes at the start were the end of the stretch before
+    flow   number of the conversation in the capture, as `Conversations` counts them
     """
 
     frame: int
     data: bytes
     old_b: int
+    flow: int = -1
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class _Side:
 
     following: int
     frame: int
+    flow: int
     kept: bytearray = field(default_factory=bytearray)
     old_b: int = 0
     pending: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -110,7 +113,7 @@ class Streams:
     def _take(self, key: int, seq: int, frame: int, data: bytes) -> Iterator[Stretch]:
         side = self._sides.get(key)
         if side is None:
-            side = self._sides[key] = _Side(following=seq, frame=frame)
+            side = self._sides[key] = _Side(following=seq, frame=frame, flow=key // 2)
             side.sealed = _is_tls(data)
         ahead = (seq - side.following + _TURN // 2) % _TURN - _TURN // 2
         if ahead > 0:
@@ -162,7 +165,12 @@ class Streams:
 
     def _released(self, side: _Side) -> Iterator[Stretch]:
         if len(side.kept) > side.old_b:
-            yield Stretch(frame=side.frame, data=bytes(side.kept), old_b=side.old_b)
+            yield Stretch(
+                frame=side.frame,
+                data=bytes(side.kept),
+                old_b=side.old_b,
+                flow=side.flow,
+            )
         before = len(side.kept)
         del side.kept[: max(0, len(side.kept) - self._overlap_b)]
         side.old_b = len(side.kept)
