@@ -6,6 +6,7 @@ AnalysisError
 ├── LabelError        packets cannot be given one label each  exit 1
 ├── ModelError        a trained model cannot be read or kept  exit 2
 ├── ClusterError      a cluster cannot do the work            exit 3
+├── WorkspaceError    a disk is full or cannot be written     exit 4
 └── ImportDataError   what others made cannot be taken over   exit 2, nothing is kept
 
 A damaged capture raises `analysis.pcap.errors.CaptureError`, which stands alone because
@@ -50,6 +51,12 @@ class ClusterError(AnalysisError):
     """A cluster is not there, or does not see what we see."""
 
     exit_code = 3
+
+
+class WorkspaceError(AnalysisError):
+    """The folder to work in is full or cannot be written; no data are to blame."""
+
+    exit_code = 4
 
 
 class ImportDataError(AnalysisError):

@@ -3,7 +3,7 @@
 reproduce(request, watcher)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,12 @@ from pathlib import Path
 import polars as pl
 
 from analysis.dataset import load_campaign
-from analysis.errors import AnalysisError, DatasetError, RequestError
+from analysis.errors import (
+    AnalysisError,
+    DatasetError,
+    RequestError,
+    WorkspaceError,
+)
 from analysis.labelling import label_campaign, labelled_as
 from analysis.packets import find_raw, make_tables
 from analysis.packets.make import run_here
@@ -27,10 +32,12 @@ from analysis.reproduce.model import Reproduced, Request, Watcher
 from analysis.reproduce.numbers import Rule
 from analysis.reproduce.recipe import NAME as RECIPE
 from analysis.reproduce.recipe import Recipe, load_recipe
+from analysis.workspace import refuse_without_room, room_told
 
 # what is read of a campaign; raw captures as well
 _TEXTS = ("campaign.yaml", "activities.csv", "journal.jsonl", "MANIFEST.sha256")
 _MADE_OF = ("labelled", "packets", "flows", "packets.json")
+_ELSEWHERE = "by --out or TMPDIR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +82,9 @@ def reproduce(request: Request, watcher: Watcher) -> Reproduced:
         inputs = dataset.inputs()
         digest = digest_of(inputs, request.makers.code)
         made, places = request.out / MADE, _compared(dataset)
-        work = _Work(dataset, request, watcher, Ledger(request.out, digest))
+        with room_told(request.out, _ELSEWHERE):
+            work = _Work(dataset, request, watcher, Ledger(request.out, digest))
+            _refuse_without_room(dataset, made, places)
         work.make()
         watcher.begin("compare", 0)
         found = Comparison()
@@ -128,6 +137,16 @@ def _rule(dataset: _Dataset, request: Request) -> tuple[tuple[str, ...], Rule]:
     told = others(recipe, request.makers.surroundings())
     rule = Rule(exact=not told, rel=request.tolerance)
     return (*told, *other_code(recipe, request.makers.code)), rule
+
+
+def _refuse_without_room(dataset: _Dataset, made: Path, places: Sequence[str]) -> None:
+    """Raise WorkspaceError where there is less room than was published."""
+
+    def size_b(root: Path) -> int:
+        files = (path for place in places for path in files_below(root / place))
+        return sum(path.stat().st_size for path in files)
+
+    refuse_without_room(made.parent, size_b(dataset.data) - size_b(made), _ELSEWHERE)
 
 
 class _Work:
@@ -185,9 +204,10 @@ class _Work:
         note = "stopped"
         place = places[0].relative_to(self._made).as_posix()
         try:
-            note = self._ledger.step(name, places, make)
-        except RequestError:
-            raise  # the recipe asks for what is not there
+            with room_told(self._request.out, _ELSEWHERE):
+                note = self._ledger.step(name, places, make)
+        except (RequestError, WorkspaceError):
+            raise  # the recipe asks for what is not there, or there is no room
         except (AnalysisError, CaptureError) as exc:
             reason = str(exc).replace(f"{self._made}/", "")
             self.failed.append((place, reason))

@@ -22,31 +22,42 @@ from analysis.verify.splits import NAME as SPLITS
 from analysis.verify.splits import check_splits, splits_again
 from analysis.verify.sums import Digests
 from analysis.verify.tables import check_table_files
+from analysis.workspace import refuse_without_room, working_folder
 
 _OF_A_BAG = (bag.DECLARATION, bag.INFO, bag.MANIFEST, bag.TAG_MANIFEST)
 _OF_A_CAMPAIGN = ("campaign.yaml", "MANIFEST.sha256", "activities.csv", "journal.jsonl")
 _READ_TIMES = 3  # to walk through them, to label them, to make tables
 HOSTS = "tables/hosts.parquet"
 _NO_CAPTURES = "captures: left out, as asked"
+_NO_READERS = "readers of others: left out, as asked"
+_REMADE = ("labelled", "packets", "flows")
 
 
-def verify(path: Path, watcher: Watcher, *, quick: bool = False) -> Verified:
+def verify(
+    path: Path, watcher: Watcher, *, quick: bool = False, readers: bool = True
+) -> Verified:
     """Look at a published dataset, or at a closed campaign, and tell every fault.
 
-    quick  leave out what decodes captures; their bytes are still looked at
+    quick    leave out what decodes captures; their bytes are still looked at
+    readers  let readers of others open it as well
 
-    Nothing is written there. Raises RequestError when it is neither.
+    Nothing is written there. Raises RequestError when it is neither, WorkspaceError
+    where there is no room to make labels and tables again.
     """
     kind = kind_of(path)
     found = Findings(path)
-    checks = _Checks(found, watcher)
+    checks = _Checks(found, watcher, readers=readers)
     digests = Digests(path, found)
+    if not quick:
+        _refuse_without_room(path, kind, digests)
     with checks.told("bytes", digests.size_b):
         digests.read_all(watcher.read)
     if kind == "dataset":
         _dataset(path, found, digests, checks, quick=quick)
     else:
         _campaign(path, found, digests, checks, quick=quick)
+    if not readers:
+        found.skip(_NO_READERS)
     return Verified(
         path=path,
         kind=kind,
@@ -73,12 +84,30 @@ def kind_of(path: Path) -> str:
     raise RequestError(f"{path}: is neither a dataset nor a campaign{hint}")
 
 
-class _Checks:
-    """Tells of each check, and how many faults it found."""
+def _refuse_without_room(path: Path, kind: str, digests: Digests) -> None:
+    """Raise WorkspaceError where tables of the largest campaign have no room."""
+    needed = {
+        folder: sum(
+            digests.files[each]
+            for name in _REMADE
+            for each in digests.below(folder / name)
+        )
+        for folder in ([path] if kind == "campaign" else _folders(path / bag.PAYLOAD))
+    }
+    with working_folder("verify-") as place:
+        refuse_without_room(place, max(needed.values(), default=0))
 
-    def __init__(self, found: Findings, watcher: Watcher) -> None:
+
+class _Checks:
+    """Tells of each check, and how many faults it found.
+
+    readers  whether readers of others are asked
+    """
+
+    def __init__(self, found: Findings, watcher: Watcher, *, readers: bool) -> None:
         self._found = found
         self.watcher = watcher
+        self.readers = readers
 
     @contextmanager
     def told(self, name: str, total_b: int = 0) -> Iterator[None]:
@@ -104,6 +133,8 @@ def _campaign(
         return
     with checks.told("captures, labels and tables", _READ_TIMES * looked.raw_b):
         check_captures(looked, found, digests, checks.watcher.read, published=False)
+    if not checks.readers:
+        return
     with checks.told("readers of others", 2 * looked.raw_b):
         check_captures_with_others(folder, found, checks.watcher.read)
 
@@ -140,6 +171,8 @@ def _dataset(
         with checks.told(f"captures of {name}", size_b):
             read = checks.watcher.read
             check_captures(each, found, digests, read, published=True, then=again)
+    if not checks.readers:
+        return
     with checks.told("readers of others", 2 * sum(each.raw_b for each in looked)):
         check_with_others(path, found)
         for each in looked:
@@ -147,11 +180,14 @@ def _dataset(
 
 
 def _campaigns(data: Path, found: Findings) -> list[Path]:
-    place = data / "campaigns"
-    folders = sorted(each for each in place.glob("*") if each.is_dir())
+    folders = _folders(data)
     if not folders:
-        found.fault(place, "holds no campaign")
+        found.fault(data / "campaigns", "holds no campaign")
     return folders
+
+
+def _folders(data: Path) -> list[Path]:
+    return sorted(each for each in (data / "campaigns").glob("*") if each.is_dir())
 
 
 def _check_name(looked: Looked, found: Findings) -> None:

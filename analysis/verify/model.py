@@ -12,8 +12,9 @@ from typing import Protocol
 import pyarrow as pa
 import yaml
 
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, WorkspaceError
 from analysis.pcap.errors import CaptureError
+from analysis.workspace import room_told
 
 _MOST_OF_A_KIND = 5
 # what readers of damaged files raise, ours and those of others
@@ -128,9 +129,15 @@ class Findings:
 
     @contextmanager
     def guarded(self, path: Path) -> Iterator[None]:
-        """Turn what cannot be read, or is not what it should be, into a fault."""
+        """Turn what cannot be read, or is not what it should be, into a fault.
+
+        Raises WorkspaceError where there is no room to work in: that is none.
+        """
         try:
-            yield
+            with room_told():
+                yield
+        except WorkspaceError:
+            raise
         except CaptureError as exc:
             where = "" if exc.offset is None else f"byte {exc.offset}"
             self.fault(self._within(exc.path, path), exc.reason, where)

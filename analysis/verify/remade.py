@@ -4,7 +4,6 @@ Nothing is written where the dataset lies: labelled captures and tables go to a 
 for temporary files, which takes as much room as those that are compared with them.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from analysis.packets.select import beacon_rows
 from analysis.pcap.decode import decode_batch
 from analysis.pcap.stream import open_capture_stream
 from analysis.verify.model import Findings
+from analysis.workspace import working_folder
 
 _READ = ("campaign.yaml", "activities.csv", "raw")
 
@@ -45,8 +45,8 @@ def remade(
 ) -> Iterator[Remade]:
     """Make labels and tables of a campaign again; what cannot be made is a fault."""
     source = campaign.folder
-    with tempfile.TemporaryDirectory(prefix="verify-") as name:
-        folder = Path(name) / "campaign"
+    with working_folder("verify-") as place:
+        folder = place / "campaign"
         folder.mkdir()
         for each in _READ:
             (folder / each).symlink_to((source / each).resolve())

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import tempfile
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -73,8 +72,10 @@ def reproduce(
     if out is not None:
         found = _reproduced(dataset, out, jobs, tolerance)
     else:
-        with tempfile.TemporaryDirectory(prefix="reproduce-") as place:
-            found = _reproduced(dataset, Path(place), jobs, tolerance)
+        from analysis.workspace import working_folder
+
+        with working_folder("reproduce-") as place:
+            found = _reproduced(dataset, place, jobs, tolerance)
     if as_json:
         print(json.dumps(_as_json(found, kept=out is not None), indent=1))
     else:

@@ -32,12 +32,24 @@ Quick = Annotated[
 ]
 
 
+Readers = Annotated[
+    bool,
+    typer.Option(
+        "--readers/--no-readers",
+        help="Let readers of others open it as well, those that are installed: tshark, "
+        "pcapml, DuckDB, bagit, rocrate, mlcroissant. They take most of the time.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command of this topic."""
     app.command()(verify)
 
 
-def verify(where: Where, quick: Quick = False, as_json: AsJson = False) -> None:
+def verify(
+    where: Where, quick: Quick = False, readers: Readers = True, as_json: AsJson = False
+) -> None:
     """Look at a dataset or a campaign and tell every fault; exit 1 when there is one.
 
     Nothing is written there: labels and tables are made again in a folder for
@@ -47,9 +59,10 @@ def verify(where: Where, quick: Quick = False, as_json: AsJson = False) -> None:
     keep_little()
     from analysis.verify import verify as look_at
 
-    found = look_at(where, StepsTold(), quick=quick)
+    found = look_at(where, StepsTold(), quick=quick, readers=readers)
     if as_json:
-        print(json.dumps(_as_json(found, quick=quick), indent=1))
+        asked = {"quick": quick, "readers": readers and not quick}
+        print(json.dumps(_as_json(found) | asked, indent=1))
     else:
         _tell(found)
     if found.faults:
@@ -65,14 +78,15 @@ def _tell(found: "Verified") -> None:
         print(f"not checked: {text}", file=sys.stderr)
     told = counted(len(found.faults), "fault") if found.faults else "no fault"
     files = f"{counted(found.files, 'file')}, {size(found.size_b)}"
-    print(f"{found.path}: {found.kind} of {files}: {told}")
+    n = len(found.unchecked)
+    left_out = f"; {counted(n, 'thing')} not checked, as told above" if n else ""
+    print(f"{found.path}: {found.kind} of {files}: {told}{left_out}")
 
 
-def _as_json(found: "Verified", *, quick: bool) -> dict[str, Any]:
+def _as_json(found: "Verified") -> dict[str, Any]:
     return {
         "verified": str(found.path),
         "kind": found.kind,
-        "quick": quick,
         "files": found.files,
         "size_b": found.size_b,
         "checks": list(found.checks),
