@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _KEY_B = 32
 _MB = 10**6
 _MOST_SHOWN = 50
+_MOST_KEPT = 12
+_MOST_TEXT = 60
 
 Campaigns = Annotated[
     list[Path],
@@ -75,6 +77,15 @@ Secrets = Annotated[
         "a value of one word: passwords, names of people, places.",
     ),
 ]
+NoSecrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--no-secret",
+        metavar="VARIABLE",
+        help="A variable that the lab file refers to, that is not set here, and that "
+        "held nothing secret; may be repeated.",
+    ),
+]
 Accept = Annotated[
     list[str] | None,
     typer.Option(
@@ -121,6 +132,7 @@ def publish(
     names: Names = "keep-public",
     shift_time: Shift = False,
     secrets_file: Secrets = None,
+    no_secret: NoSecrets = None,
     accept: Accept = None,
     part_size: PartSize = 2000,
     no_results: NoResults = False,
@@ -146,7 +158,7 @@ def publish(
             out=out,
             about=about,
             policy=_policy(payload, names),
-            extra=(*_extra(secrets_file), *_of_variables(folders)),
+            extra=(*_extra(secrets_file), *_variables(folders, no_secret or ())),
             accept=_accepted(accept or ()),
             shift=shift_time,
             part_b=_part_b(part_size),
@@ -175,6 +187,8 @@ def _publish(request: "Request") -> None:
         where = f"what is done lies in {request.draft}; call it again to go on"
         print(f"testbed: interrupted; {where}", file=sys.stderr)
         raise typer.Exit(130) from None
+    for field, texts in made.kept.items():
+        print(f"kept as told: {field}: {_listed(texts)}", file=sys.stderr)
     for path in made.parts:
         print(path)
     print(f"{made.out}: {counted(made.n_files, 'file')}, {size(made.size_b)}")
@@ -232,13 +246,26 @@ def _extra(path: Path | None) -> "tuple[Identifier, ...]":
     return told
 
 
-def _of_variables(folders: Sequence[Path]) -> "tuple[Identifier, ...]":
+def _variables(
+    folders: Sequence[Path], declared: Sequence[str]
+) -> "tuple[Identifier, ...]":
     """Return what stands in the variables that the labs of campaigns refer to."""
-    from analysis.exporters.identifiers import referenced
+    from testbed.cli.publish_variables import of_variables
     from testbed.runner.campaigns.folder import load_inputs
 
     labs = [load_inputs(folder).get("lab") or {} for folder in folders]
-    return tuple(each for lab in labs for each in referenced(lab, os.environ))
+    found, told = of_variables(labs, declared)
+    for line in told:
+        print(f"testbed: {line}", file=sys.stderr)
+    return found
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """Return some texts in one line, shortened."""
+    shown = [" ".join(text.split()) for text in texts[:_MOST_KEPT]]
+    short = [f"{s[:_MOST_TEXT]}..." if len(s) > _MOST_TEXT else s for s in shown]
+    more = len(texts) - _MOST_KEPT
+    return ", ".join(short) + (f", and {more} more (datasheet.md)" if more > 0 else "")
 
 
 def _key(path: Path | None) -> bytes:

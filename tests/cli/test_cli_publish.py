@@ -10,6 +10,7 @@ from analysis.exporters.audit import Finding
 from analysis.exporters.bundle import RefusedError
 from testbed.cli import build
 from testbed.cli import publish as module
+from testbed.cli.publish_variables import of_variables
 from testbed.errors import ConfigError
 
 EXAMPLE = str(Path(__file__).parents[2] / "captures" / "example")
@@ -118,6 +119,47 @@ def test_what_cannot_be_is_told_before_anything_is_done(asked, words, sentence):
         call(*words)
     assert told.value.exit_code == 2
     assert asked == []
+
+
+LAB = {"router": {"user": "${ADMIN_USER}", "key_env": "MY_KEY", "folder": "/tmp"}}
+
+
+def test_a_variable_that_is_not_set_is_refused_unless_it_held_no_secret(monkeypatch):
+    monkeypatch.delenv("ADMIN_USER", raising=False)
+    monkeypatch.setenv("MY_KEY", "/home/ada/.ssh/key")
+    with pytest.raises(ConfigError) as raised:
+        of_variables([LAB], ["NOBODY"])
+    first, second = str(raised.value).splitlines()
+    assert first.startswith("lab.router.user: ${ADMIN_USER} is not set here")
+    assert first.endswith("or say --no-secret ADMIN_USER")
+    assert second == "--no-secret NOBODY: no campaign refers to it"
+    found, told = of_variables([LAB], ["ADMIN_USER"])
+    assert [each.value for each in found] == ["/home/ada/.ssh/key"]
+    assert told == [f"{first.partition(',')[0]}; you say that it held no secret"]
+    monkeypatch.setenv("ADMIN_USER", "ada_byron")
+    found, told = of_variables([LAB], [])
+    assert [each.value for each in found] == ["ada_byron", "/home/ada/.ssh/key"]
+    assert told == []
+    monkeypatch.setenv("ADMIN_USER", "root")
+    (line,) = of_variables([LAB], [])[1]
+    assert line.startswith("${ADMIN_USER} holds a word that is everybody's")
+
+
+def test_what_a_virtual_lab_sets_for_itself_is_told_and_no_more(monkeypatch):
+    monkeypatch.delenv("TESTBED_LAB_STATE", raising=False)
+    monkeypatch.delenv("USER", raising=False)  # the system knows it anyway
+    lab = {"virtual": {}, "phone": [{"a": "${TESTBED_LAB_STATE}/x ${USER}"}]}
+    _, told = of_variables([lab, lab], [])
+    assert told[0].startswith("lab.phone[0].a: ${TESTBED_LAB_STATE} is not set here")
+    assert len([each for each in told if "STATE" in each]) == 1
+    with pytest.raises(ConfigError, match="TESTBED_LAB_STATE"):
+        of_variables([{"phone": lab["phone"]}], [])
+
+
+def test_free_texts_are_told_in_a_line_that_can_be_read():
+    assert module._listed(["a\nb", "x" * 99]) == f"a b, {'x' * 60}..."
+    told = module._listed([str(number) for number in range(20)])
+    assert told.endswith("11, and 8 more (datasheet.md)")
 
 
 def test_findings_are_told_one_by_one_and_no_secret_whole(capsys):

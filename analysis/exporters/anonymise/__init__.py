@@ -8,6 +8,7 @@ from analysis.exporters.anonymise.capture import (
     anonymise_capture,
     anonymise_capture_with,
 )
+from analysis.exporters.anonymise.kept import Kept
 from analysis.exporters.anonymise.patterns import (
     Patterns,
     patterns_of,
@@ -15,14 +16,16 @@ from analysis.exporters.anonymise.patterns import (
 )
 from analysis.exporters.anonymise.policy import Counts, Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
-from analysis.exporters.anonymise.texts import anonymise_texts
+from analysis.exporters.anonymise.texts import Rewritten, anonymise_texts
 from analysis.exporters.anonymise.words import Words
 
 __all__ = [
     "Counts",
+    "Kept",
     "Patterns",
     "Policy",
     "Pseudonyms",
+    "Rewritten",
     "Words",
     "anonymise_capture",
     "anonymise_capture_with",

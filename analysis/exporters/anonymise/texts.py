@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import yaml
 
 from analysis.errors import DatasetError
+from analysis.exporters.anonymise.kept import Kept
 from analysis.exporters.anonymise.policy import Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
 from analysis.exporters.anonymise.words import Words, unpacked
@@ -41,6 +43,14 @@ _SPANS = ("uncertainty", "delta", "offset", "error", "stepped")
 _CHUNK_B = 1 << 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewritten:
+    """What a campaign is called now, and free texts that stayed, by field."""
+
+    campaign: str
+    kept: Mapping[str, list[str]]
+
+
 def anonymise_texts(
     source: Path,
     target: Path,
@@ -48,8 +58,8 @@ def anonymise_texts(
     pseudonyms: Pseudonyms,
     identifiers: Iterable[Identifier],
     policy: Policy,
-) -> str:
-    """Write the texts of a campaign folder into another; return the campaign's name.
+) -> Rewritten:
+    """Write the texts of a campaign folder into another; return what they say now.
 
     campaign.yaml, with a lab section that names no host, user or path; activities.csv;
     journal.jsonl and raw/receipt.json where there are any. The receipt gets sizes and
@@ -79,7 +89,7 @@ def anonymise_texts(
         facts = folder.receipt(_json(receipt), target / "raw", policy)
         text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
         _write(target / "raw" / receipt.name, text)
-    return str(made.get("campaign", ""))
+    return Rewritten(campaign=str(made.get("campaign", "")), kept=folder.kept.found())
 
 
 class _Folder:
@@ -88,6 +98,7 @@ class _Folder:
     def __init__(self, words: Words, *, simulated: bool) -> None:
         self._words = words
         self._simulated = simulated
+        self.kept = Kept()
 
     def campaign(self, about: Mapping[str, Any]) -> dict[str, Any]:
         """Return what campaign.yaml says instead."""
@@ -157,12 +168,16 @@ class _Folder:
         for name in ("limits", *(("virtual",) if self._simulated else ())):
             if name in lab:
                 made[name] = lab[name]
+        virtual = made.get("virtual")
+        if isinstance(virtual, Mapping) and virtual.get("twins"):
+            twins = [str(path).rpartition("/")[2] for path in virtual["twins"]]
+            made["virtual"] = {**virtual, "twins": twins}
         return made
 
     def _value(self, key: str, value: Any) -> Any:
         """Return a value of a mapping, however deep, under pseudonyms."""
         if isinstance(value, Mapping):
-            return self._mapping(value)
+            return self._mapping(key, value)
         if isinstance(value, list):
             return [self._value(key, each) for each in value]
         if isinstance(value, bool) or value is None:
@@ -171,9 +186,13 @@ class _Folder:
             return self._number(key, value)
         if isinstance(value, date):
             return self._words.dates(value.isoformat())
-        return self._text(key, value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        made = self._text(key, value)
+        self.kept.text(self._words.text(key), value, made)
+        return made
 
-    def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
+    def _mapping(self, field: str, value: Mapping[Any, Any]) -> dict[Any, Any]:
         """Return a mapping: its keys are texts too."""
         made = {}
         for name, each in value.items():
@@ -181,6 +200,7 @@ class _Folder:
             if key in made:
                 reason = "would be two pseudonyms alike; take another key, or name it"
                 raise DatasetError(f"{key!r}: {reason} otherwise in the campaign")
+            self.kept.key(self._words.text(field), str(name), str(key))
             made[key] = self._value(str(name), each)
         return made
 
@@ -198,6 +218,8 @@ class _Folder:
         if key in _PEOPLE:
             made_up = self._simulated
             return self._words.known(value) if made_up else self._words.person(value)
+        if key == "log":  # what a machine says of itself, in any words
+            return ""
         if key == "host":
             return self._words.person(value)
         if key.endswith("_json"):

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from analysis.dataset import load_campaign
-from analysis.exporters.anonymise import Words, anonymise_texts
+from analysis.exporters.anonymise import Kept, Rewritten, Words, anonymise_texts
 from analysis.exporters.bundle.captures import capture_step
 from analysis.exporters.bundle.sources import LABELS, MANIFEST, named
 from analysis.exporters.bundle.work import (
@@ -39,7 +39,7 @@ def published_as(
 
     def make() -> Made:
         shutil.rmtree(place, ignore_errors=True)
-        name = _rewritten(work, source, identifiers, place)
+        name = _rewritten(work, source, identifiers, place).campaign
         shutil.rmtree(place)
         words = Words(work.pseudonyms, identifiers, work.policy)
         called = {path.name: words.capture(path.name) for path in source.captures}
@@ -58,10 +58,22 @@ def write_texts(work: Work, source: Source, identifiers: Sequence[Identifier]) -
     inputs = _digests_of_texts(source) | work.after("identifiers", *captures)
 
     def make() -> Made:
-        _rewritten(work, source, identifiers, folder)
-        return Made(outputs=[p for name in TEXTS if (p := folder / name).is_file()])
+        said, files = _rewritten(work, source, identifiers, folder), Kept()
+        for recorded, published in source.called.items():
+            files.file(recorded, published)
+        made = [p for name in TEXTS if (p := folder / name).is_file()]
+        return Made(outputs=made, facts={"kept": {**said.kept, **files.found()}})
 
     work.step(f"texts {source.name}", inputs, make)
+
+
+def kept_of(work: Work, sources: Sequence[Source]) -> dict[str, list[str]]:
+    """Return the free texts that stayed in campaigns, by the field that holds them."""
+    found: dict[str, set[str]] = {}
+    for source in sources:
+        for field, texts in work.ledger.facts(f"texts {source.name}")["kept"].items():
+            found.setdefault(field, set()).update(texts)
+    return {field: sorted(found[field]) for field in sorted(found)}
 
 
 def _digests_of_texts(source: Source) -> dict[str, str]:
@@ -70,7 +82,7 @@ def _digests_of_texts(source: Source) -> dict[str, str]:
 
 def _rewritten(
     work: Work, source: Source, identifiers: Sequence[Identifier], target: Path
-) -> str:
+) -> Rewritten:
     (target / "raw").mkdir(parents=True, exist_ok=True)
     return anonymise_texts(
         source.folder,

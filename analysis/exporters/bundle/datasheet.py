@@ -3,7 +3,7 @@
 What the dataset itself tells is filled in; what only people know is marked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.exporters.anonymise import Counts, Policy
@@ -12,17 +12,20 @@ from analysis.exporters.bundle.model import UNSAID
 from analysis.exporters.bundle.work import write_text
 
 Answer = tuple[str, str]
+Done = tuple[Counts, Mapping[str, Sequence[str]]]  # and free texts that stayed
 _PAYLOADS = {
-    "keep": "Payloads are kept; identifiers in them are replaced.",
+    "keep": "Payloads are kept; identifiers that were found or told are replaced in "
+    "them.",
     "headers": "Payloads above TCP and UDP are cut away.",
 }
 
 
-def write_datasheet(data: Path, facts: Facts, policy: Policy, counts: Counts) -> Path:
+def write_datasheet(data: Path, facts: Facts, policy: Policy, done: Done) -> Path:
     """Write `datasheet.md`; return it."""
+    counts, kept = done
     chapters = (
         ("Motivation", _motivation(facts)),
-        ("Composition", (*_composition(facts), *_faults(policy, counts))),
+        ("Composition", (*_composition(facts), *_faults(policy, counts, kept))),
         ("Collection process", _collection(facts)),
         ("Preprocessing, cleaning, labelling", _preprocessing(policy, counts)),
         ("Uses", _uses(facts)),
@@ -87,7 +90,9 @@ def _composition(facts: Facts) -> Sequence[Answer]:
     )
 
 
-def _faults(policy: Policy, counts: Counts) -> Sequence[Answer]:
+def _faults(
+    policy: Policy, counts: Counts, kept: Mapping[str, Sequence[str]]
+) -> Sequence[Answer]:
     return (
         (
             "Is information missing?",
@@ -110,9 +115,16 @@ def _faults(policy: Policy, counts: Counts) -> Sequence[Answer]:
         ),
         (
             "Does it contain data that is confidential or identifies people?",
-            "Addresses and names of the home are pseudonyms, and an audit looked for "
-            "the originals in every byte; see anonymisation.json. What people said or "
-            f"did while it was recorded: {UNSAID}",
+            "Addresses in headers are pseudonyms, and so are the names, serials and "
+            "accounts that were found in the recording or told by its publisher. An "
+            "audit looked for the originals in every byte; see anonymisation.json. "
+            "What nobody found or told may still be there, above all in payloads that "
+            f"are no text. What people said or did while it was recorded: {UNSAID}",
+        ),
+        (
+            "Which free texts are as they were?",
+            "Names and remarks that who recorded it gave, which were not among those "
+            "to be replaced:\n\n" + _texts(kept),
         ),
     )
 
@@ -209,6 +221,15 @@ def _maintenance() -> Sequence[Answer]:
             "runs their scenario again gets a campaign that lies beside them.",
         ),
     )
+
+
+def _texts(kept: Mapping[str, Sequence[str]]) -> str:
+    """Return free texts, a line for each field; marks of Markdown count for nothing."""
+    lines = []
+    for field, texts in kept.items():
+        shown = (" ".join(text.split()).replace("`", "'") for text in texts)
+        lines.append(f"- {field}: {', '.join(f'`{text}`' for text in shown)}")
+    return "\n".join(lines) or "None."
 
 
 def _counted(campaign: CampaignFacts) -> str:

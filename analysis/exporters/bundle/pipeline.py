@@ -27,12 +27,16 @@ _FINISH = "finish"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What came out: the dataset, and the parts of its archive, if any."""
+    """What came out: the dataset, and the parts of its archive, if any.
+
+    kept  free texts that stayed, by the field that holds them
+    """
 
     out: Path
     parts: tuple[Path, ...]
     n_files: int
     size_b: int
+    kept: Mapping[str, Sequence[str]]
 
 
 def publish(request: Request, watcher: Watcher) -> Published:
@@ -146,10 +150,12 @@ def _finish(request: Request) -> None:
 
 def _published(request: Request) -> Published:
     files = [path for path in request.out.rglob("*") if path.is_file()]
+    told = json.loads((request.out / "data" / sealing.ANONYMISATION).read_text("utf-8"))
     parts = sorted(request.parts.glob("*.zip")) if request.parts.is_dir() else []
     return Published(
         out=request.out,
         parts=tuple(parts),
         n_files=len(files),
         size_b=sum(path.stat().st_size for path in files),
+        kept=told["kept"],
     )

@@ -11,6 +11,7 @@ from typing import Any
 from analysis.exporters.anonymise import Counts
 from analysis.exporters.audit import AuditResult, audit
 from analysis.exporters.bundle import bag, crate, croissant, parts
+from analysis.exporters.bundle.campaigns import kept_of
 from analysis.exporters.bundle.captures import counts_of
 from analysis.exporters.bundle.datasheet import write_datasheet
 from analysis.exporters.bundle.facts import Facts, facts_of
@@ -89,7 +90,8 @@ def _papers(work: Work, sources: Sequence[Source]) -> None:
     def make() -> Made:
         facts, counts = facts_of(work, sources), _counts(work, sources)
         made = write_papers(work.data, facts)
-        made.append(write_datasheet(work.data, facts, work.policy, counts))
+        kept = kept_of(work, sources)
+        made.append(write_datasheet(work.data, facts, work.policy, (counts, kept)))
         return Made(outputs=made)
 
     work.step("papers", inputs, make)
@@ -244,6 +246,7 @@ def _anonymisation(work: Work, sources: Sequence[Source]) -> Path:
             "addresses": "prefix-preserving for IP (Crypto-PAn); MAC keeps its vendor",
         },
         "captures": counts,
+        "kept": kept_of(work, sources),
         "audit": dict(work.ledger.facts("audit")),
     }
     text = json.dumps(about, indent=1) + "\n"

@@ -180,7 +180,7 @@ def test_time_is_shifted_by_whole_weeks_in_captures_and_texts_alike(tmp_path):
     )
     campaign = anonymise_texts(
         EXAMPLE, made, pseudonyms=NAMES, identifiers=(), policy=policy
-    )
+    ).campaign
     assert campaign.startswith("example-20241123T")
     times = []
     for folder in (EXAMPLE, made):
@@ -263,7 +263,11 @@ def test_names_of_fields_and_files_are_texts_as_values_are(tmp_path):
     name = Words(NAMES, told, Policy()).capture("adas_bedside-00001.pcapng.gz")
     (made / "raw").mkdir(parents=True)
     (made / "raw" / name).write_bytes(b"four")
-    anonymise_texts(plain, made, pseudonyms=NAMES, identifiers=told, policy=Policy())
+    said = anonymise_texts(
+        plain, made, pseudonyms=NAMES, identifiers=told, policy=Policy()
+    )
+    address = Words(NAMES, told, Policy()).address("10.77.0.5")
+    assert set(said.kept) == {"activity", "text", address} - {"10.77.0.5"}
     for path in made.rglob("*"):
         text = path.name + (path.read_text() if path.is_file() else "")
         assert "ada" not in text.lower(), path
@@ -286,6 +290,27 @@ def test_names_of_fields_and_files_are_texts_as_values_are(tmp_path):
     (file,) = receipt["captures"][0]["files"]
     assert (file["name"], file["size_b"]) == (name, 4)
     assert name.endswith("-00001.pcapng")
+
+
+def test_free_texts_that_stay_are_told_by_their_field(tmp_path):
+    plain, made = household(tmp_path / "plain"), tmp_path / "made"
+    told = (Identifier(kind="person", value="Ada Byron"),)
+    said = anonymise_texts(
+        plain, made, pseudonyms=NAMES, identifiers=told, policy=Policy()
+    )
+    lamp = yaml.safe_load((made / "campaign.yaml").read_text())["profiles"]["adas_lamp"]
+    (name,) = lamp["activities"]
+    (step,) = lamp["activities"][name]["phone"]["steps"]
+    address = Words(NAMES, told, Policy()).address("10.77.0.5")
+    assert said.kept == {
+        address: ["router"],
+        "activity": [name],  # a part of it is another
+        "delta_group": ["adas_bedside"],
+        "device": ["adas_lamp"],
+        "lab": ["adas_flat"],
+        "plug": ["adas_bedside"],
+        "text": [step["tap"]["any"][0]["text"]],
+    }
 
 
 def public_captures():

@@ -84,6 +84,7 @@ def test_killed_while_it_is_put_in_place_it_is_put_there_by_the_next_call(
 def _stand_in(request):
     for name in ("bag/data", "parts"):
         (request.draft / name).mkdir(parents=True)
+    (request.draft / "bag/data/anonymisation.json").write_text('{"kept": {}}')
 
 
 def test_what_is_there_is_not_written_over(tmp_path, request_for, watcher):
@@ -202,6 +203,17 @@ def test_the_draft_is_for_its_owner_alone(tmp_path, request_for):
     ledger = (request.draft / "ledger.json").read_text()
     assert json.loads(ledger)["steps"]["identifiers"]
     assert request.key.hex() not in ledger
+
+
+def test_free_texts_that_stay_are_told_where_strangers_look(published):
+    data = published / "data"
+    kept = json.loads((data / "anonymisation.json").read_text())["kept"]
+    assert kept["device"] == ["echo_dot", "koogeek_plug", "tplink_hs110"]
+    assert kept["lab"] == ["virtual_house"]
+    assert kept["capture"] == ["lan-#.pcapng"]
+    sheet = (data / "datasheet.md").read_text()
+    assert "\n- lab: `virtual_house`\n" in sheet
+    assert "found in the recording or told by its publisher" in sheet
 
 
 @pytest.mark.usefixtures("_without_tshark")
