@@ -7,7 +7,7 @@ TCP streams put together, in header fields, and in what tshark makes of the capt
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from analysis.exporters.audit.files import look_at_path
@@ -22,6 +22,7 @@ from analysis.exporters.audit.model import (
     LookedAt,
     parted,
 )
+from analysis.exporters.audit.opinion import second_opinion
 from analysis.exporters.audit.second import SecondReader
 from analysis.exporters.identifiers.model import Identifier
 
@@ -41,11 +42,14 @@ def audit(
     folder: Path,
     identifiers: Iterable[Identifier],
     *,
+    originals: Mapping[str, Path] | None = None,
     accepted: Iterable[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> AuditResult:
     """Look for identifiers in all files below a folder; blocks.
 
+    originals  path of a published capture below the folder -> the recorded one. With
+              them, what is as it was recorded is found though no identifier names it
     accepted  names of findings that are known and tell nothing, as they name themselves
     progress  is called with bytes looked at and bytes in all
 
@@ -66,6 +70,7 @@ def audit(
     for path in paths:
         look_at_path(looker, second, folder, path, step)
     second.finish()
+    second_opinion(looker, folder, originals or {})
     findings, passed = parted(looker.findings(), tuple(accepted))
     return AuditResult(
         findings=findings,

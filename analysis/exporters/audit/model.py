@@ -25,6 +25,7 @@ class Finding:
     number    row of the identifier among those that were asked for, -1 for no such
     accept    names by any of which it can be accepted; none for an identifier
     remedy    what to do about it, where that is not the same for all
+    words     what was said in plain, not hidden: for the eyes of who publishes alone
     """
 
     file: str
@@ -37,6 +38,7 @@ class Finding:
     number: int = -1
     accept: tuple[str, ...] = ()
     remedy: str = ""
+    words: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def sentence(self) -> str:
@@ -60,6 +62,8 @@ class LookedAt:
     stretches         pieces of TCP streams that were put together
     dissected         packets that tshark dissected
     spellings         patterns that were searched for
+    identities        values of fields of identity that were compared with the recorded
+    words             readable words that are in no vocabulary, compared likewise
     chance            hits of weak patterns among bytes that look random, which do not
                       count
     """
@@ -71,6 +75,8 @@ class LookedAt:
     stretches: int = 0
     dissected: int = 0
     spellings: int = 0
+    identities: int = 0
+    words: int = 0
     chance: int = 0
 
 

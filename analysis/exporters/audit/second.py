@@ -80,7 +80,7 @@ class SecondReader:
         if self._fault:
             self._tell()
             return
-        rolling = bool(self._waiting) and _series(self._waiting[-1][0]) == _series(file)
+        rolling = bool(self._waiting) and series(self._waiting[-1][0]) == series(file)
         if not rolling or self._waiting_b > _MOST_WAITING_B:
             self.finish()
         self._waiting.append((file, path))
@@ -120,7 +120,7 @@ def parts(
         done += len(frames)
 
 
-def _series(file: str) -> str:
+def series(file: str) -> str:
     """Return the name of a capture without its numbers."""
     return re.sub(r"\d+", "#", file)
 

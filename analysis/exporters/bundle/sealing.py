@@ -30,6 +30,7 @@ from analysis.exporters.bundle.work import (
 from analysis.exporters.identifiers import Identifier
 
 ANONYMISATION = "anonymisation.json"
+WORDS = "plain.txt"  # of what the audit found said in plain; it stays in the draft
 _LATE = (ANONYMISATION, croissant.NAME, crate.NAME)  # they tell of all other files
 
 
@@ -114,7 +115,14 @@ def _audit(
 
     def make() -> Made:
         _tidy(work)
-        result = audit(work.data, identifiers, accepted=accept, progress=_told(work))
+        result = audit(
+            work.data,
+            identifiers,
+            originals=_originals(work, sources),
+            accepted=accept,
+            progress=_told(work),
+        )
+        _write_words(work, result)
         _refuse(work, result)
         passed = len(result.accepted)
         told = [f"clean, {result.looked_at.files} files", *result.notes]
@@ -122,6 +130,27 @@ def _audit(
         return Made(facts=_facts(result), note="; ".join(told))
 
     work.step("audit", inputs, make, total_b=size_b)
+
+
+def _originals(work: Work, sources: Sequence[Source]) -> dict[str, Path]:
+    """Return the recorded capture of each published one."""
+    return {
+        (work.campaign(s) / "raw" / s.called[path.name])
+        .relative_to(work.data)
+        .as_posix(): path
+        for s in sources
+        for path in s.captures
+    }
+
+
+def _write_words(work: Work, result: AuditResult) -> None:
+    """Write for who publishes, and nobody else, what is said in plain."""
+    lines = [
+        f"{each.place.partition(', packet')[0]}\t{word}\n"
+        for each in (*result.findings, *result.accepted)
+        for word in each.words
+    ]
+    write_text(work.private / WORDS, "".join(dict.fromkeys(lines)))
 
 
 def _tidy(work: Work) -> None:

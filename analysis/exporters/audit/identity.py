@@ -1,0 +1,220 @@
+"""Compare what tshark calls identity in captures as recorded and as published.
+
+It rests on no list of what was found: a value of such a field that is the same before
+and after, and is not public by its form, is a finding, whoever overlooked it.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from analysis.exporters.audit.fields import (
+    ADDRESS,
+    BYTES,
+    CREDENTIALS,
+    FIELDS,
+    NAME,
+    PUBLIC_WHOLE,
+    WHOLE,
+)
+from analysis.exporters.audit.judging import (
+    Judge,
+    is_public_ip,
+    is_public_mac,
+    is_public_name,
+)
+from analysis.exporters.audit.looking import Looker
+from analysis.exporters.audit.model import SAME, Finding, shown
+from analysis.exporters.audit.second import Frames, parts, series
+from analysis.exporters.audit.tshark import (
+    TsharkError,
+    fault_of_tshark,
+    known_fields,
+    said_by,
+)
+
+_AND = "\x1f"  # between values of one field
+_MOST = 1 << 20  # different values that are kept
+_LEAST_WHOLE = 2
+_LEAST_HEX = 12
+_FEW = 3
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}:?){4,}")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:\-][0-9a-fA-F]{2}){5}")
+Key = tuple[str, str]  # field's sort, value
+Pair = tuple[str, Path, Path]  # name of the published capture, source, published
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A value, and where it was published first."""
+
+    field: str
+    file: str
+    place: str
+    n: int = 0
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Fields that this tshark knows, and protocols of those that it does not."""
+
+    names: tuple[str, ...]
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+
+def compare(looker: Looker, pairs: Sequence[Pair], judge: Judge) -> None:
+    """Add to findings each value of identity that was published as it was recorded."""
+    if fault_of_tshark():
+        return  # which is a finding already
+    try:
+        asked = _asked()
+    except TsharkError as exc:
+        looker.unread("all captures", f"{exc}")
+        return
+    for group in _series(pairs):
+        _compare(looker, group, judge, asked)
+
+
+def _compare(
+    looker: Looker, pairs: Sequence[Pair], judge: Judge, asked: _Asked
+) -> None:
+    published: dict[Key, _Kept] = {}
+    captures = [(file, path) for file, _, path in pairs]
+    for name, value, file, place in _values(looker, captures, asked):
+        for key in keys(name, value, judge):
+            if len(published) >= _MOST:
+                why = f"holds more than {_MOST} values of identity"
+                looker.unread(file, why)
+                return
+            kept = published.setdefault(key, _Kept(name, file, place))
+            kept.n += 1
+    originals: set[Key] = set()
+    for name, value, _, _ in _values(looker, [(f, p) for f, p, _ in pairs], asked):
+        originals.update(key for key in keys(name, value, judge) if key in published)
+    looker.looked_at.identities += len(published)
+    for key in sorted(originals):
+        looker.others.append(_finding(key, published[key]))
+
+
+def _finding(key: Key, kept: _Kept) -> Finding:
+    names = (f"{SAME}:{kept.field}", f"{SAME}:{kept.field}={key[1]}")
+    remedy = (
+        f"name it in --secrets; who knows that such a field tells nothing: --accept "
+        f"'{names[0]}'"
+    )
+    return Finding(
+        file=kept.file,
+        place=kept.place,
+        kind=SAME,
+        encoding=kept.field,
+        shown=shown(key[1]),
+        reader="tshark",
+        n=kept.n,
+        accept=names[:1],
+        remedy=remedy,
+    )
+
+
+def keys(name: str, value: str, judge: Judge) -> Iterator[Key]:
+    """Yield what of the value of a field could tell of somebody."""
+    sort = FIELDS[name]
+    if sort == ADDRESS:
+        yield from _of_address(value)
+    elif sort == NAME:
+        yield from _of_name(value, judge)
+    else:
+        yield from _of_text(name, sort, value, judge)
+        if _HEX.fullmatch(value):
+            text = bytes.fromhex(value.replace(":", "")).rstrip(b"\0")
+            if text.isascii() and text.decode().isprintable():
+                yield from _of_text(name, sort, text.decode(), judge)
+
+
+def _of_address(value: str) -> Iterator[Key]:
+    if _MAC.fullmatch(value):
+        if not is_public_mac(value):
+            yield ADDRESS, value.lower()
+    elif not is_public_ip(value):
+        yield ADDRESS, value.lower()
+
+
+def _of_name(value: str, judge: Judge) -> Iterator[Key]:
+    bare = value.strip("[]").partition("]:")[0]
+    if bare.replace(".", "").replace(":", "").isdigit() and "." in bare:
+        yield from _of_address(bare.partition(":")[0])
+    elif value.lower().endswith(".arpa"):
+        yield NAME, value.lower()
+    elif not is_public_name(value.partition(":")[0]):
+        labels = (each for each in value.split(".") if not each.startswith("_"))
+        for word in judge.telling(".".join(labels)):  # without sorts of services
+            yield WHOLE, word
+
+
+def _of_text(name: str, sort: str, value: str, judge: Judge) -> Iterator[Key]:
+    words = list(judge.telling(value))
+    for word in words:
+        yield WHOLE, word
+    if sort == BYTES:
+        digits = value.replace(":", "")
+        if len(digits) >= _LEAST_HEX and len(set(digits)) > _FEW:
+            yield BYTES, value
+    elif sort == WHOLE and len(value) >= _LEAST_WHOLE:
+        told = bool(words) or any(word in name for word in CREDENTIALS)
+        if told and value.lower() not in PUBLIC_WHOLE:
+            yield WHOLE, value
+
+
+def _values(
+    looker: Looker, captures: Sequence[tuple[str, Path]], asked: _Asked
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (field, value, file, place) of all that tshark says of captures."""
+    arguments = ["-T", "fields", "-E", "occurrence=a", "-E", f"aggregator={_AND}"]
+    for name in ("frame.number", "frame.protocols", *asked.names):
+        arguments += ["-e", name]
+    with tempfile.TemporaryDirectory(prefix="testbed-audit-") as place:
+        for part, frames in parts(captures, Path(place)):
+            try:
+                with said_by(arguments, part) as lines:
+                    yield from _read(looker, lines, frames, asked)
+            except TsharkError as exc:
+                looker.unread(frames.of(1)[0], f"fields of identity: {exc}")
+
+
+def _read(
+    looker: Looker, lines: BinaryIO, frames: Frames, asked: _Asked
+) -> Iterator[tuple[str, str, str, str]]:
+    told: set[str] = set()
+    for line in lines:
+        number, protocols, *columns = (
+            line.decode(errors="replace").rstrip("\n").split("\t")
+        )
+        file, place = frames.of(int(number))
+        for protocol in set(protocols.split(":")) & asked.unknown.keys() - told:
+            told.add(protocol)
+            why = f"this tshark does not know {asked.unknown[protocol]}"
+            looker.unread(file, why, name=asked.unknown[protocol])
+        for name, column in zip(asked.names, columns, strict=False):
+            if column:
+                for value in column.split(_AND):
+                    yield name, value, file, place
+
+
+def _asked() -> _Asked:
+    """Return what can be asked of this tshark. Raises TsharkError."""
+    known = known_fields()
+    unknown = [name for name in FIELDS if name not in known]
+    return _Asked(
+        names=tuple(name for name in FIELDS if name in known),
+        unknown={name.partition(".")[0]: name for name in unknown},
+    )
+
+
+def _series(pairs: Sequence[Pair]) -> Iterable[list[Pair]]:
+    """Group captures that are one rolling capture."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(series(pair[0]), []).append(pair)
+    return groups.values()

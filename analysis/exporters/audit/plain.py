@@ -1,0 +1,247 @@
+"""Read what captures say in plain, whatever the protocol, as words and where they are.
+
+for said in plain_words(path, judge): ...
+
+Streams are put together, packed bodies are opened. Of what is text all words are
+judged, of what is binary runs of letters among bytes that do not look random. What TLS
+hides is passed over, and so are protocols that the second reader takes apart.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.exporters.audit.judging import Judge
+from analysis.exporters.identifiers.layers import dechunked, unpacked
+from analysis.exporters.identifiers.streams import Streams, Stretch
+from analysis.packets.select import beacon_rows
+from analysis.pcap.conversations import Conversations
+from analysis.pcap.decode import TCP, UDP, Decoded, decode_batch
+from analysis.pcap.stream import open_capture_stream
+from analysis.pcap.walk import Batch
+
+Int64 = NDArray[np.int64]
+
+# DNS, DHCP, NTP, NetBIOS, DHCPv6, mDNS, LLMNR: their names are fields of identity
+CLAIMED = frozenset({53, 67, 68, 123, 137, 546, 547, 5353, 5355})
+_IP_TYPES = (0x0800, 0x86DD)
+_ARP = 0x0806
+_OVERLAP_B = 2048
+_DEPTH = 2
+_MOST_SEEN = 1 << 20
+_TEXT_SHARE = 0.85
+_LEAST_INNER_B, _LEAST_INNER_TEXT_B = 64, 8  # shorter ones come by chance
+_AROUND_B = 16
+_MOST_HIGH = 1 / 8  # of bytes around a run that are 128 or above, where all is small
+_RUN = re.compile(rb"(?:[ -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){3,}")
+_LETTERS = re.compile(rb"[ -~]{3,}")
+_WIDE = re.compile(rb"(?:[ -~]\x00){4,}")
+_LEAST_RUN_B, _STRONG_RUN_B = 6, 24
+_HIGH = bytes(range(128, 256))
+_CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
+_TLS = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
+_MAPPED = 0xFFFF
+_SYN, _ACK = 2, 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Between whom something was said.
+
+    macs      of the two sides, source first
+    ips       their addresses, as text; '' where there is none
+    protocol  'tcp', 'udp', 'ip/47', 'ethernet/88cc'
+    port      that of the service: the one that was called, else the lower one; -1
+              where there is none
+    """
+
+    macs: tuple[int, int]
+    ips: tuple[str, str]
+    protocol: str
+    port: int = -1
+
+    @property
+    def name(self) -> str:
+        """How such conversations are called, as 'tcp/6668'."""
+        return self.protocol if self.port < 0 else f"{self.protocol}/{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One piece that could tell of somebody: who said it, where, what."""
+
+    end: End
+    flow: int
+    frame: int
+    word: str
+
+
+def plain_words(path: Path, judge: Judge) -> Iterator[Said]:
+    """Yield the telling words of a capture. Raises CaptureError where it is damaged."""
+    streams, flows = Streams(_OVERLAP_B), _Flows()
+    reader = _Reader(judge)
+    with open_capture_stream(path) as capture:
+        for batch in capture:
+            decoded = decode_batch(batch)
+            number = flows.add(batch, decoded)
+            for row, data in _messages(batch, decoded):
+                frame = batch.first_frame + row + 1
+                end = flows.of(int(number[row])) or _end_of(decoded, row)
+                yield from reader.said(end, (int(number[row]), frame), data)
+            for stretch in streams.add(batch, decoded):
+                yield from _of_stretch(reader, flows, stretch)
+        for stretch in streams.finish():
+            yield from _of_stretch(reader, flows, stretch)
+
+
+def _of_stretch(reader: "_Reader", flows: "_Flows", stretch: Stretch) -> Iterator[Said]:
+    end = flows.of(stretch.flow)
+    if end is None or _TLS.match(stretch.data):
+        return
+    yield from reader.said(end, (stretch.flow, stretch.frame), stretch.data)
+    for _, body in dechunked(stretch.data):
+        yield from reader.said(end, (stretch.flow, stretch.frame), body)
+
+
+class _Flows:
+    """Between whom each conversation of a capture is."""
+
+    def __init__(self) -> None:
+        self._conversations = Conversations()
+        self._ends: dict[int, End] = {}
+
+    def add(self, batch: Batch, decoded: Decoded) -> Int64:
+        """Return the conversation of each packet, -1 for none."""
+        flow = self._conversations.add(batch.time_ns, decoded).flow.astype(np.int64)
+        numbers, rows = np.unique(flow, return_index=True)
+        for number, row in zip(numbers.tolist(), rows.tolist(), strict=True):
+            if number >= 0 and number not in self._ends:
+                self._ends[number] = _end_of(decoded, row)
+        return flow
+
+    def of(self, flow: int) -> End | None:
+        """Return between whom a conversation is."""
+        return self._ends.get(flow)
+
+
+def _end_of(decoded: Decoded, row: int) -> End:
+    protocol = int(decoded.protocol[row])
+    macs = (int(decoded.src_mac[row]), int(decoded.dst_mac[row]))
+    if not protocol:
+        name = f"ethernet/{int(decoded.ethertype[row]):04x}"
+        return End(macs=macs, ips=("", ""), protocol=name)
+    ips = (_address(decoded.src[row]), _address(decoded.dst[row]))
+    if protocol not in (TCP, UDP):
+        return End(macs=macs, ips=ips, protocol=f"ip/{protocol}")
+    ports = (int(decoded.src_port[row]), int(decoded.dst_port[row]))
+    if protocol == UDP:
+        return End(macs=macs, ips=ips, protocol="udp", port=min(ports))
+    opening = int(decoded.tcp_flags[row]) & (_SYN | _ACK)
+    port = {_SYN: ports[1], _SYN | _ACK: ports[0]}.get(opening, min(ports))
+    return End(macs=macs, ips=ips, protocol="tcp", port=port)
+
+
+def _address(halves: NDArray[np.uint64]) -> str:
+    high, low = int(halves[0]), int(halves[1])
+    if not high and low >> 32 == _MAPPED:
+        return str(ipaddress.IPv4Address(low & 0xFFFFFFFF))
+    return str(ipaddress.IPv6Address(high << 64 | low))
+
+
+def _messages(batch: Batch, decoded: Decoded) -> Iterator[tuple[int, bytes]]:
+    """Yield (row, bytes) of all that no stream is made of."""
+    streamed = (decoded.protocol == TCP) & (decoded.fragment == 0)
+    streamed |= decoded.ethertype == _ARP
+    streamed[beacon_rows(batch, decoded)] = True
+    rows = np.flatnonzero(~streamed)
+    first = np.where(decoded.protocol > 0, decoded.payload_at, 0)
+    first = np.where((decoded.protocol == 0) & (decoded.ethertype > 0), 14, first)
+    at, end = (
+        batch.start[rows] + first[rows],
+        batch.start[rows] + batch.captured_b[rows],
+    )
+    is_udp = decoded.protocol[rows] == UDP
+    length = np.where(is_udp, decoded.payload_b[rows], end - at).astype(np.int64)
+    end = np.minimum(end, at + length)
+    ports = (decoded.src_port[rows].tolist(), decoded.dst_port[rows].tolist())
+    for k, row in enumerate(rows.tolist()):
+        data = batch.data[at[k] : end[k]].tobytes()
+        claimed = is_udp[k] and (ports[0][k] in CLAIMED or ports[1][k] in CLAIMED)
+        if data and not (claimed and data.translate(None, _CONTROLS) != data):
+            yield row, data
+
+
+class _Reader:
+    """Finds words in bytes; what one side says again in a conversation is read once."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._seen: set[int] = set()
+
+    def said(self, end: End, where: tuple[int, int], data: bytes) -> Iterator[Said]:
+        """Yield what could tell of somebody; where is (conversation, packet)."""
+        found: dict[str, None] = {}
+        for text in self._texts(data, end, _DEPTH):
+            found.update(dict.fromkeys(self._judge.telling(text)))
+        for word in found:
+            yield Said(end=end, flow=where[0], frame=where[1], word=word)
+
+    def _texts(self, data: bytes, end: End, depth: int) -> Iterator[str]:
+        for run in runs(data):
+            if self._is_new((end.name, end.macs, run)):
+                yield run.decode(errors="replace")
+        if not depth:
+            return
+        for _, name, inner in unpacked(data):
+            is_text = len(inner) >= _LEAST_INNER_TEXT_B and _is_text(inner)
+            long = len(inner) >= _LEAST_INNER_B and not name.startswith("base64")
+            if is_text or long:
+                yield from self._texts(inner, end, depth - 1)
+
+    def _is_new(self, what: object) -> bool:
+        key = hash(what)
+        if key in self._seen:
+            return False
+        if len(self._seen) < _MOST_SEEN:
+            self._seen.add(key)
+        return True
+
+
+def _is_text(data: bytes) -> bool:
+    """Say whether bytes are mostly text."""
+    readable = len(data) - len(data.translate(None, _HIGH + _CONTROLS))
+    return len(data) > readable and 1 - readable / len(data) >= _TEXT_SHARE
+
+
+def runs(data: bytes) -> Iterable[bytes]:
+    """Yield the readable runs of bytes: all of a text, and of others what is no chance.
+
+    In random bytes a run of six letters with small bytes around it comes once in
+    forty million.
+    """
+    if _is_text(data):
+        yield from _RUN.findall(data)
+        return
+    for found in _LETTERS.finditer(data):
+        if _counts(data, *found.span()):
+            yield found.group()
+    for found in _WIDE.finditer(data):
+        yield found.group()[::2]
+
+
+def _counts(data: bytes, at: int, end: int) -> bool:
+    size_b = end - at
+    if size_b >= _STRONG_RUN_B:
+        return True
+    told = at > 0 and data[at - 1] == size_b  # its length stands before it
+    if size_b < _LEAST_RUN_B and not told:
+        return False
+    first = max(0, min(at - _AROUND_B, len(data) - size_b - 2 * _AROUND_B))
+    around = data[first:at] + data[end : first + size_b + 2 * _AROUND_B]
+    high = len(around) - len(around.translate(None, _HIGH))
+    return high <= len(around) * _MOST_HIGH
