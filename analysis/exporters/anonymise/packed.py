@@ -105,7 +105,7 @@ def packed_bodies(data: bytes, replace: Replace, filler: Filler) -> Iterator[Cha
         head_at = data.rfind(b"\r\n\r\n", 0, match.start()) + 1
         head = data[max(head_at, match.end() - _MOST_HEAD_B) : match.end()]
         at = match.end()
-        parts = _chunks(data, at) if _CHUNKED.search(head) else [(at, len(data) - at)]
+        parts = chunks(data, at) if _CHUNKED.search(head) else [(at, len(data) - at)]
         done.update(begin for begin, _size in parts)
         name = "deflate" if match[1].lower() == b"deflate" else "gzip"
         yield from _repacked(data, parts, name, replace, filler)
@@ -121,7 +121,7 @@ def _shifted(changes: Iterator[Change], by: int) -> Iterator[Change]:
         yield at + by, before, instead
 
 
-def _chunks(data: bytes, at: int) -> list[tuple[int, int]]:
+def chunks(data: bytes, at: int) -> list[tuple[int, int]]:
     """Return (first byte, size) of the chunks of an HTTP body."""
     found: list[tuple[int, int]] = []
     while True:

@@ -7,10 +7,12 @@ it is sent again, and what lies across the border of two segments is found too.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.exporters.anonymise.layered import Layered
 from analysis.exporters.anonymise.packed import (
     packed_bodies,
     xor_message,
@@ -22,6 +24,7 @@ from analysis.exporters.anonymise.replace import Hits, Replacer
 from analysis.exporters.anonymise.scan import State, find_across, find_in_packets
 from analysis.exporters.anonymise.spans import Grouper, Spans, joined
 from analysis.exporters.anonymise.watch import Kind, Run, Watch
+from analysis.exporters.identifiers.rewriting import rewritten
 from analysis.pcap.walk import Batch
 
 Int64 = NDArray[np.int64]
@@ -50,6 +53,7 @@ class Survey:
         self._patterns = patterns
         self._pseudonyms = pseudonyms
         self._replacer = Replacer(patterns)
+        self._layered = Layered(self._replacer.bytes)
         self._grouper = Grouper()
         self._hits = Hits()
         self._borders = _Borders(patterns, self._hits)
@@ -71,6 +75,7 @@ class Survey:
                     hits.empty(grow=reached == row)
                 row = reached
             self._borders.add(batch, spans, self._grouper.n_streams)
+            self._own += self._layered.add(batch, spans)
             self._watch.add(batch, spans)
             for each in self._watch.ready():
                 self._unpack(each)
@@ -109,7 +114,7 @@ class Survey:
 
     def _unpack(self, run: Run) -> None:
         """Look into bytes that are packed, and note what has to change."""
-        replace = self._replacer.bytes
+        replace = partial(rewritten, replace=self._replacer.bytes)
         if run.kind == Kind.MESSAGES:
             found = xor_stream(run.data, replace)
         elif run.kind == Kind.MESSAGE:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.exporters.audit.model import Finding, LookedAt, shown, unread
+from analysis.exporters.identifiers.escapes import Window, windows
 from analysis.exporters.identifiers.gathered import PACKETS
 from analysis.exporters.identifiers.layers import CONTEXT_B, DEPTH, dechunked, unpacked
 from analysis.exporters.identifiers.model import Identifier
@@ -21,8 +23,9 @@ _GAP = bytes(32)
 _FEW = 3  # letters that zeros with a digit between them make
 BYTE = "byte "
 _USUAL = ("binary", "utf-8", "dashes", "reversed", "dns reversed", "decimal")
-_LEAST_B = {"base64": 6, "hex": 8}
+_LEAST_B = {"base64": 6, "base32": 8, "hex": 8}
 Place = Callable[[int], str]
+Uint8 = NDArray[np.uint8]
 Key = tuple[str, int, str]
 
 
@@ -133,7 +136,7 @@ class Looker:
         span  only what begins there; what lies around is context
         """
         self._plain(view, data, span or (0, len(data)))
-        self._layers(view, data, span or (0, len(data)), DEPTH)
+        self._layers(view, data, span or (0, len(data)), _Depth(left=DEPTH))
 
     def look_short(self, view: View, data: bytes) -> None:
         """Search bytes that were searched before, where short hits count too."""
@@ -186,23 +189,64 @@ class Looker:
             n = int(tally.hits[which])
             self.note(view, rows[which], encoding, view.place(at), n)
 
-    def _layers(
-        self, view: View, data: bytes, span: tuple[int, int], depth: int
-    ) -> None:
-        if not depth:
+    def _window(self, view: View, window: Window, data: bytes) -> None:
+        """Search a text in which escapes are undone: what has none is no news."""
+        told = self.search.find(np.frombuffer(window.text, dtype=np.uint8))
+        if not told:
             return
-        found = unpacked(data, first=span[0], last=span[1])
+        sums = np.concatenate(([0], np.cumsum(window.changed)))
+        for at, which in told:
+            spelling, row = self.search.spellings[which], self._rows[which]
+            end = at + len(spelling.pattern)
+            if sums[end] == sums[at]:
+                continue
+            source = data[window.origin[at] : window.behind[end - 1]]
+            if row not in {each for _, each, _ in self.hits(source, (0, len(source)))}:
+                self.note(view, row, spelling.encoding + view.layer, view.place(at))
+
+    def _layers(
+        self, view: View, data: bytes, span: tuple[int, int], depth: "_Depth"
+    ) -> None:
+        if not depth.left:
+            return
+        changed = depth.changed
+        found = unpacked(
+            data, first=span[0], last=span[1], changed=changed, percent=False
+        )
         for name, starts, inner in _gathered(found):
-            self.looked_at.unpacked_b += len(inner)
-            below = replace(
-                view,
-                place=_shifted(view.place, starts),
-                layer=f" in {name}{view.layer}",
-                judge=True,
-            )
+            below = self._below(view, name, _shifted(view.place, starts), len(inner))
             whole = (0, len(inner))
             self._plain(below, inner, whole)
-            self._layers(below, inner, whole, depth - 1)
+            self._layers(below, inner, whole, _Depth(left=depth.left - 1))
+        for window in windows(
+            data, first=span[0], last=span[1], changed=changed, after=depth.after
+        ):
+            place = _traced(view.place, window)
+            below = self._below(view, window.name, place, len(window.text))
+            self._window(below, window, data)
+            deeper = _Depth(
+                left=depth.left - 1, changed=window.changed, after=window.family
+            )
+            self._layers(below, window.text, (0, len(window.text)), deeper)
+
+    def _below(self, view: View, name: str, place: Place, size_b: int) -> View:
+        self.looked_at.unpacked_b += size_b
+        layer = f" in {name}{view.layer}"
+        return replace(view, place=place, layer=layer, judge=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Depth:
+    """How far to go on, and among what.
+
+    left            layers that may still follow
+    changed, after  as of `windows`: in a text in which escapes were undone, only those
+                    count that are new there
+    """
+
+    left: int
+    changed: Uint8 | None = None
+    after: int = -1
 
 
 def searchable(identifier: Identifier) -> tuple[Variant, ...]:
@@ -288,6 +332,11 @@ def _shifted(place: Place, starts: list[tuple[int, int]]) -> Place:
         return place(starts[bisect_right(inner, at) - 1][1])
 
     return where
+
+
+def _traced(place: Place, window: Window) -> Place:
+    """Return a place in a window as that of the escape in the data."""
+    return lambda at: place(int(window.origin[at]))
 
 
 def _moved(place: Place, base: int) -> Place:

@@ -1,9 +1,10 @@
-"""Unpack what lies packed within bytes: base64, hex, percent, gzip, zlib, XOR autokey.
+"""Unpack what lies packed in bytes: base64, base32, hex, percent, gzip, zlib, autokey.
 
 for start, name, inner in unpacked(data): ...
 
 One pass of a kernel marks where something may begin; whether it does is told by trying.
-What comes out may be packed again: ask again with it, `DEPTH` times at most.
+What comes out may be packed again: ask again with it, `DEPTH` times at most. Texts in
+which only some characters are escaped are in `escapes`.
 """
 
 import base64
@@ -11,6 +12,8 @@ import binascii
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -28,13 +31,16 @@ _MOST_UNPACKED_B = 1 << 26
 _MOST_AUTOKEY_B = 1 << 14
 _FIRST_STEP_B, _LAST_STEP_B = 64, 1 << 14
 _LEAST_RUN_B = 16
+_MOST_NUMBER = 19  # digits
 _LONG_RUN_B = CONTEXT_B // 2
 _BASE64, _SPECIAL = 1, 2
 PERCENT, GZIP, ZLIB, KEYED = 1, 2, 3, 4
 _ROOM = 1 << 14
+_NEAR_B = 64
 _LINE_ENDS = (b"\n", b"\r\n")
 _TOKEN = re.compile(rb"[!-~]{1,4096}")
-_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{16,}")
+_BASE32 = re.compile(rb"[A-Z2-7]{16,}|[a-z2-7]{16,}")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _CHUNKED = re.compile(rb"(?im)^transfer-encoding:[ \t]*chunked[ \t]*\r?$")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]{0,64}\r?\n")
@@ -53,16 +59,44 @@ def _classes() -> Uint8:
 _CLASSES = _classes()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Characters of a run, without ends of lines, that say something.
+
+    name   'base64', 'base32' or 'hex'
+    first  the first of them in the run
+    size   how many
+    inner  what they say
+    """
+
+    name: str
+    first: int
+    size: int
+    inner: bytes
+
+
 def unpacked(
-    data: bytes, *, first: int = 0, last: int | None = None
+    data: bytes,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    changed: Uint8 | None = None,
+    percent: bool = True,
 ) -> Iterator[tuple[int, str, bytes]]:
-    """Yield (place, layer, bytes) of all that is packed and begins in [first, last)."""
+    """Yield (place, layer, bytes) of all that is packed and begins in [first, last).
+
+    changed  (n,) uint8 of the data: only what begins among bytes that are marked counts
+    percent  whether words with percent escapes count, too; else ask `escapes`
+    """
     view = np.frombuffer(data, dtype=np.uint8)
     end = len(data) if last is None else last
-    for begin, stop in _joined(data, _marks(view, first, end, _mark_runs)):
-        yield from _of_run(begin, data[begin:stop].translate(None, b"\r\n"))
-    tried_to = {PERCENT: -1, KEYED: -1}
+    for begin, stop in runs(data, first, end):
+        if changed is None or changed[begin:stop].any():
+            yield from _of_run(begin, data[begin:stop].translate(None, b"\r\n"))
+    tried_to = {PERCENT: -1 if percent else end, KEYED: -1}
     for kind, start in _marks(view, first, end, _mark_starts):
+        if changed is not None and not changed[start : start + _NEAR_B].any():
+            continue
         if kind not in tried_to:
             inner = inflated(memoryview(data)[start:], 31 if kind == GZIP else 15)
             if inner:
@@ -70,6 +104,12 @@ def unpacked(
         elif start >= tried_to[kind]:
             inner, tried_to[kind] = _tokens(data, start, kind)
             yield start, _NAMES[kind], inner
+
+
+def runs(data: bytes, first: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield (begin, end) of what may be base64, base32 or hex, over ends of lines."""
+    view = np.frombuffer(data, dtype=np.uint8)
+    yield from _joined(data, _marks(view, first, end, _mark_runs))
 
 
 def _marks(
@@ -100,33 +140,44 @@ def _joined(data: bytes, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int,
 
 
 def _of_run(start: int, run: bytes) -> Iterator[tuple[int, str, bytes]]:
-    if _HEXADECIMAL.fullmatch(run):
-        yield from _of_hex(start, run)
-    else:
-        yield start, "base64", _of_base64(run)
+    """Yield what a run says in each of its notations, from wherever it may begin."""
+    for name, parts in groupby(parts_of(run), key=lambda part: part.name):
+        yield start, name, b"\0".join(part.inner for part in parts)
 
 
-def _of_hex(start: int, run: bytes) -> Iterator[tuple[int, str, bytes]]:
-    if run.isdigit() and len(run) < 2 * _LEAST_RUN_B:
-        return  # a number, as stamps are
-    even = len(run) & ~1
-    yield start, "hex", binascii.unhexlify(run[:even])
+def parts_of(run: bytes) -> Iterator[Part]:
+    """Yield all that a run may say, from each place where it may really begin."""
+    whole = _HEXADECIMAL.fullmatch(run)
+    for hexed in _HEXADECIMAL.finditer(run):
+        digits = hexed.group()
+        if digits.isdigit() and len(digits) <= _MOST_NUMBER:
+            continue  # a number, as stamps are
+        for shift in (0, 1):
+            size = (len(digits) - shift) & ~1
+            inner = binascii.unhexlify(digits[shift : shift + size])
+            yield Part(name="hex", first=hexed.start() + shift, size=size, inner=inner)
+    for found in _BASE32.finditer(run):
+        yield from _of_base32(found.start(), found.group().upper())
+    if not whole:
+        yield from _of_base64(run.translate(_URL_SAFE))
 
 
-def _of_base64(run: bytes) -> bytes:
-    """Decode a run from each of the four places where it may really begin."""
-    run = run.translate(_URL_SAFE)
-    parts = []
+def _of_base64(run: bytes) -> Iterator[Part]:
     for shift in range(4):
         rest = run[shift:]
-        whole = len(rest) & ~3
-        tail = rest[whole:]
-        if len(tail) >= 2:
-            tail += b"=" * (4 - len(tail))
-        else:
-            tail = b""
-        parts.append(base64.b64decode(rest[:whole] + tail))
-    return b"\0".join(parts)
+        size = len(rest) - (len(rest) % 4 == 1)
+        if size > 1:
+            inner = base64.b64decode(rest[:size] + b"=" * (-size % 4))
+            yield Part(name="base64", first=shift, size=size, inner=inner)
+
+
+def _of_base32(at: int, run: bytes) -> Iterator[Part]:
+    for shift in range(8):
+        rest = run[shift:]
+        size = len(rest) - (len(rest) % 8 in (1, 3, 6))
+        if size > 1:
+            inner = base64.b32decode(rest[:size] + b"=" * (-size % 8))
+            yield Part(name="base32", first=at + shift, size=size, inner=inner)
 
 
 def inflated(data: bytes | memoryview, bits: int) -> bytes:

@@ -1,17 +1,19 @@
 """Bytes that betray an identifier: every way in which it is written down plainly.
 
 What has to be unpacked first (gzip, base64 around more than the identifier, chunks of
-HTTP) is in `layers`; here is what a search finds as it is.
+HTTP) is in `layers`, texts of which some characters are escaped in `escapes`; here is
+what a search finds as it is.
 """
 
 import base64
 import ipaddress
 import json
+import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 from analysis.exporters.identifiers.model import Identifier
@@ -20,6 +22,18 @@ _WEAK_BITS = 48  # 2 GB of noise hold each pattern of so many bits 7e-6 times
 _SHORT_TEXT = 8
 _LONG_NUMBER = 16
 _MOST_LABEL_B = 63
+_LEAST_JOINED = 9  # digits of an address without dots: a shorter one is any number
+_PHONE = re.compile(r"(?:\+|00?)[1-9](?:[ ()/.-]{0,3}[0-9]){6,14}")
+_LEAST_OF_PHONE = 8  # digits behind the country, that need nothing before them
+# how long the numbers of countries are, by their first two digits
+_COUNTRIES_OF_TWO = frozenset(
+    each
+    for first, last in (
+        *((20, 20), (27, 27), (30, 34), (36, 36), (39, 41), (43, 49), (51, 58)),
+        *((60, 66), (81, 82), (84, 84), (86, 86), (90, 95), (98, 98)),
+    )
+    for each in range(first, last + 1)
+)
 # a STUN server's answer holds the address of the asker under this number
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
 
@@ -84,6 +98,16 @@ def _written(name: str, text: str, edges: str = "") -> Iterator[Variant]:
     every = "".join(f"%{b:02x}" for b in raw).encode()
     yield Variant(encoding=f"percent all{tail}", pattern=every, fold=True)
     yield from _base64(name, raw)
+    yield from _base32(name, raw)
+
+
+def _base32(name: str, raw: bytes) -> Iterator[Variant]:
+    """Yield the characters that five bytes' alignments leave of a value in base32."""
+    tail = f" {name}" if name else ""
+    for shift, skip in enumerate((0, 2, 4, 5, 7)):
+        sure = (shift + len(raw)) * 8 // 5
+        plain = base64.b32encode(bytes(shift) + raw)[skip:sure]
+        yield Variant(encoding=f"base32/{shift}{tail}", pattern=plain, fold=True)
 
 
 def _base64(name: str, raw: bytes) -> Iterator[Variant]:
@@ -105,9 +129,12 @@ def _of_text(identifier: Identifier) -> Iterator[Variant]:
     yield from _written("", value, edges)
     for name, text in (("lower", value.lower()), ("upper", value.upper())):
         yield from _base64(name, text.encode())
-    for name, text in _escaped(value):
+    for code in ("utf-16le", "utf-16be"):
+        yield from _base64(code, value.encode(code))
+    for name, text in (*_escaped(value), *_dialled(value)):
         yield Variant(encoding=name, pattern=text.encode(), fold=True, edges=edges)
     if not value.isascii():
+        yield from _punycode(value)
         for form in ("NFC", "NFD"):
             text = unicodedata.normalize(form, value)
             yield Variant(encoding=f"utf-8 {form}", pattern=text.encode(), fold=True)
@@ -127,8 +154,44 @@ def _escaped(value: str) -> Iterator[tuple[str, str]]:
     yield "json slash", json.dumps(value)[1:-1].replace("/", "\\/")
     yield "xml", escape(value, {'"': "&quot;", "'": "&apos;"})
     yield "xml number", escape(value, {'"': "&#34;", "'": "&#39;"})
+    yield "percent plus", quote_plus(value)
     for name, instead in (("+", "+"), ("-", "-"), ("_", "_"), ("032", "\\032")):
         yield f"space {name}", value.replace(" ", instead)
+
+
+def _punycode(value: str) -> Iterator[Variant]:
+    """Yield a name with other letters than ASCII as DNS has it."""
+    for form in ("NFC", "NFKC"):
+        labels = unicodedata.normalize(form, value).lower().split(".")
+        coded = [
+            label if label.isascii() else "xn--" + label.encode("punycode").decode()
+            for label in labels
+        ]
+        name = "punycode" if form == "NFC" else f"punycode {form}"
+        yield Variant(encoding=name, pattern=".".join(coded).encode(), fold=True)
+
+
+def _dialled(value: str) -> Iterator[tuple[str, str]]:
+    """Yield the number of a telephone as it is dialled from here and from abroad.
+
+    Marks between digits are undone by `escapes`.
+    """
+    if not _PHONE.fullmatch(value):
+        return
+    digits = "".join(char for char in value if char.isdigit())
+    yield "digits", digits
+    if not value.startswith(("+", "00")):
+        if len(digits) > _LEAST_OF_PHONE:
+            yield "number alone", digits[1:]
+        return
+    digits = digits.removeprefix("00") if value[0] == "0" else digits
+    size = 1 if digits[0] in "17" else 2 if int(digits[:2]) in _COUNTRIES_OF_TWO else 3
+    country, rest = digits[:size], digits[size:].removeprefix("0")
+    yield "country", country + rest
+    yield "country 00", f"00{country}{rest}"
+    yield "country 0", f"{country}0{rest}"
+    yield "country 00 0", f"00{country}0{rest}"
+    yield "from here", f"0{rest}"
 
 
 def _labels(labels: Iterable[str]) -> bytes:
@@ -161,6 +224,7 @@ def _of_mac(identifier: Identifier) -> Iterator[Variant]:
         ("dashes", colons.replace(":", "-")),
         ("dots", dots),
         ("bare", bare),
+        ("underscores", colons.replace(":", "_")),
     ):
         yield from _written(name, text)
         yield from _base64(f"{name} upper", text.upper().encode())
@@ -209,14 +273,25 @@ def _of_ipv4(identifier: Identifier) -> Iterator[Variant]:
         ("dashes", "-".join(parts)),
         ("reversed", ".".join(turned)),
         ("reversed dashes", "-".join(turned)),
+        ("underscores", "_".join(parts)),
         ("padded", ".".join(part.zfill(3) for part in parts)),
+        ("padded dashes", "-".join(part.zfill(3) for part in parts)),
+        ("padded joined", "".join(part.zfill(3) for part in parts)),
+        ("octal", ".".join(f"0{int(part):o}" for part in parts)),
     ):
         yield Variant(encoding=name, pattern=text.encode(), edges="digit")
+    if len(joined := "".join(parts)) >= _LEAST_JOINED:
+        yield Variant(encoding="joined", pattern=joined.encode(), edges="digit")
     yield Variant(encoding="dns", pattern=_labels(parts))
     yield Variant(encoding="dns reversed", pattern=_labels(turned))
     yield Variant(
         encoding="hex binary", pattern=raw.hex().encode(), fold=True, edges="hex"
     )
+    for name, mark in (("dashes", "-"), ("dots", "."), ("underscores", "_")):
+        pairs = raw.hex(mark).encode()
+        yield Variant(
+            encoding=f"hex binary {name}", pattern=pairs, fold=True, edges="hex"
+        )
     number = str(int.from_bytes(raw)).encode()
     yield Variant(encoding="decimal", pattern=number, edges="digit")
     mapped = b"::ffff:%x:%x" % (int.from_bytes(raw[:2]), int.from_bytes(raw[2:]))
@@ -234,6 +309,9 @@ def _of_ipv6(identifier: Identifier) -> Iterator[Variant]:
     plain = ":".join(f"{int(group, 16):x}" for group in whole.split(":"))
     yield Variant(encoding="no gap", pattern=plain.encode(), fold=True, edges="hex")
     yield Variant(encoding="bare", pattern=raw.hex().encode(), fold=True)
+    for name, text in (("dashes", value), ("whole dashes", whole)):
+        dashed = text.replace(":", "-").encode()
+        yield Variant(encoding=name, pattern=dashed, fold=True, edges="hex")
     nibbles = list(raw.hex()[::-1])
     yield Variant(encoding="reversed", pattern=".".join(nibbles).encode(), fold=True)
     yield Variant(encoding="dns reversed", pattern=_labels(nibbles), fold=True)

@@ -252,7 +252,7 @@ def talk_in_disguise(house):
         PHONE_IP,
         LAMP_IP,
         (41009, 6000),
-        b"\0\0\0\x04" + raw_mac("00:1f:e4:7c:55:0a") + bytes(8),
+        b"\0\0\0\x04" + raw_mac("50:c7:bf:7c:55:0a") + bytes(8),
     )
     house.udp(
         PHONE_IP,
@@ -307,64 +307,64 @@ TELEMETRY = b"homeId=hw-5521-8830-ce; fw=4.11.2; up=86113; rssi=-61; state=on;"
 UUID1 = "2f402f80-da50-11e1-9b23-0017882476ff"
 UUID2 = "9d3c1f0e-51b2-4c77-8f10-6e2a90bb41c5"
 UUID3 = "c0ffee12-9a8b-4c7d-8e6f-5a4b3c2d1e0f"
-# kind, value, whether nothing but being told can reveal it
+# kind, value
 PLANTED = (
-    ("mac", PHONE, False),
-    ("mac", LAMP, False),
-    ("mac", "a4:cf:12:0b:9d:e7", False),
-    ("mac", "a4:cf:12:0b:9d:e8", False),
-    ("mac", "b8:27:eb:5a:6f:1d", False),
-    ("mac", "ec:1a:59:f0:d3:a2", False),
-    ("mac", "f4:f2:6d:9e:10:bb", False),
-    ("mac", "00:1f:e4:7c:55:0a", True),
-    ("mac", "00:17:88:6a:0b:05", True),
-    ("ipv4", PHONE_IP, False),
-    ("ipv4", "192.168.178.36", False),
-    ("ipv4", "192.168.178.44", False),
-    ("ipv4", "192.168.178.51", False),
-    ("ipv4", "192.168.178.61", False),
-    ("ipv4", "192.168.178.63", True),
-    ("ipv4", "192.168.178.72", True),
-    ("ipv4", "192.168.178.90", True),
-    ("ipv4", "192.168.178.98", False),
-    ("ipv6", LAMP_IP6, False),
-    ("ipv6", PHONE_IP6, False),
-    ("ssid", "Lindqvist Gaestnaet", False),
-    ("hostname", "KellersKaffee", False),
-    ("hostname", "harfe-7", False),
-    ("hostname", "LINDQVIST-PC", False),
-    ("domain", "haus-lindqvist.net", False),
-    ("domain", "speicher.haus-lindqvist.net", False),
-    ("person", "Majas Harfe", False),
-    ("person", "Opas Leselampe", False),
-    ("person", "Flurlicht Ost", False),
-    ("person", "Sixten Bergstrand", False),
-    ("person", "Familjen Åkerlund", True),
-    ("person", "Åsa Högberg", True),
-    ("person", "Ragnhild Palm", True),
-    ("serial", "221613K1102B7F", False),
-    ("serial", "8006E1D2C3B4A59687", False),
-    ("serial", "hw-5521-8830-ce", False),
-    ("uuid", UUID1, False),
-    ("uuid", UUID2, False),
-    ("uuid", UUID3, True),
-    ("email", "maja.lindqvist@post.example", False),
-    ("email", "elin.ek@post.example", False),
-    ("email", "lindqvist@post.example", False),
-    ("account", "lindqvist_m", False),
-    ("secret", "Vinterljus-77", False),
-    ("secret", "Regenbogen#9", False),
-    ("secret", "Glasberga-4711", True),
-    ("token", "f3a9c1d27be84650aa17", False),
-    ("token", "rt.9QzY7wVu5TsR3pOn", False),
-    ("token", "Zk4Lm8Qp2Xv6Bn0Rt", False),
-    ("place", "59.33258", False),
-    ("place", "18.06490", False),
-    ("place", "594712", False),
-    ("place", "180341", False),
-    ("path", "/home/lindqvist", False),
-    ("beacon", "TBB1|lindqvist-pilot|", False),
-    ("hostname", "maskinrum", False),
+    ("mac", PHONE),
+    ("mac", LAMP),
+    ("mac", "a4:cf:12:0b:9d:e7"),
+    ("mac", "a4:cf:12:0b:9d:e8"),
+    ("mac", "b8:27:eb:5a:6f:1d"),
+    ("mac", "ec:1a:59:f0:d3:a2"),
+    ("mac", "f4:f2:6d:9e:10:bb"),
+    ("mac", "50:c7:bf:7c:55:0a"),
+    ("mac", "00:17:88:6a:0b:05"),
+    ("ipv4", PHONE_IP),
+    ("ipv4", "192.168.178.36"),
+    ("ipv4", "192.168.178.44"),
+    ("ipv4", "192.168.178.51"),
+    ("ipv4", "192.168.178.61"),
+    ("ipv4", "192.168.178.63"),
+    ("ipv4", "192.168.178.72"),
+    ("ipv4", "192.168.178.90"),
+    ("ipv4", "192.168.178.98"),
+    ("ipv6", LAMP_IP6),
+    ("ipv6", PHONE_IP6),
+    ("ssid", "Lindqvist Gaestnaet"),
+    ("hostname", "KellersKaffee"),
+    ("hostname", "harfe-7"),
+    ("hostname", "LINDQVIST-PC"),
+    ("domain", "haus-lindqvist.net"),
+    ("domain", "speicher.haus-lindqvist.net"),
+    ("person", "Majas Harfe"),
+    ("person", "Opas Leselampe"),
+    ("person", "Flurlicht Ost"),
+    ("person", "Sixten Bergstrand"),
+    ("person", "Familjen Åkerlund"),
+    ("person", "Åsa Högberg"),
+    ("person", "Ragnhild Palm"),
+    ("serial", "221613K1102B7F"),
+    ("serial", "8006E1D2C3B4A59687"),
+    ("serial", "hw-5521-8830-ce"),
+    ("uuid", UUID1),
+    ("uuid", UUID2),
+    ("uuid", UUID3),
+    ("email", "maja.lindqvist@post.example"),
+    ("email", "elin.ek@post.example"),
+    ("email", "lindqvist@post.example"),
+    ("account", "lindqvist_m"),
+    ("secret", "Vinterljus-77"),
+    ("secret", "Regenbogen#9"),
+    ("secret", "Glasberga-4711"),
+    ("token", "f3a9c1d27be84650aa17"),
+    ("token", "rt.9QzY7wVu5TsR3pOn"),
+    ("token", "Zk4Lm8Qp2Xv6Bn0Rt"),
+    ("place", "59.33258"),
+    ("place", "18.06490"),
+    ("place", "594712"),
+    ("place", "180341"),
+    ("path", "/home/lindqvist"),
+    ("beacon", "TBB1|lindqvist-pilot|"),
+    ("hostname", "maskinrum"),
 )
 
 
@@ -402,11 +402,12 @@ def planted(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def secrets():
-    told = (Identifier(kind=k, value=v, source="told") for k, v, _ in PLANTED)
-    return tuple(told)
+def house_of():
+    """Return what makes houses in which nothing was said yet."""
+    return House
 
 
 @pytest.fixture(scope="session")
-def only_told():
-    return {(kind, value) for kind, value, alone in PLANTED if alone}
+def secrets():
+    told = (Identifier(kind=k, value=v, source="told") for k, v in PLANTED)
+    return tuple(told)
