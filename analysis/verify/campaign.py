@@ -67,9 +67,8 @@ def check_papers(folder: Path, found: Findings, digests: Digests) -> Looked:
     if campaign is not None:
         overlap, _widen = labelled_as(folder)
         check_rows(folder / NAME, found, campaign, rows, overlap)
-        samples = [s for each in receipts for s in each.get("clock") or []]
         with found.guarded(folder / "journal.jsonl"):
-            check_journal(folder, found, rows, samples, campaign.times)
+            check_journal(folder, found, rows, receipts, campaign.times)
     check_receipt(folder, found, digests, receipts, raw)
     return Looked(
         folder=folder, campaign=campaign, rows=rows, receipts=receipts, raw=raw

@@ -2,13 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from analysis.dataset import Times
+from analysis.verify.facts import (
+    Attempt,
+    Campaign,
+    out_of_order,
+    unlike_plan,
+    unlike_planned,
+    unlike_receipt,
+)
 from analysis.verify.model import Findings
-from analysis.verify.receipt import Offsets, Sample
+from analysis.verify.receipt import NAME as RECEIPT
+from analysis.verify.receipt import Offsets, samples_of
 from analysis.verify.rows import Row, is_on_day
 
 NAME = "journal.jsonl"
@@ -18,48 +26,44 @@ Key = tuple[str, int]
 _SAME = ("session", "device", "activity", "channel", "network", "user")
 
 
-@dataclass(slots=True, kw_only=True)
-class Attempt:
-    """What the journal tells of an attempt.
-
-    line      where it began
-    voided    it ended, and was declared worthless later
-    """
-
-    line: int
-    started: Mapping[str, Any]
-    issued: Mapping[str, Any] = field(default_factory=dict)
-    returned: Mapping[str, Any] = field(default_factory=dict)
-    outcome: str = ""
-    voided: bool = False
-
-    @property
-    def final(self) -> str:
-        """Return the outcome that counts."""
-        return "aborted" if self.voided and self.outcome else self.outcome
-
-
 def check_journal(
-    folder: Path, found: Findings, rows: list[Row], samples: list[Sample], times: Times
+    folder: Path,
+    found: Findings,
+    rows: list[Row],
+    captures: list[dict[str, Any]],
+    times: Times,
 ) -> None:
-    """Compare the journal of a campaign with its activity log."""
+    """Compare the journal of a campaign with its log, its receipt and itself.
+
+    captures  of the receipt
+    """
     path = folder / NAME
     if not path.exists():
         found.skip(f"{found.name(path)}: is not there: nothing to hold the log against")
         return
     attempts: dict[Key, Attempt] = {}
-    closed = False
+    campaign, closed = Campaign(), False
     with found.guarded(path):
         for line, event, facts, at_ns in _events(path, found):
             closed = event in _CLOSED
             with found.guarded(path):
-                _take(path, found, attempts, line, event, facts)
+                campaign.take(event, facts)
+                _take(path, found, attempts, (line, event, at_ns), facts)
             if event == "session_started" and times is Times.RECORDED:
                 _check_day(path, found, line, str(facts.get("session")), at_ns)
     if not closed:
         found.fault(path, "does not end with the close of the campaign")
+    with found.guarded(folder / RECEIPT):
+        for place, what in unlike_receipt(captures, campaign):
+            found.fault(folder / RECEIPT, what, place)
+    for (trial, _), attempt in attempts.items():
+        with found.guarded(path):
+            told = (*unlike_plan(trial, attempt, campaign),)
+            for what in (*told, *out_of_order(attempt, campaign)):
+                found.fault(path, what, f"line {attempt.line}")
     if attempts:
-        _compare(folder, found, attempts, rows, samples)
+        offsets = Offsets(samples_of(captures))
+        _compare(folder, found, attempts, rows, (offsets, campaign))
 
 
 def _events(
@@ -89,10 +93,11 @@ def _take(
     path: Path,
     found: Findings,
     attempts: dict[Key, Attempt],
-    line: int,
-    event: str,
+    where: tuple[int, str, int],
     facts: Mapping[str, Any],
 ) -> None:
+    """Enter a fact of an attempt; where is its line, its event and its stamp."""
+    line, event, at_ns = where
     if event == "trial_started":
         key = (facts["trial"], facts["attempt"])
         attempts[key] = Attempt(line=line, started=facts)
@@ -104,27 +109,26 @@ def _take(
     if attempt is None:
         found.fault(path, f"{event} of an attempt that never began", f"line {line}")
     else:
-        enter(attempt, facts)
+        enter(attempt, facts, at_ns)
 
 
-def _issued(attempt: Attempt, facts: Mapping[str, Any]) -> None:
-    attempt.issued = facts
+def _issued(attempt: Attempt, facts: Mapping[str, Any], at_ns: int) -> None:
+    attempt.issued, attempt.issued_at_ns = facts, at_ns
 
 
-def _returned(attempt: Attempt, facts: Mapping[str, Any]) -> None:
-    attempt.returned = facts
+def _returned(attempt: Attempt, facts: Mapping[str, Any], at_ns: int) -> None:
+    attempt.returned, attempt.returned_at_ns = facts, at_ns
 
 
-def _ended(attempt: Attempt, facts: Mapping[str, Any]) -> None:
+def _ended(attempt: Attempt, facts: Mapping[str, Any], _at_ns: int) -> None:
     attempt.outcome = str(facts["outcome"])
 
 
-def _voided(attempt: Attempt, facts: Mapping[str, Any]) -> None:
-    del facts
+def _voided(attempt: Attempt, _facts: Mapping[str, Any], _at_ns: int) -> None:
     attempt.voided = True
 
 
-_ENTER: Mapping[str, Callable[[Attempt, Mapping[str, Any]], None]] = {
+_ENTER: Mapping[str, Callable[[Attempt, Mapping[str, Any], int], None]] = {
     "stimulus_issued": _issued,
     "stimulus_returned": _returned,
     "trial_ended": _ended,
@@ -145,12 +149,14 @@ def _compare(
     found: Findings,
     attempts: Mapping[Key, Attempt],
     rows: list[Row],
-    samples: list[Sample],
+    known_of: tuple[Offsets, Campaign],
 ) -> None:
+    """Hold the log against the attempts; known_of: the clock, and the campaign."""
+    offsets, campaign = known_of
     log = folder / "activities.csv"
     if not log.is_file():
         return  # told already
-    there, offsets = {row.key for row in rows}, Offsets(samples)
+    there = {row.key for row in rows}
     for key, attempt in attempts.items():
         if attempt.final and key not in there:
             what = f"lacks attempt {key[1]} of trial {key[0]}"
@@ -162,7 +168,8 @@ def _compare(
             found.fault(log, f"{what} is not in {NAME}", row.place)
             continue
         with found.guarded(folder / NAME):
-            for what in (*_differences(row, known), *_shifts(row, known, offsets)):
+            told = (*_differences(row, known), *_shifts(row, known, offsets))
+            for what in (*told, *unlike_planned(row.values, campaign)):
                 found.fault(log, what, row.place)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from analysis.errors import RequestError
 from analysis.verify import bag
+from analysis.verify.agreement import check_agreement
 from analysis.verify.campaign import (
     Looked,
     check_captures,
@@ -157,6 +158,7 @@ def _dataset(
         check_metadata(data, found, digests)
     with checks.told("papers"):
         check_papers_of(data, found, looked)
+        check_agreement(data, found, digests, looked)
         splits = check_splits(data / SPLITS, found, looked)
     _archive(path, found, digests, checks, quick=quick)
     if quick:

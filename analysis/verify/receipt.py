@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,11 @@ def captures_of(folder: Path, found: Findings) -> list[dict[str, Any]]:
             else:
                 found.fault(path, "is no capture with files", f"captures[{number}]")
     return captures
+
+
+def samples_of(captures: Iterable[Mapping[str, Any]]) -> list[Sample]:
+    """Return all measurements of the clock."""
+    return [sample for each in captures for sample in each.get("clock") or ()]
 
 
 def check_receipt(

@@ -246,9 +246,23 @@ def _check_hosts(
         if each.campaign is not None
         for device in each.campaign.devices
     }
+    written: dict[str, str] = {}
+    owner: dict[str, str] = {}
     for number, row in enumerate(rows, start=1):
-        for what in _of_host(row, known):
+        told = (*_of_host(row, known), *_of_spelling(row, written, owner))
+        for what in told:
             found.fault(path, what, f"row {number}")
+
+
+def _of_spelling(
+    row: Values, written: dict[str, str], owner: dict[str, str]
+) -> Iterator[str]:
+    """Yield where an address is written in two ways, or two in one; both are kept."""
+    address, text = row["address"] or "", row["written"] or ""
+    if written.setdefault(address, text) != text:
+        yield f"written: is {text!r}, elsewhere {written[address]!r} for {address}"
+    if text and owner.setdefault(text, address) != address:
+        yield f"written: {text!r} is that of {owner[text]}, too"
 
 
 def _of_host(row: Values, known: set[tuple[str, str]]) -> Iterator[str]:

@@ -185,7 +185,8 @@ def main() -> None:
         verify_here(given.out[0])
         return
     if given.here == "reproduce":
-        reproduce_here(*given.out, given.jobs)
+        dataset, out = given.out
+        reproduce_here(dataset, out, given.jobs)
         return
     with tempfile.TemporaryDirectory(prefix="bench-opened-") as place:
         dataset = given.dataset or _publish(Path(place), given)
