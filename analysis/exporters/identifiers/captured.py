@@ -5,19 +5,20 @@ each distinct one once, TCP streams put together.
 """
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.exporters.identifiers import wire
+from analysis.exporters.identifiers import frames, wire
 from analysis.exporters.identifiers.gathered import PACKETS, Gathered
-from analysis.exporters.identifiers.layers import dechunked, unkeyed, unpacked
+from analysis.exporters.identifiers.hidden import in_bytes
+from analysis.exporters.identifiers.speech import PORTS, of_message, of_stretch
 from analysis.exporters.identifiers.streams import Streams
-from analysis.exporters.identifiers.texts import Candidate, candidates, text_runs
-from analysis.pcap.blocks import LINK_IEEE802_11, LINK_RADIOTAP
+from analysis.exporters.identifiers.texts import candidates
+from analysis.pcap.blocks import LINK_ETHERNET, LINK_IEEE802_11, LINK_RADIOTAP
 from analysis.pcap.decode import UDP, Decoded, decode_batch
-from analysis.pcap.names import server_name
 from analysis.pcap.network import LATER
 from analysis.pcap.stream import open_capture_stream
 from analysis.pcap.walk import Batch
@@ -26,15 +27,17 @@ Int64 = NDArray[np.int64]
 
 _ARP = 0x0806
 _OVERLAP_B = 2048
-_DEPTH = 2
 _MOST_SEEN = 1 << 20
 _LOOKED_B = 8  # a payload whose first bytes are all below 0x80 may be text
+_SHORT_B, _SOME_HIGH = 128, 3  # a short one may hold numbers there
 _MAPPED = 0xFFFF
 _WORD = np.uint64(0xFFFFFFFF)
 _FRAMING_B = 32  # of an enhanced packet block without options
-_DNS, _DHCP, _DHCP6, _NETBIOS = (53, 5353, 5355), (67, 68), (546, 547), (137,)
-_PORTS = (*_DNS, *_DHCP, *_DHCP6, *_NETBIOS, 138, 1900, 9999)
-_KEYED = b"\xd0\xf2"
+_ICMP, _ICMP6 = 1, 58
+_FLAGS_AT = 40  # of a MAC as a number: group, set locally
+_MOST_MAKERS, _MOST_OF_HOST = 64, 2
+_READ = {53, 5353, 5355, 67, 68, 546, 547, 137}  # all of which is read as it is meant
+_COOKIE = (0x21, 0x12, 0xA4, 0x42)  # of STUN
 _PACKED = (0xD0, 0x78, 0x1F)  # with which autokey, zlib and gzip begin
 
 
@@ -48,10 +51,12 @@ def harvest_capture(path: Path, gathered: Gathered) -> None:
             reader.headers(batch, decoded)
             reader.messages(batch, decoded)
             reader.blocks(batch)
+            reader.below(batch, decoded)
             for stretch in streams.add(batch, decoded):
-                reader.said(stretch.data)
+                gathered.take_all(of_stretch(stretch), path.name)
         for stretch in streams.finish():
-            reader.said(stretch.data)
+            gathered.take_all(of_stretch(stretch), path.name)
+    reader.finish()
 
 
 class _Reader:
@@ -61,12 +66,16 @@ class _Reader:
         self._source = source
         self._gathered = gathered
         self._seen: set[int] = set()
+        self._makers: set[bytes] = set()
+        self._homes: dict[int, set[int]] = {}
 
     def headers(self, batch: Batch, decoded: Decoded) -> None:
         """Take the addresses of packets."""
         macs = np.unique(np.concatenate((decoded.src_mac, decoded.dst_mac)))
         for mac in macs.tolist():
             self._take("mac", f"{mac:012x}")
+            if not mac >> _FLAGS_AT & 3 and len(self._makers) < _MOST_MAKERS:
+                self._makers.add((mac >> 24).to_bytes(3))
         ends = np.concatenate((decoded.src, decoded.dst))
         ends = ends[np.concatenate((decoded.protocol, decoded.protocol)) > 0]
         four = (ends[:, 0] == 0) & (ends[:, 1] >> np.uint64(32) == _MAPPED)
@@ -78,6 +87,7 @@ class _Reader:
         for raw in set(whole.tolist()):
             groups = [raw[at : at + 2].hex() for at in range(0, 16, 2)]
             self._take("ipv6", ":".join(groups))
+        self._public_networks(decoded)
         for row in np.flatnonzero(decoded.ethertype == _ARP).tolist():
             frame = _bytes_of(batch, row)
             if self._is_new(frame):
@@ -88,7 +98,25 @@ class _Reader:
         for row, data in _datagrams(batch, decoded):
             if self._is_new(data):
                 ports = (int(decoded.src_port[row]), int(decoded.dst_port[row]))
-                self._gathered.take_all(_message(data, ports), self._source)
+                self._gathered.take_all(of_message(data, ports), self._source)
+                if not set(ports) & _READ:
+                    found = in_bytes(data, _networks(decoded, row), self._makers)
+                    self._gathered.take_all(found, self._source)
+
+    def below(self, batch: Batch, decoded: Decoded) -> None:
+        """Take what frames without IP, ICMP and 802.11 say."""
+        kinds = np.isin(decoded.ethertype, (0, *frames.KINDS))
+        kinds &= (decoded.protocol == 0) & (batch.link == LINK_ETHERNET)
+        for row in np.flatnonzero(kinds).tolist():
+            frame = _bytes_of(batch, row)
+            if self._is_new(frame):
+                self._gathered.take_all(frames.of_frame(frame), self._source)
+        for number, reader in ((_ICMP, frames.icmp), (_ICMP6, frames.icmp6)):
+            told = (decoded.protocol == number) & (decoded.payload_b >= _LOOKED_B)
+            for row in np.flatnonzero(told).tolist():
+                data = _bytes_of(batch, row)[int(decoded.payload_at[row]) :]
+                if self._is_new(data[8:]):
+                    self._gathered.take_all(reader(data), self._source)
         radio = np.isin(batch.link, (LINK_IEEE802_11, LINK_RADIOTAP))
         for row in np.flatnonzero(radio).tolist():
             frame = _bytes_of(batch, row)
@@ -111,14 +139,28 @@ class _Reader:
             if self._is_new(options):
                 self._gathered.take_all(candidates(options), self._source)
 
-    def said(self, data: bytes) -> None:
-        """Take what one side of a connection says."""
-        name = server_name(data)
-        if name:
-            self._take("name", name)
-        self._gathered.take_all(_opened(data, _DEPTH), self._source)
-        for _, body in dechunked(data):
-            self._gathered.take_all(_opened(body, _DEPTH), self._source)
+    def finish(self) -> None:
+        """Take the IPv6 networks of hosts that were captured.
+
+        A machine whose packets come from one or two of them is at home in these; a
+        router hands on packets from many.
+        """
+        for networks in self._homes.values():
+            if len(networks) <= _MOST_OF_HOST:
+                for high in networks:
+                    text = str(IPv6Address(high << 64))
+                    self._gathered.take("network", f"{text}/64", PACKETS)
+
+    def _public_networks(self, decoded: Decoded) -> None:
+        high = decoded.src[:, 0]
+        rows = np.flatnonzero((high >> np.uint64(61) == 1) & (decoded.src_mac > 0))
+        if not rows.size:
+            return
+        pairs = np.stack((decoded.src_mac[rows], high[rows]), axis=1)
+        for mac, network in np.unique(pairs, axis=0).tolist():
+            known = self._homes.setdefault(mac, set())
+            if len(known) <= _MOST_OF_HOST:
+                known.add(network)
 
     def _take(self, kind: str, value: str) -> None:
         self._gathered.take(kind, value, PACKETS)
@@ -150,39 +192,30 @@ def _datagrams(batch: Batch, decoded: Decoded) -> Iterator[tuple[int, bytes]]:
         batch.start[rows] + batch.captured_b[rows],
         at + decoded.payload_b[rows].astype(np.int64),
     )
-    plain = np.isin(decoded.src_port[rows], _PORTS)
-    plain |= np.isin(decoded.dst_port[rows], _PORTS)
-    text = end - at >= _LOOKED_B
+    plain = np.isin(decoded.src_port[rows], PORTS)
+    plain |= np.isin(decoded.dst_port[rows], PORTS)
+    high = np.zeros(rows.size, dtype=np.int64)
     for k in range(_LOOKED_B):
-        text &= batch.data[np.minimum(at + k, batch.data.size - 1)] < 128
+        high += batch.data[np.minimum(at + k, batch.data.size - 1)] > 127
+    text = (end - at >= _LOOKED_B) & (high == 0)
+    text |= (end - at >= _LOOKED_B) & (end - at <= _SHORT_B) & (high <= _SOME_HIGH)
+    asked = end - at >= 20
+    for k, byte in enumerate(_COOKIE):
+        asked &= batch.data[np.minimum(at + 4 + k, batch.data.size - 1)] == byte
     packed = np.isin(batch.data[np.minimum(at, batch.data.size - 1)], _PACKED)
-    for k in np.flatnonzero(plain | text | packed).tolist():
+    for k in np.flatnonzero(plain | text | packed | asked).tolist():
         yield int(rows[k]), batch.data[at[k] : end[k]].tobytes()
 
 
-def _message(data: bytes, ports: tuple[int, int]) -> Iterator[Candidate]:
-    for known, reader in (
-        (_DNS, wire.dns),
-        (_DHCP, wire.dhcp),
-        (_DHCP6, wire.dhcp6),
-        (_NETBIOS, wire.netbios),
-    ):
-        if ports[0] in known or ports[1] in known:
-            yield from reader(data)
-            return
-    if data[:2] == _KEYED:
-        data = unkeyed(data)
-    yield from _opened(data, _DEPTH)
-
-
-def _opened(data: bytes, depth: int) -> Iterator[Candidate]:
-    """Yield what bytes say, and what is packed in them."""
-    text = text_runs(data)
-    if text:
-        yield from candidates(text)
-    if depth:
-        for _, _, inner in unpacked(data):
-            yield from _opened(inner, depth - 1)
+def _networks(decoded: Decoded, row: int) -> set[bytes]:
+    """Return three bytes each of the private networks that a packet goes between."""
+    found = set()
+    for ends in (decoded.src, decoded.dst):
+        low = int(ends[row, 1])
+        address = IPv4Address(low & 0xFFFFFFFF)
+        if int(ends[row, 0]) == 0 and low >> 32 == _MAPPED and address.is_private:
+            found.add(address.packed[:3])
+    return found
 
 
 def _bytes_of(batch: Batch, row: int) -> bytes:

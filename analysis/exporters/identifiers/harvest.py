@@ -12,6 +12,7 @@ from analysis.errors import DatasetError, RequestError
 from analysis.exporters.identifiers.captured import harvest_capture
 from analysis.exporters.identifiers.gathered import Gathered
 from analysis.exporters.identifiers.model import Identifier, unique
+from analysis.exporters.identifiers.naming import parts_of
 from analysis.exporters.identifiers.public import Products
 from analysis.exporters.identifiers.texts import Candidate, looks, of_field
 from analysis.packets import find_raw
@@ -54,7 +55,16 @@ def harvest(
         harvest_capture(capture, gathered)
     beacon = f"TBB1|{about.get('campaign', campaign.name)}|"
     own = Identifier(kind="beacon", value=beacon, source="campaign.yaml")
-    return unique((own, *gathered.identifiers(), *extra))
+    told = tuple(extra)
+    return unique((own, *gathered.identifiers(), *told, *_alone(told)))
+
+
+def _alone(told: Iterable[Identifier]) -> Iterator[Identifier]:
+    """Yield given names and surnames of people who were told with both."""
+    for each in told:
+        if each.kind == "person":
+            for part in parts_of(each.value):
+                yield Identifier(kind="person", value=part, source=each.source)
 
 
 def _about(campaign: Path) -> Mapping[str, Any]:

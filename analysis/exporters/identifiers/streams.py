@@ -32,12 +32,16 @@ class Stretch:
     frame  packet of the capture in which the new bytes begin, from 1
     old_b  so many bytes at the start were the end of the stretch before
     flow   number of the conversation in the capture, as `Conversations` counts them
+    ports  from which to which
+    tls    it is of a connection under TLS
     """
 
     frame: int
     data: bytes
     old_b: int
     flow: int = -1
+    ports: tuple[int, int] = (0, 0)
+    tls: bool = False
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class _Side:
     following: int
     frame: int
     flow: int
+    ports: tuple[int, int]
     kept: bytearray = field(default_factory=bytearray)
     old_b: int = 0
     pending: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -85,6 +90,15 @@ class Streams:
                 continue
             data = batch.data[at:stop].tobytes()
             frame = batch.first_frame + row + 1
+            if key not in self._sides:
+                ports = (int(decoded.src_port[row]), int(decoded.dst_port[row]))
+                self._sides[key] = _Side(
+                    following=int(seq),
+                    frame=frame,
+                    flow=key // 2,
+                    ports=ports,
+                    sealed=_is_tls(data),
+                )
             yield from self._take(key, int(seq), frame, data)
             if flags & _CLOSING and key in self._sides:
                 yield from self._closed(key)
@@ -111,10 +125,7 @@ class Streams:
         return np.flatnonzero(there)
 
     def _take(self, key: int, seq: int, frame: int, data: bytes) -> Iterator[Stretch]:
-        side = self._sides.get(key)
-        if side is None:
-            side = self._sides[key] = _Side(following=seq, frame=frame, flow=key // 2)
-            side.sealed = _is_tls(data)
+        side = self._sides[key]
         ahead = (seq - side.following + _TURN // 2) % _TURN - _TURN // 2
         if ahead > 0:
             yield from self._later(side, seq, ahead, (frame, data))
@@ -170,6 +181,8 @@ class Streams:
                 data=bytes(side.kept),
                 old_b=side.old_b,
                 flow=side.flow,
+                ports=side.ports,
+                tls=side.sealed,
             )
         before = len(side.kept)
         del side.kept[: max(0, len(side.kept) - self._overlap_b)]

@@ -5,8 +5,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import DatasetError, RequestError
-from analysis.exporters.identifiers import Identifier, harvest, referenced, wire
+from analysis.exporters.identifiers import (
+    Identifier,
+    frames,
+    harvest,
+    leased,
+    referenced,
+    wire,
+)
+from analysis.exporters.identifiers.certificates import certificates, of_certificate
+from analysis.exporters.identifiers.dialogues import dialogue
 from analysis.exporters.identifiers.gathered import MOST_PUBLIC, Gathered
+from analysis.exporters.identifiers.headers import spoken
+from analysis.exporters.identifiers.hidden import wide
+from analysis.exporters.identifiers.messages import (
+    coap,
+    eap,
+    kerberos,
+    ldap,
+    mqtt,
+    ntlm,
+    port_mapping,
+    radius,
+    snmp,
+    stun,
+)
 from analysis.exporters.identifiers.public import Products
 from analysis.exporters.identifiers.texts import candidates
 
@@ -36,7 +59,8 @@ def judged(*found, names="keep-public"):
         ("NAS-7", {("hostname", "NAS-7")}),
         ("api.vendor.com", set()),
         ("echo-dot.local", set()),
-        ("Maja's Harp\0_airplay\0_tcp\0local", {("person", "Maja's Harp")}),
+        ("Maja's Harp\0_airplay\0_tcp\0local", {("person", "Maja's Harp"),
+                                                    ("person", "Maja")}),
         ("44650D7B2013@Harp9\0_raop\0_tcp\0local", {("hostname", "44650D7B2013"),
                                                     ("hostname", "Harp9")}),
         ("_airplay\0_tcp\0local", set()),
@@ -117,7 +141,7 @@ def test_of_the_cloud_the_busiest_addresses_are_kept():
     ],
 )
 def test_a_text_tells(text, wanted):
-    assert wanted in set(candidates(text))
+    assert wanted in {*candidates(text), *spoken(text)}
 
 
 @pytest.mark.parametrize(
@@ -125,10 +149,15 @@ def test_a_text_tells(text, wanted):
     [b"firmware 2.0.0.11 is out", b"Cookie: theme=dark", b'{"serial": "none"}', b"1=2"],
 )
 def test_a_text_without_an_identifier_tells_nothing(text):
-    assert list(candidates(text)) == []
+    assert [*candidates(text), *spoken(text)] == []
 
 
-READERS = (wire.dns, wire.dhcp, wire.dhcp6, wire.netbios, wire.wireless)
+READERS = (
+    *(wire.dns, leased.dhcp, leased.dhcp6, wire.netbios, wire.wireless),
+    *(mqtt, snmp, radius, eap, ntlm, coap, stun, ldap, kerberos, port_mapping),
+    *(frames.lldp, frames.cdp, frames.eapol, frames.pppoe, frames.icmp6, wide),
+    *(certificates, of_certificate, dialogue, frames.pppoe_discovery),
+)
 
 
 @given(st.binary(max_size=400), st.sampled_from((*READERS, wire.pcapng_block)))
@@ -140,7 +169,7 @@ def test_readers_of_protocols_take_any_bytes(data, reader):
 @given(st.binary(max_size=100))
 def test_a_dhcp_message_may_end_anywhere(data):
     message = bytes(236) + b"\x63\x82\x53\x63" + data
-    assert all(isinstance(value, str) for _, value in wire.dhcp(message))
+    assert all(isinstance(value, str) for _, value in leased.dhcp(message))
 
 
 def test_names_in_a_dns_message_may_point_back():
