@@ -222,7 +222,9 @@ class Gathered:
                 self._label(part, source)
 
     def _label(self, label: str, source: str) -> None:
-        if len(label) >= _LEAST_NAME and self._tells("hostname", label):
+        if label.isdigit() or len(label) < _LEAST_NAME:
+            return
+        if self._tells("hostname", label):
             self._keep("hostname", label, source)
 
 

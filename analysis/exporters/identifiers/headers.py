@@ -32,10 +32,9 @@ _KEY_IN_PATH = re.compile(
 )
 _BOT = re.compile(rb"/bot(\d{6,12}:[A-Za-z0-9_\-]{20,50})/")
 _SIP = re.compile(
-    rb"(?i)\b(?:(?:sips?|xmpp|mailto):([^\s@;<>\"',?:]{3,64})(?::[^\s@;<>]{1,64})?@"
+    rb"\b(?:(?:sips?|xmpp|mailto):([^\s@;<>\"',?:]{3,64})(?::[^\s@;<>]{1,64})?@"
     rb"|tel:(\+?[0-9.()\-]{6,24}))"
 )
-_SCHEMES = (b"sip", b"SIP:", b"tel:", b"xmpp:", b"mailto:")
 _REFERRED = re.compile(r"https?://([\w\-]+|[\d.]+)(?::\d+)?/([\w.\-]{4,64})(?:$|[/?#])")
 _NAMED = re.compile(r'"?([^"<>@]{3,64}?)"?\s*<')
 _PARAMETER = re.compile(r'(\w+)="([^"]{4,1024})"')
@@ -64,7 +63,7 @@ def spoken(text: bytes) -> Iterator[Candidate]:
             yield from _of_segment(unquote(raw.decode(errors="replace")))
         for raw in _BOT.findall(text):
             yield "token", raw.decode()
-    if any(scheme in text for scheme in _SCHEMES):
+    if b"sip" in text or b"tel:" in text or b"xmpp:" in text or b"mailto:" in text:
         for user, number in _SIP.findall(text):
             yield from of_user(unquote((user or number).decode(errors="replace")))
 

@@ -94,9 +94,10 @@ def opened(data: bytes, depth: int = DEPTH) -> Iterator[Candidate]:
         yield from candidates(text)
         yield from spoken(text)
         yield from dialogue(text)
-    yield from wide(data)
-    yield from ntlm(data)
-    yield from stun(data)
+    if b"\0" in data:
+        yield from wide(data)
+        yield from ntlm(data)
+        yield from stun(data)
     if depth:
         for _, _, inner in unpacked(data):
             yield from opened(inner, depth - 1)
