@@ -10,10 +10,6 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from analysis.pcap.names import dns_answers, server_name
-
-__all__ = ["Told", "dns_answers", "server_name"]
-
 _MOST_KEYS = 1 << 16
 _MOST_TOLD = 16
 

@@ -64,16 +64,19 @@ def make_folder(
     captures: Sequence[Capture],
     rows: Sequence[ActivityRow],
     overlap: Overlap,
+    *,
+    widen: bool = False,
 ) -> LabelReport:
     """Make the folder beside its place, and move it there when it is whole.
 
     inputs  what `campaign.yaml` holds; see `inputs_of`
     rows    in order of time; one without a session gets that of its capture
+    widen   whether labels are wider than windows by how unsure their starts are
     """
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        report = _build(part, inputs, captures, rows, overlap)
+        report = _build(part, inputs, captures, rows, overlap, widen=widen)
         part.replace(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -109,6 +112,8 @@ def _build(
     captures: Sequence[Capture],
     rows: Sequence[ActivityRow],
     overlap: Overlap,
+    *,
+    widen: bool,
 ) -> LabelReport:
     """Write everything into `folder`."""
     (folder / "raw").mkdir(parents=True)
@@ -117,8 +122,8 @@ def _build(
     text = yaml.safe_dump(dict(inputs), sort_keys=False, allow_unicode=True)
     (folder / "campaign.yaml").write_text(text, encoding="utf-8")
     _write_activities(folder / "activities.csv", inputs["campaign"], rows, captures)
-    # What is unsure here is how finely a log was kept, not a clock: as it was meant.
-    report = label_campaign(folder, overlap=overlap, widen=False)
+    # What is unsure is mostly how finely a log was kept, not a clock: as it was meant.
+    report = label_campaign(folder, overlap=overlap, widen=widen)
     make_tables(folder, find_raw(folder), load_campaign(folder).devices)
     _write_manifest(folder)
     return report

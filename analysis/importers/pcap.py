@@ -61,10 +61,14 @@ class Imported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRows:
-    """Activities in order of time, and the faults that were found."""
+    """Activities in order of time, and the faults that were found.
+
+    widen  whether labels are wider than windows by how unsure their starts are
+    """
 
     rows: tuple[ActivityRow, ...]
     faults: tuple[str, ...] = ()
+    widen: bool = False
 
 
 def import_pcap(
@@ -140,7 +144,7 @@ def take_over(
     if faults:
         raise ImportDataError(faults)
     inputs = _inputs(target.name, table.rows, ends, every_packet)
-    return make_folder(target, inputs, found, table.rows, overlap)
+    return make_folder(target, inputs, found, table.rows, overlap, widen=table.widen)
 
 
 def _end_of(text: str) -> tuple[str, str]:

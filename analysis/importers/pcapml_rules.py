@@ -65,12 +65,12 @@ def import_pcapml(
     """
 
     def rows_of(found: Sequence[Capture]) -> FoundRows:
-        rows, faults = _rows(rules, devices)
+        rows, faults, widened = _rows(rules, devices)
         outside = [row for row in rows if capture_of(row, found) is None]
         faults += [f"{rules}: line {r.line}: lies in no capture" for r in outside[:8]]
         if overlap is Overlap.REFUSE:
             faults += find_overlaps(rules, rows)
-        return FoundRows(rows=tuple(rows), faults=tuple(faults))
+        return FoundRows(rows=tuple(rows), faults=tuple(faults), widen=widened)
 
     every = any(not rule.bpf for rule in _rules(rules, []))
     return take_over(
@@ -85,7 +85,8 @@ def import_pcapml(
 
 def _rows(
     path: Path, devices: Mapping[str, str]
-) -> tuple[list[ActivityRow], list[str]]:
+) -> tuple[list[ActivityRow], list[str], bool]:
+    """Return activities, faults, and whether labels are wider than their windows."""
     faults: list[str] = []
     ends = {
         end.strip().lower(): name
@@ -93,16 +94,19 @@ def _rows(
         for end in text.split(",")
     }
     rows = []
-    for rule in _rules(path, faults):
+    rules = list(_rules(path, faults))
+    widened = _are_widened(rules)
+    for rule in rules:
         try:
-            rows.append(_row(rule, ends, tuple(devices)))
+            rows.append(_row(rule, ends, tuple(devices), widened=widened))
         except _RuleError as exc:
             faults.append(f"{path}: line {rule.line}: {exc}")
     if not rows and not faults:
         faults.append(f"{path}: holds no rule")
     if not all(row.texts["trial"] for row in rows):
         rows = [replace(row, texts={**row.texts, "trial": ""}) for row in rows]
-    return sorted(rows, key=lambda row: (row.start_ns, row.line)), faults
+    rows.sort(key=lambda row: (row.start_ns, row.line))
+    return rows, faults, widened
 
 
 def _rules(path: Path, faults: list[str]) -> Iterator[_Rule]:
@@ -152,7 +156,9 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
-def _row(rule: _Rule, ends: Mapping[str, str], devices: tuple[str, ...]) -> ActivityRow:
+def _row(
+    rule: _Rule, ends: Mapping[str, str], devices: tuple[str, ...], *, widened: bool
+) -> ActivityRow:
     if not rule.label or not rule.label.isprintable():
         raise _RuleError(f"the label must be a printed text, got {rule.label!r:.40}")
     if rule.label.lower() in RESERVED:
@@ -161,7 +167,7 @@ def _row(rule: _Rule, ends: Mapping[str, str], devices: tuple[str, ...]) -> Acti
         )
     if rule.end_s < rule.start_s:
         raise _RuleError("ends before it starts")
-    start_ns, end_ns = _window(rule)
+    start_ns, end_ns, uncertainty_ns = _label(rule, widened=widened)
     return ActivityRow(
         line=rule.line,
         device=_device(rule.bpf, ends, devices),
@@ -169,10 +175,63 @@ def _row(rule: _Rule, ends: Mapping[str, str], devices: tuple[str, ...]) -> Acti
         written_ns=(start_ns, end_ns),
         start_ns=start_ns,
         end_ns=end_ns,
-        uncertainty_ns=None if end_ns - start_ns == _whole_ns(rule) else 0,
+        uncertainty_ns=uncertainty_ns,
         texts=dict.fromkeys(TEXTS, "")
         | {name: rule.told[name] for name in _TOLD if name in rule.told},
     )
+
+
+def _label(rule: _Rule, *, widened: bool) -> tuple[int, int, int | None]:
+    """Return start, end and uncertainty of a label, as far as the comment tells them.
+
+    The stamp counts that the window was made of, where they agree.
+    """
+    stamp = _stamp(rule)
+    if stamp is not None and stamp.widened_ns == _window(rule) and widened:
+        return *stamp.window_ns, stamp.slack_ns
+    start_ns, end_ns = _window(rule)
+    if stamp is not None and stamp.window_ns == (start_ns, end_ns):
+        return start_ns, end_ns, stamp.slack_ns
+    return start_ns, end_ns, None if end_ns - start_ns == _whole_ns(rule) else 0
+
+
+def _are_widened(rules: Sequence[_Rule]) -> bool:
+    """Say whether all windows are wider than their labels by how unsure these are.
+
+    Then they are made again in the same way; else each window is a label of its own.
+    """
+    stamps = [(_stamp(rule), _window(rule)) for rule in rules]
+    return bool(stamps) and all(
+        stamp is not None and stamp.widened_ns == window for stamp, window in stamps
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What the activity log had of a label."""
+
+    at_ns: int
+    delta_ns: int
+    slack_ns: int
+
+    @property
+    def window_ns(self) -> tuple[int, int]:
+        return self.at_ns, self.at_ns + self.delta_ns
+
+    @property
+    def widened_ns(self) -> tuple[int, int]:
+        start_ns, end_ns = self.window_ns
+        return start_ns - self.slack_ns, end_ns + self.slack_ns
+
+
+def _stamp(rule: _Rule) -> _Stamp | None:
+    """Return what the comment tells of a label, None where it is not whole."""
+    try:
+        names = ("t_ns", "delta_ns", "t_uncertainty_ns")
+        stamp = _Stamp(*(int(rule.told[name]) for name in names))
+    except (KeyError, ValueError):
+        return None
+    return stamp if stamp.delta_ns > 0 and stamp.slack_ns >= 0 else None
 
 
 def _window(rule: _Rule) -> tuple[int, int]:

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from analysis.labelling import LabelReport
 
 
-_KINDS = ("pcapml", "zeek", "netflowlabeler")
+# what --as writes, by its name
+_KINDS = {
+    "pcapml": ("labels.csv",),
+    "zeek": ("conn.log.labeled",),
+    "netflowlabeler": ("labels.config", "conn.log"),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -58,12 +63,18 @@ def label(
         Path | None,
         typer.Option("--out", help="With --as: folder for what is written."),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="With --as: replace what is there already."),
+    ] = False,
 ) -> None:
     """Write one labelled capture per device, with a comment on each labelled packet."""
     load_kernels()
     if kind or out is not None:
-        _export(folder, kind, out)
+        _export(folder, kind, out, force=force)
         return
+    if force:
+        raise ConfigError("--force belongs to --as; labelled captures are replaced")
     from analysis.labelling import label_campaign
 
     policy = overlap_of(overlap)
@@ -81,12 +92,15 @@ def label(
     print(f"labelled captures: {folder / 'labelled'}")
 
 
-def _export(folder: Path, kind: str, out: Path | None) -> None:
+def _export(folder: Path, kind: str, out: Path | None, *, force: bool) -> None:
     """Write labels in the format of another tool. Raises ConfigError."""
     if kind not in _KINDS or out is None:
         raise ConfigError(f"give --as {', '.join(_KINDS)} and --out FOLDER")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out: {out} is no folder; name one, or one to be made")
+    there = [out / name for name in _KINDS[kind] if (out / name).exists()]
+    if there and not force:
+        raise ConfigError(f"{there[0]} is there already; --force replaces it")
     from analysis.exporters import labels
 
     if kind == "pcapml":

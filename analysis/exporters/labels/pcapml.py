@@ -1,7 +1,8 @@
 """Label rules of pcapML: a filter and a span of time, a label, a name of the sample.
 
 pcapML compares whole seconds, both inclusive. A comment before each rule tells the
-window to the nanosecond; pcapML passes comments over, our importer reads them.
+window to the nanosecond, and the stamp that it was made of; pcapML passes comments
+over, our importer reads them.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ _HEAD = (
     "# the line before a rule tells its window in ns, end exclusive",
 )
 _TOLD = ("trial", "session", "channel", "network", "parameters")
+_LABEL = ("t_ns", "delta_ns", "t_uncertainty_ns")
 
 
 def write_pcapml_rules(folder: Path, path: Path) -> int:
@@ -43,6 +45,7 @@ def _rule(
 ) -> tuple[str, str]:
     start, end = window
     told = {"start_ns": start, "end_ns": end, "device": device.name}
+    told |= {name: row[name] for name in _LABEL if row[name] is not None}
     told |= {name: row[name] for name in _TOLD if row[name]}
     note = " ".join(f"{name}={_clean(value, ' ')}" for name, value in told.items())
     filters = [*_filter(device), f"TS_START:{start // S}", f"TS_END:{(end - 1) // S}"]

@@ -14,10 +14,11 @@ from analysis.flows import (
     Timeouts,
     extract,
 )
-from analysis.flows.names import Told, dns_answers, server_name
+from analysis.flows.names import Told
 from analysis.flows.packet_tables import extract_tables
 from analysis.packets import make_tables
 from analysis.pcap.beacons import BEACON_PORT, Beacon, encode
+from analysis.pcap.names import dns_answers, server_name
 from analysis.pcap.writer import open_capture
 
 ROOT = Path(__file__).parents[3]

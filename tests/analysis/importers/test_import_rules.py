@@ -21,6 +21,7 @@ from analysis.importers.netflow_rules import (
     load_netflow_rules,
 )
 from analysis.importers.pcapml_rules import import_pcapml
+from analysis.labelling import label_campaign, labelled_as
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "captures" / "example"
@@ -49,18 +50,26 @@ def take(tmp_path, devices):
     return _take
 
 
-def test_rules_of_pcapml_come_back_as_the_same_labels(tmp_path, take):
+@pytest.mark.parametrize("widen", [False, True])
+def test_rules_of_pcapml_come_back_as_the_same_labels(tmp_path, take, widen):
     rules = tmp_path / "out" / "labels.csv"
-    assert write_pcapml_rules(EXAMPLE, rules) == 9
+    campaign = Path(shutil.copytree(EXAMPLE, tmp_path / "example"))
+    label_campaign(campaign, widen=widen)
+    assert write_pcapml_rules(campaign, rules) == 9
     lines = rules.read_text(encoding="utf-8").splitlines()
     made = take(*lines)
+    assert labelled_as(made)[1] is widen
     whole = load_activities(EXAMPLE).labelled().frame.sort("t_ns")
     back = load_activities(made).frame.sort("t_ns")
     same = ["device", "activity", "session", "trial", "channel", "network"]
     assert back[same].equals(whole[same])
+    stamps = ["t_ns", "delta_ns", "t_uncertainty_ns"]
+    assert back[stamps].equals(whole[stamps])
     for name in (f"{name}.pcapng" for name in set(whole["device"])):
         # each packet has the label that it had; what a section says of itself differs
-        assert _labels(made / "labelled" / name) == _labels(EXAMPLE / "labelled" / name)
+        assert _labels(made / "labelled" / name) == _labels(
+            campaign / "labelled" / name
+        )
     # each line that pcapML itself reads is filter, label, sample
     for line in lines:
         if not line.startswith("#"):

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -35,7 +36,9 @@ def dataset(tmp_path_factory):
 @pytest.mark.parametrize("block", [text for torch, text in BLOCKS if not torch])
 def test_the_examples_of_the_page_run(block, dataset, monkeypatch, capsys):
     monkeypatch.chdir(dataset)
-    exec(compile(block, "opening.md", "exec"), {})  # noqa: S102
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(block, "opening.md", "exec"), {})  # noqa: S102
     told = capsys.readouterr().out
     assert "echo_dot" in told or "device" in told
 
