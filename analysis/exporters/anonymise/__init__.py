@@ -8,6 +8,7 @@ from analysis.exporters.anonymise.capture import (
     anonymise_capture,
     anonymise_capture_with,
 )
+from analysis.exporters.anonymise.clocks import Clocks
 from analysis.exporters.anonymise.kept import Kept
 from analysis.exporters.anonymise.patterns import (
     Patterns,
@@ -20,6 +21,7 @@ from analysis.exporters.anonymise.texts import Rewritten, anonymise_texts
 from analysis.exporters.anonymise.words import Words
 
 __all__ = [
+    "Clocks",
     "Counts",
     "Kept",
     "Patterns",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.anonymise import fields, messages
+from analysis.exporters.anonymise.clocks import Clocks
 from analysis.exporters.anonymise.emit import emit_blocks, emit_records
 from analysis.exporters.anonymise.patterns import Patterns, patterns_of
 from analysis.exporters.anonymise.policy import Counts, Policy
@@ -82,12 +83,17 @@ def anonymise_capture_with(
 ) -> Counts:
     """Do the same with patterns that were laid out before, for many captures."""
     survey, tell = Survey(patterns, pseudonyms), _Progress(progress)
+    clocks = Clocks(policy.shift_ns // _NS) if policy.shift_ns else None
     if policy.most_payload_b != 0:
         with open_capture_stream(source) as stream:
             for batch in stream:
                 survey.add(batch)
+                if clocks is not None:
+                    clocks.add(batch)
                 tell(stream)
     changes = survey.changes()
+    if clocks is not None:
+        changes = clocks.added_to(changes)
     part = target.with_name(f".{target.name}.part")
     tell.begin()
     try:

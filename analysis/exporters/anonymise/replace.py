@@ -46,6 +46,10 @@ class Hits:
         """Add one hit."""
         self._parts.append(np.array([[group], [place], [which]], dtype=np.int64))
 
+    def take(self, groups: Int64, places: Int64, which: Int64) -> None:
+        """Add many hits."""
+        self._parts.append(np.stack((groups, places, which)))
+
     def settled(self, size: Int64) -> tuple[Int64, Int64, Int64]:
         """Return them by group and place; of two that overlap the longer one.
 

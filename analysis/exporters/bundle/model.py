@@ -10,6 +10,7 @@ from analysis.exporters.anonymise import Policy
 from analysis.exporters.audit import NOT_HARVESTED, PLAIN, SAME, UNREAD, Finding
 from analysis.exporters.identifiers import Identifier
 
+TIME = "time"  # kind of a finding: it tells the day of the recording
 UNSAID = "TO FILL"  # what only people know; nothing else is marked so
 
 
@@ -32,7 +33,7 @@ class RefusedError(AnalysisError):
 
 def _counted(findings: tuple[Finding, ...]) -> str:
     """Say how many findings of each sort there are."""
-    n = {kind: sum(f.kind == kind for f in findings) for kind in NOT_HARVESTED}
+    n = {kind: sum(f.kind == kind for f in findings) for kind in (*NOT_HARVESTED, TIME)}
     found = len(findings) - sum(n.values())
     said = (
         (found, "1 identifier is still found", "identifiers are still found"),
@@ -45,6 +46,11 @@ def _counted(findings: tuple[Finding, ...]) -> str:
             n[PLAIN],
             "1 conversation says in plain what nobody knows",
             "conversations say in plain what nobody knows",
+        ),
+        (
+            n[TIME],
+            "1 file tells the day of the recording",
+            "files tell the day of the recording",
         ),
         (n[UNREAD], "1 thing was not looked at", "things were not looked at"),
     )

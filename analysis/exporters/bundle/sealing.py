@@ -16,6 +16,7 @@ from analysis.exporters.bundle.captures import counts_of
 from analysis.exporters.bundle.datasheet import write_datasheet
 from analysis.exporters.bundle.facts import Facts, facts_of
 from analysis.exporters.bundle.model import RefusedError
+from analysis.exporters.bundle.moments import check_moments
 from analysis.exporters.bundle.papers import write_papers
 from analysis.exporters.bundle.splits import write_splits
 from analysis.exporters.bundle.tables import write_tables
@@ -43,6 +44,7 @@ def seal(
     _results(work, sources)
     _papers(work, sources)
     _audit(work, sources, identifiers)
+    check_moments(work, sources)
     _digests(work)
     _metadata(work, sources, identifiers)
     _parts(work)

@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -203,6 +204,31 @@ def test_the_draft_is_for_its_owner_alone(tmp_path, request_for):
     ledger = (request.draft / "ledger.json").read_text()
     assert json.loads(ledger)["steps"]["identifiers"]
     assert request.key.hex() not in ledger
+
+
+@pytest.mark.usefixtures("_without_tshark")
+def test_a_clock_that_was_not_moved_with_the_rest_is_not_published(
+    tmp_path, request_for, watcher, monkeypatch
+):
+    rewritten = captures.anonymise_capture_with
+    body = struct.pack("<I", 1) + b"Date: Mon, 05 Jan 2026 10:00"
+    size = struct.pack("<I", 12 + len(body))
+
+    def telling(source, target, **options):
+        counts = rewritten(source, target, **options)
+        with target.open("ab") as file:
+            file.write(struct.pack("<I", 0x0BAD) + size + body + size)
+        return counts
+
+    monkeypatch.setattr(captures, "anonymise_capture_with", telling)
+    request = request_for(
+        tmp_path / "set", shift=True, part_b=0, accept=("unread:tshark",)
+    )
+    with pytest.raises(RefusedError, match="files tell the day") as told:
+        publish(request, watcher)
+    names = [Path(each.file).name for each in told.value.findings]
+    assert names[-1] == "lan-00001.pcapng"  # and what was labelled of it
+    assert not [e for e in told.value.findings if "2026" in e.sentence]
 
 
 def test_free_texts_that_stay_are_told_where_strangers_look(published):
