@@ -45,8 +45,7 @@ def device_chart(comparison: Comparison, device: str) -> str:
         _draw(axes, tests, rows, names)
         axes.set_title(f"{device}: Cliff's delta, B against A", loc="left", fontsize=10)
         figure.supxlabel(
-            "+1: every trial of B is larger; framed: drift; dotted frame: no more than "
-            "between days",
+            "+1: every trial of B is larger; framed: drift; grey: cannot be told",
             fontsize=8,
             color=_MUTED,
         )
@@ -82,8 +81,9 @@ def _mark(axes: Axes, test: Tested, at: tuple[int, int]) -> None:
         va="center",
         fontsize=8,
         fontweight="bold" if drift else "normal",
+        color=_MUTED if test.verdict is Verdict.UNTOLD else _INK,
     )
-    if test.verdict is not Verdict.SAME:
+    if drift:
         frame = Rectangle(
             (column - 0.48, row - 0.46),
             0.96,
@@ -91,7 +91,6 @@ def _mark(axes: Axes, test: Tested, at: tuple[int, int]) -> None:
             fill=False,
             linewidth=1.8,
             edgecolor=_INK,
-            linestyle="-" if drift else ":",
         )
         axes.add_patch(frame)
 

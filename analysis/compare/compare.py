@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.compare.exchange import Answer, answer, number_sessions, unit_of
+from analysis.compare.exchange import Answer, answer
 from analysis.compare.facts import facts_of, inputs_of
 from analysis.compare.hosts import Endpoints, anonymised, names_in
 from analysis.compare.model import (
@@ -17,9 +17,17 @@ from analysis.compare.model import (
     Trials,
     Unit,
 )
-from analysis.compare.questions import Pair, pair_of, tests_of
+from analysis.compare.questions import (
+    Pair,
+    Question,
+    is_asked,
+    numbered,
+    pair_of,
+    questions_of,
+    tested,
+)
 from analysis.compare.transfer import classifiers_of, transfers_of
-from analysis.compare.trials import same_windows, trials_of
+from analysis.compare.trials import same_windows, trials_of, unit_in
 from analysis.dataset import Campaign
 from analysis.errors import DatasetError
 from analysis.evaluate.samples import Recorded, open_recorded
@@ -45,8 +53,8 @@ def compare(a: Path, b: Path, asked: Asked, told: Told = nobody) -> Comparison:
     both = same_windows((open_recorded(a), open_recorded(b)))
     compared = read_pairs(both, told)
     told("tests")
-    found, unit = answered(compared.pairs, asked)
-    tests = tuple(tests_of(compared.pairs, found, unit, asked))
+    found = answered(compared.pairs, asked)
+    tests = found.tests
     transfers: list[Transfer] = []
     for pair in compared.pairs:
         if classifiers:
@@ -57,15 +65,18 @@ def compare(a: Path, b: Path, asked: Asked, told: Told = nobody) -> Comparison:
         a=one.name,
         b=two.name,
         asked=asked,
-        unit=unit,
-        n_exchanges=found.n,
-        exact=found.exact,
+        unit=_unit_of(both),
+        units_a=found.units_a,
+        units_b=found.units_b,
+        n_exchanges=found.answer.n,
+        exact=found.answer.exact,
         tests=tests,
         hosts=tuple(_hosts(compared.pairs, tests)),
         facts=facts_of(one, two),
         transfers=tuple(transfers),
         only=compared.only,
-        remarks=(*compared.remarks, *_doubts(compared.pairs, unit, found, asked)),
+        remarks=compared.remarks,
+        identical=_identical(both),
     )
 
 
@@ -102,8 +113,7 @@ def read_pairs(both: Both, told: Told = nobody) -> Compared:
     if not pairs:
         reason = "have no labelled activity of a device in common: nothing to compare"
         raise DatasetError(f"{campaigns[0].name} and {campaigns[1].name} {reason}")
-    same = _same_captures(both)
-    return Compared(pairs=tuple(pairs), only=tuple(only), remarks=(*same, *remarks))
+    return Compared(pairs=tuple(pairs), only=tuple(only), remarks=tuple(remarks))
 
 
 def _unshared(device: str, one: Trials, two: Trials) -> Iterator[str]:
@@ -112,11 +122,11 @@ def _unshared(device: str, one: Trials, two: Trials) -> Iterator[str]:
         yield f"{device} {name}: in {'A' if name in held[0] else 'B'} only"
 
 
-def _same_captures(both: Both) -> tuple[str, ...]:
+def _identical(both: Both) -> bool:
+    """Say whether both have the very same captures and the same activities."""
     one, two = ({c.digest for c in each.index.captures if c.digest} for each in both)
-    if one and one == two:
-        return ("both have the very same captures: nothing can differ",)
-    return ()
+    logs = [each.log.frame.drop("campaign", strict=False) for each in both]
+    return bool(one) and one == two and logs[0].equals(logs[1])
 
 
 def _endpoints(
@@ -170,22 +180,48 @@ def _lab_of(campaign: Campaign) -> tuple[str, str]:
     return str(lab.get("lab", campaign.name)), str(lab.get("home", ""))
 
 
-def answered(pairs: Sequence[Pair], asked: Asked) -> tuple[Answer, Unit]:
-    """Return the answers to all questions, and what was exchanged for them."""
-    parts = [
-        (t.session, in_b) for p in pairs for t, in_b in ((p.a, False), (p.b, True))
-    ]
-    numbers, in_b = number_sessions(parts)
-    unit = unit_of(int((~in_b).sum()), int(in_b.sum()), asked.alpha)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """All tests, in the order of devices, and how they were made.
+
+    units_a, units_b  days (or sessions) of each campaign
+    """
+
+    tests: tuple[Tested, ...]
+    answer: Answer
+    units_a: int
+    units_b: int
+
+
+def answered(pairs: Sequence[Pair], asked: Asked) -> Answered:
+    """Ask all questions, and test at once those that have days enough to tell."""
+    units, in_b = numbered(pairs)
+    questions = [q for pair in pairs for q in questions_of(pair, units, asked)]
+    places = _places(questions, asked.alpha)
     found = answer(
-        [pair.block(numbers) for pair in pairs],
+        [questions[row].vectors for row in places],
         in_b,
-        unit,
         alpha=asked.alpha,
         permutations=asked.permutations,
         seed=asked.seed,
     )
-    return found, unit
+    tests = tuple(
+        tested(q, (found, places[row]) if row in places else None, in_b, asked.alpha)
+        for row, q in enumerate(questions)
+    )
+    n_b = int(in_b.sum())
+    return Answered(tests=tests, answer=found, units_a=in_b.size - n_b, units_b=n_b)
+
+
+def _places(questions: Sequence[Question], alpha: float) -> dict[int, int]:
+    """Return where the answer to each question is that can be told."""
+    rows = [row for row, q in enumerate(questions) if is_asked(q, alpha)]
+    return {row: place for place, row in enumerate(rows)}
+
+
+def _unit_of(both: Both) -> Unit:
+    known = {unit_in(each) for each in both}
+    return Unit.DAY if known == {Unit.DAY} else Unit.SESSION
 
 
 def _hosts(pairs: Sequence[Pair], tests: Sequence[Tested]) -> Iterator[Host]:
@@ -210,23 +246,3 @@ def _hosts(pairs: Sequence[Pair], tests: Sequence[Tested]) -> Iterator[Host]:
                 state=state,
                 verdict=verdicts.get((pair.device, host)),
             )
-
-
-def _doubts(
-    pairs: Sequence[Pair], unit: Unit, found: Answer, asked: Asked
-) -> Iterator[str]:
-    n_a = len({s for p in pairs for s in p.a.session.tolist()})
-    n_b = len({s for p in pairs for s in p.b.session.tolist()})
-    if unit is Unit.TRIAL and min(n_a, n_b) < 2:
-        yield (
-            f"{n_a} and {n_b} sessions: what differs between days cannot be told from "
-            "drift; record four sessions or more of each"
-        )
-    elif unit is Unit.TRIAL:
-        yield (
-            f"{n_a} and {n_b} sessions are too few to exchange them as a whole (four "
-            "of each are enough): trials are exchanged, and a difference counts only "
-            "where no session of one campaign lies among those of the other"
-        )
-    if 1 / found.n > asked.alpha:
-        yield "too few trials to tell anything at this level"

@@ -4,30 +4,28 @@ from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.compare.model import Effect, Float64, Text
+from analysis.compare.exchange import Vectors
+from analysis.compare.model import Bool, Effect, Float64, Int64
 
 _DRAWS = 1000
 _POWER = 0.8
 
 
 def effect_of(
-    a: Float64,
-    b: Float64,
-    sessions: tuple[Text, Text] | None,
+    values: tuple[Float64, Float64],
+    units: tuple[Int64, Int64],
     seed: int,
     *,
     with_interval: bool = True,
 ) -> Effect:
     """Return the effect from values of A to those of B; NaN are left out.
 
-    sessions  of the values, where these are drawn as a whole for the interval
+    units  of the values, which are drawn as a whole for the interval
     """
-    known_a, known_b = ~np.isnan(a), ~np.isnan(b)
-    if sessions is not None:
-        sessions = sessions[0][known_a], sessions[1][known_b]
-    a, b = a[known_a], b[known_b]
+    known = [~np.isnan(each) for each in values]
+    a, b = (each[rows] for each, rows in zip(values, known, strict=True))
+    days = [each[rows] for each, rows in zip(units, known, strict=True)]
     if not a.size or not b.size:
         return Effect(
             median_a=None,
@@ -41,7 +39,7 @@ def effect_of(
     low, high = None, None
     ratio = _ratio(one, two)
     if ratio is not None and with_interval:
-        low, high = _interval(a, b, sessions, seed)
+        low, high = _interval((a, b), (days[0], days[1]), seed)
     return Effect(
         median_a=_finite(one),
         median_b=_finite(two),
@@ -60,18 +58,26 @@ def cliffs_delta(a: Float64, b: Float64) -> float:
     return float((below - above) / (a.size * b.size))
 
 
-def detectable(n_a: int, n_b: int, critical: float) -> float | None:
-    """Return the Cliff's delta that is found in 80 of 100 (Noether 1987).
+def detectable(vectors: Vectors, in_b: Bool, critical: float) -> float | None:
+    """Return the difference of means that is found in 80 of 100 such comparisons.
 
-    None where n_a and n_b are so few that none can be, however large.
+    Of ranks, that is Cliff's delta; of shares, their difference. None where not even
+    the largest would be. Units are taken to scatter as they do here, and t as Johnson
+    and Welch (1940) have it where the campaigns differ.
 
-    critical  |z| that reports drift
+    critical  score that reports drift
     """
-    scale = sqrt(12 * n_a * n_b / (n_a + n_b + 1))
-    if critical >= scale / 2 or not scale:  # z of samples that do not overlap
-        return None
-    delta = 2 * (critical + NormalDist().inv_cdf(_POWER)) / scale
-    return min(delta, 1.0)
+    n_b = float(in_b.sum())
+    n_a, freedom = in_b.size - n_b, in_b.size - 2
+    sums = float(in_b @ vectors.gram @ in_b)
+    within = float(np.trace(vectors.gram)) - sums * (1 / n_a + 1 / n_b)
+    variance = max(within / freedom, vectors.noise)
+    if variance <= 0:  # the same on all days: any other value would have been found
+        return 0.0
+    bar = sqrt(critical)
+    more = NormalDist().inv_cdf(_POWER) * sqrt(1 + critical / (2 * freedom))
+    delta = (bar + more) * sqrt(variance * (1 / n_a + 1 / n_b))
+    return delta if delta <= 1 else None
 
 
 def _finite(value: float) -> float | None:
@@ -84,15 +90,16 @@ def _ratio(one: float, two: float) -> float | None:
 
 
 def _interval(
-    a: Float64, b: Float64, sessions: tuple[Text, Text] | None, seed: int
+    values: tuple[Float64, Float64], units: tuple[Int64, Int64], seed: int
 ) -> tuple[float | None, float | None]:
-    """Return the central 95 % of the ratio of medians, drawn anew with returning."""
+    """Return the central 95 % of the ratio of medians, units drawn with returning.
+
+    None where a campaign has one unit: nobody can say how days differ.
+    """
+    if any(np.unique(each).size < 2 for each in units):
+        return None, None
     rng = np.random.default_rng(seed)
-    if sessions is None:
-        one, two = (_medians(each, rng) for each in (a, b))
-    else:
-        one = _medians_of_sessions(a, sessions[0], rng)
-        two = _medians_of_sessions(b, sessions[1], rng)
+    one, two = (_medians(v, u, rng) for v, u in zip(values, units, strict=True))
     usable = (one > 0) & np.isfinite(one) & np.isfinite(two)
     if not usable.any():
         return None, None
@@ -100,15 +107,8 @@ def _interval(
     return float(low), float(high)
 
 
-def _medians(values: Float64, rng: np.random.Generator) -> Float64:
-    rows = rng.integers(values.size, size=(_DRAWS, values.size))
-    return np.asarray(np.median(values[rows], axis=1))
-
-
-def _medians_of_sessions(
-    values: Float64, session: Text, rng: np.random.Generator
-) -> Float64:
-    names, number = np.unique(session, return_inverse=True)
-    groups: list[NDArray[np.float64]] = [values[number == k] for k in range(names.size)]
-    chosen = rng.integers(names.size, size=(_DRAWS, names.size))
-    return np.array([np.median(np.concatenate([groups[k] for k in r])) for r in chosen])
+def _medians(values: Float64, unit: Int64, rng: np.random.Generator) -> Float64:
+    names, number = np.unique(unit, return_inverse=True)
+    groups: list[Float64] = [values[number == k] for k in range(names.size)]
+    drawn = rng.integers(names.size, size=(_DRAWS, names.size))
+    return np.array([np.median(np.concatenate([groups[k] for k in r])) for r in drawn])

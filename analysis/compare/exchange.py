@@ -1,73 +1,60 @@
-"""Exact tests by exchange, for all questions at once.
+"""Exact tests by exchange of whole days, for all questions at once.
 
-If nothing drifted, it says nothing of a trial (or of a session) in which campaign it
-was: exchanging them gives values that could as well have been seen. For every exchange
-the most conspicuous of all tests is noted; a test reports drift when it is more
-conspicuous than that is in all but alpha of the exchanges. So the chance that anything
-is reported where nothing drifted is at most alpha, over all tests, however they hang
-together (Westfall and Young's step-down maxT).
+Trials of one day are alike, and days differ. So what is exchanged is a unit: all of a
+day (or of a session, where days are not known). If nothing drifted, it says nothing of
+a unit in which campaign it was: exchanging units gives values that could as well have
+been seen. For every exchange the most conspicuous of all tests is noted; a test reports
+drift when it is more conspicuous than that is in all but alpha of the exchanges. So the
+chance that anything is reported where nothing drifted is at most alpha, over all tests,
+however they hang together (Westfall and Young's step-down maxT).
 
-A test is a rank sum within each kind of activity (Wilcoxon; ties get their mean rank),
-over its standard deviation. All activities of a device together are summed with van
-Elteren's weights.
+A question is a vector per unit: one number (a mean rank, a share), or many (how sizes
+are distributed). Its statistic is the variance between the campaigns over that between
+units of one campaign (the square of Student's t for one number, Anderson's pseudo-F for
+many), where the latter is taken to be no less than what so few trials scatter by
+themselves. What is the same on all days of a campaign and another in the other is
+infinitely conspicuous, as it should be: a rank over trials could not tell it from the
+one arrangement in which days happen to be in order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from analysis.compare.model import Bool, Float64, Text, Unit
+from analysis.compare.model import Bool, Float64, Int64
 
-_CHUNK = 256
-Masks = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stratum:
-    """Trials that are compared with each other.
-
-    in_b     (n,) whether of B
-    session  (n,) number of the session, over both campaigns and all devices
-    ranks    (n, m) ranks less their mean; 0 where a value is unknown
-    """
-
-    in_b: Bool
-    session: NDArray[np.int64]
-    ranks: Float64
-
-    @property
-    def spread(self) -> Float64:
-        """(m,) sum of squares over n (n - 1): variance of the sum, per n_a n_b."""
-        n = self.in_b.size
-        return np.asarray((self.ranks**2).sum(axis=0) / max(n * (n - 1), 1))
+LEAST_UNITS = 4  # of each campaign
+_CHUNK = 512
+_FLAT = 1e-9  # of all that a question varies: less counts as none
+_SAME = 1e-9  # two statistics that differ by less, relatively, are one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """The strata of one device; all have the same m measures.
+class Vectors:
+    """What units say to one question.
 
-    cells  (strata, m) which measures are questions of the stratum alone
+    gram   (u, u) inner products of the units' vectors, less their mean; 0 for units
+           that say nothing
+    noise  variance of a unit's vector that comes of its few trials alone
     """
 
-    strata: tuple[Stratum, ...]
-    cells: Bool
+    gram: Float64
+    noise: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Answers to all questions of all blocks, in their order.
+    """Answers to all questions, in their order.
 
-    Of each block: m for all strata together, then those of each stratum that are asked.
-
-    z  of the real one, above 0 where B is larger;  critical  |z| that reports drift
-    n  exchanges with the real one;  exact  whether these are all there are
+    score  pseudo-F of the real arrangement;  critical  the score that reports drift
+    n  arrangements with the real one;  exact  whether these are all there are
     """
 
-    z: Float64
+    score: Float64
     p: Float64
     p_adjusted: Float64
     critical: float
@@ -76,64 +63,106 @@ class Answer:
 
 
 def ranked(values: Float64) -> Float64:
-    """Return (n, m) mean ranks less their mean, 0 for NaN."""
-    out = np.zeros(values.shape)
+    """Return (n, m) ranks as shares from -1 to 1, less their mean; NaN stays.
+
+    The mean over one sample less that over the other is Cliff's delta of the two.
+    """
+    out = np.full(values.shape, np.nan)
     for column in range(values.shape[1]):
         known = ~np.isnan(values[:, column])
         if known.any():
             rank = rankdata(values[known, column])
-            out[known, column] = rank - rank.mean()
+            out[known, column] = 2 * (rank - rank.mean()) / rank.size
     return out
 
 
-def unit_of(sessions_a: int, sessions_b: int, alpha: float) -> Unit:
-    """Return what to exchange: sessions, where there are enough of them to tell."""
-    if min(sessions_a, sessions_b) < 2:
-        return Unit.TRIAL
-    ways = comb(sessions_a + sessions_b, sessions_a)
-    mirrored = 2 if sessions_a == sessions_b else 1
-    return Unit.SESSION if mirrored / ways <= alpha else Unit.TRIAL
+def least_p(units_a: int, units_b: int) -> float:
+    """Return the least p that exchanges of so many units can give."""
+    mirrored = 2 if units_a == units_b else 1
+    return mirrored / comb(units_a + units_b, units_a)
+
+
+def can_tell(units_a: int, units_b: int, alpha: float) -> bool:
+    """Say whether so many units can tell drift at all at this level."""
+    enough = min(units_a, units_b) >= LEAST_UNITS
+    return enough and least_p(units_a, units_b) <= alpha
+
+
+def units_needed(alpha: float) -> int:
+    """Return of how many units of each campaign drift can be told at this level."""
+    n = LEAST_UNITS
+    while not can_tell(n, n, alpha):
+        n += 1
+    return n
+
+
+def vectors_of(rows: Float64, unit: Int64, n_units: int) -> Vectors:
+    """Sum windows up by unit.
+
+    rows  (k, d) a vector per window, wholly NaN where it says nothing
+    unit  (k,) number of the unit
+    """
+    known = ~np.isnan(rows).any(axis=1)
+    rows, unit = rows[known].astype(np.float64), unit[known]
+    n = np.bincount(unit, minlength=n_units).astype(np.float64)
+    means = np.zeros((n_units, rows.shape[1]))
+    np.add.at(means, unit, rows)
+    means /= np.maximum(n, 1)[:, None]
+    within = ((rows - means[unit]) ** 2).sum()
+    freedom = float((n[n > 0] - 1).sum())
+    noise = within / freedom * float((1 / n[n > 0]).mean()) if freedom > 0 else 0.0
+    return shares_of(means, n, float(noise))
+
+
+def shares_of(means: Float64, n: Float64, noise: float) -> Vectors:
+    """Return what units say; means (u, d), n (u,) windows or packets of each."""
+    held = n > 0
+    centred = np.zeros_like(means)
+    if held.any():
+        centred[held] = means[held] - means[held].mean(axis=0)
+    return Vectors(gram=centred @ centred.T, noise=noise)
+
+
+def together(parts: Sequence[Vectors]) -> Vectors:
+    """Join the answers of several kinds of windows, each of them with equal weight."""
+    n_units = len(parts[0].gram)
+    gram, noise = np.zeros((n_units, n_units)), 0.0
+    for each in parts:
+        size = float(np.trace(each.gram))
+        if size > 0:
+            gram += each.gram / size
+            noise += each.noise / size
+    return Vectors(gram=gram, noise=noise)
 
 
 def answer(
-    blocks: Sequence[Block],
-    session_in_b: Bool,
-    unit: Unit,
+    questions: Sequence[Vectors],
+    in_b: Bool,
     *,
     alpha: float,
     permutations: int,
     seed: int,
 ) -> Answer:
-    """Answer all questions.
-
-    session_in_b  (s,) whether each session is of B
-    """
-    real = _scores(
-        blocks, [[s.in_b[None].astype(float) for s in b.strata] for b in blocks]
-    )
-    z = real[0]
-    size = np.abs(z)
-    order = np.argsort(-size, kind="stable")
-    if unit is Unit.SESSION:
-        ways = _session_ways(session_in_b, permutations, seed)
-        exact, drawn = ways.exact, _by_session(blocks, ways.masks)
-    else:
-        exact, drawn = False, _by_trial(blocks, permutations, seed)
-    own, stepped = np.ones(z.size), np.ones(z.size)
-    most: list[Float64] = [size.max(initial=0.0)[None]]
-    n = 1
-    for masks in drawn:
-        scores = np.abs(_scores(blocks, masks))
-        n += len(scores)
-        own += (scores >= size - 1e-9).sum(axis=0)
+    """Answer all questions; in_b (u,) whether each unit is of B."""
+    scorer = _Scorer(questions, in_b)
+    score = scorer(in_b[None].astype(float))[0]
+    order = np.argsort(-score, kind="stable")
+    bar = score * (1 - _SAME)
+    own, stepped = np.ones(score.size), np.ones(score.size)
+    most: list[Float64] = [score.max(initial=0.0)[None]]
+    masks, exact = arrangements(in_b, permutations, seed)
+    n = 1 + len(masks)
+    for first in range(0, len(masks), _CHUNK):
+        scores = scorer(masks[first : first + _CHUNK])
+        own += (scores >= bar).sum(axis=0)
         tail = np.maximum.accumulate(scores[:, order][:, ::-1], axis=1)[:, ::-1]
-        stepped += (tail >= size[order] - 1e-9).sum(axis=0)
+        stepped += (tail >= bar[order]).sum(axis=0)
         most.append(scores.max(axis=1, initial=0.0))
-    adjusted = np.empty(z.size)
+    adjusted = np.empty(score.size)
     adjusted[order] = np.maximum.accumulate(stepped / n)
     bound = np.sort(np.concatenate(most))[::-1]
     return Answer(
-        z=z,
+        score=score,
         p=own / n,
         p_adjusted=np.minimum(adjusted, 1.0),
         critical=float(bound[min(int(alpha * n), n - 1)]),
@@ -142,89 +171,42 @@ def answer(
     )
 
 
-def _scores(blocks: Sequence[Block], masks: Sequence[Sequence[Masks]]) -> Float64:
-    """Return (r, questions) z for r exchanges.
+class _Scorer:
+    """Pseudo-F of all questions for arrangements of the units."""
 
-    masks  of each stratum of each block (r, n), 1 where a trial is of B then
+    def __init__(self, questions: Sequence[Vectors], in_b: Bool) -> None:
+        n, self._n_b = in_b.size, float(in_b.sum())
+        self._n_a = n - self._n_b
+        self._freedom = max(n - 2.0, 1.0)
+        shape = (len(questions), n * n)
+        self._grams = np.array([q.gram.ravel() for q in questions]).reshape(shape)
+        self._total = np.array([np.trace(q.gram) for q in questions])
+        self._noise = np.array([q.noise for q in questions])
+
+    def __call__(self, masks: Float64) -> Float64:
+        """Return (r, questions) for masks (r, u), 1 where a unit is of B."""
+        r, n = masks.shape
+        # units that say nothing are at the mean; sums over A are those of B, negative
+        pairs = (masks[:, :, None] * masks[:, None, :]).reshape(r, n * n)
+        between = (pairs @ self._grams.T) * (1 / self._n_a + 1 / self._n_b)
+        within = np.maximum(self._total - between, 0.0) / self._freedom
+        least = np.maximum(self._noise, _FLAT * self._total / self._freedom)
+        below = np.maximum(within, least)
+        none = self._total < 1e-18
+        return np.where(none, 0.0, between / np.where(none, 1.0, below))
+
+
+def arrangements(in_b: Bool, permutations: int, seed: int) -> tuple[Float64, bool]:
+    """Return (r, u) which units are of B, without the real one, and if these are all.
+
+    All that there are, where these are no more than asked for; else drawn.
     """
-    parts = []
-    for block, of_strata in zip(blocks, masks, strict=True):
-        total: Float64 | float = 0.0
-        variance: Float64 | float = 0.0
-        cells = []
-        for row, (stratum, mask) in enumerate(
-            zip(block.strata, of_strata, strict=True)
-        ):
-            n = stratum.in_b.size
-            n_b = mask.sum(axis=1, keepdims=True)
-            sums = mask @ stratum.ranks
-            spread = n_b * (n - n_b) * stratum.spread
-            weight = 1 / (n + 1)
-            total = total + weight * sums
-            variance = variance + weight**2 * spread
-            cells.append(_standard(sums, spread)[:, block.cells[row]])
-        parts += [_standard(np.asarray(total), np.asarray(variance)), *cells]
-    return np.concatenate(parts, axis=1)
-
-
-def _standard(sums: Float64, variance: Float64) -> Float64:
-    deviation = np.sqrt(variance)
-    flat = deviation < 1e-12
-    return np.where(flat, 0.0, sums / np.where(flat, 1.0, deviation))
-
-
-def _by_trial(
-    blocks: Sequence[Block], permutations: int, seed: int
-) -> Iterator[list[list[Masks]]]:
-    """Yield exchanges of trials within each stratum, chunk by chunk."""
-    rng = np.random.default_rng(seed)
-    left = permutations
-    while left > 0:
-        rows = min(left, _CHUNK)
-        left -= rows
-        yield [[_drawn(rng, rows, s.in_b) for s in b.strata] for b in blocks]
-
-
-def _drawn(rng: np.random.Generator, rows: int, in_b: Bool) -> Masks:
-    order = np.argsort(rng.random((rows, in_b.size)), axis=1)
-    return in_b.astype(np.float64)[order]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ways:
-    """(r, s) which sessions are of B, without the real one, and if these are all."""
-
-    masks: Float64
-    exact: bool
-
-
-def _session_ways(in_b: Bool, permutations: int, seed: int) -> _Ways:
-    from itertools import combinations
-
     n, n_b = in_b.size, int(in_b.sum())
-    ways = comb(n, n_b)
-    if ways - 1 <= permutations:
-        masks = np.zeros((ways, n))
+    if comb(n, n_b) - 1 <= permutations:
+        masks = np.zeros((comb(n, n_b), n))
         for row, chosen in enumerate(combinations(range(n), n_b)):
             masks[row, list(chosen)] = 1.0
-        real = (masks == in_b).all(axis=1)
-        return _Ways(masks=masks[~real], exact=True)
+        return masks[~(masks == in_b).all(axis=1)], True
     rng = np.random.default_rng(seed)
-    return _Ways(masks=_drawn(rng, permutations, in_b), exact=False)
-
-
-def _by_session(blocks: Sequence[Block], ways: Float64) -> Iterator[list[list[Masks]]]:
-    for first in range(0, len(ways), _CHUNK):
-        some = ways[first : first + _CHUNK]
-        yield [[some[:, s.session] for s in b.strata] for b in blocks]
-
-
-def number_sessions(
-    parts: Sequence[tuple[Text, bool]],
-) -> tuple[dict[tuple[str, bool], int], Bool]:
-    """Return a number per (session, is it of B), and (s,) whether each is of B."""
-    known: dict[tuple[str, bool], int] = {}
-    for sessions, in_b in parts:
-        for name in sorted(set(sessions.tolist())):
-            known.setdefault((name, in_b), len(known))
-    return known, np.array([in_b for _name, in_b in known], dtype=np.bool_)
+    order = np.argsort(rng.random((permutations, n)), axis=1)
+    return in_b.astype(np.float64)[order], False

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 Text = NDArray[np.str_]
 
@@ -20,6 +22,8 @@ class Kind(StrEnum):
     TIMING = "timing"
     SIZE = "size"
     HOST = "host"
+    SHAPE = "shape"  # how sizes or pauses are distributed
+    PRINT = "fingerprint"  # what a device's network software says of itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +53,33 @@ MEASURES = (
 )
 
 
+# of the windows of an activity, of idle windows, of all of a device
+FRAMES = Measure(name="frames", unit="share", kind=Kind.SHAPE)
+EXACT_FRAMES = Measure(name="exact_frames", unit="share", kind=Kind.SHAPE)
+FIRST_FRAMES = Measure(name="first_frames", unit="share", kind=Kind.SHAPE)
+
+
 class Unit(StrEnum):
     """What is exchanged between the campaigns to see what chance does."""
 
-    SESSION = "session"
-    TRIAL = "trial"
+    DAY = "day"
+    SESSION = "session"  # where nobody knows which sessions share a day
 
 
 class Verdict(StrEnum):
     """What a test says."""
 
-    SAME = "same"  # no more than chance, or too few to tell
+    SAME = "same"  # no more than chance
     DRIFT = "drift"
-    DAYS = "days"  # more than chance among trials, no more than between days
+    UNTOLD = "cannot be told"  # too few days of it
+
+
+class Outcome(StrEnum):
+    """What a comparison says."""
+
+    DRIFT = "drift"
+    NO_DRIFT = "no drift found"
+    UNTOLD = "cannot be told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +105,24 @@ class Trials:
     """The label windows of one device in one campaign, and some idle ones.
 
     stratum   (k,) what was done, by what channel, over what network; or idle
-    session   (k,) str
+    unit      (k,) str, day (or session) of the window
     values    (k, m) as `MEASURES`, NaN unknown, inf for a packet that did not come
     hosts     host -> (k,) whether the window has a packet of it
+    lengths   (2, k, longest + 1) frames of each length, out and in
+    first     (k, 6) lengths of the first frames with payload, those in negative; NaN
+              for none
+    events    what was seen outside of windows, or is said by captures, by its name
     elsewhere hosts that the device talked with outside of windows alone
     """
 
     device: str
     stratum: Text
-    session: Text
+    unit: Text
     values: Float64
     hosts: Mapping[str, Bool]
+    lengths: NDArray[np.int32]
+    first: Float64
+    events: Mapping[str, "Events"] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
@@ -105,13 +130,29 @@ class Trials:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """How often what was seen on which day.
+
+    unit, value, n  (e,) str, int or str, int: seen n times in that unit
+    ordered  whether values are on a scale, so that near ones are nearly the same
+    """
+
+    unit: Text
+    value: NDArray[Any]
+    n: Int64
+    kind: Kind
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """How large a difference is.
 
-    median_a, median_b  of the trials; shares for hosts
+    median_a, median_b  of the trials; shares for hosts; None for shapes
     ratio    of B's median to A's, None where A's is 0 or either is unknown
     ratio_low, ratio_high  its 95 % interval, None without
-    delta    Cliff's: share of pairs in which B is larger less that in which A is
+    delta    Cliff's: share of pairs in which B is larger less that in which A is; of a
+             shape, the share of packets that are others
     """
 
     median_a: float | None
@@ -127,9 +168,13 @@ class Tested:
     """One question about one device, answered: is a measure another in B than in A.
 
     activity    stratum, or `ALL` for all of the device, each compared with its own kind
-    p           of this test alone;  p_adjusted  over all tests of the comparison
-    detectable  Cliff's delta that four of five such comparisons would find; None where
-                no difference however large can be found with so few
+    n_a, n_b    windows, or packets
+    units_a, units_b  days (or sessions) with any of them
+    p           of this test alone;  p_adjusted  over all tests of the comparison; None
+                where there are too few days to tell
+    detectable  Cliff's delta (of hosts, difference of shares) that four of five such
+                comparisons would find; None where none however large would be, and for
+                shapes
     """
 
     device: str
@@ -139,9 +184,11 @@ class Tested:
     unit: str
     n_a: int
     n_b: int
+    units_a: int
+    units_b: int
     effect: Effect
-    p: float
-    p_adjusted: float
+    p: float | None
+    p_adjusted: float | None
     verdict: Verdict
     detectable: float | None
 
@@ -178,7 +225,8 @@ class Transfer:
     direction  'A to B': learnt from A and tested on B, held against within B
     within     accuracy within the campaign that was tested; None where refused
     across     accuracy of what learnt from the other one
-    loss       within less across, on the same trials
+    loss       within less across, on the same trials; None without an interval
+    n_learnt   trials that each of the two learnt from, on average over what is tested
     note       how `within` was split, or why there is none
     """
 
@@ -189,6 +237,7 @@ class Transfer:
     across: Share | None
     loss: Share | None
     n_trials: int
+    n_learnt: float | None
     note: str
 
 
@@ -205,16 +254,20 @@ class Fact:
 class Comparison:
     """Everything that is said of two campaigns.
 
-    unit     what was exchanged;  n_exchanges  how often, with the real one
+    unit     what was exchanged;  units_a, units_b  how many of them there are
+    n_exchanges  how often, with the real one
     exact    whether these were all there are
     only     what is in one of them alone, a line each
     remarks  what to know before one believes it
+    identical  whether both have the very same captures and activities
     """
 
     a: str
     b: str
     asked: Asked
     unit: Unit
+    units_a: int
+    units_b: int
     n_exchanges: int
     exact: bool
     tests: tuple[Tested, ...]
@@ -223,8 +276,25 @@ class Comparison:
     transfers: tuple[Transfer, ...] = ()
     only: tuple[str, ...] = ()
     remarks: tuple[str, ...] = field(default=())
+    identical: bool = False
 
     @property
     def drifted(self) -> tuple[Tested, ...]:
         """Tests that report drift."""
         return tuple(t for t in self.tests if t.verdict is Verdict.DRIFT)
+
+    @property
+    def blind(self) -> tuple[str, ...]:
+        """Devices of which nothing can be told, in order."""
+        seen = {t.device for t in self.tests if t.verdict is not Verdict.UNTOLD}
+        devices = dict.fromkeys(t.device for t in self.tests)
+        return tuple(name for name in devices if name not in seen)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Drift where any is; no drift only where every device could be told."""
+        if self.drifted:
+            return Outcome.DRIFT
+        if self.identical:
+            return Outcome.NO_DRIFT
+        return Outcome.UNTOLD if self.blind else Outcome.NO_DRIFT

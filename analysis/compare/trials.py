@@ -10,14 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analysis.compare.hosts import Endpoints
-from analysis.compare.model import Bool, Float64, Text, Trials
-from analysis.evaluate.samples import Recorded, windows_of
+from analysis.compare.idle import Idle
+from analysis.compare.model import Bool, Float64, Int64, Text, Trials, Unit
+from analysis.dataset import Times
+from analysis.evaluate.samples import Recorded, days_of, windows_of
 from analysis.labelling import Overlap
 from analysis.packets import Retransmission, iter_columns, load_index
 from analysis.packets.parquet import Numbers
 from analysis.windows import IDLE_ACTIVITY, Windows
-
-Int64 = NDArray[np.int64]
 
 _WANTED = (
     "time_ns",
@@ -29,6 +29,7 @@ _WANTED = (
     "dst_port",
     "payload_b",
     "retransmission",
+    "flow",
 )
 _AGAIN = (
     Retransmission.RETRANSMISSION,
@@ -39,6 +40,7 @@ _KEY = ("device", "activity")
 _LONGEST_B = 1518  # frames that are longer, as a card puts them together, count as this
 _IDLE = 100  # windows without an activity, drawn from all there is room for
 _SHARES = (0.25, 0.5, 0.75, 1.0)
+FIRST = 6  # frames with payload that are looked at one by one
 
 
 def same_windows(both: tuple[Recorded, Recorded]) -> tuple[Recorded, Recorded]:
@@ -71,18 +73,43 @@ def trials_of(recorded: Recorded, device: str, endpoints: Endpoints) -> Trials:
     has_idle = (recorded.log.frame["activity"] == IDLE_ACTIVITY).any()
     n_idle = 0 if has_idle else _IDLE
     windows = windows_of(recorded, device, overlap=Overlap.CUT, n_idle=n_idle)
-    seen = _Seen(windows, endpoints)
+    unit = units_in(windows)
+    seen = _Seen(windows, endpoints, unit)
     for piece, remotes in _pieces(recorded.folder, device):
         seen.take(piece, remotes)
     rows = _rows(recorded, windows)
     return Trials(
         device=device,
         stratum=_strata(windows),
-        session=windows.session,
+        unit=unit,
         values=np.column_stack([*_timing(windows, seen, rows), *seen.amounts()]),
         hosts=seen.hosts(),
+        lengths=seen.lengths,
+        first=seen.first,
+        events=seen.idle.events(),
         elsewhere=frozenset(seen.all_hosts - set(seen.in_windows)),
     )
+
+
+def unit_in(recorded: Recorded) -> Unit:
+    """Return what is exchanged: days, where it is known which sessions share one."""
+    invented = recorded.campaign.times is Times.INVENTED
+    return Unit.SESSION if invented else Unit.DAY
+
+
+def units_in(windows: Windows) -> Text:
+    """Return (k,) the day of each window, or its session where days are not known.
+
+    What one day is in two homes is two.
+    """
+    of = windows.session
+    if windows.times is not Times.INVENTED:
+        of = days_of(windows.session, windows.start_ns)
+    homes = set(windows.home.tolist())
+    if len(homes) < 2:
+        return of
+    pairs = zip(windows.home.tolist(), of.tolist(), strict=True)
+    return np.array([f"{home}: {name}" for home, name in pairs], dtype=np.str_)
 
 
 def _pieces(folder: Path, device: str) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
@@ -94,11 +121,15 @@ def _pieces(folder: Path, device: str) -> Iterator[tuple[Mapping[str, Any], list
 class _Seen:
     """What windows held, summed up piece by piece."""
 
-    def __init__(self, windows: Windows, endpoints: Endpoints) -> None:
+    def __init__(self, windows: Windows, endpoints: Endpoints, unit: Text) -> None:
         k = len(windows)
         self._windows, self._endpoints = windows, endpoints
         self._counts = np.zeros((k, 5))  # packets and bytes out and in; sent again
-        self._lengths = np.zeros((2, k, _LONGEST_B + 1), np.int32)
+        self.lengths = np.zeros((2, k, _LONGEST_B + 1), np.int32)
+        self.first = np.full((k, FIRST), np.nan)
+        self._n_first = np.zeros(k, np.int64)
+        self._unused = (windows.activity == IDLE_ACTIVITY) & (windows.trial == "")
+        self.idle = Idle(windows, unit, ~self._unused)
         self.first_ns = np.full(k, np.iinfo(np.int64).max)
         self.last_ns = np.full(k, np.iinfo(np.int64).min)
         self.in_windows: dict[str, Bool] = {}
@@ -114,6 +145,12 @@ class _Seen:
         else:
             inside[:] = False
         self._note_hosts(piece, remotes, window, inside)
+        said = (piece["payload_b"] > 0) & ~np.isin(piece["retransmission"], _AGAIN)
+        unused = ~inside
+        unused[inside] = self._unused[window[inside]]
+        told = {name: column[said] for name, column in piece.items()}
+        self.idle.take(told, unused[said])
+        self._note_first(piece, window, inside & said)
         window = window[inside]
         np.minimum.at(self.first_ns, window, stamps[inside])
         np.maximum.at(self.last_ns, window, stamps[inside])
@@ -130,8 +167,19 @@ class _Seen:
             self._counts[:, 2 + column] += sums
             full = rows & (piece["payload_b"] > 0)
             bins = np.minimum(piece["length_b"][full], _LONGEST_B).astype(np.int64)
-            np.add.at(self._lengths[column], (window[full], bins), 1)
+            np.add.at(self.lengths[column], (window[full], bins), 1)
         self._counts[:, 4] += np.bincount(window[again], minlength=k)
+
+    def _note_first(self, piece: Mapping[str, Any], window: Int64, rows: Bool) -> None:
+        """Keep the first frames of each window, those in negative."""
+        held = window[rows]
+        length = np.minimum(piece["length_b"][rows], _LONGEST_B).astype(np.float64)
+        signed = np.where(piece["outbound"][rows], length, -length)
+        _names, first, n = np.unique(held, return_index=True, return_counts=True)
+        place = np.arange(held.size) - np.repeat(first, n) + self._n_first[held]
+        early = place < FIRST
+        self.first[held[early], place[early]] = signed[early]
+        self._n_first += np.bincount(held, minlength=self._n_first.size)
 
     def _note_hosts(
         self, piece: Mapping[str, Any], remotes: list[str], window: Int64, inside: Bool
@@ -152,7 +200,7 @@ class _Seen:
     def amounts(self) -> list[Float64]:
         """Return columns of sizes, as in `MEASURES`."""
         sums = [self._counts[:, column] for column in range(5)]
-        return sums + [c for way in self._lengths for c in _quantiles(way)]
+        return sums + [c for way in self.lengths for c in _quantiles(way)]
 
     def hosts(self) -> dict[str, Bool]:
         """Return hosts of windows, by name."""

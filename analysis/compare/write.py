@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from analysis.compare.chart import device_chart
-from analysis.compare.model import Comparison, Share, Tested, Transfer
+from analysis.compare.exchange import units_needed
+from analysis.compare.model import (
+    Comparison,
+    Kind,
+    Outcome,
+    Share,
+    Tested,
+    Transfer,
+    Verdict,
+)
 
 _TEST_COLUMNS = (
     "device",
@@ -20,6 +29,8 @@ _TEST_COLUMNS = (
     "unit",
     "n_a",
     "n_b",
+    "units_a",
+    "units_b",
     "median_a",
     "median_b",
     "ratio",
@@ -33,17 +44,27 @@ _TEST_COLUMNS = (
 )
 
 
+_NUMBERS = (Kind.TIMING, Kind.SIZE)  # the kinds whose tests are of one number
+_DRIFT = {Outcome.DRIFT: True, Outcome.NO_DRIFT: False, Outcome.UNTOLD: None}
+
+
 def as_plain(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as values that JSON holds."""
     asked = asdict(comparison.asked)
     return {
         "a": comparison.a,
         "b": comparison.b,
-        "drift": bool(comparison.drifted),
+        "outcome": str(comparison.outcome),
+        "said": verdict_of(comparison),
+        "drift": _DRIFT[comparison.outcome],
+        "cannot_be_told": list(comparison.blind),
+        "least_detectable": powers_of(comparison),
         "n_tests": len(comparison.tests),
         "n_drifted": len(comparison.drifted),
         "correction": "family-wise over all tests: Westfall and Young's step-down maxT",
         "exchanged": str(comparison.unit),
+        "units_a": comparison.units_a,
+        "units_b": comparison.units_b,
         "n_exchanges": comparison.n_exchanges,
         "exact": comparison.exact,
         **{name: asked[name] for name in ("alpha", "seed")},
@@ -124,13 +145,14 @@ def _transfer_table(
             "classifier": each.classifier,
             "direction": each.direction,
             "n_trials": each.n_trials,
+            "n_learnt": each.n_learnt,
         }
         for name in ("within", "across", "loss"):
             row |= _spread(name, getattr(each, name))
         rows.append(row | {"note": each.note})
     shares = [f"{name}{end}" for name in ("within", "across", "loss") for end in _ENDS]
-    head = ("device", "classifier", "direction", "n_trials", *shares, "note")
-    return head, rows
+    head = ("device", "classifier", "direction", "n_trials", "n_learnt")
+    return (*head, *shares, "note"), rows
 
 
 _ENDS = ("", "_low", "_high")
@@ -157,7 +179,8 @@ def _page(comparison: Comparison, pictures: dict[str, str]) -> str:
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         f"<title>Drift: {_safe(comparison.b)}</title><style>{_STYLE}</style></head>",
-        f"<body><h1>{verdict_of(comparison)}</h1>",
+        f"<body><h1>{comparison.outcome}</h1>",
+        f"<p><strong>{_safe(verdict_of(comparison))}</strong></p>",
         f"<p>A: {_safe(comparison.a)}<br>B: {_safe(comparison.b)}</p>",
         f"<p>{_safe(how_of(comparison))}</p>",
         *(f"<p>{_safe(text)}</p>" for text in comparison.remarks),
@@ -181,21 +204,105 @@ def _page(comparison: Comparison, pictures: dict[str, str]) -> str:
 
 def verdict_of(comparison: Comparison) -> str:
     """Return the outcome as one sentence."""
-    n, total = len(comparison.drifted), len(comparison.tests)
-    if not n:
-        return f"no drift in {total} tests"
-    devices = ", ".join(dict.fromkeys(t.device for t in comparison.drifted))
-    return f"drift in {n} of {total} tests: {devices}"
+    told = [t for t in comparison.tests if t.verdict is not Verdict.UNTOLD]
+    match comparison.outcome:
+        case Outcome.DRIFT:
+            n = len(comparison.drifted)
+            devices = ", ".join(dict.fromkeys(t.device for t in comparison.drifted))
+            blind = ", ".join(comparison.blind)
+            more = f"; cannot be told of {blind}" if blind else ""
+            return f"drift in {n} of {len(told)} tests: {devices}{more}"
+        case Outcome.NO_DRIFT if comparison.identical:
+            return "no drift: both have the very same captures and activities"
+        case Outcome.NO_DRIFT:
+            return f"no drift found in {len(told)} tests{_would_have(comparison)}"
+    return f"cannot be told whether anything drifted: {_needed(comparison)}"
+
+
+def powers_of(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return per device the least difference that would have been found."""
+    made = []
+    for device in dict.fromkeys(t.device for t in comparison.tests):
+        found = _findable(comparison, device)
+        best = found[0] if found else None
+        made.append(
+            {
+                "device": device,
+                "activity": (best.activity or "all") if best else None,
+                "measure": best.measure if best else None,
+                "delta": best.detectable if best else None,
+                "half_of_measures": _middle(comparison, device, found),
+            }
+        )
+    return made
+
+
+def _findable(comparison: Comparison, device: str) -> list[Tested]:
+    """Return tests of measures that could have found something, the best first."""
+    own = [t for t in comparison.tests if t.device == device and t.detectable]
+    return sorted(own, key=lambda t: t.detectable or 0.0)
+
+
+def _middle(
+    comparison: Comparison, device: str, found: Sequence[Tested]
+) -> float | None:
+    """Return the difference that half of a device's tests of measures would find."""
+    blind = sum(
+        t.device == device and t.detectable is None and t.kind in _NUMBERS
+        for t in comparison.tests
+    )
+    at = (len(found) + blind) // 2
+    return found[at].detectable if at < len(found) else None
+
+
+def _would_have(comparison: Comparison) -> str:
+    """Say what would have been found."""
+    parts = []
+    for power in powers_of(comparison):
+        if power["delta"] is None:
+            parts.append(f"{power['device']} none, however large")
+            continue
+        half = power["half_of_measures"]
+        most = (
+            "in most measures none" if half is None else f"in half of them {half:.2f}"
+        )
+        parts.append(
+            f"{power['device']} {power['delta']:.2f} in {power['measure']}, {most}"
+        )
+    listed = "; ".join(parts)
+    return f"; found in 80 of 100 would be a difference (Cliff's delta) of: {listed}"
+
+
+def _needed(comparison: Comparison) -> str:
+    """Say why nothing can be told, and what would be needed."""
+    unit, n = comparison.unit, units_needed(comparison.asked.alpha)
+    held = f"A has {_count(comparison.units_a, unit)}"
+    held += f", B {_count(comparison.units_b, unit)}"
+    enough = min(comparison.units_a, comparison.units_b) >= n
+    if enough:
+        held = (
+            f"of {', '.join(comparison.blind)} one of them has fewer than {n} {unit}s"
+        )
+    return (
+        f"{held}; what differs from {unit} to {unit} cannot be told from drift; record "
+        f"at least {n} {unit}s of each"
+    )
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def how_of(comparison: Comparison) -> str:
     """Return in a sentence how the tests were made."""
+    n, level = comparison.n_exchanges, comparison.asked.alpha
+    if all(t.verdict is Verdict.UNTOLD for t in comparison.tests):
+        return "nothing was tested; sizes of differences are as they were seen"
     every = "all " if comparison.exact else ""
-    n = f"{every}{comparison.n_exchanges:,}"
     return (
-        f"{n} exchanges of {comparison.unit}s; the chance of any drift reported where "
-        f"there is none is at most {comparison.asked.alpha:.0%} over all tests "
-        "(Westfall and Young's step-down maxT)"
+        f"{every}{n:,} arrangements of {comparison.units_a} and {comparison.units_b} "
+        f"{comparison.unit}s; the chance of any drift reported where there is none is "
+        f"at most {level:.0%} over all tests (Westfall and Young's step-down maxT)"
     )
 
 

@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 1 some trials failed or a check found faults in data, 2 bad
 configuration or an input file that cannot be read, 3 lab not ready, 4 journal or disk
-not safe, 130 interrupted. Errors go to stderr as one sentence with the remedy.
+not safe, 5 too little recorded to give an answer, 130 interrupted. Errors go to stderr
+as one sentence with the remedy.
 """
 
 import importlib

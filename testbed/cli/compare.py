@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from analysis.compare.model import Share, Tested, Transfer
 
 _MOST_SHOWN = 20
+_CODES = {"no drift found": 0, "drift": 1, "cannot be told": 5}
 
 First = Annotated[
     Path,
@@ -72,7 +73,8 @@ def compare(
 ) -> None:
     """Tell what drifted from campaign A to campaign B: timing, hosts, sizes, scores.
 
-    Exit 0: no drift; 1: drift; 2: they cannot be compared.
+    Exit 0: no drift found; 1: drift; 2: they cannot be compared; 5: cannot be told,
+    there are too few days of them.
     """
     folders = find_campaign(a).folder, find_campaign(b).folder
     if not 0 < alpha < 1:
@@ -93,8 +95,8 @@ def compare(
             print(line)
         if out is not None:
             print(out / "index.html")
-    if found.drifted:
-        raise typer.Exit(1)
+    if _CODES[found.outcome]:
+        raise typer.Exit(_CODES[found.outcome])
 
 
 def _compared(folders: tuple[Path, Path], asked: "Asked") -> "Comparison":
@@ -115,7 +117,6 @@ def _compared(folders: tuple[Path, Path], asked: "Asked") -> "Comparison":
 
 def _lines(found: "Comparison") -> Iterator[str]:
     from analysis.compare import how_of, verdict_of
-    from analysis.compare.model import Kind
 
     yield f"A: {found.a}"
     yield f"B: {found.b}"
@@ -131,10 +132,6 @@ def _lines(found: "Comparison") -> Iterator[str]:
             yield f"host: {host.device}: {host.state}: {host.host}, {windows}"
     yield from (f"transfer: {_told_transfer(t)}" for t in found.transfers)
     yield from (f"remark: {text}" for text in found.remarks)
-    blind = [t for t in found.tests if t.kind is not Kind.HOST and t.detectable is None]
-    if blind and found.unit == "trial":
-        n = counted(len(blind), "test")
-        yield f"remark: {n} of {len(found.tests)} have too few trials to find anything"
     yield f"tests: {how_of(found)}"
     yield verdict_of(found)
 
@@ -142,14 +139,22 @@ def _lines(found: "Comparison") -> Iterator[str]:
 def _told(test: "Tested") -> str:
     effect = test.effect
     where = test.activity or "all windows"
-    text = f"{test.device}, {where}: {test.measure} {_number(effect.median_a)} -> "
-    text += _number(effect.median_b)
+    text = f"{test.device}, {where}: {test.measure}"
+    if effect.median_a is not None or effect.median_b is not None:
+        text += f" {_number(effect.median_a)} -> {_number(effect.median_b)}"
     if effect.ratio is not None:
         text += f" (x{effect.ratio:.3g}"
         if effect.ratio_low is not None and effect.ratio_high is not None:
             text += f", {effect.ratio_low:.3g} to {effect.ratio_high:.3g}"
         text += ")"
-    return f"{text}, Cliff's delta {effect.delta:+.2f}, p {test.p_adjusted:.3g}"
+    return f"{text}, {_size(test)}, p {test.p_adjusted:.3g}"
+
+
+def _size(test: "Tested") -> str:
+    if test.kind in ("shape", "fingerprint"):
+        return f"{test.effect.delta:.0%} of them are others"
+    word = "share" if test.kind == "host" else "Cliff's delta"
+    return f"{word} {test.effect.delta:+.2f}"
 
 
 def _number(value: float | None) -> str:

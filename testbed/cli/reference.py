@@ -22,7 +22,8 @@ def cli_reference(app: typer.Typer) -> str:
         "",
         "Exit codes: 0 done, 1 some trials failed or a check found faults in data,",
         "2 bad configuration or an input file that cannot be read, 3 lab not ready,",
-        "4 journal or disk not safe, 130 interrupted.",
+        "4 journal or disk not safe, 5 too little recorded to give an answer,",
+        "130 interrupted.",
         "",
     ]
     lines += _command_lines(root, "testbed")

@@ -1,10 +1,11 @@
 """How often `compare` reports drift: where there is none, and after a new firmware.
 
-    python -m tests.bench.drift [--pairs 60] [--halves 40] [--firmware 30] [--page]
+    python -m tests.bench.drift [--pairs 100] [--halves 40] [--firmware 36] [--page]
 
 Runs campaigns in the fast virtual lab, a lab of its own (other copies of the devices,
-other days) for each pair, and deletes them again. Writes build/bench/drift.json after
-each, and goes on with what is missing; with --page, the tables of docs/comparing.md.
+other days) for each pair, and deletes them again; and draws tables of trials with day
+effects of stated size. Writes build/bench/drift.json after each, and goes on with what
+is missing; with --page, the tables of docs/comparing.md.
 """
 
 import argparse
@@ -24,33 +25,36 @@ import yaml
 from typer.testing import CliRunner
 
 from analysis.compare.compare import answered, read_pairs
-from analysis.compare.exchange import Answer, answer, number_sessions
-from analysis.compare.model import Asked, Tested, Trials, Unit, Verdict
-from analysis.compare.questions import Pair, pair_of, tests_of
+from analysis.compare.model import MEASURES, Asked, Tested, Trials, Verdict
+from analysis.compare.questions import Pair, chosen, pair_of
 from analysis.compare.trials import same_windows
 from analysis.evaluate.samples import open_recorded
-from analysis.evaluate.scores.intervals import wilson
 from testbed.cli import build
+from testbed.virtual.house.unit import draw_unit
+from tests.bench.drift_page import FEW, MANY, filled, rate_of, summary, tables
 
 ROOT = Path(__file__).parents[2]
 OUT = Path("build/bench/drift.json")
 PAGE = ROOT / "docs" / "comparing.md"
-ASKED = Asked(permutations=999, classifiers=(), intervals=False)
-DEVICES = ("echo_dot", "koogeek_plug")
+ASKED = Asked(permutations=1999, classifiers=(), intervals=False)
+ACTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "echo_dot": (("ask_time", "tell_joke"), "voice"),
+    "koogeek_plug": (("turn_on", "turn_off"), "phone"),
+    "samsung_tv": (("turn_on", "turn_off"), "phone"),
+    "home_mini": (("ask_time", "tell_joke"), "voice"),
+    "wemo_insight": (("turn_on", "turn_off"), "phone"),
+    "arlo_q": (("take_snapshot", "open_settings"), "phone"),
+    "tplink_hs110": (("turn_on", "turn_off"), "phone"),
+    "omna_180": (("take_snapshot",), "phone"),
+    "iview_bulb": (("turn_on", "turn_off"), "phone"),
+}
+DEVICES = tuple(ACTS)
 SCENARIO: dict[str, Any] = {
     "scenario": "drift",
-    "select": [
-        {
-            "device": "echo_dot",
-            "activities": ["ask_time", "tell_joke"],
-            "channels": ["voice"],
-        },
-        {"device": "koogeek_plug", "activities": ["turn_on", "turn_off"]},
-    ],
-    "rest": "1 s",
-    "idle": "2 s",
+    "rest": {"uniform": ["5 s", "15 s"]},
+    "idle": "10 min",
 }
-COUNTS = (2, 4, 8)  # trials of each activity and campaign, for power
+A_DAY = 3  # trials of each activity
 
 
 def say(text: str) -> None:
@@ -69,9 +73,14 @@ class Place:
         (folder / "lab.yaml").write_text(_yaml(_texts(lab)), encoding="utf-8")
         shutil.copytree(ROOT / "devices", folder / "devices")
 
-    def record(self, name: str, seed: int, *, repeats: int, sessions: int = 1) -> Path:
+    def record(self, name: str, seed: int, devices: Sequence[str], days: int) -> Path:
         """Run the scenario and return the campaign."""
-        scenario = {**SCENARIO, "repeats": str(repeats), "sessions": str(sessions)}
+        scenario = {
+            **SCENARIO,
+            "select": [_selection(device) for device in devices],
+            "repeats": str(days * A_DAY),
+            "sessions": str(days),
+        }
         path = self._folder / "drift.yaml"
         path.write_text(_yaml(scenario), encoding="utf-8")
         return self._called(name, "run", path, "--seed", seed, "--campaign", name)
@@ -101,6 +110,13 @@ class Place:
         return out / name
 
 
+def _selection(device: str) -> dict[str, Any]:
+    acts, channel = ACTS[device]
+    made: dict[str, Any] = {"device": device, "activities": list(acts)}
+    made["channels"] = [channel]
+    return made if channel == "voice" else made | {"networks": ["lan"]}
+
+
 def _yaml(values: Any) -> str:
     return yaml.safe_dump(values, sort_keys=False)
 
@@ -121,8 +137,7 @@ def pairs_of(a: Path, b: Path) -> tuple[Pair, ...]:
 
 def judged(pairs: Sequence[Pair]) -> tuple[Tested, ...]:
     """Return all tests of some trials, as `compare` makes them."""
-    found, unit = answered(pairs, ASKED)
-    return tuple(tests_of(pairs, found, unit, ASKED))
+    return answered(pairs, ASKED).tests
 
 
 def drifted(tests: Sequence[Tested]) -> list[str]:
@@ -130,171 +145,157 @@ def drifted(tests: Sequence[Tested]) -> list[str]:
     return sorted({t.device for t in tests if t.verdict is Verdict.DRIFT})
 
 
-def same_days(number: int, folder: Path) -> dict[str, Any]:
-    """Compare two campaigns of one lab with other seeds; then one with its rerun."""
-    place = Place(folder, 1000 + number)
-    a, b = (place.record(n, 2 * number + k, repeats=6) for k, n in enumerate("ab"))
-    tests = judged(pairs_of(a, b))
-    result: dict[str, Any] = {"tests": len(tests), "drifted": drifted(tests)}
-    if number < 5:
-        result["rerun_drifted"] = drifted(judged(pairs_of(a, place.again(a, "c"))))
-    return result
-
-
-def other_days(number: int, folder: Path) -> dict[str, Any]:
-    """Compare the first four days of a campaign with the next four."""
-    place = Place(folder, 2000 + number)
-    a = place.record("a", number, repeats=8, sessions=8)
-    days = sorted(set(open_recorded(a).log.frame["session"].to_list()))
-    whole = pairs_of(a, a)
-    halves = [pair_of(_of_days(p.a, days[:4]), _of_days(p.a, days[4:])) for p in whole]
-    pairs = [each for each in halves if each is not None]
-    tests = judged(pairs)
-    found = _by_trials(pairs)
-    mistaken = found.p_adjusted <= ASKED.alpha
-    return {
-        "tests": len(tests),
-        "drifted": drifted(tests),
-        "exchanges": answered(pairs, ASKED)[0].n,
-        "by_trials": bool(mistaken.any()),
-    }
-
-
-def _by_trials(pairs: Sequence[Pair]) -> Answer:
-    """Answer as if trials of a day had nothing in common."""
-    sides = [(t.session, in_b) for p in pairs for t, in_b in ((p.a, 0), (p.b, 1))]
-    numbers, in_b = number_sessions([(s, bool(b)) for s, b in sides])
-    return answer(
-        [pair.block(numbers) for pair in pairs],
-        in_b,
-        Unit.TRIAL,
-        alpha=ASKED.alpha,
-        permutations=ASKED.permutations,
-        seed=ASKED.seed,
-    )
+def apart(pairs: Sequence[Pair], days: int) -> list[Pair]:
+    """Return the first days of A, and as many last ones of B."""
+    found = []
+    for pair in pairs:
+        a, b = (sorted(set(side.unit.tolist())) for side in pair.sides)
+        held = pair_of(_of_days(pair.a, a[:days]), _of_days(pair.b, b[-days:]))
+        if held is not None:
+            found.append(held)
+    return found
 
 
 def _of_days(side: Trials, days: Sequence[str]) -> Trials:
-    return _chosen(side, np.isin(side.session, days))
+    events = {}
+    for name, each in side.events.items():
+        rows = np.isin(each.unit, days)
+        events[name] = replace(
+            each, unit=each.unit[rows], value=each.value[rows], n=each.n[rows]
+        )
+    return replace(chosen(side, np.isin(side.unit, days)), events=events)
 
 
-def _chosen(side: Trials, rows: Any) -> Trials:
-    return replace(
-        side,
-        stratum=side.stratum[rows],
-        session=side.session[rows],
-        values=side.values[rows],
-        hosts={host: marks[rows] for host, marks in side.hosts.items()},
-    )
+def _two(number: int) -> tuple[str, str]:
+    """Return two devices, another two for each of nine numbers."""
+    return DEVICES[number % len(DEVICES)], DEVICES[(number + 1) % len(DEVICES)]
 
 
-def _first(side: Trials, count: int) -> Trials:
-    """Keep the first trials of each activity, and idle windows in proportion."""
-    kept = np.zeros(len(side), dtype=np.bool_)
-    for name in np.unique(side.stratum):
-        rows = np.flatnonzero(side.stratum == name)
-        most = len(rows) * count // COUNTS[-1] if name == "idle" else count
-        kept[rows[:most]] = True
-    return _chosen(side, kept)
+def other_days(number: int, folder: Path) -> dict[str, Any]:
+    """Compare two campaigns of one lab on other days; then one with its rerun."""
+    place, devices = Place(folder, 1000 + number), _two(number)
+    a = place.record("a", 2 * number, devices, FEW)
+    b = place.record("b", 2 * number + 1, devices, 2 * FEW)
+    whole = pairs_of(a, b)
+    tests = judged(apart(whole, FEW))
+    result: dict[str, Any] = {
+        "tests": len(tests),
+        "drifted": drifted(tests),
+        "fewer": {n: drifted(judged(apart(whole, n))) for n in (1, 2, 3)},
+    }
+    if number < 10:
+        again = judged(pairs_of(a, place.again(a, "c")))
+        result["rerun_drifted"] = drifted(again)
+    return result
+
+
+def halves(number: int, folder: Path) -> dict[str, Any]:
+    """Compare the first days of a campaign with as many later ones."""
+    place, devices = Place(folder, 2000 + number), _two(number)
+    a = place.record("a", number, devices, 2 * MANY)
+    tests = judged(apart(pairs_of(a, a), MANY))
+    return {"tests": len(tests), "drifted": drifted(tests)}
 
 
 def new_firmware(number: int, folder: Path) -> dict[str, Any]:
     """Compare a lab before and after one device got a new firmware."""
-    place = Place(folder, 3000 + number)
-    device, version = DEVICES[number % len(DEVICES)], 1 + number // len(DEVICES)
-    a = place.record("a", 2 * number, repeats=COUNTS[-1])
-    place.update(device, version)
-    b = place.record("b", 2 * number + 1, repeats=COUNTS[-1])
+    place, devices = Place(folder, 3000 + number), _two(number)
+    version = 1 + number // len(DEVICES)
+    a = place.record("a", 2 * number, devices, MANY)
+    before = profile_of(folder, devices[0])
+    place.update(devices[0], version)
+    after = profile_of(folder, devices[0])
+    b = place.record("b", 2 * number + 1, devices, 2 * MANY)
     whole = pairs_of(a, b)
-    found = {}
-    for count in COUNTS:
-        some = [pair_of(_first(p.a, count), _first(p.b, count)) for p in whole]
-        found[str(count)] = drifted(judged([p for p in some if p is not None]))
-    return {"device": device, "version": version, "drifted": found}
+    found, by = {}, {}
+    for days in (FEW, MANY):
+        tests = judged(apart(whole, days))
+        found[str(days)] = drifted(tests)
+        by[str(days)] = sorted({t.measure for t in tests if t.verdict is Verdict.DRIFT})
+    return {
+        "device": devices[0],
+        "version": version,
+        "changed": changes(devices[0], before, after, 3000 + number),
+        "drifted": found,
+        "by": by,
+    }
 
 
-PARTS: dict[str, Callable[[int, Path], dict[str, Any]]] = {
-    "pairs": same_days,
-    "halves": other_days,
-    "firmware": new_firmware,
-}
-
-
-def summary(parts: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return rates with their 95 % intervals."""
-    made: dict[str, Any] = {"alpha": ASKED.alpha, "permutations": ASKED.permutations}
-    pairs, halves, new = (parts.get(name, []) for name in PARTS)
-    if pairs:
-        made["same_days"] = _rate([bool(p["drifted"]) for p in pairs])
-        again = [bool(p["rerun_drifted"]) for p in pairs if "rerun_drifted" in p]
-        made["same_seed"] = _rate(again)
-        made["tests"] = [min(p["tests"] for p in pairs), max(p["tests"] for p in pairs)]
-    if halves:
-        made["other_days"] = _rate([bool(p["drifted"]) for p in halves])
-        made["other_days_by_trials"] = _rate([p["by_trials"] for p in halves])
-        made["exchanges"] = halves[0]["exchanges"]
-    made["firmware"] = [_power(new, str(count)) for count in COUNTS] if new else []
+def profile_of(folder: Path, device: str) -> dict[str, str]:
+    """Return a device profile as it stands."""
+    text = (folder / "devices" / f"{device}.yaml").read_text(encoding="utf-8")
+    made: dict[str, str] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
     return made
 
 
-def _power(new: list[dict[str, Any]], count: str) -> dict[str, Any]:
-    right = [p["device"] in p["drifted"][count] for p in new]
-    wrong = [bool(set(p["drifted"][count]) - {p["device"]}) for p in new]
-    by_device = {
-        name: _rate([r for r, p in zip(right, new, strict=True) if p["device"] == name])
-        for name in DEVICES
-        if any(p["device"] == name for p in new)
-    }
+def changes(
+    device: str, before: dict[str, str], after: dict[str, str], seed: int
+) -> dict[str, Any]:
+    """Return what a firmware changed in the virtual house, as nobody outside knows.
+
+    keep_alive_b  bytes by which keep-alives are longer
+    """
+    one, two = (
+        draw_unit(
+            device,
+            unit=profile.get("unit", "1"),
+            firmware=profile["firmware"],
+            session=0,
+            seed=seed,
+        )
+        for profile in (before, after)
+    )
     return {
-        "trials": int(count),
-        "found": _rate(right),
-        "others": _rate(wrong),
-        "by_device": by_device,
+        "keep_alive_b": max(0, two.header_b) - max(0, one.header_b),
+        "header_b": two.header_b - one.header_b,
+        "size": two.size / one.size,
+        "pace": two.pace / one.pace,
     }
 
 
-def _rate(hits: Sequence[bool]) -> dict[str, Any]:
-    if not hits:
-        return {"n": 0, "hits": 0, "low": 0.0, "high": 1.0}
-    span = wilson(sum(hits) / len(hits), len(hits))
-    return {"n": len(hits), "hits": sum(hits), "low": span.low, "high": span.high}
+TABLES = ((4, 0.0), (4, 0.5), (4, 1.0), (6, 0.5), (6, 1.0), (3, 1.0), (2, 1.0))
 
 
-def tables(made: dict[str, Any]) -> str:
-    """Return the tables of the page."""
-    rows = [
-        ("two campaigns, other seeds, same days", "trials", made["same_days"]),
-        ("a campaign and its `rerun`", "trials", made["same_seed"]),
-        ("four days and the next four", "sessions", made["other_days"]),
-        ("the same, had trials been exchanged", "trials", made["other_days_by_trials"]),
-    ]
-    lines = [
-        "| nothing changed | exchanged | drift reported | 95 % |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| {what} | {unit} | {_told(rate)} |" for what, unit, rate in rows]
-    names = list(made["firmware"][-1]["by_device"])
-    head = " | ".join(("trials each", "found", "95 %", *names, "another device"))
-    lines += ["", f"| {head} |", "|---" * (len(names) + 4) + "|"]
-    for row in made["firmware"]:
-        own = [f"{r['hits']}/{r['n']}" for r in row["by_device"].values()]
-        others = f"{row['others']['hits']}/{row['others']['n']}"
-        cells = " | ".join((str(row["trials"]), _told(row["found"]), *own, others))
-        lines.append(f"| {cells} |")
-    return "\n".join(lines)
+def tables_of(reps: int) -> list[dict[str, Any]]:
+    """Compare drawn tables: days that differ, trials that scatter by 1, no drift."""
+    made = []
+    for days, spread in TABLES:
+        rng = np.random.default_rng([days, round(10 * spread)])
+        hits = sum(
+            bool(drifted(judged([_drawn(rng, days, spread)]))) for _ in range(reps)
+        )
+        made.append({"days": days, "day_sd": spread, **rate_of(hits, reps)})
+        say(f"{days} days that differ by {spread}: {hits} of {reps}")
+    return made
 
 
-def _told(rate: dict[str, Any]) -> str:
-    return f"{rate['hits']} of {rate['n']} | {rate['low']:.1%} to {rate['high']:.1%}"
+def _drawn(rng: np.random.Generator, days: int, spread: float) -> Pair:
+    sides = []
+    for name in "ab":
+        unit = np.repeat([f"{name}{n}" for n in range(days)], 10)
+        day = np.repeat(rng.normal(0, spread, (days, len(MEASURES))), 10, axis=0)
+        k = unit.size
+        sides.append(
+            Trials(
+                device="d",
+                stratum=np.full(k, "turn_on"),
+                unit=unit,
+                values=20 + day + rng.normal(size=day.shape),
+                hosts={},
+                lengths=np.zeros((2, k, 2), np.int32),
+                first=np.full((k, 1), np.nan),
+            )
+        )
+    pair = pair_of(sides[0], sides[1])
+    assert pair is not None
+    return pair
 
 
-_MARKS = ("<!-- drift: begin -->", "<!-- drift: end -->")
-
-
-def filled(page: str, text: str) -> str:
-    """Return the page with other text between its marks."""
-    begin, end = (page.index(mark) for mark in _MARKS)
-    return f"{page[: begin + len(_MARKS[0])]}\n\n{text}\n\n{page[end:]}"
+PARTS: dict[str, Callable[[int, Path], dict[str, Any]]] = {
+    "pairs": other_days,
+    "halves": halves,
+    "firmware": new_firmware,
+}
 
 
 def _in_turn(done: dict[str, int], wanted: dict[str, int]) -> list[tuple[str, int]]:
@@ -310,15 +311,20 @@ def _in_turn(done: dict[str, int], wanted: dict[str, int]) -> list[tuple[str, in
 def main(words: Sequence[str] | None = None) -> None:
     """Measure what is missing, and write it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--halves", type=int, default=40)
-    parser.add_argument("--firmware", type=int, default=30)
+    parser.add_argument("--firmware", type=int, default=36)
+    parser.add_argument("--tables", type=int, default=300)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--page", action="store_true")
     given = parser.parse_args(words)
     held = json.loads(given.out.read_text()) if given.out.exists() else {}
     parts = {name: held.get("parts", {}).get(name, []) for name in PARTS}
     cpu_s = held.get("cpu_s", 0.0)
+    drawn = held.get("drawn", {})
+    if str(given.tables) not in drawn:
+        drawn = {str(given.tables): tables_of(given.tables)}
+    rows = drawn[str(given.tables)]
     wanted = {name: getattr(given, name) for name in PARTS}
     for name, number in _in_turn({n: len(parts[n]) for n in PARTS}, wanted):
         begun = time.process_time()
@@ -327,11 +333,14 @@ def main(words: Sequence[str] | None = None) -> None:
         cpu_s += time.process_time() - begun
         say(f"{name} {number + 1}: {parts[name][-1]['drifted'] or 'no drift'}")
         given.out.parent.mkdir(parents=True, exist_ok=True)
-        made = {"cpu_s": cpu_s, "summary": summary(parts), "parts": parts}
+        made = {"cpu_s": cpu_s, "summary": summary(parts, rows, ASKED), "parts": parts}
+        made["drawn"] = drawn
         given.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     if given.page:
         page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(filled(page, tables(summary(parts))), encoding="utf-8")
+        PAGE.write_text(
+            filled(page, tables(summary(parts, rows, ASKED))), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ select:
   - {device: echo_dot, activities: [ask_time], channels: [voice]}
   - {device: koogeek_plug, activities: [turn_on, turn_off]}
 repeats: 6
+sessions: 6
 rest: 1 s
-idle: 2 s
+idle: 5 min
 """
 
 
@@ -62,10 +63,11 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """A campaign, its rerun, and one with another seed and a new firmware."""
+    """A campaign, its rerun, and others with another seed, one with a new firmware."""
     lab = Lab(tmp_path_factory.mktemp("lab"))
     lab.fast("run", lab.folder / "two.yaml", "--campaign", "a")
     lab.fast("rerun", lab.out / "a", "--name", "again")
+    lab.fast("rerun", lab.out / "a", "--seed", "8", "--name", "other")
     lab.edit("echo_dot", 'firmware: "647600110"', 'firmware: "647600110.2"')
     lab.told = lab.fast("rerun", lab.out / "a", "--seed", "9", "--name", "new").output
     return lab
@@ -116,8 +118,38 @@ def test_a_rerun_has_not_drifted(recorded):
     both = recorded.out / "a", recorded.out / "again"
     done = recorded("compare", *both, "--classifier", "nb")
     assert done.exit_code == 0, done.output
-    assert re.search(r"^no drift in \d+ tests$", done.output, re.MULTILINE)
+    assert done.output.splitlines()[-1].startswith("no drift")
     assert "both hold the very same windows" in done.output
+
+
+def test_the_same_lab_has_not_drifted_and_what_would_be_found_is_told(recorded):
+    both = recorded.out / "a", recorded.out / "other"
+    done = recorded("compare", *both, "--classifier", "none")
+    assert done.exit_code == 0, done.output
+    said = done.output.splitlines()[-1]
+    assert re.match(r"no drift found in \d+ tests; found in 80 of 100 would be", said)
+    assert "echo_dot" in said
+    assert "koogeek_plug" in said
+
+
+def test_what_cannot_be_told_is_neither_drift_nor_none(lab, tmp_path):
+    done = lab("compare", EXAMPLE, _other_log(tmp_path), "--classifier", "nb", "--json")
+    assert done.exit_code == 5, done.output
+    found = json.loads(done.output)
+    assert (found["outcome"], found["drift"]) == ("cannot be told", None)
+    assert "A has 1 day, B 1 day" in found["said"]
+    assert "record at least 4 days of each" in found["said"]
+    assert {t["verdict"] for t in found["tests"]} == {"cannot be told"}
+
+
+def _other_log(folder):
+    """Copy the example with an activity less."""
+    copy = folder / "copy"
+    shutil.copytree(EXAMPLE, copy)
+    path = copy / "activities.csv"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]), encoding="utf-8")
+    return copy
 
 
 def test_a_new_firmware_is_drift_of_that_device_alone(recorded, tmp_path):
@@ -134,6 +166,7 @@ def test_a_new_firmware_is_drift_of_that_device_alone(recorded, tmp_path):
     way = [t for t in found["transfer"] if t["device"] == "koogeek_plug"]
     assert [t["direction"] for t in way] == ["A to B", "B to A"]
     assert all(0 <= t["across"]["value"] <= 1 for t in way)
+    assert all(t["loss"]["low"] < t["loss"]["high"] for t in way)
     names = {"drift.json", "tests.csv", "hosts.csv", "transfer.csv", "facts.csv"}
     names |= {"echo_dot.svg", "koogeek_plug.svg", "index.html"}
     assert {path.name for path in tmp_path.iterdir()} == names
