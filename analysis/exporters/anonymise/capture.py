@@ -82,14 +82,15 @@ def anonymise_capture_with(
     progress: Callable[[int], None] | None = None,
 ) -> Counts:
     """Do the same with patterns that were laid out before, for many captures."""
-    survey, tell = Survey(patterns, pseudonyms), _Progress(progress)
+    tell = _Progress(progress)
     clocks = Clocks(policy.shift_ns // _NS) if policy.shift_ns else None
+    survey = Survey(patterns, pseudonyms, clocks.text if clocks is not None else None)
     if policy.most_payload_b != 0:
         with open_capture_stream(source) as stream:
             for batch in stream:
-                survey.add(batch)
                 if clocks is not None:
                     clocks.add(batch)
+                survey.add(batch)
                 tell(stream)
     changes = survey.changes()
     if clocks is not None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.exporters.anonymise.patterns import Change
 from analysis.exporters.anonymise.replace import Hits
 from analysis.exporters.anonymise.spans import Grouper, Spans
-from analysis.exporters.anonymise.stamps import DAY_S, FUTURE_S, Near, moved
+from analysis.exporters.anonymise.stamps import DAY_S, FUTURE_S, Near, moved, rewritten
 from analysis.exporters.anonymise.survey import Changes
 from analysis.pcap.decode import UDP
 from analysis.pcap.jit import kernel
@@ -71,6 +71,10 @@ class Clocks:
         """Look at the next packets."""
         if len(batch):
             self.found += self._all(batch)
+
+    def text(self, data: bytes) -> bytes:
+        """Return a text in which what is near to the last packets is moved."""
+        return rewritten(data, self.near, self._shift_s)
 
     def count_numbers(self, batch: Batch) -> int:
         """Return how many fields of the next packets say a moment of within a day."""

@@ -5,9 +5,8 @@ it is sent again, and what lies across the border of two segments is found too.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +46,18 @@ class Changes:
 
 
 class Survey:
-    """Goes through a capture once, batch by batch."""
+    """Goes through a capture once, batch by batch.
 
-    def __init__(self, patterns: Patterns, pseudonyms: Pseudonyms) -> None:
+    also  what else changes in packed payloads, before identifiers do; as long as before
+    """
+
+    def __init__(
+        self,
+        patterns: Patterns,
+        pseudonyms: Pseudonyms,
+        also: Callable[[bytes], bytes] | None = None,
+    ) -> None:
+        self._also = also
         self._patterns = patterns
         self._pseudonyms = pseudonyms
         self._replacer = Replacer(patterns)
@@ -64,7 +72,7 @@ class Survey:
         """Look at the next packets."""
         spans = self._grouper.spans(batch)
         patterns, hits = self._patterns, self._hits
-        if len(patterns):
+        if len(patterns) or self._also is not None:
             row = 0
             while row < len(batch):
                 where = (row, spans.begin, spans.end, spans.group, spans.place)
@@ -114,7 +122,7 @@ class Survey:
 
     def _unpack(self, run: Run) -> None:
         """Look into bytes that are packed, and note what has to change."""
-        replace = partial(rewritten, replace=self._replacer.bytes)
+        replace = self._replaced
         if run.kind == Kind.MESSAGES:
             found = xor_stream(run.data, replace)
         elif run.kind == Kind.MESSAGE:
@@ -123,6 +131,12 @@ class Survey:
             found = packed_bodies(run.data, replace, self._pseudonyms.filler)
         for at, before, instead in found:
             self._own.append((run.group, run.place + at, before, instead))
+
+    def _replaced(self, data: bytes) -> bytes:
+        """Return what packed bytes become, once they are unpacked."""
+        if self._also is not None:
+            data = self._also(data)
+        return rewritten(data, replace=self._replacer.bytes)
 
 
 class _Borders:

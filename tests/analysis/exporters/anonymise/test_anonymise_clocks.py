@@ -1,11 +1,15 @@
 """Clocks in payloads move with the stamps of packets; what is old stays."""
 
+import gzip
+import json
 import struct
 from datetime import UTC, datetime
 
 import pytest
 
+from analysis.exporters.anonymise.packed import decoded, encoded
 from analysis.exporters.anonymise.stamps import Near, rewritten
+from analysis.exporters.identifiers import Identifier
 
 WEEK_S = 7 * 86_400
 SHIFT_S = -59 * WEEK_S
@@ -125,6 +129,22 @@ def test_clocks_of_every_kind_move_with_the_packets(bench, craft):
     as_recorded = bench.run(frames)
     assert as_recorded[0][42:] == at_ntp(START_S)
     assert as_recorded[6][54:] == page[:30]
+
+
+def test_clocks_in_packed_messages_move_with_names_beside_them(bench, craft):
+    told = (Identifier(kind="person", value="Hall lamp"),)
+    clock = b'{"alias":"Hall lamp","year":2023,"month":11,"mday":14}'
+    page = gzip.compress(b"<p>" + bytes(range(65, 91)) * 9 + b"2023-11-14T22:13:20")
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+    frames = [craft.udp(encoded(clock), dport=9999), craft.tcp(head + page)]
+    for identifiers in (told, ()):
+        one, two = bench.run(frames, identifiers, shift_ns=SHIFT_S * 10**9)
+        said = json.loads(decoded(one[42:]))
+        assert (said["year"], said["month"], said["mday"]) == (2022, 9, 27)
+        assert (said["alias"] == "Hall lamp") == (not identifiers)
+        plain = gzip.decompress(two[54 + len(head) :])
+        assert plain.endswith(b"2022-09-27T22:13:20")
+        assert (len(one), len(two)) == (len(frames[0]), len(frames[1]))
 
 
 def test_random_bytes_of_a_hello_stay_random(bench, craft):
