@@ -22,6 +22,7 @@ _LEAST_NAME = 3  # of a shorter one a search could find nothing
 _MOST_B = 2048
 # kinds of which everyday words tell nothing
 _WORDED = ("hostname", "ssid", "account", "secret", "serial")
+_NAMING = ("hostname", "person")  # of which a device's model may be one by default
 _PHRASED = ("person", "place")  # nor do phrases of them
 _MOST_NETWORKS, _LEAST_BITS, _HOST_BITS = 256, 32, 64
 # what routers give out as the zone of any home, and a provider's whole public
@@ -44,6 +45,7 @@ class Gathered:
 
     def __init__(self, products: Products, names: str) -> None:
         self._products = products
+        self._told = Products({})  # by devices of themselves
         self._keep_public = names == "keep-public"
         self._found: dict[tuple[str, str], str] = {}
         self._names: dict[str, str] = {}
@@ -56,6 +58,7 @@ class Gathered:
             "zone": self._zone,
             "mac": self._mac,
             "network": self._network,
+            "product": self._product,
             "person": self._person,
         }
 
@@ -89,6 +92,8 @@ class Gathered:
             if row < MOST_PUBLIC or self._is_at_home(value):
                 self._keep(kind, value, PACKETS)
         for (kind, value), source in self._found.items():
+            if kind in _NAMING and value in self._told:
+                continue  # it was told later what a maker calls it
             yield Identifier(kind=kind, value=value, source=source)
 
     def _keep(self, kind: str, value: str, source: str) -> None:
@@ -108,6 +113,9 @@ class Gathered:
             for part in parts_of(value):
                 if self._tells("person", part):
                     self._keep("person", part, source)
+
+    def _product(self, value: str, source: str) -> None:
+        self._told.add(value)
 
     def _network(self, value: str, source: str) -> None:
         """Take a network of the home, whose addresses are all its own."""

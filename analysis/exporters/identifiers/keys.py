@@ -55,6 +55,8 @@ _KINDS = {
     "where": "street postaladdress homeaddress city town village suburb "
     "streetaddress addressline1 addressline2 formattedaddress location address_line "
     "district housenumber locality streetname hometown",
+    "product": "model modelname modelnumber modelid modeltype mdl md manufacturer "
+    "vendor brand product productname devicemodel hwmodel devicetype vendorname",
     "postcode": "postcode zipcode zip postalcode plz",
 }
 _KIND_OF = {
@@ -87,7 +89,8 @@ def kind_of(key: str) -> str:
     """Return the kind that a field of this name holds, '' for none.
 
     Besides kinds of identifiers: 'name' (of a host), 'called', 'said', 'address',
-    'key', 'phone', 'where' and 'postcode', which what the field holds has to bear out.
+    'key', 'phone', 'where' and 'postcode', which what the field holds has to bear out,
+    and 'product', which tells what is no identifier.
     """
     bare = _BARE.sub("", key.lower())
     if bare in _KIND_OF:

@@ -96,6 +96,12 @@ class Products:
         phrase = f"{about.get('vendor') or ''} {about.get('model') or ''}"
         self._phrases.append(f" {_spaced(phrase)} ")
 
+    def add(self, text: str) -> None:
+        """Take what a device itself says that it is: 'HS110(EU)', so 'HS110' too."""
+        self._words.add(_bare(text))
+        self._words.add(_bare(text.partition("(")[0]))
+        self._phrases.append(f" {_spaced(text)} ")
+
     def __contains__(self, text: str) -> bool:
         """Say whether a text is a product's or means nothing."""
         bare = _bare(text)

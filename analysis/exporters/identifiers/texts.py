@@ -73,6 +73,7 @@ _PORT = re.compile(r"\]?(?::\d{1,5}|/\d{1,3})$")
 _HEX_TEXT = re.compile(r"(?:[2-7][0-9A-Fa-f]|[cC][2-3][89abAB][0-9A-Fa-f]){6,}")
 _LEAST = {"token": 8, "serial": 6, "account": 4, "secret": 4, "uuid": 8, "person": 3}
 _IN_WORDS = ("person", "called", "where")
+_MOST_PRODUCT = 48
 _FIRST_OF_HOMES, _HIGH = 24, 10
 _VERSIONS = re.compile(r"(?i)ver|fw|firm|build|rev|oid|model|sdk|protocol")
 
@@ -171,6 +172,12 @@ def _of_phone(value: str) -> Iterator[Candidate]:
         yield "account", value
 
 
+def _of_product(value: str) -> Iterator[Candidate]:
+    """Yield what a maker calls all devices of a kind: no identifier is called so."""
+    if 2 < len(value) <= _MOST_PRODUCT:
+        yield "product", value
+
+
 def _of_said(value: str) -> Iterator[Candidate]:
     """Yield what people wrote where it is the name of one of them."""
     if is_full_name(value):
@@ -216,6 +223,7 @@ _OF_KIND: dict[str, Callable[[str], Iterator[Candidate]]] = {
     "email": _of_email,
     "uuid": _of_udn,
     "said": _of_said,
+    "product": _of_product,
 }
 
 

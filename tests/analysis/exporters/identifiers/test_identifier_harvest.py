@@ -32,6 +32,7 @@ from analysis.exporters.identifiers.messages import (
 )
 from analysis.exporters.identifiers.public import Products
 from analysis.exporters.identifiers.texts import candidates
+from analysis.pcap.writer import open_capture
 
 PROFILES = {
     "campaign": "evening",
@@ -107,6 +108,45 @@ def test_the_zone_that_a_dhcp_server_tells_is_local_whatever_it_ends_with():
 )
 def test_what_is_everybodys_is_no_identifier(kind, value):
     assert judged((kind, value)) == set()
+
+
+def test_what_devices_call_their_model_is_no_name_of_a_host():
+    found = judged(
+        ("name", "DCS-77L"), ("product", "DCS-77L(EU)"), ("secret", "DCS-77L(EU)")
+    )
+    assert found == {("secret", "DCS-77L(EU)")}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Maja van der Berg", {"Maja", "Berg"}),
+        ("Åsa Högberg", {"Högberg"}),
+        ("Maja's lamp", {"Maja"}),
+        ("Living Room", set()),
+        ("Kitchen Lindqvist", set()),
+    ],
+)
+def test_names_of_people_count_by_their_parts(tmp_path, name, told):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "campaign.yaml").write_text("campaign: c\n")
+    with open_capture(tmp_path / "raw" / "lan-00001.pcapng") as out:
+        out.packet(1, bytes(60))
+    people = (Identifier(kind="person", value=name, source="told"),)
+    found = {each.value for each in harvest(tmp_path, extra=people)}
+    assert {each for each in found if not each.startswith("TBB1")} == {name, *told}
+
+
+def test_addresses_of_the_homes_own_networks_are_all_kept():
+    gathered = Gathered(Products({}), "keep-public")
+    gathered.take("network", "2003:cb:7:1::/64", "packets")
+    for number in range(MOST_PUBLIC):
+        gathered.take("ipv6", f"2a00:1450::{number + 1:x}", "packets", 2)
+    gathered.take("ipv6", "2003:cb:7:1::77", "packets")
+    gathered.take("ipv6", "2003:cb:7:2::77", "packets")
+    found = {each.value for each in gathered.identifiers()}
+    assert "2003:cb:7:1::77" in found
+    assert "2003:cb:7:2::77" not in found
 
 
 def test_of_the_cloud_the_busiest_addresses_are_kept():
