@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,17 @@ SEEN = ("off_hours", "burst", "low_and_slow", "mimicry", "replay", "order_swap")
 OURS, PAPER = "ensemble", "kmeans_paper"
 HOUR_NS = 3600 * 10**9
 _N_DRAWS = 2000
+_SHARES = ("none", "above_1", "above_2")
+_OF_OURS = (
+    "attack",
+    "episodes",
+    "AUPRC",
+    "noticed, one false alarm a week",
+    "delay, h: p50, p95",
+    "noticed, own threshold",
+    "noticed, threshold of the other seeds",
+    "noticed, discovery rate 0.1",
+)
 
 Raw = Mapping[int, Mapping[str, np.ndarray]]
 
@@ -218,9 +229,35 @@ def tables(facts: dict) -> str:
     """Return the tables of the page."""
     told = facts["detectors"]
     order = sorted(told, key=lambda name: -told[name]["auprc"][0])
+    noticed = [
+        [name, *(_recall(told[name]["at_one_false_alarm"], k) for k in KINDS)]
+        for name in order
+    ]
+    lines = [
+        *_gist(facts),
+        "",
+        *_asked(facts),
+        "",
+        "### Hour-level AUPRC",
+        "",
+        *_precisions(facts, order),
+        "",
+        "### Attacks noticed at one false alarm per user-week",
+        "",
+        *markdown(["detector", *KINDS], noticed),
+        "",
+        f"### `{OURS}`, attack by attack",
+        "",
+        *_ours(facts),
+    ]
+    return "\n".join(lines)
+
+
+def _gist(facts: dict) -> list[str]:
+    """Return what was measured, and the ratios that count."""
     ratio, generous = facts["ratios"][PAPER], facts["ratios"]["kmeans_paper_or_unseen"]
     seeds = ", ".join(map(str, facts["seeds"]))
-    lines = [
+    return [
         f"Seeds {seeds}; n = {facts['n_households']} households, each with each of "
         f"{len(KINDS)} attacks ({facts['n_episodes']} episodes, "
         f"{facts['hours_scored']:,} hours scored); mean [95 % interval over "
@@ -230,51 +267,28 @@ def tables(facts: dict) -> str:
         f"over six attacks without an unseen activity: "
         f"{_three(facts['ratios_seen'][PAPER])}; over `{PAPER}` to which every unseen "
         f"activity is an alarm: {_three(generous)}.",
-        "",
-        *_asked(facts),
-        "",
-        "### Hour-level AUPRC",
-        "",
-        *markdown(
-            ["detector", "all attacks", "six without unseen", *KINDS],
-            [
-                [
-                    name,
-                    _three(told[name]["auprc"]),
-                    f"{told[name]['auprc_seen'][0]:.3f}",
-                    *(f"{told[name]['auprc_by_attack'][k][0]:.3f}" for k in KINDS),
-                ]
-                for name in order
-            ],
-        ),
-        "",
-        *markdown(
-            ["", "", "", *KINDS],
-            [
-                [
-                    "malicious hours (chance)",
-                    "",
-                    "",
-                    *(f"{facts['prevalence'][k]:.4f}" for k in KINDS),
-                ]
-            ],
-        ),
-        "",
-        "### Attacks noticed at one false alarm per user-week",
-        "",
-        *markdown(
-            ["detector", *KINDS],
-            [
-                [name, *(_recall(told[name]["at_one_false_alarm"], k) for k in KINDS)]
-                for name in order
-            ],
-        ),
-        "",
-        f"### `{OURS}`, attack by attack",
-        "",
-        *_ours(facts),
     ]
-    return "\n".join(lines)
+
+
+def _precisions(facts: dict, order: Sequence[str]) -> list[str]:
+    """Return AUPRC of each detector by attack, and what chance would give."""
+    told = facts["detectors"]
+    rows = [
+        [
+            name,
+            _three(told[name]["auprc"]),
+            f"{told[name]['auprc_seen'][0]:.3f}",
+            *(f"{told[name]['auprc_by_attack'][k][0]:.3f}" for k in KINDS),
+        ]
+        for name in order
+    ]
+    prevalence = (f"{facts['prevalence'][k]:.4f}" for k in KINDS)
+    chance = ["malicious hours (chance)", "", "", *prevalence]
+    return [
+        *markdown(["detector", "all attacks", "six without unseen", *KINDS], rows),
+        "",
+        *markdown(["", "", "", *KINDS], [chance]),
+    ]
 
 
 def _asked(facts: dict) -> list[str]:
@@ -322,60 +336,10 @@ def _own(facts: dict) -> str:
 
 
 def _ours(facts: dict) -> list[str]:
-    mine = facts["detectors"][OURS]
-    one, own, fdr = mine["at_one_false_alarm"], mine["at_own_threshold"], facts["fdr"]
-    moved = mine["at_carried_threshold"]
-    rows = []
-    for k in KINDS:
-        at = one["by_attack"][k]
-        rows.append(
-            [
-                k,
-                str(at["n"]),
-                _three(mine["auprc_by_attack"][k]),
-                _three(at["recall"]),
-                _delay(at["delay_h"]),
-                _three(own["by_attack"][k]["recall"]),
-                _three(moved["by_attack"][k]["recall"]),
-                _three(fdr["by_attack"][k]["recall"]),
-            ]
-        )
-    rows.append(
-        [
-            "*false alarms per user-week*",
-            "",
-            "",
-            f"{one['false_per_week']:.2f}",
-            "",
-            f"{own['false_per_week']:.2f}",
-            ", ".join(f"{each:.2f}" for each in moved["false_per_week"]),
-            f"{fdr['false_per_week']:.2f}",
-        ]
-    )
-    rows.append(
-        [
-            "*delay of the five with a bar*",
-            "",
-            "",
-            "",
-            _delay(one["by_attack"]["barred"]["delay_h"]),
-            "",
-            "",
-            "",
-        ]
-    )
-    heads = [
-        "attack",
-        "episodes",
-        "AUPRC",
-        "noticed, one false alarm a week",
-        "delay, h: p50, p95",
-        "noticed, own threshold",
-        "noticed, threshold of the other seeds",
-        "noticed, discovery rate 0.1",
-    ]
+    """Return what our detector does, attack by attack and household by household."""
+    fdr = facts["fdr"]
     return [
-        *markdown(heads, rows),
+        *markdown([*_OF_OURS], [*_by_attack(facts), *_over_all(facts)]),
         "",
         f"At a stated false-discovery rate of {fdr['asked']}, "
         f"{_three(fdr['false_share'])} of all alarms were false; as the mean over "
@@ -384,28 +348,69 @@ def _ours(facts: dict) -> list[str]:
         "",
         "False alarms differ from household to household:",
         "",
-        *markdown(
-            ["threshold", "none", "above 1 a week", "above 2", "most, a week"],
-            [
-                [
-                    name,
-                    f"{at['spread']['none']:.3f}",
-                    f"{at['spread']['above_1']:.3f}",
-                    f"{at['spread']['above_2']:.3f}",
-                    f"{at['spread']['most']:.1f}",
-                ]
-                for name, at in (
-                    ("one for all, 1 a week in the mean", one),
-                    ("that of the other half of the seeds", moved),
-                    ("own", own),
-                )
-            ],
-        ),
+        *_households(facts),
         "",
         "(share of households)",
         "",
         _own(facts),
     ]
+
+
+def _by_attack(facts: dict) -> list[list[str]]:
+    mine = facts["detectors"][OURS]
+    one, own = mine["at_one_false_alarm"], mine["at_own_threshold"]
+    moved, fdr = mine["at_carried_threshold"], facts["fdr"]
+    return [
+        [
+            k,
+            str(one["by_attack"][k]["n"]),
+            _three(mine["auprc_by_attack"][k]),
+            _three(one["by_attack"][k]["recall"]),
+            _delay(one["by_attack"][k]["delay_h"]),
+            *(_three(at["by_attack"][k]["recall"]) for at in (own, moved, fdr)),
+        ]
+        for k in KINDS
+    ]
+
+
+def _over_all(facts: dict) -> list[list[str]]:
+    """Return the rows below those of the attacks: false alarms, and delays."""
+    mine = facts["detectors"][OURS]
+    one, own = mine["at_one_false_alarm"], mine["at_own_threshold"]
+    moved = mine["at_carried_threshold"]["false_per_week"]
+    false = [
+        f"{one['false_per_week']:.2f}",
+        "",
+        f"{own['false_per_week']:.2f}",
+        ", ".join(f"{each:.2f}" for each in moved),
+        f"{facts['fdr']['false_per_week']:.2f}",
+    ]
+    delay = _delay(one["by_attack"]["barred"]["delay_h"])
+    return [
+        ["*false alarms per user-week*", "", "", *false],
+        ["*delay of the five with a bar*", "", "", "", delay, "", "", ""],
+    ]
+
+
+def _households(facts: dict) -> list[str]:
+    """Return how false alarms are spread over households, by threshold."""
+    mine = facts["detectors"][OURS]
+    named = {
+        "one for all, 1 a week in the mean": mine["at_one_false_alarm"],
+        "that of the other half of the seeds": mine["at_carried_threshold"],
+        "own": mine["at_own_threshold"],
+    }
+    rows = [
+        [
+            name,
+            *(f"{at['spread'][share]:.3f}" for share in _SHARES),
+            f"{at['spread']['most']:.1f}",
+        ]
+        for name, at in named.items()
+    ]
+    return markdown(
+        ["threshold", "none", "above 1 a week", "above 2", "most, a week"], rows
+    )
 
 
 def _recall(at: dict, kind: str) -> str:
