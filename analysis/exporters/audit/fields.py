@@ -6,8 +6,8 @@ WHOLE    a login, a password, a serial: none is public, but for few words
 WORDS    a text: public are the words that the vocabulary knows
 BYTES    in hex: none is public, and short ones are left out
 
-What another tshark does not know of these is told, and refuses a publication where the
-protocol occurs.
+Texts of HTTP, JSON and XML are not among them: every word said in plain is judged. What
+another tshark does not know of these refuses a publication where the protocol occurs.
 """
 
 ADDRESS, NAME, WHOLE, WORDS, BYTES = "address", "name", "whole", "words", "bytes"
@@ -69,31 +69,31 @@ _OF = {
     WORDS: """
         http.authorization http.proxy_authorization http.cookie http.set_cookie
         http.referer http.request.uri http.location http.x_forwarded_for
-        http.user_agent http.server smtp.req.parameter imap.line imf.from imf.to
-        imf.subject pop.response.data imf.display_name ftp.response.arg mqtt.topic
-        mqtt.willtopic mqtt.willmsg mqtt.msg snmp.value.octets sip.contact.uri
-        sip.from.addr sip.to.addr sip.Call-ID rtsp.url rtsp.request sdp.session_name
-        sdp.owner.address rtcp.sdes.text dns.txt dns.hinfo.os
-        dhcp.option.vendor_class_id dhcp.option.root_path dhcpv6.vendorclass.data
-        dhcp.file dhcp.option.value.string dhcp.option.vendor.value.string
-        lldp.tlv.system.desc lldp.port.desc cdp.software_version cdp.platform
-        cdp.portid x509sat.uTF8String x509sat.printableString x509sat.teletexString
-        x509sat.IA5String x509ce.rfc822Name x509ce.uniformResourceIdentifier
-        syslog.msg irc.request.command_parameter irc.response.command_parameter
-        telnet.data tftp.source_file tftp.destination_file smb.path smb2.tree
-        smb2.filename coap.opt.uri_path coap.opt.uri_query browser.comment
-        websocket.payload.text json.value.string xml.cdata urlencoded-form.value
-        http.request.line http.response.line pgsql.parameter_value gsm_sms.sms_text
-        wps.model_name wps.model_number
+        smtp.req.parameter imap.line imf.from imf.to imf.subject pop.response.data
+        imf.display_name ftp.response.arg mqtt.topic mqtt.willtopic mqtt.willmsg
+        mqtt.msg snmp.value.octets sip.contact.uri sip.from.addr sip.to.addr
+        sip.Call-ID rtsp.url rtsp.request sdp.session_name sdp.owner.address
+        rtcp.sdes.text dns.txt dns.hinfo.os dhcp.option.vendor_class_id
+        dhcp.option.root_path dhcpv6.vendorclass.data dhcp.file
+        dhcp.option.value.string dhcp.option.vendor.value.string lldp.tlv.system.desc
+        lldp.port.desc cdp.software_version cdp.platform cdp.portid x509sat.uTF8String
+        x509sat.printableString x509sat.teletexString x509sat.IA5String
+        x509ce.rfc822Name syslog.msg irc.request.command_parameter
+        irc.response.command_parameter tftp.source_file tftp.destination_file smb.path
+        smb2.tree smb2.filename coap.opt.uri_path coap.opt.uri_query browser.comment
+        websocket.payload.text pgsql.parameter_value gsm_sms.sms_text wps.model_name
+        wps.model_number
     """,
     BYTES: """
         dhcp.client_id dhcpv6.duid.bytes dhcpv6.duiden.identifier
-        dhcpv6.duiduuid.bytes snmp.engineid.data wol.passwd x509af.serialNumber
-        lldp.mgn.obj.id
+        dhcpv6.duiduuid.bytes snmp.engineid.data wol.passwd lldp.mgn.obj.id
     """,
 }
 FIELDS = {name: judged for judged, names in _OF.items() for name in names.split()}
-CREDENTIALS = ("pass", "community", "authbasic", "network_key", "auth_string", "simple")
+CREDENTIALS = (  # whose values tell even when they are usual words
+    *("pass", "community", "authbasic", "network_key", "auth_string", "simple"),
+    *("ssid", "clientid"),
+)
 PUBLIC_WHOLE = frozenset(  # what everybody is called
     {
         *("anonymous", "guest", "admin", "administrator", "root", "user", "public"),

@@ -36,6 +36,9 @@ from analysis.exporters.audit.tshark import (
     said_by,
 )
 
+_FIRST = ("frame.number", "frame.protocols", "tcp.port", "udp.port")
+_OPAQUE = {":tcp:data": "tcp", ":udp:data": "udp"}
+_CERTIFICATE = ("x509sat.", "x509ce.")
 _AND = "\x1f"  # between values of one field
 _MOST = 1 << 20  # different values that are kept
 _LEAST_WHOLE = 2
@@ -59,23 +62,33 @@ class _Kept:
 
 @dataclass(slots=True)
 class _Asked:
-    """Fields that this tshark knows, and protocols of those that it does not."""
+    """What is asked of tshark, and what it does not know.
+
+    names    fields that it knows
+    unknown  protocol -> one of its fields that it does not know
+    opaque   ports, as 'udp/7338', behind which it knows no protocol
+    """
 
     names: tuple[str, ...]
-    unknown: Mapping[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    opaque: set[str] = field(default_factory=set)
 
 
-def compare(looker: Looker, pairs: Sequence[Pair], judge: Judge) -> None:
-    """Add to findings each value of identity that was published as it was recorded."""
+def compare(looker: Looker, pairs: Sequence[Pair], judge: Judge) -> frozenset[str]:
+    """Add to findings each value of identity that was published as it was recorded.
+
+    Returns ports behind which tshark knows no protocol, as 'udp/7338'.
+    """
     if fault_of_tshark():
-        return  # which is a finding already
+        return frozenset()  # which is a finding already
     try:
         asked = _asked()
     except TsharkError as exc:
         looker.unread("all captures", f"{exc}")
-        return
+        return frozenset()
     for group in _series(pairs):
         _compare(looker, group, judge, asked)
+    return frozenset(asked.opaque)
 
 
 def _compare(
@@ -95,26 +108,35 @@ def _compare(
     for name, value, _, _ in _values(looker, [(f, p) for f, p, _ in pairs], asked):
         originals.update(key for key in keys(name, value, judge) if key in published)
     looker.looked_at.identities += len(published)
+    of_field: dict[tuple[str, str], list[Key]] = {}
     for key in sorted(originals):
-        looker.others.append(_finding(key, published[key]))
+        kept = published[key]
+        of_field.setdefault((kept.file, kept.field), []).append(key)
+    for found in of_field.values():
+        looker.others.append(_finding(found, published))
 
 
-def _finding(key: Key, kept: _Kept) -> Finding:
-    names = (f"{SAME}:{kept.field}", f"{SAME}:{kept.field}={key[1]}")
+def _finding(found: Sequence[Key], published: Mapping[Key, _Kept]) -> Finding:
+    """Return what is to say of the values of one field in one capture."""
+    longest = max(found, key=lambda key: len(key[1]))
+    kept = published[longest]
+    accept = f"{SAME}:{kept.field}"
     remedy = (
-        f"name it in --secrets; who knows that such a field tells nothing: --accept "
-        f"'{names[0]}'"
+        "name in --secrets what must go; who knows that such a field tells nothing: "
+        f"--accept '{accept}'"
     )
+    more = f" and {len(found) - 1} more values" if len(found) > 1 else ""
     return Finding(
         file=kept.file,
         place=kept.place,
         kind=SAME,
         encoding=kept.field,
-        shown=shown(key[1]),
+        shown=f"{shown(longest[1])}{more}",
         reader="tshark",
-        n=kept.n,
-        accept=names[:1],
+        n=sum(published[key].n for key in found),
+        accept=(accept,),
         remedy=remedy,
+        words=tuple(key[1] for key in found),
     )
 
 
@@ -172,7 +194,7 @@ def _values(
 ) -> Iterator[tuple[str, str, str, str]]:
     """Yield (field, value, file, place) of all that tshark says of captures."""
     arguments = ["-T", "fields", "-E", "occurrence=a", "-E", f"aggregator={_AND}"]
-    for name in ("frame.number", "frame.protocols", *asked.names):
+    for name in (*_FIRST, *asked.names):
         arguments += ["-e", name]
     with tempfile.TemporaryDirectory(prefix="testbed-audit-") as place:
         for part, frames in parts(captures, Path(place)):
@@ -186,20 +208,33 @@ def _values(
 def _read(
     looker: Looker, lines: BinaryIO, frames: Frames, asked: _Asked
 ) -> Iterator[tuple[str, str, str, str]]:
-    told: set[str] = set()
     for line in lines:
-        number, protocols, *columns = (
+        number, protocols, tcp, udp, *columns = (
             line.decode(errors="replace").rstrip("\n").split("\t")
         )
         file, place = frames.of(int(number))
-        for protocol in set(protocols.split(":")) & asked.unknown.keys() - told:
-            told.add(protocol)
-            why = f"this tshark does not know {asked.unknown[protocol]}"
-            looker.unread(file, why, name=asked.unknown[protocol])
-        for name, column in zip(asked.names, columns, strict=False):
-            if column:
-                for value in column.split(_AND):
+        if opaque := _OPAQUE.get(protocols[-len(":tcp:data") :]):
+            asked.opaque.update(f"{opaque}/{p}" for p in (tcp or udp).split(_AND))
+        for protocol in sorted(set(protocols.split(":")) & asked.unknown.keys()):
+            name = asked.unknown.pop(protocol)  # it is told once
+            looker.unread(file, f"this tshark does not know {name}", name=name)
+        said = {
+            name: column.split(_AND)
+            for name, column in zip(asked.names, columns, strict=False)
+            if column
+        }
+        of_public = any(map(is_public_name, _of_certificates(said)))
+        for name, values in said.items():
+            if not (of_public and name.startswith(_CERTIFICATE)):
+                for value in values:
                     yield name, value, file, place
+
+
+def _of_certificates(said: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield whose certificates a packet holds: those of public servers tell nobody."""
+    for name, values in said.items():
+        if name.startswith(_CERTIFICATE):
+            yield from (value.removeprefix("*.") for value in values)
 
 
 def _asked() -> _Asked:

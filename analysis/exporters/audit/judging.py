@@ -35,6 +35,7 @@ _MAC = re.compile(
 _IPV6 = re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{1,4}:|:){2,7}[0-9a-f]{0,4}(?![\w])")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d]|\.\d)")
 _PLACE = re.compile(r"(?<![\d.])-?\d{1,3}\.\d{4,}(?![\d.])")
+_PLATE = re.compile(r"(?<![\w\-])[A-Z]{1,3}-[A-Z]{1,2}[ \-]?\d{1,4}(?!\w)")
 _TOP = (
     "com|net|org|io|edu|gov|int|info|biz|de|uk|eu|us|fr|nl|it|es|ch|at|se|no|fi|dk|pl|cz"
     "|cn|jp|kr|tw|in|ru|br|ca|au|tv|cc|cloud|dev|app|example|goog|amazon|arpa"
@@ -151,7 +152,7 @@ class Judge:
             return False
         value = int(digits)
         for of_second in (1, 1000, 10**6, 10**9):
-            if abs(value // of_second - self._at_s) < 2 * _YEAR_S:
+            if self._at_s and abs(value // of_second - self._at_s) < 2 * _YEAR_S:
                 return False
         return not (len(digits) == _LEAST_DIGITS and digits[:2] in ("19", "20"))
 
@@ -225,6 +226,7 @@ def _name(text: str) -> bool:
 
 _FORMS = (
     (_EMAIL, _email),
+    (_PLATE, bool),
     (_MAC, _mac),
     (_IPV4, _ipv4),
     (_IPV6, _ipv6),

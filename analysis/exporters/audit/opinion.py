@@ -51,25 +51,36 @@ def second_opinion(looker: Looker, folder: Path, originals: Mapping[str, Path]) 
         about = _about(folder / where / "campaign.yaml")
         devices = _devices(about)
         judge = Judge(_words(about), at_s=_time_of(pairs[0][1]))
-        compare(looker, pairs, judge)
+        opaque = compare(looker, pairs, judge)
         for pair in pairs:
-            _listen(looker, pair, judge, devices)
+            _listen(looker, pair, _Ear(judge, opaque, devices))
 
 
-def _listen(
-    looker: Looker, pair: Pair, judge: Judge, devices: Mapping[int, str]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Ear:
+    """What is known when one listens: words, ports of unknown protocols, devices."""
+
+    judge: Judge
+    opaque: frozenset[str]
+    devices: Mapping[int, str]
+
+    def words(self, path: Path) -> Iterator[Said]:
+        """Yield what a capture says that could tell of somebody."""
+        return plain_words(path, self.judge, self.opaque)
+
+
+def _listen(looker: Looker, pair: Pair, ear: _Ear) -> None:
     """Add to findings the words of a capture that nobody knows and nobody replaced."""
     file, source, published = pair
     found: dict[str, set[_Where]] = {}
     told: dict[_Where, _Conversation] = {}
     try:
-        for said in plain_words(published, judge):
+        for said in ear.words(published):
             if len(found) >= _MOST_WORDS:
                 looker.unread(file, f"says more than {_MOST_WORDS} different words")
                 return
-            _take(said, _where(said.end, devices), found, told)
-        kept = {s.word for s in plain_words(source, judge) if s.word in found}
+            _take(said, _where(said.end, ear.devices), found, told)
+        kept = {s.word for s in ear.words(source) if s.word in found}
     except CaptureError as exc:
         looker.unread(file, f"cannot be read as a capture: {exc.reason}")
         return

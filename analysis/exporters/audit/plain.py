@@ -9,7 +9,7 @@ hides is passed over, and so are protocols that the second reader takes apart.
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,8 @@ from analysis.pcap.walk import Batch
 
 Int64 = NDArray[np.int64]
 
-# DNS, DHCP, NTP, NetBIOS, DHCPv6, mDNS, LLMNR: their names are fields of identity
-CLAIMED = frozenset({53, 67, 68, 123, 137, 546, 547, 5353, 5355})
+# DNS, NTP, NetBIOS, mDNS, LLMNR: their names are fields of identity
+CLAIMED = frozenset({53, 123, 137, 5353, 5355})
 _IP_TYPES = (0x0800, 0x86DD)
 _ARP = 0x0806
 _OVERLAP_B = 2048
@@ -37,13 +37,19 @@ _MOST_SEEN = 1 << 20
 _TEXT_SHARE = 0.85
 _LEAST_INNER_B, _LEAST_INNER_TEXT_B = 64, 8  # shorter ones come by chance
 _AROUND_B = 16
-_MOST_HIGH = 1 / 8  # of bytes around a run that are 128 or above, where all is small
+_MOST_HIGH = 1 / 8  # of bytes around a run, and one more, are 128 or above
 _RUN = re.compile(rb"(?:[ -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){3,}")
 _LETTERS = re.compile(rb"[ -~]{3,}")
+_BYTES = re.compile(rb"[^\x00]{6,}")
+_MOST_UNIT_B = 32  # a longer one is no address and no number
+_FEW = 3
+_HEAD_B = 64
 _WIDE = re.compile(rb"(?:[ -~]\x00){4,}")
 _LEAST_RUN_B, _STRONG_RUN_B = 6, 24
+_STRONG = re.compile(rb"[a-z]{8}|[A-Z]{8}|[A-Z][a-z]{7}|[A-Za-z0-9 ]{12}")
 _HIGH = bytes(range(128, 256))
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
+_READABLE = bytes({*range(32, 127), 9, 10, 13})
 _TLS = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
 _MAPPED = 0xFFFF
 _SYN, _ACK = 2, 16
@@ -81,10 +87,16 @@ class Said:
     word: str
 
 
-def plain_words(path: Path, judge: Judge) -> Iterator[Said]:
-    """Yield the telling words of a capture. Raises CaptureError where it is damaged."""
+def plain_words(
+    path: Path, judge: Judge, opaque: Collection[str] = ()
+) -> Iterator[Said]:
+    """Yield the telling words of a capture. Raises CaptureError where it is damaged.
+
+    opaque  ports, as 'udp/7338', behind which nobody knows the protocol: of what is
+            binary there, and does not look random, runs of bytes are words, too
+    """
     streams, flows = Streams(_OVERLAP_B), _Flows()
-    reader = _Reader(judge)
+    reader = _Reader(judge, opaque)
     with open_capture_stream(path) as capture:
         for batch in capture:
             decoded = decode_batch(batch)
@@ -179,8 +191,9 @@ def _messages(batch: Batch, decoded: Decoded) -> Iterator[tuple[int, bytes]]:
 class _Reader:
     """Finds words in bytes; what one side says again in a conversation is read once."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, opaque: Collection[str]) -> None:
         self._judge = judge
+        self._opaque = opaque
         self._seen: set[int] = set()
 
     def said(self, end: End, where: tuple[int, int], data: bytes) -> Iterator[Said]:
@@ -188,6 +201,8 @@ class _Reader:
         found: dict[str, None] = {}
         for text in self._texts(data, end, _DEPTH):
             found.update(dict.fromkeys(self._judge.telling(text)))
+        if end.name in self._opaque and not _is_text(data):
+            found.update((each.hex(), None) for each in opaque_runs(data))
         for word in found:
             yield Said(end=end, flow=where[0], frame=where[1], word=word)
 
@@ -234,14 +249,36 @@ def runs(data: bytes) -> Iterable[bytes]:
         yield found.group()[::2]
 
 
+def opaque_runs(data: bytes) -> Iterator[bytes]:
+    """Yield what could be an address or a number of a unit, among zeros.
+
+    Random bytes hardly hold zeros: what is encrypted is passed over.
+    """
+    head = data[:_HEAD_B]
+    if head.count(0) < max(_FEW, len(head) // 5):
+        return
+    for found in _BYTES.finditer(data):
+        at, end = found.span()
+        raw = found.group()
+        told = end - at <= _MOST_UNIT_B and len(set(raw)) > _FEW
+        if told and raw.translate(None, _READABLE):
+            yield raw
+
+
 def _counts(data: bytes, at: int, end: int) -> bool:
     size_b = end - at
-    if size_b >= _STRONG_RUN_B:
+    if size_b >= _STRONG_RUN_B or _STRONG.search(data, at, end):
         return True
     told = at > 0 and data[at - 1] == size_b  # its length stands before it
     if size_b < _LEAST_RUN_B and not told:
         return False
+    return _is_calm(data, at, end)
+
+
+def _is_calm(data: bytes, at: int, end: int) -> bool:
+    """Say whether the bytes around a run are small, as random ones are not."""
+    size_b = end - at
     first = max(0, min(at - _AROUND_B, len(data) - size_b - 2 * _AROUND_B))
     around = data[first:at] + data[end : first + size_b + 2 * _AROUND_B]
     high = len(around) - len(around.translate(None, _HIGH))
-    return high <= len(around) * _MOST_HIGH
+    return high <= 1 + len(around) * _MOST_HIGH

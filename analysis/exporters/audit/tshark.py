@@ -49,9 +49,12 @@ def _fault_of(path: str) -> str:
 
 def known_fields() -> frozenset[str]:
     """Return the names of all fields of this tshark. Raises TsharkError."""
-    asked = subprocess.run(
-        ["tshark", "-G", "fields"], capture_output=True, check=False, timeout=MOST_S
-    )
+    return _fields_of(shutil.which("tshark") or "tshark")
+
+
+@cache
+def _fields_of(path: str) -> frozenset[str]:
+    asked = subprocess.run([path, "-G", "fields"], capture_output=True, check=False)
     if asked.returncode:
         raise TsharkError(f"tshark does not tell its fields (code {asked.returncode})")
     rows = (line.split(b"\t") for line in asked.stdout.splitlines())

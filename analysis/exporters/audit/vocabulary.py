@@ -124,22 +124,28 @@ once twice colour_data work_mode characteristics identify firmwareversion insigh
 basicevent basiceventservice insightservice pluginpres relatedstatevariable
 signalstrength controllee getbinarystate actionlist rootdevice metainfo remoteaccess
 timesync smartsetup firmwareupdate deviceinfo deviceevent manufacture todayontime
-standbytime instantpower insightparams homeid pluginid plugin smartplugswitch
-smart monitor monitoring duration tim ene iot updating
+standbytime instantpower insightparams homeid pluginid plugin smartplugswitch smart
+monitor monitoring duration tim ene iot updating
 """
 
 _SHORT = """
-aid iid hap cid dps gwid devid productkey ver fwver hwver swver err errno errcode
-sysinfo sys dev mic feature features alias ledoff oemid hwid fwid latitudei longitudei
-ontime emeter relaystate setrelaystate getsysinfo getrealtime nexttype iconhash rst
-src dst ack syn fin ttl hop hops mtu mss seq len num idx ptr txt srv soa naptr any req
-resp res rsp evt obj str arg args argv env cfg conf ctx cur prev pos del add rem upd
-ins sel cnt tmp var val vals lib bin etc usr opt proc www ftp api apis sdk ide gui cli
-url uri sso otp mfa pin ssid bssid essid psk wpa wpa2 wpa3 wep eap tkip ccmp wps ap
-sta ibss mesh rrm bss ess ofdm mcs vht amp dbm mhz ghz khz kbps mbps gbps kib mib gib
-soc ram rom usb hdmi gpio uart spi adc pwm led leds lcd oled tft dpi fps bps hdr uhd
-hevc h264 h265 mp3 mp4 m3u8 mkv ssrc nat stun turn ice pcp upnp dlna dial dmr cast
-airplay raop tlsv1 sslv3 esp wpad ffff uid rel uds
+internet interval intervals create created use uses exist exists occurred copyright
+compiled technical notification notifications portal diagnostic diagnostics doctype
+dtd meta equiv div span fieldset head href bgcolor conn reachability probe hit miss
+amz aspx ashx handler enc dec netmask stats supplied renew context illegal pre
+openresty urlencoded hnap push exe dll mailslot browse calloc getopt save remove pid
+flash europe asia africa america australia transition aid iid hap cid dps gwid devid
+productkey ver fwver hwver swver err errno errcode sysinfo sys dev mic feature
+features alias ledoff oemid hwid fwid latitudei longitudei ontime emeter relaystate
+setrelaystate getsysinfo getrealtime nexttype iconhash rst src dst ack syn fin ttl hop
+hops mtu mss seq len num idx ptr txt srv soa naptr any req resp res rsp evt obj str
+arg args argv env cfg conf ctx cur prev pos del add rem upd ins sel cnt tmp var val
+vals lib bin etc usr opt proc www ftp api apis sdk ide gui cli url uri sso otp mfa pin
+ssid bssid essid psk wpa wpa2 wpa3 wep eap tkip ccmp wps ap sta ibss mesh rrm bss ess
+ofdm mcs vht amp dbm mhz ghz khz kbps mbps gbps kib mib gib soc ram rom usb hdmi gpio
+uart spi adc pwm led leds lcd oled tft dpi fps bps hdr uhd hevc h264 h265 mp3 mp4 m3u8
+mkv ssrc nat stun turn ice pcp upnp dlna dial dmr cast airplay raop tlsv1 sslv3 esp
+wpad ffff ffffff msft uid rel uds
 """
 
 _MAKERS = """
