@@ -1,12 +1,13 @@
 """Compare two campaigns, device by device, and test all of it at once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.compare.exchange import Answer, answer
 from analysis.compare.facts import facts_of, inputs_of
 from analysis.compare.hosts import Endpoints, anonymised, names_in
+from analysis.compare.matching import Match, matched
 from analysis.compare.model import (
     Asked,
     Comparison,
@@ -50,16 +51,20 @@ def compare(a: Path, b: Path, asked: Asked, told: Told = nobody) -> Comparison:
     """
     classifiers = classifiers_of(asked.classifiers)
     told("reading")
-    both = same_windows((open_recorded(a), open_recorded(b)))
-    compared = read_pairs(both, told)
+    opened = open_recorded(a), open_recorded(b)
+    matches = matches_of(opened, asked.renamed)
+    both = same_windows(opened, matches)
+    compared = read_pairs(both, matches, told)
     told("tests")
     found = answered(compared.pairs, asked)
     tests = found.tests
     transfers: list[Transfer] = []
+    called = dict(matches)
     for pair in compared.pairs:
         if classifiers:
             told(f"transfer of {pair.device}")
-        transfers += transfers_of(both, pair.device, classifiers, asked.seed)
+        names = pair.device, called[pair.device]
+        transfers += transfers_of(both, names, classifiers, asked.seed)
     one, two = (each.campaign for each in both)
     return Comparison(
         a=one.name,
@@ -72,7 +77,7 @@ def compare(a: Path, b: Path, asked: Asked, told: Told = nobody) -> Comparison:
         exact=found.answer.exact,
         tests=tests,
         hosts=tuple(_hosts(compared.pairs, tests)),
-        facts=facts_of(one, two),
+        facts=facts_of(one, two, matches),
         transfers=tuple(transfers),
         only=compared.only,
         remarks=compared.remarks,
@@ -89,23 +94,37 @@ class Compared:
     remarks: tuple[str, ...]
 
 
-def read_pairs(both: Both, told: Told = nobody) -> Compared:
-    """Measure the trials of both. Raises DatasetError without a common activity."""
+def matches_of(both: Both, asked: Sequence[Match]) -> tuple[Match, ...]:
+    """Return which device of A is which of B. Raises DatasetError."""
+    one, two = ([d.name for d in each.campaign.devices] for each in both)
+    return matched(one, two, asked)
+
+
+def read_pairs(
+    both: Both, matches: Sequence[Match] | None = None, told: Told = nobody
+) -> Compared:
+    """Measure the trials of both. Raises DatasetError without a common activity.
+
+    matches  which device is which, by default as their names say
+    """
+    matches = matches_of(both, ()) if matches is None else matches
     campaigns = both[0].campaign, both[1].campaign
-    names = [[d.name for d in each.devices] for each in campaigns]
-    shared = [name for name in names[0] if name in names[1]]
+    shared = [list(side) for side in zip(*matches, strict=True)] or [[], []]
     only = [
-        *(f"{n}: in A only" for n in names[0] if n not in shared),
-        *(f"{n}: in B only" for n in names[1] if n not in shared),
+        f"{device.name}: in {side} only"
+        for side, campaign, held in zip("AB", campaigns, shared, strict=True)
+        for device in campaign.devices
+        if device.name not in held
     ]
-    endpoints, remarks = _endpoints(both, shared)
+    endpoints, remarks = _endpoints(both, (shared[0], shared[1]))
+    remarks += tuple(
+        f"{two} of B is compared with {one} of A" for one, two in matches if one != two
+    )
     pairs = []
-    for device in shared:
+    for device, other in matches:
         told(device)
-        one, two = (
-            trials_of(each, device, ends)
-            for each, ends in zip(both, endpoints, strict=True)
-        )
+        one = trials_of(both[0], device, endpoints[0])
+        two = replace(trials_of(both[1], other, endpoints[1]), device=device)
         only += _unshared(device, one, two)
         pair = pair_of(one, two)
         if pair is not None:
@@ -130,7 +149,7 @@ def _identical(both: Both) -> bool:
 
 
 def _endpoints(
-    both: Both, devices: Sequence[str]
+    both: Both, devices: tuple[Sequence[str], Sequence[str]]
 ) -> tuple[tuple[Endpoints, Endpoints], tuple[str, ...]]:
     """Return how hosts of both are called, and what cannot be compared of them."""
     policies = [anonymised(each.folder) for each in both]
@@ -151,13 +170,23 @@ def _endpoints(
     named = all(policy.get("names") != "pseudonym" for policy in hidden)
     if not named:
         remarks.append("names of hosts are under pseudonyms too: not compared")
+    told = [
+        _names(r, held) if named else {} for r, held in zip(both, devices, strict=True)
+    ]
+    mute = [side for side, names in zip("AB", told, strict=True) if not names]
+    if named and len(mute) == 1:
+        remarks.append(
+            f"nothing in {mute[0]} tells names of hosts (those of twins do not): hosts "
+            "are compared by kind of place, protocol and port alone"
+        )
+    alike = len(mute) != 1
     one, two = (
         Endpoints(
-            names=_names(each, devices) if named else {},
-            with_addresses=not hidden,
-            with_local=not hidden and same_lab,
+            names=names if alike else {},
+            with_addresses=alike and not hidden,
+            with_local=alike and not hidden and same_lab,
         )
-        for each in both
+        for names in told
     )
     return (one, two), tuple(remarks)
 

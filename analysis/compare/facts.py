@@ -1,6 +1,6 @@
 """What two campaigns say of themselves, where it differs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -21,21 +21,30 @@ def inputs_of(campaign: Campaign) -> Mapping[str, Any]:
     return loaded
 
 
-def facts_of(a: Campaign, b: Campaign) -> tuple[Fact, ...]:
-    """Return what differs: devices first, then versions and the lab."""
-    return tuple(_differing(a, b, (inputs_of(a), inputs_of(b))))
+def facts_of(
+    a: Campaign, b: Campaign, matches: Sequence[tuple[str, str]]
+) -> tuple[Fact, ...]:
+    """Return what differs: devices first, then versions and the lab.
+
+    matches  (device in A, that in B)
+    """
+    inputs = inputs_of(a), inputs_of(b)
+    return (*_of_devices(a, b, matches), *_differing(a, b, inputs))
+
+
+def _of_devices(
+    a: Campaign, b: Campaign, matches: Sequence[tuple[str, str]]
+) -> Iterator[Fact]:
+    for device, other in matches:
+        for name in _OF_DEVICE:
+            one, two = getattr(a.device(device), name), getattr(b.device(other), name)
+            if one != two:
+                yield Fact(what=f"{device}: {name}", a=one, b=two)
 
 
 def _differing(
     a: Campaign, b: Campaign, inputs: tuple[Mapping[str, Any], Mapping[str, Any]]
 ) -> Iterator[Fact]:
-    others = {device.name: device for device in b.devices}
-    for device in a.devices:
-        other = others.get(device.name)
-        for name in _OF_DEVICE if other is not None else ():
-            one, two = getattr(device, name), getattr(other, name)
-            if one != two:
-                yield Fact(what=f"{device.name}: {name}", a=one, b=two)
     if a.simulated != b.simulated:
         yield Fact(what="simulated", a=str(a.simulated), b=str(b.simulated))
     first, second = inputs

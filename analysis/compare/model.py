@@ -91,6 +91,7 @@ class Asked:
     seed          of exchanges and of classifiers
     classifiers   names, for transfer; none leaves it out
     intervals     whether effects get intervals, which takes most of the time
+    renamed       (name in A, name in B) of devices that are one under two names
     """
 
     alpha: float = 0.05
@@ -98,6 +99,7 @@ class Asked:
     seed: int = 0
     classifiers: tuple[str, ...] = ("random_forest",)
     intervals: bool = True
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

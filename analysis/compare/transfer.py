@@ -41,14 +41,17 @@ def classifiers_of(names: Sequence[str]) -> tuple[Classifier, ...]:
 
 def transfers_of(
     both: tuple[Recorded, Recorded],
-    device: str,
+    devices: tuple[str, str],
     classifiers: Sequence[Classifier],
     seed: int,
 ) -> Iterator[Transfer]:
-    """Yield, for each classifier, A to B held against within B, and the reverse."""
+    """Yield, for each classifier, A to B held against within B, and the reverse.
+
+    devices  name of the device in A, and in B
+    """
     if not classifiers:
         return
-    samples = _samples(both, device)
+    samples = _samples(both, devices)
     for classifier in classifiers:
         for train, test in ((0, 1), (1, 0)):
             yield _transfer(
@@ -56,12 +59,14 @@ def transfers_of(
             )
 
 
-def _samples(both: tuple[Recorded, Recorded], device: str) -> tuple[Samples, Samples]:
+def _samples(
+    both: tuple[Recorded, Recorded], devices: tuple[str, str]
+) -> tuple[Samples, Samples]:
     """Return rows whose features mean the same, of activities that both have."""
-    one = samples_of(both[0], device, overlap=Overlap.CUT)
+    one = samples_of(both[0], devices[0], overlap=Overlap.CUT)
     longest_s = int(one.length_ns.max(initial=0)) / 1e9
-    two = samples_of(both[1], device, overlap=Overlap.CUT, longest_s=longest_s)
-    return one, two
+    two = samples_of(both[1], devices[1], overlap=Overlap.CUT, longest_s=longest_s)
+    return one, replace(two, device=devices[0])
 
 
 def _transfer(

@@ -1,6 +1,6 @@
 """What is measured of each trial, read in one pass over the packet table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,18 +43,24 @@ _SHARES = (0.25, 0.5, 0.75, 1.0)
 FIRST = 6  # frames with payload that are looked at one by one
 
 
-def same_windows(both: tuple[Recorded, Recorded]) -> tuple[Recorded, Recorded]:
-    """Return both with the shorter δ of each activity: longer windows hold more."""
-    frames = [each.log.frame.select(*_KEY, "delta_ns").drop_nulls() for each in both]
-    in_both = (
-        frames[0].select(_KEY).unique().join(frames[1].select(_KEY).unique(), on=_KEY)
-    )
-    least = (
-        pl.concat(frames).group_by(_KEY).agg(pl.col("delta_ns").min().alias("least"))
-    )
+def same_windows(
+    both: tuple[Recorded, Recorded], matches: Sequence[tuple[str, str]]
+) -> tuple[Recorded, Recorded]:
+    """Return both with the shorter δ of each activity: longer windows hold more.
+
+    matches  (device in A, that in B)
+    """
+    called = {two: one for one, two in matches}
+    device = pl.col("device")
+    as_in_a = device.replace_strict(called, default=None, return_dtype=pl.String)
+    frames = [both[0].log.frame, both[1].log.frame.with_columns(device=as_in_a)]
+    told = [f.select(*_KEY, "delta_ns").drop_nulls() for f in frames]
+    in_both = told[0].select(_KEY).unique().join(told[1].select(_KEY).unique(), on=_KEY)
+    least = pl.concat(told).group_by(_KEY).agg(pl.col("delta_ns").min().alias("least"))
     least = least.join(in_both, on=_KEY, how="semi")
-    first, second = (_shortened(each, least) for each in both)
-    return first, second
+    back = device.replace_strict(dict(matches), default=None, return_dtype=pl.String)
+    of_b = least.with_columns(device=back)
+    return _shortened(both[0], least), _shortened(both[1], of_b)
 
 
 def _shortened(recorded: Recorded, least: pl.DataFrame) -> Recorded:

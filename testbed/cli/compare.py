@@ -57,6 +57,17 @@ Classifiers = Annotated[
 ]
 
 
+Renamed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--as",
+        metavar="NAME=NAME",
+        help="A device of A, and what it is called in B; may be repeated. A twin is "
+        "compared with what it was learnt of by itself.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command of this topic."""
     app.command()(compare)
@@ -68,6 +79,7 @@ def compare(
     out: Out = None,
     alpha: Alpha = 0.05,
     classifier: Classifiers = None,
+    renamed: Renamed = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -85,7 +97,10 @@ def compare(
 
     wanted = classifier or ["rf"]
     names = () if wanted == ["none"] else tuple(wanted)
-    found = _compared(folders, Asked(alpha=alpha, seed=seed, classifiers=names))
+    asked = Asked(
+        alpha=alpha, seed=seed, classifiers=names, renamed=_renamed(renamed or [])
+    )
+    found = _compared(folders, asked)
     if out is not None:
         write(found, out)
     if as_json:
@@ -97,6 +112,18 @@ def compare(
             print(out / "index.html")
     if _CODES[found.outcome]:
         raise typer.Exit(_CODES[found.outcome])
+
+
+def _renamed(given: list[str]) -> tuple[tuple[str, str], ...]:
+    """Read `--as`. Raises ConfigError."""
+    made = []
+    for text in given:
+        one, equals, two = text.partition("=")
+        if not (one and equals and two):
+            reason = "must be NAME=NAME, a device of A and what it is called in B"
+            raise ConfigError(f"--as {text}: {reason}")
+        made.append((one.strip(), two.strip()))
+    return tuple(made)
 
 
 def _compared(folders: tuple[Path, Path], asked: "Asked") -> "Comparison":

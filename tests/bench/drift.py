@@ -24,7 +24,7 @@ import numpy as np
 import yaml
 from typer.testing import CliRunner
 
-from analysis.compare.compare import answered, read_pairs
+from analysis.compare.compare import answered, matches_of, read_pairs
 from analysis.compare.model import MEASURES, Asked, Tested, Trials, Verdict
 from analysis.compare.questions import Pair, chosen, pair_of
 from analysis.compare.trials import same_windows
@@ -132,7 +132,9 @@ def _texts(values: Any) -> Any:
 
 def pairs_of(a: Path, b: Path) -> tuple[Pair, ...]:
     """Return what `compare` compares of two campaigns."""
-    return read_pairs(same_windows((open_recorded(a), open_recorded(b)))).pairs
+    both = open_recorded(a), open_recorded(b)
+    matches = matches_of(both, ())
+    return read_pairs(same_windows(both, matches), matches).pairs
 
 
 def judged(pairs: Sequence[Pair]) -> tuple[Tested, ...]:

@@ -132,6 +132,15 @@ def test_the_same_lab_has_not_drifted_and_what_would_be_found_is_told(recorded):
     assert "koogeek_plug" in said
 
 
+def test_a_device_under_another_name_is_compared_as_asked(recorded):
+    both = recorded.out / "a", recorded.out / "again"
+    with pytest.raises(ConfigError, match="--as echo: must be NAME=NAME"):
+        recorded("compare", *both, "--as", "echo")
+    words = ("--as", "echo_dot=koogeek_plug", "--classifier", "none")
+    with pytest.raises(ConfigError, match="no labelled activity of a device in common"):
+        recorded("compare", *both, *words)
+
+
 def test_what_cannot_be_told_is_neither_drift_nor_none(lab, tmp_path):
     done = lab("compare", EXAMPLE, _other_log(tmp_path), "--classifier", "nb", "--json")
     assert done.exit_code == 5, done.output
