@@ -305,3 +305,6 @@ def _tell_refusal(exc: "RefusedError") -> None:
     more = len(exc.findings) - _MOST_SHOWN
     if more > 0:
         print(f"testbed: and {more} more", file=sys.stderr)
+    if any(each.words for each in exc.findings):
+        where = exc.draft / "private" / "plain.txt"
+        print(f"testbed: these words stand, not hidden, in {where}", file=sys.stderr)
