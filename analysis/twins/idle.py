@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analysis.packets import PacketTable
 from analysis.pcap.twin_format import PACKETS
 from analysis.twins.model import Idle, Shapes
-from analysis.twins.shapes import Groups, shapes_of
+from analysis.twins.shapes import Int32, shapes_of
 from analysis.windows import Windows, free_stretches
 
 _APART_NS = 2_000_000_000  # a longer silence of one other end begins another event
@@ -20,12 +20,12 @@ _CV = 1.0  # of intervals where too few were seen: that of an exponential
 _FEW = 4
 
 
-def learn_idle(table: PacketTable, windows: Windows, groups: Groups) -> Idle:
+def learn_idle(table: PacketTable, windows: Windows, group: Int32) -> Idle:
     """Learn sources of idle traffic from what is captured and far from all windows."""
     busy = zip(windows.start_ns.tolist(), windows.end_ns.tolist(), strict=True)
     stretches = free_stretches(table.covered_ns, busy)
     observed_ns = sum(end - start for start, end in stretches)
-    events, begins = _events(table, stretches)
+    events, begins = _events(table, group, stretches)
     kept = sorted(events, key=lambda key: -len(events[key]))[:_MOST_SOURCES]
     sources: list[int] = []
     shapes: list[Shapes] = []
@@ -33,11 +33,10 @@ def learn_idle(table: PacketTable, windows: Windows, groups: Groups) -> Idle:
     for number, key in enumerate(kept):
         chosen = events[key][:: -(-len(events[key]) // _MOST_EVENTS)]
         for rows in chosen:
-            part = table.take(rows[:_MOST_PACKETS])
-            n = np.array([len(part)])
-            shapes.append(
-                shapes_of(part, n * 0, n, part.time_ns[:1].astype(np.int64), groups)
-            )
+            some = rows[:_MOST_PACKETS]
+            n, begin_ns = np.array([some.size]), table.time_ns[some[:1]]
+            part = table.take(some)
+            shapes.append(shapes_of(part, n * 0, n, begin_ns, group[some]))
             sources.append(number)
         mean_s.append(observed_ns / 1e9 / len(events[key]))
         cv.append(_variation(begins[key], stretches))
@@ -50,22 +49,16 @@ def learn_idle(table: PacketTable, windows: Windows, groups: Groups) -> Idle:
     )
 
 
-Key = tuple[int, int, int]
-
-
 def _events(
-    table: PacketTable, stretches: Sequence[tuple[int, int]]
-) -> tuple[dict[Key, list[NDArray[np.int64]]], dict[Key, list[int]]]:
-    """Return rows of each event, and where events begin, by other end."""
-    events: dict[Key, list[NDArray[np.int64]]] = defaultdict(list)
-    begins: dict[Key, list[int]] = defaultdict(list)
-    port = np.where(table.outbound, table.dst_port, table.src_port)
+    table: PacketTable, group: Int32, stretches: Sequence[tuple[int, int]]
+) -> tuple[dict[int, list[NDArray[np.int64]]], dict[int, list[int]]]:
+    """Return rows of each event, and where events begin, by group."""
+    events: dict[int, list[NDArray[np.int64]]] = defaultdict(list)
+    begins: dict[int, list[int]] = defaultdict(list)
     for start, end in stretches:
         first, last = np.searchsorted(table.time_ns, (start, end)).tolist()
-        parts: dict[Key, list[int]] = defaultdict(list)
-        columns = (table.remote, table.protocol, port)
-        cut = [column[first:last].tolist() for column in columns]
-        for row, key in enumerate(zip(*cut, strict=True), start=first):
+        parts: dict[int, list[int]] = defaultdict(list)
+        for row, key in enumerate(group[first:last].tolist(), start=first):
             parts[key].append(row)
         for key, rows in parts.items():
             held = np.array(rows, dtype=np.int64)

@@ -13,7 +13,7 @@ from analysis.labelling import Overlap
 from analysis.packets import PacketTable, clean, load_packets
 from analysis.twins.idle import learn_idle
 from analysis.twins.model import Idle, LearntTwin, Trials
-from analysis.twins.shapes import Groups, mark_rare, shapes_of
+from analysis.twins.shapes import Int32, groups_of, mark_rare, shapes_of
 from analysis.windows import Windows, cut
 
 _MOST_PACKETS = 4_000_000  # of a twin, whose readers bound what they unpack
@@ -46,9 +46,9 @@ def learn_twin(
     chosen = windows.take(_chosen(windows, trials, activities))
     _require_fitting(recorded, device, chosen)
     starts = _label_instants(recorded, chosen)
-    groups = Groups()
-    found, names, sessions = _trials(table, chosen, starts, groups)
-    idle = learn_idle(table, windows, groups)
+    group = groups_of(table)
+    found, names, sessions = _trials(table, chosen, starts, group)
+    idle = learn_idle(table, windows, group)
     return LearntTwin(
         device=device,
         category=about.category,
@@ -78,12 +78,12 @@ def _require_fitting(recorded: Recorded, device: str, chosen: Windows) -> None:
 
 
 def _trials(
-    table: PacketTable, chosen: Windows, starts: Int64, groups: Groups
+    table: PacketTable, chosen: Windows, starts: Int64, group: Int32
 ) -> tuple[Trials, list[str], list[str]]:
     """Return the trials, and the names of their activities and sessions."""
     names = sorted(set(chosen.activity.tolist()))
     sessions = list(dict.fromkeys(chosen.session.tolist()))
-    shapes = shapes_of(table, chosen.first, chosen.last, starts, groups)
+    shapes = shapes_of(table, chosen.first, chosen.last, starts, group)
     activity = np.searchsorted(np.array(names), chosen.activity).astype(np.int32)
     mark_rare(shapes, activity)
     number = {name: k for k, name in enumerate(sessions)}

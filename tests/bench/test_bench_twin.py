@@ -32,7 +32,9 @@ def parted():
 
     def fold(x):
         twin = samples(x, names[: len(x)])
-        return source, [Fold(a=a, b=b, twin_a=twin, onto_a=a, onto=twin)]
+        return source, [
+            Fold(side=0, seed=0, a=a, b=b, twin_a=twin, onto_a=a, onto=twin)
+        ]
 
     return fold, source.x[a], rng
 

@@ -29,8 +29,12 @@ class Fold:
     """One way to part the source: rows of A and B, and the samples of their twins.
 
     onto_a, onto  rows that are learnt from, and the twin that is tested on
+    side          number of the rows that are tested; several draws have the same
+    seed          of the classifiers
     """
 
+    side: int
+    seed: int
     a: Any
     b: Any
     twin_a: Samples
@@ -65,7 +69,8 @@ def transfers(
 ) -> Record:
     """Return accuracies within, onto and from the twin, and what is lost each way.
 
-    by_fold  whether intervals draw activities of folds, or activities
+    by_fold  whether intervals draw activities of sides, or activities; several draws of
+             a twin are of one activity, and are drawn together
     """
     right: dict[str, list[Any]] = {"within": [], "onto": [], "from": []}
     cluster: dict[str, list[Any]] = {"within": [], "onto": [], "from": []}
@@ -83,7 +88,7 @@ def transfers(
                 labels=whole.activity,
                 train=train,
                 asked=asked,
-                seed=seed,
+                seed=fold.seed,
                 likeliest_only=True,
             )
             for train, asked in sides.values()
@@ -96,7 +101,7 @@ def transfers(
             said = answer.classes[answer.probability.argmax(axis=1)]
             words = whole.activity[fit.asked]
             right[name].append(words == said)
-            place = f"{number} " if by_fold else ""
+            place = f"{fold.side} " if by_fold else ""
             cluster[name].append(np.char.add(place, words))
     flat = {n: np.concatenate(r).astype(float) for n, r in right.items()}
     groups = {n: np.concatenate(c) for n, c in cluster.items()}

@@ -3,7 +3,8 @@
 A trial is drawn part by part, one for each other end (address, protocol, port), since
 devices talk to several at a time:
 
-1. one recorded trial of the activity tells which other ends there are;
+1. one recorded trial of the activity tells which other ends there are; what is said
+   unasked, with or without an activity, is of any trial like it;
 2. amounts are drawn: packets and bytes each way, seconds, how gaps are spread. They are
    the mean of that trial and the half of its session that is most like it, moved by
    what some trial differs from such a mean, and by as much more as the mean of a
@@ -12,11 +13,12 @@ devices talk to several at a time:
    packets, some of another. Stretches are repeated or left out, both ways
    and with their times, never those that open or close a connection; gaps are warped;
    so each comes near to the amounts, and the one that comes nearest is taken;
-4. gaps differ a little, each by itself;
+4. gaps move a little among those between the same two packets; silences differ;
 5. lengths that only one recorded trial has are moved a little.
 
-Short parts are drawn between two trials that say the same in the same order (gaps and
-lengths packet by packet), then 4 and 5. `spread` scales all that is moved.
+Parts of which other trials say the same in the same order are drawn between two of
+these, some packets on end nearer to the one or to the other; short parts for which
+there is none, connection by connection. Then 4 and 5. `spread` scales what is moved.
 """
 
 import math
@@ -26,11 +28,22 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from testbed.virtual.twin.gaps import Gaps
+from testbed.virtual.twin.groups import (
+    Role,
+    connections,
+    groups_in,
+    of_group,
+    parts_of,
+    roles_of,
+    unasked_of,
+)
 from testbed.virtual.twin.parts import (
     between,
     joined,
     lengthened,
     resized,
+    says_same,
     stretched,
     thinned,
     walked,
@@ -55,6 +68,10 @@ class Drawer:
 
     def __init__(self, twin: Twin) -> None:
         self._twin = twin
+        self._gaps = Gaps(parts_of(twin))
+        self._roles = roles_of(twin)
+        self._unasked = {name: unasked_of(twin, name) for name in twin.trials}
+        self._kept: dict[tuple[int, Role], list[Shape]] = {}
         self._scale = np.ones(_DIMS)
         rough = [self._differences(name) for name in twin.trials]
         self._scale = np.clip(_sigma(np.concatenate(rough)), *_SIGMAS)
@@ -74,10 +91,11 @@ class Drawer:
         mates = session_mates(self._twin, activity, session)
         base = mates[int(rng.integers(len(mates)))]
         delta_ns = self._twin.delta_ns[activity]
+        givers = self._givers(base, mates, rng)
         whole = joined(
             [
-                self._part(base, mates, group, delta_ns, rng)
-                for group in np.unique(base.shape.columns["group"]).tolist()
+                self._part(giver, mates, group, delta_ns, rng)
+                for group, giver in givers.items()
             ]
         )
         offset = whole.columns["offset_ns"]
@@ -90,7 +108,31 @@ class Drawer:
         """Return one event of idle traffic, its gaps and rare lengths moved."""
         event = events[int(rng.integers(len(events)))]
         spread = self._twin.spread
-        return resized(stretched(event, spread, _NEVER_NS, rng), spread, rng)
+        return resized(
+            stretched(event, self._gaps, spread, _NEVER_NS, rng), spread, rng
+        )
+
+    def _givers(
+        self, base: Trial, mates: Sequence[Trial], rng: Generator
+    ) -> dict[int, Trial]:
+        """Return which trial each part is drawn from; most are of the first one.
+
+        What is said unasked has nothing to do with the rest, if it is little: it is of
+        any trial like the first, or not at all.
+        """
+        like = self._alike([base.shape, *(m.shape for m in mates if m is not base)])
+        alike = [mate for mate in mates if any(mate.shape is each for each in like)]
+        found: dict[int, Trial] = {}
+        unasked = self._unasked[base.activity]
+        for group in sorted({*groups_in(base), *unasked}):
+            giver = base
+            if group in unasked:
+                giver = alike[int(rng.integers(len(alike)))]
+            n = [int((t.shape.columns["group"] == group).sum()) for t in (base, giver)]
+            giver = base if max(n) >= _MANY else giver
+            if (giver.shape.columns["group"] == group).any():
+                found[group] = giver
+        return found or dict.fromkeys(groups_in(base), base)
 
     def _part(
         self,
@@ -101,17 +143,57 @@ class Drawer:
         rng: Generator,
     ) -> Shape:
         """Return what is said with one other end."""
-        own = _of_group(base.shape, group)
-        others = [_of_group(mate.shape, group) for mate in mates if mate is not base]
-        known = self._alike([own, *(part for part in others if len(part))])
-        if min(map(len, known)) < _MANY:
-            made = between(own, known[int(rng.integers(len(known)))], rng)
+        own = of_group(base.shape, group)
+        rest = [mate for mate in mates if mate is not base]
+        others = [of_group(mate.shape, group) for mate in rest]
+        others = [part for part in others if len(part)]
+        known = self._alike([own, *others])
+        same = [part for part in others if says_same(own, part)]
+        if same:
+            made = between(own, same[int(rng.integers(len(same)))], rng)
+        elif min(map(len, known)) < _MANY:
+            made = self._by_connection(own, rest, rng)
         else:
             made = self._nearest(known, base.activity, rng)
-        made = stretched(made, self._twin.spread, delta_ns, rng)
-        there_ns, own_ns = (int(p.columns["offset_ns"][0]) for p in (made, own))
+        made = stretched(made, self._gaps, self._twin.spread, delta_ns, rng)
+        if not others:
+            return made
+        there = others[int(rng.integers(len(others)))]
+        there_ns, own_ns = (int(p.columns["offset_ns"][0]) for p in (there, own))
+        made_ns = int(made.columns["offset_ns"][0])
         begin_ns = round(own_ns + float(rng.random()) * (there_ns - own_ns))
-        return _moved(made, begin_ns - there_ns)
+        return _moved(made, begin_ns - made_ns)
+
+    def _by_connection(
+        self, own: Shape, mates: Sequence[Trial], rng: Generator
+    ) -> Shape:
+        """Return a part connection by connection: each between two that say the same.
+
+        The other is of any of the mates, and about the same service, with whomever.
+        """
+        role = self._roles[int(own.columns["group"][0])]
+        pieces = []
+        for piece in connections(own):
+            like = [
+                each
+                for mate in mates
+                for each in self._connections(mate, role)
+                if says_same(piece, each, ("outbound", "protocol", "tcp_flags"))
+            ]
+            if like:
+                piece = between(piece, like[int(rng.integers(len(like)))], rng)
+            pieces.append(piece)
+        whole = joined(pieces)
+        return whole.take(np.argsort(whole.columns["offset_ns"], kind="stable"))
+
+    def _connections(self, trial: Trial, role: Role) -> list[Shape]:
+        """Return the connections of a trial that are about a service."""
+        key = id(trial), role
+        if key not in self._kept:
+            groups = [g for g in groups_in(trial) if self._roles[g] == role]
+            parts = [of_group(trial.shape, group) for group in groups]
+            self._kept[key] = [each for part in parts for each in connections(part)]
+        return self._kept[key]
 
     def _alike(self, parts: Sequence[Shape]) -> list[Shape]:
         """Return the first part and the half of the others that are most like it.
@@ -136,7 +218,7 @@ class Drawer:
             mates = session_mates(self._twin, activity, number)
             groups = np.concatenate([m.shape.columns["group"] for m in mates])
             for group in np.unique(groups).tolist():
-                parts = [_of_group(mate.shape, group) for mate in mates]
+                parts = [of_group(mate.shape, group) for mate in mates]
                 parts = [part for part in parts if len(part) >= _MANY]
                 found += [
                     self._difference([part, *(p for p in parts if p is not part)])
@@ -230,11 +312,8 @@ def _amounts(shape: Shape) -> Amounts:
         np.count_nonzero(small & ~out) + 2,
     )
     gaps = np.log(np.maximum(np.diff(offset), _LEAST_NS).astype(np.float64))
+    gaps = gaps if gaps.size else np.zeros(1)
     return np.array([*map(math.log, told), gaps.mean(), math.log(gaps.std() + 0.1)])
-
-
-def _of_group(shape: Shape, group: int) -> Shape:
-    return shape.take(np.flatnonzero(shape.columns["group"] == group))
 
 
 def _moved(shape: Shape, by_ns: int) -> Shape:

@@ -25,6 +25,7 @@ from testbed.virtual.phone.apps import App, Button
 from testbed.virtual.traffic import Exchange
 from testbed.virtual.twin.draw import Drawer
 from testbed.virtual.twin.frames import Flow, FrameMaker
+from testbed.virtual.twin.groups import roles_of
 from testbed.virtual.twin.read import Shape, Twin, load_twin, mac_of
 
 BUTTONS = 9  # on one screen; more activities have more apps
@@ -109,6 +110,7 @@ class _Playing:
     """One twin at work.
 
     busy_ns  where label windows are: what is idle then is part of what was learnt
+    serves   groups that ask the twin: the changing port is the other end's
     """
 
     twin: Twin
@@ -118,6 +120,7 @@ class _Playing:
     due: list[tuple[int, int]] = field(default_factory=list)
     busy_ns: list[tuple[int, int]] = field(default_factory=list)
     ports: dict[tuple[int, int], int] = field(default_factory=dict)
+    serves: frozenset[int] = frozenset()
 
 
 class TwinRecorder(Recorder):
@@ -141,6 +144,9 @@ class TwinRecorder(Recorder):
             self._playing[name] = _Playing(
                 twin=twin,
                 drawer=Drawer(twin),
+                serves=frozenset(
+                    group for group, role in roles_of(twin).items() if role[-1]
+                ),
                 maker=FrameMaker(
                     mac=bytes.fromhex(macs.get(name, mac_of(twin)).replace(":", "")),
                     router_mac=bytes.fromhex(NODES[ROUTER].mac.replace(":", "")),
@@ -225,12 +231,11 @@ def _packets(
     found: list[_Due] = []
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
-        flow = Flow(
-            remotes[row["remote"]] if row["remote"] >= 0 else "",
-            row["protocol"],
-            port_of[row["group"], row["flow"]],
-            row["remote_port"],
-        )
+        ports = port_of[row["group"], row["flow"]], row["remote_port"]
+        if row["group"] in playing.serves:
+            ports = row["own_port"], ports[0]
+        remote = remotes[row["remote"]] if row["remote"] >= 0 else ""
+        flow = Flow(remote, row["protocol"], *ports)
         time_ns = at_ns + row["offset_ns"]
         found.append((time_ns, row, flow, cause))
     return found
@@ -239,15 +244,16 @@ def _packets(
 def _ports(
     playing: _Playing, columns: Mapping[str, Sequence[int]], rng: Generator
 ) -> dict[tuple[int, int], int]:
-    """Return own ports: those of a service as learnt, of standing connections theirs.
+    """Return the ports of who asks: fixed ones as learnt, old ones as before.
 
     A connection that opens within the shape, and datagrams, have a port of their own.
     """
     found: dict[tuple[int, int], int] = {}
-    names = ("group", "flow", "own_port", "protocol", "tcp_flags")
-    for group, flow, own, protocol, flags in zip(
+    names = ("group", "flow", "own_port", "remote_port", "protocol", "tcp_flags")
+    for group, flow, own, far, protocol, flags in zip(
         *(columns[name] for name in names), strict=True
     ):
+        own = far if group in playing.serves else own
         key = (group, flow)
         if own < _EPHEMERAL:
             found.setdefault(key, own)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from testbed.virtual.twin.gaps import Gaps, gaps_of
 from testbed.virtual.twin.read import Shape
 
 _SYN_FIN_RST = 7
@@ -13,11 +14,13 @@ _NEAR = (
     0.06  # share of the packets within which a way over to another trial is looked for
 )
 _EDGE = 8  # packets at either end where nobody goes over
+_SAID = ("outbound", "protocol", "tcp_flags", "flow")
+_BEYOND = 0.3  # of what two trials differ
+_FAR = 1.0  # in logs of gaps
 _RUN = 14.0  # mean of the packets that are taken from one trial in one go
 _MOST_BLOCKS = 3  # stretches that are repeated or left out
 _OPEN_END = 0.95  # share of the window from which a part was cut off by its end
 _SILENCE, _SILENCE_NS = 8.0, 20_000_000  # times the median gap, and at least
-_GAP_SIGMA = 0.05
 _PACE = 0.15  # sigma of the log of a silence
 _LENGTH_SIGMA = 0.06
 _MOST_FACTOR, _MOST_TILT, _MOST_SHIFT = 1.6, 1.25, 0.5
@@ -96,36 +99,35 @@ class _Path:
         return int(fits[np.argmin(far)])
 
 
-def between(one: Shape, other: Shape, rng: Generator) -> Shape:
-    """Return a part between two, or a little beyond, packet by packet.
-
-    Where the two differ in more than gaps and lengths, it is the first one.
-    """
-    same = ("outbound", "protocol", "tcp_flags", "flow")
-    if len(one) != len(other) or not all(
-        bool((one.columns[name] == other.columns[name]).all()) for name in same
-    ):
-        return one
-    weight = float(rng.uniform(-0.3, 1.3))
-    offsets = [p.columns["offset_ns"].astype(np.int64) for p in (one, other)]
-    logs = [np.log(np.maximum(np.diff(o), 1).astype(np.float64)) for o in offsets]
-    each = np.clip(weight + rng.normal(0.0, 0.3, logs[0].size), -0.5, 1.5)
-    gaps = np.exp(logs[0] + each * (logs[1] - logs[0]))
-    moved = np.concatenate(([0.0], np.cumsum(gaps)))
-    begin_ns = int(offsets[0][0])
-    taken = rng.random(len(one)) < 0.5
-    columns = {
-        name: np.where(taken, column, other.columns[name])
-        for name, column in one.columns.items()
-        if name in ("length_b", "payload_b", "rare")
-    }
-    return Shape(
-        columns={
-            **one.columns,
-            **columns,
-            "offset_ns": begin_ns + np.rint(moved).astype(np.int64),
-        }
+def says_same(one: Shape, other: Shape, names: Sequence[str] = _SAID) -> bool:
+    """Say whether two parts have the same packets but for lengths and times."""
+    return len(one) == len(other) and all(
+        bool((one.columns[name] == other.columns[name]).all()) for name in names
     )
+
+
+def between(one: Shape, other: Shape, rng: Generator) -> Shape:
+    """Return a part between two that say the same, or a little beyond.
+
+    For some packets on end it is more like the one, for the next ones more like the
+    other. Between gaps that are far apart lies none: there it is one of them.
+    """
+    n = len(one)
+    turns = rng.random(n) < 1.0 / _RUN
+    weight = rng.uniform(-_BEYOND, 1.0 + _BEYOND, n + 1)[np.cumsum(turns)]
+    nearer = weight < 0.5
+    logs = [np.log(np.maximum(gaps_of(part), 1.0)) for part in (one, other)]
+    far = np.abs(logs[1] - logs[0]) > _FAR
+    mixed = np.where(far, ~nearer[1:], weight[1:])
+    gaps = np.exp(logs[0] + mixed * (logs[1] - logs[0]))
+    moved = np.concatenate(([0.0], np.cumsum(gaps)))
+    begin_ns = int(one.columns["offset_ns"][0])
+    columns = {
+        name: np.where(nearer, one.columns[name], other.columns[name])
+        for name in ("length_b", "payload_b", "rare")
+    }
+    offset = begin_ns + np.rint(moved).astype(np.int64)
+    return Shape(columns={**one.columns, **columns, "offset_ns": offset})
 
 
 def lengthened(part: Shape, factor: float, rng: Generator) -> Shape:
@@ -191,17 +193,19 @@ def warped(part: Shape, mean: float, wanted: float, tilt: float) -> Shape:
     )
 
 
-def stretched(part: Shape, spread: float, delta_ns: int, rng: Generator) -> Shape:
-    """Stretch silences, each by itself; within a train gaps hardly differ."""
+def stretched(
+    part: Shape, gaps: Gaps, spread: float, delta_ns: int, rng: Generator
+) -> Shape:
+    """Move each gap among its like, and stretch silences, each by itself."""
     offset = part.columns["offset_ns"].astype(np.int64)
-    gaps = np.diff(offset).astype(np.float64)
-    if not gaps.size:
+    old = gaps_of(part)
+    if not old.size:
         return part
-    is_silence = gaps > max(_SILENCE * float(np.median(gaps)), _SILENCE_NS)
-    sigma = np.where(is_silence, _PACE, _GAP_SIGMA) * spread
-    new = gaps * np.exp(rng.normal(0.0, 1.0, gaps.size) * sigma)
+    is_silence = old > max(_SILENCE * float(np.median(old)), _SILENCE_NS)
+    paced = old * np.exp(rng.normal(0.0, 1.0, old.size) * _PACE * spread)
+    new = np.where(is_silence, paced, gaps.moved(part, spread, rng))
     if int(offset[-1]) > _OPEN_END * delta_ns:
-        new *= gaps.sum() / max(new.sum(), 1.0)  # it went on when the window ended
+        new *= old.sum() / max(new.sum(), 1.0)  # it went on when the window ended
     ends = np.concatenate(([0.0], np.cumsum(new)))
     moved = int(offset[0]) + np.rint(ends).astype(np.int64)
     return Shape(columns={**part.columns, "offset_ns": moved})
