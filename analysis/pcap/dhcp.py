@@ -6,8 +6,6 @@ not fit ends the message.
 
 from collections.abc import Iterator
 
-SERVER_PORT, CLIENT_PORT = 67, 68
-PORTS, PORTS6 = (67, 68), (546, 547)
 ETHERNET = 1
 HEAD_B, MAGIC = 236, b"\x63\x82\x53\x63"
 SERVER_NAME, FILE = (44, 108), (108, 236)  # fields before the options
@@ -24,32 +22,37 @@ def is_dhcp(payload: bytes) -> bool:
     return payload[HEAD_B : HEAD_B + 4] == MAGIC
 
 
-def options(payload: bytes) -> Iterator[Option]:
-    """Yield the options of a message of DHCP, in the fields before them, too."""
+def options(payload: bytes) -> list[Option]:
+    """Return the options of a message of DHCP, in the fields before them, too."""
     if not is_dhcp(payload):
-        return
-    overload = 0
-    for code, begin, end in suboptions(payload, HEAD_B + 4):
+        return []
+    found = suboptions(payload, HEAD_B + 4)
+    for code, begin, end in found:
         if code == _OVERLOAD and end - begin == 1:
-            overload = payload[begin]
-        yield code, begin, end
-    for bit, (begin, end) in ((1, FILE), (2, SERVER_NAME)):
-        if overload & bit:
-            yield from suboptions(payload, begin, end)
+            for bit, field in ((1, FILE), (2, SERVER_NAME)):
+                if payload[begin] & bit:
+                    found = found + suboptions(payload, *field)
+            break
+    return found
 
 
-def suboptions(payload: bytes, at: int, end: int | None = None) -> Iterator[Option]:
-    """Yield options of a code and a length, a byte each."""
+def suboptions(payload: bytes, at: int, end: int | None = None) -> list[Option]:
+    """Return options of a code and a length, a byte each."""
     last = len(payload) if end is None else min(end, len(payload))
-    while at < last and payload[at] != _END:
-        if payload[at] == _PAD:
-            at += 1
+    found = []
+    while at < last:
+        code = payload[at]
+        at += 1
+        if code == _END:
+            break
+        if code == _PAD:
             continue
-        size = payload[at + 1] if at + 1 < last else 0
-        if at + 2 + size > last:
-            return
-        yield payload[at], at + 2, at + 2 + size
-        at += 2 + size
+        if at >= last or at + 1 + payload[at] > last:
+            break
+        begin = at + 1
+        at = begin + payload[at]
+        found.append((code, begin, at))
+    return found
 
 
 def options6(payload: bytes) -> Iterator[Option]:

@@ -12,28 +12,17 @@ from typing import NamedTuple
 PORTS = (53, 5353, 5355)
 A, NS, CNAME, PTR, TXT, AAAA, SRV = 1, 2, 5, 12, 16, 28, 33
 MOST_RECORDS = 1024
-_HEAD_B = 12
+HEAD_B = 12
+_MAPPED = 0xFFFF << 32
 _POINTER, _MOST_LABEL_B = 0xC0, 63
 _MOST_LABELS, _MOST_NAME_B = 128, 255
 _HEAD = struct.Struct(">6H")
 _FIELDS = struct.Struct(">HHIH")
 
 
-class Record(NamedTuple):
-    """One question or answer; a question has no TTL and no data.
-
-    owner  place of its name
-    kind   number of its type
-    ttl_s  seconds that it holds
-    begin  first byte of its data
-    end    byte behind it
-    """
-
-    owner: int
-    kind: int
-    ttl_s: int
-    begin: int
-    end: int
+# one question or answer: place of its name, number of its type, seconds that it holds,
+# first byte of its data, byte behind it; a question has neither seconds nor data
+Record = tuple[int, int, int, int, int]
 
 
 class Head(NamedTuple):
@@ -45,22 +34,22 @@ class Head(NamedTuple):
     authorities: int
     more: int
 
-    @property
-    def is_answer(self) -> bool:
-        """Say whether it answers, and without an error."""
-        return bool(self.bits & 0x8000) and not self.bits & 15
+
+def is_answer(payload: bytes) -> bool:
+    """Say whether a message answers, and without an error."""
+    return len(payload) >= HEAD_B and payload[2] > 127 and not payload[3] & 15
 
 
 def head_of(payload: bytes) -> Head | None:
     """Return the numbers of a message, None for what is too short."""
-    if len(payload) < _HEAD_B:
+    if len(payload) < HEAD_B:
         return None
     return Head(*_HEAD.unpack_from(payload)[1:])
 
 
 def questions(payload: bytes, head: Head) -> tuple[list[Record], int]:
     """Return the questions, and the place behind them; -1 when they do not fit."""
-    at = _HEAD_B
+    at = HEAD_B
     found: list[Record] = []
     for _ in range(min(head.questions, MOST_RECORDS)):
         owner, at = at, behind_name(payload, at)
@@ -68,7 +57,7 @@ def questions(payload: bytes, head: Head) -> tuple[list[Record], int]:
             return found, -1
         kind = payload[at] << 8 | payload[at + 1]
         at += 4
-        found.append(Record(owner, kind, 0, at, at))
+        found.append((owner, kind, 0, at, at))
     return found, at
 
 
@@ -85,8 +74,17 @@ def records(payload: bytes, at: int, n: int) -> Iterator[Record]:
         at += 10
         if at + size > size_b:
             return
-        yield Record(owner, kind, ttl_s, at, at + size)
+        yield owner, kind, ttl_s, at, at + size
         at += size
+
+
+def address_of(kind: int, data: bytes) -> int | None:
+    """Return the address that a record gives as an IPv6 number, IPv4 ones mapped."""
+    if kind == A and len(data) == 4:
+        return _MAPPED | int.from_bytes(data)
+    if kind == AAAA and len(data) == 16:
+        return int.from_bytes(data)
+    return None
 
 
 def labels_at(payload: bytes, at: int) -> tuple[list[bytes], int]:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
+from analysis.pcap.dhcp import ETHERNET, is_dhcp, options
+
 SERVER_PORT, CLIENT_PORT = 67, 68
 REQUEST, ACK, RELEASE = 3, 5, 7
-_HEAD_B, _MAGIC = 236, b"\x63\x82\x53\x63"
-_ETHERNET = 1
-_PAD, _END = 0, 255
 _NAME, _LEASE, _KIND, _FULL_NAME = 12, 51, 53, 81
 
 
@@ -32,44 +31,30 @@ class LeaseMessage:
 
 def lease_message(payload: bytes) -> LeaseMessage | None:
     """Return what a message of DHCP says, None for what is none."""
-    magic = payload[_HEAD_B : _HEAD_B + 4]
-    if magic != _MAGIC or payload[1:3] != bytes((_ETHERNET, 6)):
+    if not is_dhcp(payload) or payload[1:3] != bytes((ETHERNET, 6)):
         return None
-    options = _options(payload)
-    kind = options.get(_KIND, b"")
+    said: dict[int, bytes] = {}
+    for code, begin, end in options(payload):
+        # a part that comes later belongs to the first
+        said[code] = said.get(code, b"") + payload[begin:end]
+    kind = said.get(_KIND, b"")
     if len(kind) != 1:
         return None
-    lease = options.get(_LEASE, b"")
+    lease = said.get(_LEASE, b"")
     own, given = int.from_bytes(payload[12:16]), int.from_bytes(payload[16:20])
     return LeaseMessage(
         kind=kind[0],
         transaction=int.from_bytes(payload[4:8]),
         mac=int.from_bytes(payload[28:34]),
         address=given or own,
-        name=_name(options),
+        name=_name(said),
         lease_s=int.from_bytes(lease) if len(lease) == 4 else None,
     )
 
 
-def _options(payload: bytes) -> dict[int, bytes]:
-    """Return the options of a message; a part that comes later belongs to the first."""
-    options: dict[int, bytes] = {}
-    at = _HEAD_B + len(_MAGIC)
-    while at < len(payload) and payload[at] != _END:
-        if payload[at] == _PAD:
-            at += 1
-            continue
-        size = payload[at + 1] if at + 1 < len(payload) else 0
-        data = payload[at + 2 : at + 2 + size]
-        if len(data) == size:
-            options[payload[at]] = options.get(payload[at], b"") + data
-        at += 2 + size
-    return options
-
-
-def _name(options: dict[int, bytes]) -> str:
-    raw = options.get(_NAME) or b""
-    full = options.get(_FULL_NAME, b"")
+def _name(said: dict[int, bytes]) -> str:
+    raw = said.get(_NAME) or b""
+    full = said.get(_FULL_NAME, b"")
     if not raw and len(full) > 3 and not full[0] & 4:  # written as text
         raw = full[3:]
     name = raw.rstrip(b"\0").decode(errors="replace")

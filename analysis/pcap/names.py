@@ -6,14 +6,19 @@ numbers, IPv4 ones mapped. Names are in lower case, without the dot at their end
 
 import re
 import struct
-from collections.abc import Iterator
+
+from analysis.pcap.dns import (
+    CNAME,
+    HEAD_B,
+    address_of,
+    head_of,
+    is_answer,
+    labels_at,
+    questions,
+    records,
+)
 
 DNS_PORT, MDNS_PORT = 53, 5353
-_MAPPED = 0xFFFF << 32
-_MOST_LABELS = 128
-_MOST_RECORDS = 1024
-_POINTER = 0xC0
-_A, _CNAME, _AAAA = 1, 5, 28
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 _MOST_TTL_S = 1 << 31  # from here on it counts as 0
 HELLO_AT, _RECORD_HEAD_B = 5, 5
@@ -41,24 +46,22 @@ def dns_lifetimes(payload: bytes) -> tuple[str, list[tuple[int, int]]]:
 
     That is the least of its own TTL and those of the aliases before it.
     """
-    try:
-        _, bits, questions, answers = struct.unpack_from(">HHHH", payload)
-        if not bits & 0x8000 or bits & 15 or questions != 1:
-            return "", []
-        name, at = _dns_name(payload, 12)
-        found = list(_lifetimes(payload, at + 4, answers))
-    except (struct.error, IndexError, ValueError):
+    if not is_answer(payload) or payload[4:6] != b"\0\1":
         return "", []
-    return (name, found) if name and found else ("", [])
-
-
-def _lifetimes(payload: bytes, at: int, answers: int) -> Iterator[tuple[int, int]]:
-    least_s = _MOST_TTL_S
-    for kind, _, ttl_s, address in _records(payload, at, answers):
-        if kind == _CNAME:
+    labels, at = labels_at(payload, HEAD_B)
+    name = host_of(b".".join(labels)) if labels else ""
+    if not name:
+        return "", []
+    least_s, found = _MOST_TTL_S, []
+    answers = payload[6] << 8 | payload[7]
+    for _, kind, ttl_s, begin, end in records(payload, at + 4, answers):
+        if ttl_s >= _MOST_TTL_S:
+            ttl_s = 0
+        if kind == CNAME:
             least_s = min(least_s, ttl_s)
-        elif address is not None:
-            yield address, min(least_s, ttl_s)
+        elif (address := address_of(kind, payload[begin:end])) is not None:
+            found.append((address, min(least_s, ttl_s)))
+    return (name, found) if found else ("", [])
 
 
 def mdns_lifetimes(payload: bytes) -> list[tuple[str, int, int]]:
@@ -66,72 +69,18 @@ def mdns_lifetimes(payload: bytes) -> list[tuple[str, int, int]]:
 
     0 s say that it holds no more.
     """
-    found = []
-    try:
-        _, bits, questions, *counts = struct.unpack_from(">6H", payload)
-        if not bits & 0x8000 or bits & 15:
-            return []
-        at = 12
-        for _ in range(min(questions, _MOST_RECORDS)):
-            at = _behind_name(payload, at) + 4
-        for _, owner, ttl_s, address in _records(payload, at, sum(counts)):
-            if address is not None:
-                name, _ = _dns_name(payload, owner)
-                found.append((name, address, ttl_s))
-    except (struct.error, IndexError, ValueError):
-        pass  # cut short: what was read before still holds
-    return [each for each in found if each[0]]
-
-
-def _records(
-    payload: bytes, at: int, n: int
-) -> Iterator[tuple[int, int, int, int | None]]:
-    """Yield kind, place of the name, TTL in s, and the address, if it tells one."""
-    for _ in range(min(n, _MOST_RECORDS)):
-        owner, at = at, _behind_name(payload, at)
-        kind, _, ttl_s, size = struct.unpack_from(">HHIH", payload, at)
-        at += 10
-        data = payload[at : at + size]
-        if len(data) < size:
-            return  # cut short: what was read before still holds
-        address = None
-        if kind == _A and size == 4:
-            address = _MAPPED | int.from_bytes(data, "big")
-        elif kind == _AAAA and size == 16:
-            address = int.from_bytes(data, "big")
-        yield kind, owner, ttl_s if ttl_s < _MOST_TTL_S else 0, address
-        at += size
-
-
-def _dns_name(payload: bytes, at: int) -> tuple[str, int]:
-    """Return a name, and the place behind it. Raises ValueError."""
-    labels: list[bytes] = []
-    behind = -1
-    for _ in range(_MOST_LABELS):
-        size = payload[at]
-        if size >= _POINTER:
-            behind = at + 2 if behind < 0 else behind
-            at = (size & 0x3F) << 8 | payload[at + 1]
-            continue
-        at += 1
-        if not size:
-            return host_of(b".".join(labels)), at if behind < 0 else behind
-        if size > 63 or at + size > len(payload):
-            break
-        labels.append(payload[at : at + size])
-        at += size
-    raise ValueError("no name in full")
-
-
-def _behind_name(payload: bytes, at: int) -> int:
-    for _ in range(_MOST_LABELS):
-        size = payload[at]
-        if size >= _POINTER:
-            return at + 2
-        at += 1 + size
-        if not size:
-            return at
-    raise ValueError("a name without end")
+    head = head_of(payload)
+    if head is None or not is_answer(payload):
+        return []
+    _, at = questions(payload, head)
+    n, found = head.answers + head.authorities + head.more, []
+    for owner, kind, ttl_s, begin, end in records(payload, at, n):
+        address = address_of(kind, payload[begin:end])
+        if address is not None:
+            name = host_of(b".".join(labels_at(payload, owner)[0]))
+            if name:
+                found.append((name, address, ttl_s if ttl_s < _MOST_TTL_S else 0))
+    return found
 
 
 def server_name(payload: bytes) -> str:

@@ -35,24 +35,25 @@ def dns(payload: bytes) -> Iterator[Candidate]:
     if head is None:
         return
     asked, at = questions(payload, head)
-    for each in asked:
-        yield from _name(payload, each.owner)
+    for owner, *_ in asked:
+        yield from _name(payload, owner)
     n = head.answers + head.authorities + head.more
     for each in records(payload, at, n):
-        yield from _name(payload, each.owner)
+        yield from _name(payload, each[0])
         yield from _record(payload, each)
 
 
 def _record(payload: bytes, record: Record) -> Iterator[Candidate]:
-    kind, data = record.kind, payload[record.begin : record.end]
+    _, kind, _, begin, end = record
+    data = payload[begin:end]
     if kind == A and len(data) == 4:
         yield "ipv4", str(ipaddress.IPv4Address(data))
     elif kind == AAAA and len(data) == 16:
         yield "ipv6", str(ipaddress.IPv6Address(data))
     elif kind in (NS, CNAME, PTR):
-        yield from _name(payload, record.begin)
+        yield from _name(payload, begin)
     elif kind == SRV:
-        yield from _name(payload, record.begin + 6)
+        yield from _name(payload, begin + 6)
     elif kind == TXT:
         while data:
             yield from candidates(data[1 : 1 + data[0]])
