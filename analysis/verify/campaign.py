@@ -9,6 +9,7 @@ from analysis.dataset import Campaign, load_campaign
 from analysis.errors import DatasetError
 from analysis.labelling import labelled_as
 from analysis.packets import find_raw
+from analysis.packets.cleaning import removed_in
 from analysis.verify.columns import INDEX, check_tables
 from analysis.verify.journal import check_journal
 from analysis.verify.labelled import FOLDER, LABELS, check_labelled, check_windows
@@ -114,6 +115,7 @@ def check_captures(
             check_windows(folder / NAME, found, looked.rows, made)
         if has_tables:
             check_tables(folder, found, digests, made)
+        _remark_errors(looked, found, made)
         for each in then:
             each(made)
 
@@ -133,6 +135,19 @@ def _walk(
             remark = f"{each.n_backwards} {what} {each.backwards}"
             found.remark(f"{found.name(path)}: {remark}")
     return seen
+
+
+def _remark_errors(looked: Looked, found: Findings, made: Remade) -> None:
+    """Tell of packets that do not add up, unless a network card was to see to it."""
+    if made.index is None or looked.campaign is None:
+        return
+    for device in looked.campaign.devices:
+        n = removed_in(made.index, device.name, ("errors",))["errors"]
+        if n:
+            what = (
+                f"{device.name}: packets whose checksum does not add up, or malformed"
+            )
+            found.remark(f"{found.name(looked.folder / 'raw')}: {what}: {n}")
 
 
 def _refuse_beacons(seen: dict[Path, Seen], found: Findings) -> None:

@@ -14,6 +14,7 @@ import polars as pl
 Json = Any
 LOG = "activities.csv"
 RECEIPT = "raw/receipt.json"
+_LATE = ("anonymisation.json", "ro-crate-metadata.json", "croissant.json")
 
 
 class Bag:
@@ -67,13 +68,18 @@ class Bag:
         lines = (json.dumps(each, separators=(",", ":")) + "\n" for each in facts)
         (self.campaign / "journal.jsonl").write_text("".join(lines), encoding="utf-8")
 
-    def sign(self) -> None:
-        """Make all manifests and digests again, as whoever hides a change would."""
+    def sign(self, *, audit: bool = True) -> None:
+        """Make all manifests and digests again, as whoever hides a change would.
+
+        audit  whether the audit is made to have looked at what is there now
+        """
         manifest = self.campaign / "MANIFEST.sha256"
         _sums(manifest, [p for p in files_of(self.campaign) if p != manifest])
         crate, croissant = (
             self.data / name for name in ("ro-crate-metadata.json", "croissant.json")
         )
+        if audit:
+            self.edit_json(self.data / "anonymisation.json", self._look_again)
         self.edit_json(croissant, lambda value: _describe(value, self.data))
         self.edit_json(crate, lambda value: _describe(value, self.data))
         payload = files_of(self.data)
@@ -86,6 +92,11 @@ class Bag:
         info.write_text(text, encoding="utf-8")
         tags = [p for p in self.path.glob("*.txt") if not p.name.startswith("tag")]
         _sums(self.path / "tagmanifest-sha256.txt", sorted(tags))
+
+    def _look_again(self, about: Json) -> None:
+        files = [p for p in files_of(self.data) if p.name not in _LATE]
+        size_b = sum(path.stat().st_size for path in files)
+        about["audit"]["looked_at"] |= {"files": len(files), "bytes_b": size_b}
 
     def derive(self) -> None:
         """Make again all that follows from raw captures, log and `campaign.yaml`."""

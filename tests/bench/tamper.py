@@ -27,6 +27,7 @@ _REPRODUCED = (
     "line of a figure",
     "seed of the recipe",
 )
+_BY = ("verify", "remark", "reproduce")
 _SHOWN = 6  # examples of what was not found
 
 
@@ -54,7 +55,12 @@ class Bench:
 
     def __init__(self, dataset: Path, place: Path) -> None:
         self.dataset = dataset
+        self.remarks: set[str] = set()
         self._place = place
+        with self.copy() as bag:
+            by, said = self.looked(bag)
+            assert by != "verify", said
+            self.remarks = {*said}
 
     @contextmanager
     def copy(self) -> Iterator[Bag]:
@@ -63,12 +69,18 @@ class Bench:
         yield Bag(Path(shutil.copytree(self.dataset, path)))
         shutil.rmtree(path)
 
-    def faults(self, bag: Bag, *, quick: bool = False) -> list[str]:
-        """Return what `verify` finds; readers of others are left out."""
+    def looked(self, bag: Bag, *, quick: bool = False) -> tuple[str, list[str]]:
+        """Return 'verify', 'remark' or '', and what `verify` says.
+
+        Readers of others are left out; remarks count that the dataset did not have.
+        """
         from analysis.verify import verify
 
         found = verify(bag.path, Silent(), quick=quick, readers=False)
-        return [str(each) for each in found.faults]
+        if found.faults:
+            return "verify", [str(each) for each in found.faults]
+        new = sorted({*found.remarks} - self.remarks)
+        return "remark" if new else "", new
 
     def differs(self, bag: Bag) -> bool:
         """Say whether `reproduce` finds what was changed in what it compares."""
@@ -131,9 +143,8 @@ def _flipped(
             # a document that cannot be read any more cannot be signed
             with suppress(ValueError, KeyError):
                 bag.sign()
-        faults = bench.faults(bag, quick=not signed)
-        by = "verify" if faults else ""
-        if not faults and kind_of(name) in _RESULTS and bench.differs(bag):
+        by, faults = bench.looked(bag, quick=not signed)
+        if not by and kind_of(name) in _RESULTS and bench.differs(bag):
             by = "reproduce"
     return {"what": f"{name}: byte {at}", "by": by, "said": faults[:1]}
 
@@ -146,9 +157,8 @@ def change(bench: Bench, way: Way, rng: random.Random) -> dict[str, Any]:
         if way.level != "manifests":
             derived = _derived(bag)
         bag.sign()
-        faults = bench.faults(bag)
-        by = "verify" if faults else ""
-        if not faults and way.name in _REPRODUCED and bench.differs(bag):
+        by, faults = bench.looked(bag)
+        if not by and way.name in _REPRODUCED and bench.differs(bag):
             by = "reproduce"
     note = {} if derived else {"note": "nothing could be derived"}
     return {"what": what, "by": by, "said": faults[:2], **note}
@@ -169,7 +179,7 @@ def summed(told: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for each in told:
         row = rows.setdefault(
-            each[key], {key: each[key], "n": 0, "verify": 0, "reproduce": 0}
+            each[key], {key: each[key], "n": 0} | dict.fromkeys(_BY, 0)
         )
         row["n"] += 1
         if each["by"]:
@@ -205,7 +215,7 @@ def measure(dataset: Path, flips: int, each: int, seed: int) -> dict[str, Any]:
 def _rate(told: list[dict[str, Any]]) -> dict[str, Any]:
     by = [each["by"] for each in told]
     n = len(by)
-    return {"n": n, "verify": by.count("verify"), "reproduce": by.count("reproduce")}
+    return {"n": n} | {name: by.count(name) for name in _BY}
 
 
 def main() -> None:

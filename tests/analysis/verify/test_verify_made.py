@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.exporters.bundle.tables import write_frame
+from analysis.verify import verify
 
 pytestmark = pytest.mark.usefixtures("without_others")
 
@@ -141,3 +142,17 @@ def test_an_address_that_is_written_in_two_ways_is_found(dataset):
     faults = faults_of(dataset, "written: ", quick=True)
     assert any("is '10.9.8.7', else" in e and f" for {one}" in e for e in faults)
     assert any(f"'10.9.8.7' is that of {one}, too" in each for each in faults)
+
+
+def test_a_payload_that_was_changed_with_all_that_follows_is_remarked(dataset, watcher):
+    data = bytearray(dataset.raw.read_bytes())
+    at = data.index(b"HTTP/1.1 204")
+    data[at + 9] ^= 1
+    dataset.raw.write_bytes(data)
+    dataset.derive()
+    dataset.sign()
+    found = verify(dataset.path, watcher)
+    assert found.faults == ()
+    (remark,) = [each for each in found.remarks if "checksum" in each]
+    assert "koogeek_plug: packets whose checksum does not add up" in remark
+    assert remark.endswith(": 1")
