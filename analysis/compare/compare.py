@@ -18,6 +18,7 @@ from analysis.compare.model import (
     Trials,
     Unit,
 )
+from analysis.compare.prints import Said, prints_in
 from analysis.compare.questions import (
     Pair,
     Question,
@@ -120,11 +121,13 @@ def read_pairs(
     remarks += tuple(
         f"{two} of B is compared with {one} of A" for one, two in matches if one != two
     )
+    said = [_prints(r, held) for r, held in zip(both, shared, strict=True)]
     pairs = []
     for device, other in matches:
         told(device)
-        one = trials_of(both[0], device, endpoints[0])
-        two = replace(trials_of(both[1], other, endpoints[1]), device=device)
+        one = trials_of(both[0], device, endpoints[0], said[0].get(device))
+        two = trials_of(both[1], other, endpoints[1], said[1].get(other))
+        two = replace(two, device=device)
         only += _unshared(device, one, two)
         pair = pair_of(one, two)
         if pair is not None:
@@ -201,6 +204,14 @@ def _names(recorded: Recorded, devices: Sequence[str]) -> dict[str, str]:
         return names_in(recorded.folder, chosen)
     except DatasetError:
         return {}  # packet tables without captures: nobody tells names
+
+
+def _prints(recorded: Recorded, devices: Sequence[str]) -> Mapping[str, Said]:
+    try:
+        chosen = [recorded.campaign.device(name) for name in devices]
+        return prints_in(recorded.folder, chosen)
+    except DatasetError:
+        return {}  # without captures nothing is said
 
 
 def _lab_of(campaign: Campaign) -> tuple[str, str]:

@@ -79,6 +79,10 @@ class Idle:
             for name, counter in sorted(self._seen.items())
         }
 
+    def units_at(self, at: Int64) -> Text:
+        """Return the unit of the window that is nearest to each time, (n,)."""
+        return np.asarray(self._names[self._units(at)], dtype=np.str_)
+
     def _units(self, at: Int64) -> Int64:
         """Return the number of the unit of the nearest window, (n,)."""
         after = np.searchsorted(self._start, at, side="right")

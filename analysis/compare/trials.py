@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from analysis.compare.hosts import Endpoints
 from analysis.compare.idle import Idle
 from analysis.compare.model import Bool, Float64, Int64, Text, Trials, Unit
+from analysis.compare.prints import Said, events_of
 from analysis.dataset import Times
 from analysis.evaluate.samples import Recorded, days_of, windows_of
 from analysis.labelling import Overlap
@@ -71,8 +72,12 @@ def _shortened(recorded: Recorded, least: pl.DataFrame) -> Recorded:
     return replace(recorded, log=replace(recorded.log, frame=frame))
 
 
-def trials_of(recorded: Recorded, device: str, endpoints: Endpoints) -> Trials:
+def trials_of(
+    recorded: Recorded, device: str, endpoints: Endpoints, said: Said | None = None
+) -> Trials:
     """Measure the windows of one device, idle ones too; memory is that of a piece.
+
+    said  fingerprints of the device in the captures
 
     Raises LabelError when windows overlap, DatasetError without packet tables.
     """
@@ -84,6 +89,9 @@ def trials_of(recorded: Recorded, device: str, endpoints: Endpoints) -> Trials:
     for piece, remotes in _pieces(recorded.folder, device):
         seen.take(piece, remotes)
     rows = _rows(recorded, windows)
+    events = seen.idle.events()
+    if len(windows):
+        events |= events_of(said or {}, seen.idle.units_at)
     return Trials(
         device=device,
         stratum=_strata(windows),
@@ -92,7 +100,7 @@ def trials_of(recorded: Recorded, device: str, endpoints: Endpoints) -> Trials:
         hosts=seen.hosts(),
         lengths=seen.lengths,
         first=seen.first,
-        events=seen.idle.events(),
+        events=events,
         elsewhere=frozenset(seen.all_hosts - set(seen.in_windows)),
     )
 
