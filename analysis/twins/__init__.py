@@ -8,7 +8,17 @@ way they went, and to whom.
 """
 
 from analysis.twins.learn import learn_twin
+from analysis.twins.limits import MEASURED_WITH, Known, Limits, limits_of
 from analysis.twins.model import LearntTwin
 from analysis.twins.store import FORMAT, save_twin
 
-__all__ = ["FORMAT", "LearntTwin", "learn_twin", "save_twin"]
+__all__ = [
+    "FORMAT",
+    "MEASURED_WITH",
+    "Known",
+    "LearntTwin",
+    "Limits",
+    "learn_twin",
+    "limits_of",
+    "save_twin",
+]

@@ -1,7 +1,8 @@
 """`lab learn --out`: a virtual device of what was recorded of one."""
 
+import shlex
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ from testbed.cli.reading import counted
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from analysis.twins import LearntTwin
+    from analysis.twins import Known, LearntTwin, Limits
 
 _DRAFT = ".draft"
+_MOST_NAMED = 8
 
 
 def learn_lab(
@@ -27,12 +29,75 @@ def learn_lab(
     name = device or _only_device(folder)
     learnt = learnt_of(folder, name, activities=activities or None)
     twin_of = write_twin(learnt, out)
+    from analysis.twins import limits_of
+
+    print("\n".join(told(learnt, limits_of(folder, learnt), out, twin_of)))
+
+
+def told(learnt: "LearntTwin", limits: "Limits", out: Path, name: str) -> list[str]:
+    """Return what is said of a new twin: what it knows, what not, and how to run it."""
+    from analysis.dissection import printable
+
     trials = counted(len(learnt.trials.shapes), "trial")
-    number = len(learnt.activities)
-    print(
-        f"{out}: {twin_of}, learnt from {trials} of {name}, activities: {number}; try:"
-    )
-    print(f"  cd {out} && testbed run {twin_of} --fast")
+    kind = "simulated" if learnt.source.get("simulated") else "real"
+    file = (out / "twins" / f"{name}.json").absolute()
+    lines = [
+        f"{out}: {name}, learnt from {trials} of {learnt.device} ({kind}), activities: "
+        f"{len(learnt.activities)}",
+        *(_of_activity(each) for each in limits.activities if each.n_learnt),
+        *_not_learnt(limits),
+        *_few(limits),
+        f"twin: {file}",
+        "run a campaign with it (simulated, fast form):",
+        f"  cd {shlex.quote(str(out))} && testbed run {name} --fast",
+    ]
+    return [printable(line) for line in lines]
+
+
+def _of_activity(each: "Known") -> str:
+    of = "" if each.n_learnt == each.n_recorded else f" of {each.n_recorded}"
+    sessions = counted(each.n_sessions, "session")
+    ways = f"; one mixture of {', '.join(each.ways)}" if each.ways else ""
+    return f"  {each.activity}: {each.n_learnt}{of} trials, {sessions}{ways}"
+
+
+def _not_learnt(limits: "Limits") -> list[str]:
+    what = "what was plain text in packets" if limits.plaintext else "what packets say"
+    lines = [
+        f"not learnt: {what} (random bytes instead), states (a twin is always on), "
+        "answers to others, what other devices do"
+    ]
+    if left := _named(limits.left_out()):
+        lines.insert(
+            0,
+            f"not learnt: {left}: their trials have no packet, overlap others, or were "
+            "not asked for",
+        )
+    if not limits.idle_s:
+        lines.append("not learnt: what is sent between trials; that was not recorded")
+    return lines
+
+
+def _few(limits: "Limits") -> list[str]:
+    from analysis.twins import MEASURED_WITH
+
+    few = limits.few()
+    if not few:
+        return []
+    return [
+        f"warning: few trials of {_named(few)}: figures of twins were measured with at "
+        f"least {MEASURED_WITH} of each; of fewer, a twin hardly differs from what it "
+        "was learnt from"
+    ]
+
+
+def _named(activities: "Sequence[Known]") -> str:
+    """Return names with numbers of trials, not all of many."""
+    said = [
+        f"{each.activity} ({each.n_learnt or each.n_recorded})" for each in activities
+    ]
+    more = [f"{len(said) - _MOST_NAMED} more"] if len(said) > _MOST_NAMED else []
+    return ", ".join([*said[:_MOST_NAMED], *more])
 
 
 def learnt_of(

@@ -50,6 +50,21 @@ def test_a_twin_is_learnt_and_its_lab_records_labelled_trials(
         assert np.median(twin.x[:, column]) == pytest.approx(usual, rel=0.35)
 
 
+def test_what_was_not_learnt_few_trials_and_the_next_command_are_said(
+    testbed, tmp_path, capsys
+):
+    out = tmp_path / "my lab"
+    words = ("--device", "tplink_hs110", "--activity", "turn_on")
+    assert learn(testbed, out, *words) == 0
+    said = capsys.readouterr().out
+    assert "turn_on: 2 trials, 1 session" in said
+    assert "not learnt: turn_off (2): their trials have no packet" in said
+    assert "not learnt: what was plain text in packets" in said
+    assert "warning: few trials of turn_on (2): figures" in said
+    assert f"twin: {out}/twins/{TWIN}.json" in said
+    assert f"cd '{out}' && testbed run {TWIN} --fast" in said
+
+
 def test_a_run_goes_the_same_way_again_and_a_live_one_is_refused(
     testbed, tmp_path, monkeypatch, capsys
 ):
