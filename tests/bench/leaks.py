@@ -1,12 +1,14 @@
 """The leak audit: how fast, how much memory, and how often it is wrong on noise.
 
     python -m tests.bench.leaks [--noise-mb 2048] [--big-mb 2048] [--public FOLDER]
-                                [--seed 7] [--only big,search] [--out FOLDER]
+                                [--seed 7] [--seeds 1] [--only big,search]
+                                [--out FOLDER]
 
 Four parts. `search`: 500 patterns in noise, in memory. `noise`: 500 identifiers with
 all their spellings in noise, as a file is audited; whatever is found is a false alarm.
 `foreign`: identifiers of made-up homes in real captures of others (FOLDER or
-$TESTBED_PUBLIC_DATA), where they cannot be. `big`: a capture of the virtual lab,
+$TESTBED_PUBLIC_DATA), where they cannot be; both with homes of so many seeds, from the
+first one on, at once. `big`: a capture of the virtual lab,
 repeated to so many megabytes, all of it in plain text, harvested, anonymised, and
 audited with what was harvested; memory is the peak of harvest and audit, without that
 of tshark.
@@ -21,6 +23,8 @@ import resource
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,13 +33,14 @@ from typing import Any
 import numpy as np
 
 from analysis.exporters.anonymise import Policy, Pseudonyms, anonymise_capture
-from analysis.exporters.audit import audit
+from analysis.exporters.audit import Finding, audit
 from analysis.exporters.audit.looking import Looker, View
 from analysis.exporters.identifiers import Identifier, Search, harvest, variants
 from tests.bench.payloads import recorded
 
 N_PATTERNS = 500
 N_OF_KIND = 100
+_MOST_NAMED = 20
 PUBLIC = ("vcfp-alexa", "openwrt-scenarios", "iot-sentinel", "fit-iot-week")
 Record = dict[str, Any]
 
@@ -56,6 +61,27 @@ def made_up(seed: int) -> list[Identifier]:
         ):
             found.append(Identifier(kind=kind, value=value, source="made up"))
     return found
+
+
+def homes(seed: int, n: int) -> list[Identifier]:
+    """Return identifiers of n homes, of the next seeds."""
+    return [each for k in range(n) for each in made_up(seed + k)]
+
+
+def alarms(findings: Sequence[Finding], seed: int, n: int) -> Record:
+    """Say how many identifiers of each seed were found, which none should be."""
+    size = len(made_up(seed))
+    of_seed = Counter(seed + f.number // size for f in findings if f.number >= 0)
+    return {
+        "false_alarms": sum(of_seed.values()),
+        "of_seeds": {str(seed + k): of_seed[seed + k] for k in range(n)},
+        "which": [
+            f"{f.kind} {f.encoding} {f.file} {f.place}"
+            for f in findings
+            if f.number >= 0
+        ][:_MOST_NAMED],
+        "unread": sum(f.number < 0 for f in findings),
+    }
 
 
 class Noise(io.RawIOBase):
@@ -85,9 +111,9 @@ def search(seed: int) -> Record:
     return {"patterns": len(made), "mb_per_s": round(data.size / 1e6 / took_s)}
 
 
-def noise(size_mb: int, seed: int) -> Record:
+def noise(size_mb: int, seed: int, seeds: int) -> Record:
     """Audit noise."""
-    looker = Looker(made_up(seed))
+    looker = Looker(homes(seed, seeds))
     view = View(file="noise", reader="bytes", place=str)
     looker.look_at_file(view, Noise(1000, seed))
     begin = time.perf_counter()
@@ -98,14 +124,14 @@ def noise(size_mb: int, seed: int) -> Record:
         "spellings": looker.looked_at.spellings,
         "mb": size_mb,
         "mb_per_s_with_making_noise": round(size_mb / took_s),
-        "false_alarms": sum(f.n for f in looker.findings()),
+        **alarms(looker.findings(), seed, seeds),
         "weak_hits_left_out": looker.looked_at.chance,
     }
 
 
-def foreign(public: Path, seed: int) -> list[Record]:
+def foreign(public: Path, seed: int, seeds: int) -> list[Record]:
     """Audit real captures in which nothing of ours can be."""
-    told, rows = made_up(seed), []
+    told, rows = homes(seed, seeds), []
     for name in PUBLIC:
         if not (public / name).is_dir():
             continue
@@ -117,7 +143,7 @@ def foreign(public: Path, seed: int) -> list[Record]:
                 "mb": round(looked.bytes_b / 1e6, 1),
                 "packets": looked.packets,
                 "dissected": looked.dissected,
-                "false_alarms": sum(f.n for f in result.findings),
+                **alarms(result.findings, seed, seeds),
                 "weak_hits_left_out": looked.chance,
             }
         )
@@ -179,6 +205,7 @@ def main() -> None:
     parser.add_argument("--big-mb", type=int, default=2048)
     parser.add_argument("--public", type=Path)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     parser.add_argument("--only", default="big,search,noise,foreign")
     asked = parser.parse_args()
@@ -186,7 +213,7 @@ def main() -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     target = asked.out / "leaks.json"
     figures = json.loads(target.read_text()) if target.exists() else {}
-    figures["seed"] = asked.seed
+    figures["seed"], figures["seeds"] = asked.seed, asked.seeds
     wanted = asked.only.split(",")
     if "big" in wanted:
         with tempfile.TemporaryDirectory(prefix="testbed-leaks-") as place:
@@ -194,9 +221,9 @@ def main() -> None:
     if "search" in wanted:
         figures["search"] = search(asked.seed)
     if "noise" in wanted:
-        figures["noise"] = noise(asked.noise_mb, asked.seed)
+        figures["noise"] = noise(asked.noise_mb, asked.seed, asked.seeds)
     if "foreign" in wanted and public:
-        figures["foreign"] = foreign(Path(public), asked.seed)
+        figures["foreign"] = foreign(Path(public), asked.seed, asked.seeds)
     target.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(target, file=sys.stderr)
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from analysis.exporters.audit.files import look_at_path
 from analysis.exporters.audit.looking import Looker
 from analysis.exporters.audit.model import (
     NOT_HARVESTED,
@@ -23,7 +22,7 @@ from analysis.exporters.audit.model import (
     parted,
 )
 from analysis.exporters.audit.opinion import second_opinion
-from analysis.exporters.audit.second import SecondReader
+from analysis.exporters.audit.units import Kept, look_at_all
 from analysis.exporters.identifiers.model import Identifier
 
 __all__ = [
@@ -33,6 +32,7 @@ __all__ = [
     "UNREAD",
     "AuditResult",
     "Finding",
+    "Kept",
     "LookedAt",
     "audit",
 ]
@@ -45,6 +45,8 @@ def audit(
     originals: Mapping[str, Path] | None = None,
     accepted: Iterable[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    jobs: int = 1,
+    kept: Kept | None = None,
 ) -> AuditResult:
     """Look for identifiers in all files below a folder; blocks.
 
@@ -52,14 +54,15 @@ def audit(
               them, what is as it was recorded is found though no identifier names it
     accepted  names of findings that are known and tell nothing, as they name themselves
     progress  is called with bytes looked at and bytes in all
+    jobs      processes that look at files side by side
+    kept      what an earlier call saw, which is not looked at again
 
     Whatever cannot be read as what it is called is searched as bytes, and is a finding:
     nobody knows what lies in it.
     """
     looker = Looker(tuple(identifiers))
-    second = SecondReader(looker)
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    total_b, done_b = sum(path.stat().st_size for path in paths), 0
+    total_b = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    done_b = 0
 
     def step(size_b: int) -> None:
         nonlocal done_b
@@ -67,9 +70,7 @@ def audit(
         if progress:
             progress(done_b, total_b)
 
-    for path in paths:
-        look_at_path(looker, second, folder, path, step)
-    second.finish()
+    look_at_all(looker, folder, jobs=jobs, kept=kept, step=step)
     second_opinion(looker, folder, originals or {})
     findings, passed = parted(looker.findings(), tuple(accepted))
     return AuditResult(

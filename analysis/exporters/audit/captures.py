@@ -56,8 +56,6 @@ def look_at_capture(
     """
     streams = Streams(looker.margin_b)
     known = _Known(looker)
-    places = looker.bytes_of(file)
-    headers = Headers(looker, places)
     with open_capture_stream(path) as capture:
         done_b = 0
         for batch in capture:
@@ -65,14 +63,28 @@ def look_at_capture(
             looker.looked_at.packets += len(batch)
             known.headers(file, batch, decoded)
             _plain_packets(looker, file, batch, decoded)
-            _place(looker, batch, places)
-            headers.add(batch, decoded)
             for stretch in streams.add(batch, decoded):
                 _stretch(looker, file, stretch)
             step(capture.size_b - done_b)
             done_b = capture.size_b
         for stretch in streams.finish():
             _stretch(looker, file, stretch)
+
+
+def place_in_capture(looker: Looker, file: str, path: Path) -> None:
+    """Name the packets of what the search of the file found; take back what is chance.
+
+    Reads the capture once more, and only when something was found. Raises CaptureError
+    where it is damaged.
+    """
+    places = looker.bytes_of(file)
+    if not places:
+        return
+    headers = Headers(looker, places)
+    with open_capture_stream(path) as capture:
+        for batch in capture:
+            _place(looker, batch, places)
+            headers.add(batch, decode_batch(batch))
     headers.finish()
 
 

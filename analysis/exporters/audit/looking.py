@@ -1,5 +1,6 @@
 """Look for identifiers in bytes and in all that is packed within them."""
 
+import copy
 import ipaddress
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -74,6 +75,32 @@ class Looker:
             if row not in found
         )
         self._findings: dict[Key, Finding] = {}
+
+    def fresh(self) -> "Looker":
+        """Return one that has found nothing yet, with the same tables."""
+        other = copy.copy(self)
+        other.looked_at = LookedAt()
+        other.notes, other.others, other._findings = [], [], {}
+        return other
+
+    def seen(self) -> tuple[Finding, ...]:
+        """Return all findings, as they came."""
+        return (*self._findings.values(), *self.others)
+
+    def take(
+        self, findings: Iterable[Finding], looked_at: LookedAt, notes: Iterable[str]
+    ) -> None:
+        """Take over what another looker saw; what is alike is kept once."""
+        for each in findings:
+            if each.number < 0:
+                self.others += [] if each in self.others else [each]
+                continue
+            key = (each.file, each.number, each.encoding)
+            before = self._findings.get(key)
+            n = before.n if before else 0
+            self._findings[key] = replace(before or each, n=n + each.n)
+        self.looked_at.add(looked_at)
+        self.notes += [each for each in notes if each not in self.notes]
 
     @property
     def margin_b(self) -> int:
@@ -157,10 +184,23 @@ class Looker:
         for at, body in dechunked(data):
             self.look(replace(view, place=_shifted(view.place, [(0, at)])), body)
 
-    def look_at_file(self, view: View, file: BinaryIO) -> None:
-        """Search an open file of any size, piece by piece."""
-        for base, data, span in pieces(file, self.margin_b):
+    def look_at_file(
+        self,
+        view: View,
+        file: BinaryIO,
+        *,
+        part: tuple[int, int] | None = None,
+        step: Callable[[int], None] | None = None,
+    ) -> None:
+        """Search an open file of any size, piece by piece.
+
+        part  only what begins there
+        step  is told bytes that were searched
+        """
+        for base, data, span in pieces(file, self.margin_b, part):
             self.look(replace(view, place=_moved(view.place, base)), data, span)
+            if step:
+                step(span[1] - span[0])
 
     def _plain(
         self,
@@ -291,14 +331,23 @@ def fixed(place: str) -> Place:
 
 
 def pieces(
-    file: BinaryIO, margin_b: int
+    file: BinaryIO, margin_b: int, part: tuple[int, int] | None = None
 ) -> Iterator[tuple[int, bytes, tuple[int, int]]]:
-    """Yield (place, bytes, part that is new) of a file, with context on both sides."""
-    base, kept, first = 0, b"", 0
+    """Yield (place, bytes, part that is new) of a file, with context on both sides.
+
+    part  only what begins there
+    """
+    base, kept, first, end = 0, b"", 0, None
+    if part is not None:
+        base, end = max(0, part[0] - margin_b), part[1]
+        first = part[0] - base
+        file.seek(base)
     while True:
         data = kept + file.read(_PIECE_B)
         ended = len(data) - len(kept) < _PIECE_B
         last = len(data) if ended else len(data) - CONTEXT_B
+        if end is not None and base + last >= end:
+            last, ended = end - base, True
         if last > first:
             yield base, data, (first, last)
         if ended:

@@ -1,7 +1,7 @@
 """What an audit says: where something is still found, and what it looked at."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 _SHOWN_SHARE = 4
 
@@ -78,6 +78,12 @@ class LookedAt:
     identities: int = 0
     words: int = 0
     chance: int = 0
+
+    def add(self, other: "LookedAt") -> None:
+        """Add what another reader looked at."""
+        for each in fields(self):
+            total = getattr(self, each.name) + getattr(other, each.name)
+            setattr(self, each.name, total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

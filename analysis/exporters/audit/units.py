@@ -1,0 +1,297 @@
+"""Look at the files of a folder in units of work: side by side, and not twice.
+
+look_at_all(looker, folder, jobs=2, kept=None, step=print)
+
+Units follow from names and sizes alone, and what they saw is put together in their
+order: so the result is the same with any number of processes, and after a kill.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from analysis.errors import AnalysisError
+from analysis.exporters.audit.captures import is_capture
+from analysis.exporters.audit.files import (
+    is_plain,
+    look_at_part,
+    look_at_path,
+    place_findings,
+)
+from analysis.exporters.audit.looking import Looker
+from analysis.exporters.audit.model import Finding, LookedAt
+from analysis.exporters.audit.second import SecondReader
+from analysis.exporters.identifiers.model import Identifier
+
+_UNIT_B = 1 << 25  # small files that are looked at together
+_PART_B = 1 << 27  # of a large capture
+_WORTH_IT_B = 1 << 26  # a process takes seconds to begin
+_TOLD_S = 0.5
+_STOP = -(1 << 62)
+_STEPS_B = 1 << 22
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
+Step = Callable[[int], None]
+
+
+class Kept(Protocol):
+    """Remembers what units saw."""
+
+    def load(self, unit: str, files: Sequence[Path]) -> Mapping[str, Any] | None:
+        """Return what was saved of a unit, if its files are as they were."""
+
+    def save(self, unit: str, files: Sequence[Path], seen: Mapping[str, Any]) -> None:
+        """Keep what a unit saw, as values that JSON knows."""
+
+
+class _StoppedError(Exception):
+    """Another unit failed, or the user wants to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Work that is done in one go.
+
+    name   tells it from others, for as long as files and sizes stay
+    files  to look at, in order
+    size_b bytes that it counts for
+    part   bytes of the only file, to be searched; None for all
+    rest   whether the bytes of the only file are searched by other units
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    size_b: int
+    part: tuple[int, int] | None = None
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one unit saw."""
+
+    findings: tuple[Finding, ...]
+    looked_at: LookedAt
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as values that JSON knows."""
+        value: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return value
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> "Seen":
+        """Return what `as_json` made of it."""
+        lists = ("accept", "words")
+        return cls(
+            findings=tuple(
+                Finding(**each | {name: tuple(each[name]) for name in lists})
+                for each in value["findings"]
+            ),
+            looked_at=LookedAt(**value["looked_at"]),
+            notes=tuple(value["notes"]),
+        )
+
+
+def look_at_all(
+    looker: Looker,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    kept: Kept | None = None,
+    step: Step,
+) -> None:
+    """Look at all files below a folder; the looker takes what was seen.
+
+    jobs  processes at most; one where there is little to look at
+    kept  what an earlier call saw
+    step  is told bytes as they are looked at
+
+    Raises AnalysisError when a process is ended from outside.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    units = list(units_of(folder, paths))
+    seen: dict[str, Seen] = {}
+    for unit in units:
+        known = None if kept is None else kept.load(unit.name, unit.files)
+        if known is not None:
+            seen[unit.name] = Seen.of_json(known)
+            step(unit.size_b)
+    todo = [unit for unit in units if unit.name not in seen]
+    for unit, found in _done(looker, folder, todo, jobs, step):
+        seen[unit.name] = found
+        if kept is not None:
+            kept.save(unit.name, unit.files, found.as_json())
+    for unit in units:
+        found = seen[unit.name]
+        looker.take(found.findings, found.looked_at, found.notes)
+    for unit in units:
+        if unit.rest:
+            place_findings(looker, folder, unit.files[0])
+
+
+def units_of(folder: Path, paths: Iterable[Path]) -> Iterator[Unit]:
+    """Yield units: small files together, a large capture in parts."""
+    held: list[Path] = []
+    held_b = 0
+    for path in paths:
+        size_b = path.stat().st_size
+        if held and held_b + size_b > _UNIT_B:
+            yield _together(folder, held, held_b)
+            held, held_b = [], 0
+        if size_b > 2 * _PART_B and is_capture(path.name) and is_plain(path):
+            yield from _parted(folder, path, size_b)
+            continue
+        held.append(path)
+        held_b += size_b
+    if held:
+        yield _together(folder, held, held_b)
+
+
+def _together(folder: Path, files: Sequence[Path], size_b: int) -> Unit:
+    names = [path.relative_to(folder).as_posix() for path in files]
+    name = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    return Unit(name=name, files=tuple(files), size_b=size_b)
+
+
+def _parted(folder: Path, path: Path, size_b: int) -> Iterator[Unit]:
+    name = path.relative_to(folder).as_posix()
+    whole = 0
+    for at in range(0, size_b, _PART_B):
+        end = min(at + _PART_B, size_b)
+        counted = end * 4 // 10 - at * 4 // 10
+        whole += counted
+        part = (at, end)
+        called = f"{name} from byte {at}"
+        yield Unit(name=called, files=(path,), size_b=counted, part=part)
+    yield Unit(name=name, files=(path,), size_b=size_b - whole, rest=True)
+
+
+def look_at_unit(looker: Looker, folder: Path, unit: Unit, step: Step) -> Seen:
+    """Do one unit; `looker` only lends its tables."""
+    own, told_b = looker.fresh(), 0
+
+    def told(size_b: int) -> None:
+        nonlocal told_b
+        told_b += size_b
+        step(size_b)
+
+    second = SecondReader(own)
+    for path in unit.files:
+        if unit.part is not None:
+            look_at_part(own, folder, path, unit.part, told)
+        else:
+            look_at_path(own, second, folder, path, told, searched=unit.rest)
+    second.finish()
+    if told_b < unit.size_b:
+        step(unit.size_b - told_b)
+    return Seen(findings=own.seen(), looked_at=own.looked_at, notes=tuple(own.notes))
+
+
+def _done(
+    looker: Looker, folder: Path, units: Sequence[Unit], jobs: int, step: Step
+) -> Iterator[tuple[Unit, Seen]]:
+    """Yield units as they are done."""
+    jobs = min(jobs, len(units))
+    if jobs < 2 or sum(unit.size_b for unit in units) < _WORTH_IT_B:
+        for unit in units:
+            yield unit, look_at_unit(looker, folder, unit, step)
+        return
+    # not forked: Arrow holds threads of its own
+    context = multiprocessing.get_context("spawn")
+    read_b = context.Value("q", 0)
+    with _told_when_broken(), _one_thread_each():
+        pool = ProcessPoolExecutor(
+            jobs,
+            mp_context=context,
+            initializer=_begin,
+            initargs=(folder, looker.identifiers, read_b),
+        )
+        try:
+            largest_first = sorted(units, key=lambda unit: -unit.size_b)
+            running = {pool.submit(_there, unit): unit for unit in largest_first}
+            yield from _ended(running, read_b, step)
+        finally:
+            with read_b.get_lock():
+                read_b.value = _STOP
+            pool.shutdown(cancel_futures=True)
+
+
+def _ended(
+    running: Mapping[Future[Seen], Unit], read_b: Any, step: Step
+) -> Iterator[tuple[Unit, Seen]]:
+    waiting, told_b = set(running), 0
+    while waiting:
+        done, waiting = wait(waiting, timeout=_TOLD_S)
+        now_b = read_b.value
+        if now_b > told_b:
+            step(now_b - told_b)
+            told_b = now_b
+        for future in done:
+            yield running[future], future.result()
+
+
+_lent: tuple[Path, Looker, Any] | None = None  # what a process was given
+
+
+def _begin(folder: Path, identifiers: Sequence[Identifier], read_b: Any) -> None:
+    """Make a process ready: the tables are made once."""
+    global _lent
+    signal.signal(signal.SIGINT, _pass_over)
+    _lent = (folder, Looker(identifiers), read_b)
+
+
+def _pass_over(_number: int, _frame: object) -> None:
+    """Go on: the caller says when to stop.
+
+    Programs that are started here end at once, as they would not were it ignored.
+    """
+
+
+def _there(unit: Unit) -> Seen:
+    """Do a unit in a process of its own."""
+    if _lent is None:
+        raise RuntimeError("the process was given nothing")
+    folder, looker, read_b = _lent
+
+    def step(size_b: int) -> None:
+        with read_b.get_lock():
+            if read_b.value < 0:
+                raise _StoppedError
+            read_b.value += size_b
+
+    return look_at_unit(looker, folder, unit, step)
+
+
+@contextmanager
+def _told_when_broken() -> Iterator[None]:
+    """Say in a sentence that a process was ended, of which Python says little."""
+    try:
+        yield
+    except BrokenProcessPool as exc:
+        raise AnalysisError(
+            "a process that audits was ended from outside, most often for want of "
+            "memory; try again with --jobs 1"
+        ) from exc
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that are started meanwhile use one thread each."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
