@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _SHORT_S = 1.0  # work that takes no longer needs no progress
+_LEAST_SHARE = 0.02  # of the work, before anybody guesses how long the rest takes
 _QUIET_S = 5.0  # plain lines come no faster
 _BAR_S = 0.1
 
@@ -75,11 +76,11 @@ class Reading:
 
     def _words(self, passed_s: float) -> str:
         rate = self._done_b / passed_s
+        words = f"{size(self._done_b)} of {size(self._total_b)}, {rate / 1e6:.0f} MB/s"
+        if self._done_b < _LEAST_SHARE * self._total_b:
+            return words  # too early: what comes before the first bytes counts most
         left_s = max(0, self._total_b - self._done_b) / rate if rate else 0.0
-        return (
-            f"{size(self._done_b)} of {size(self._total_b)}, {rate / 1e6:.0f} MB/s, "
-            f"{duration(left_s)} left"
-        )
+        return f"{words}, {duration(left_s)} left"
 
 
 class StepsTold:

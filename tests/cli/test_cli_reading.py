@@ -47,6 +47,14 @@ def test_plain_lines_come_every_few_seconds():
     ]
 
 
+def test_nobody_guesses_how_long_it_takes_before_there_is_something_to_go_by():
+    shown = read(io.StringIO(), [(30.0, 1000), (40.0, 100_000_000)]).splitlines()
+    assert shown == [
+        "1 kB of 2.0 GB, 0 MB/s of captures",
+        "100 MB of 2.0 GB, 3 MB/s, 13 min left of captures",
+    ]
+
+
 def test_a_terminal_gets_a_bar_that_is_taken_away():
     shown = read(Terminal(), [(1.5, 300_000_000), (3.0, 300_000_000)])
     assert "600 MB of 2.0 GB, 200 MB/s, 7 s left" in shown

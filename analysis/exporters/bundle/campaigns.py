@@ -14,6 +14,7 @@ from analysis.exporters.bundle.work import (
     Made,
     Source,
     Work,
+    counted,
     files_in,
     sha256_of,
     write_text,
@@ -106,7 +107,7 @@ def write_labels(work: Work, source: Source) -> None:
         report = label_campaign(folder, overlap=overlap, widen=widen, progress=read)
         return Made(
             outputs=files_in(folder / "labelled"),
-            note=f"{report.n_windows} windows",
+            note=counted(report.n_windows, "window"),
         )
 
     work.step(f"label {source.name}", inputs, make, total_b=_raw_b(folder))
@@ -130,7 +131,7 @@ def write_tables(work: Work, source: Source) -> None:
         n_packets = sum(index.n_packets(device) for device in index.devices)
         return Made(
             outputs=[folder / "packets.json", *tables],
-            note=f"{n_packets} packets",
+            note=counted(n_packets, "packet"),
         )
 
     work.step(f"packets {source.name}", inputs, make, total_b=_raw_b(folder))

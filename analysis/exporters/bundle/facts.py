@@ -14,7 +14,8 @@ import yaml
 from analysis.dataset import Times, load_activities, load_campaign
 from analysis.exporters.bundle.licences import Licence, licence_of
 from analysis.exporters.bundle.model import UNSAID
-from analysis.exporters.bundle.work import Source, Work
+from analysis.exporters.bundle.work import Source, Work, counted
+from analysis.labelling import labelled_as
 from analysis.packets import load_index
 
 SOFTWARE = "smarthome-testbed"
@@ -31,6 +32,7 @@ class CampaignFacts:
     first_ns, last_ns  stamps of its captures, as published
     outcomes  attempts by outcome;  activities  labelled ones by name
     packets  of all devices under test;  versions  of what recorded it
+    widened  whether label windows were widened by the clock's uncertainty
     """
 
     name: str
@@ -50,6 +52,7 @@ class CampaignFacts:
     scenario: Mapping[str, Any]
     profiles: Mapping[str, Any]
     versions: Mapping[str, str]
+    widened: bool
 
     @property
     def begin(self) -> str:
@@ -108,11 +111,12 @@ class Facts:
     def gist(self) -> str:
         """The dataset in one sentence."""
         what = "Simulated" if self.simulated else "Recorded"
+        devices = counted(len(self.devices), "smart-home device")
+        activities = counted(self.n_labelled, "labelled activity")
+        campaigns = counted(len(self.campaigns), "campaign")
         return (
-            f"{what} network traffic of {_n(len(self.devices), 'smart-home device')} "
-            f"with {_n(self.n_labelled, 'labelled activity')} in "
-            f"{_n(len(self.campaigns), 'campaign')}: captures, packet and flow tables, "
-            "activity log."
+            f"{what} network traffic of {devices} with {activities} in {campaigns}: "
+            "captures, packet and flow tables, activity log."
         )
 
 
@@ -122,7 +126,7 @@ def facts_of(work: Work, sources: Sequence[Source]) -> Facts:
     about = work.request.about
     devices = sorted({device for each in campaigns for device in each.devices})
     title = _in_one_line(about.title) or (
-        f"Labelled network traffic of {_n(len(devices), 'smart-home device')}"
+        f"Labelled network traffic of {counted(len(devices), 'smart-home device')}"
     )
     return Facts(
         name=work.request.out.name,
@@ -178,6 +182,7 @@ def _campaign(work: Work, source: Source) -> CampaignFacts:
         scenario=about.get("scenario") or {},
         profiles=about.get("profiles") or {},
         versions={k: str(v) for k, v in (about.get("versions") or {}).items()},
+        widened=labelled_as(folder)[1],
     )
 
 
@@ -193,9 +198,3 @@ def _about(folder: Path) -> dict[str, Any]:
 
 def _counted(values: Sequence[str]) -> dict[str, int]:
     return dict(sorted(Counter(values).items()))
-
-
-def _n(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"

@@ -32,7 +32,11 @@ def read_me(facts: Facts) -> str:
             _LAYOUT.strip(),
             "" if not facts.with_results else _RESULTS.strip(),
             "",
-            _HOW.strip().replace("DATASET", facts.name),
+            _HOW.strip()
+            .replace("SOFTWARE", f"smarthome-testbed {facts.software}".strip())
+            .replace("DATASET", facts.name)
+            .replace("DEVICE", facts.devices[0])
+            .replace("WIDENED", _widened(facts)),
             "",
             "## Licence and citation",
             "",
@@ -41,6 +45,16 @@ def read_me(facts: Facts) -> str:
             "",
         ]
     )
+
+
+def _widened(facts: Facts) -> str:
+    """Say by what rule a packet belongs to an activity."""
+    widened = [each.name for each in facts.campaigns if each.widened]
+    if not widened:
+        return "; windows are not widened by `t_uncertainty_ns`"
+    if len(widened) == len(facts.campaigns):
+        return ", both ends widened by `t_uncertainty_ns`"
+    return f", both ends widened by `t_uncertainty_ns` in {', '.join(widened)} alone"
 
 
 def _campaigns(facts: Facts) -> list[str]:
@@ -143,11 +157,30 @@ SELECT device, count(*) FROM
 GROUP BY device;
 ```
 
-A packet belongs to an activity when `t_ns <= time_ns < t_ns + delta_ns`, both widened
-by `t_uncertainty_ns`. Only outcomes `confirmed` and `unchecked` make labels. Trials of
-one session are alike for many reasons: part them by session or by time, as
-`splits.json` does, never at random.
+A packet belongs to an activity when `t_ns <= time_ns < t_ns + delta_ns`WIDENED.
+Where two windows of a device overlap, `labelled/labels.json` says what was done. Only
+outcomes `confirmed` and `unchecked` make labels. Trials of one session are alike for
+many reasons: part them by session or by time, as `splits.json` does, never at random.
 
-Every MAC and IP address and every name of the home is a pseudonym, the same one
-everywhere. MAC addresses keep their vendor; private addresses stay private.
+Every MAC and IP address in a header is a pseudonym, the same one everywhere, and so
+are the names, serials and accounts that were found or told. MAC addresses keep their
+vendor; private addresses stay private. What nobody found or told is as it was:
+`datasheet.md` lists the free texts that stayed.
+
+## How to check it and run it again
+
+With the software that made it (SOFTWARE), from the folder in which DATASET lies:
+
+```sh
+testbed verify DATASET
+testbed reproduce DATASET
+testbed rerun DATASET --check
+testbed compare DATASET DATASET
+```
+
+`verify` looks whether it is whole, and labels and tables are what captures and log
+give; `reproduce` makes every label, table and figure again and compares; `rerun` runs
+the same campaign in a lab of yours (`--check` only tells what differs there);
+`compare` tells what drifted between this dataset and another, or a campaign that was
+run again.
 """

@@ -18,7 +18,7 @@ from analysis.exporters.bundle import campaigns, captures, crate, sealing
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import Request, Watcher
 from analysis.exporters.bundle.sources import checked, read_b, sources_of
-from analysis.exporters.bundle.work import Made, Source, Work, write_text
+from analysis.exporters.bundle.work import Made, Source, Work, counted, write_text
 from analysis.exporters.identifiers import Identifier, unique
 from analysis.exporters.identifiers.harvest import harvest
 
@@ -105,7 +105,9 @@ def _checked(work: Work, sources: Sequence[Source]) -> tuple[Source, ...]:
     work.watcher.begin("check", sum(read_b(each) for each in sources))
     found = tuple(checked(each, work.watcher.read) for each in sources)
     n = sum(len(each.captures) for each in found)
-    work.watcher.end("check", f"{len(found)} campaigns, {n} captures")
+    work.watcher.end(
+        "check", f"{counted(len(found), 'campaign')}, {counted(n, 'capture')}"
+    )
     return found
 
 
@@ -126,7 +128,7 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> tuple[Identifier, ...
         rows = [[each.kind, each.value, each.source] for each in all_of_them]
         work.private.mkdir(exist_ok=True, mode=0o700)
         write_text(path, json.dumps(rows, indent=0) + "\n")
-        return Made(outputs=[path], note=f"{len(rows)} identifiers")
+        return Made(outputs=[path], note=counted(len(rows), "identifier"))
 
     work.step("identifiers", inputs, make)
     rows = json.loads(path.read_text(encoding="utf-8"))

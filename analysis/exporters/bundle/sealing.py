@@ -11,7 +11,6 @@ from typing import Any
 from analysis.exporters.anonymise import Counts
 from analysis.exporters.audit import AuditResult, audit
 from analysis.exporters.bundle import bag, crate, croissant, parts
-from analysis.exporters.bundle.audited import Audited
 from analysis.exporters.bundle.campaigns import kept_of
 from analysis.exporters.bundle.captures import counts_of
 from analysis.exporters.bundle.datasheet import write_datasheet
@@ -25,6 +24,7 @@ from analysis.exporters.bundle.work import (
     Made,
     Source,
     Work,
+    counted,
     files_in,
     sha256_of,
     write_text,
@@ -78,7 +78,7 @@ def _results(work: Work, sources: Sequence[Source]) -> None:
             results.write(work.campaign(source), target / source.name)
         write_text(target / "recipe.json", text)
         made = files_in(target)
-        return Made(outputs=made, note=f"{len(made)} files")
+        return Made(outputs=made, note=counted(len(made), "file"))
 
     work.step("results", inputs | {"recipe": text}, make)
 
@@ -124,13 +124,11 @@ def _audit(
             originals=_originals(work, sources),
             accepted=accept,
             progress=_told(work),
-            jobs=work.request.jobs,
-            kept=Audited(work, _everything(work, sources)),
         )
         _write_words(work, result)
         _refuse(work, result)
         passed = len(result.accepted)
-        told = [f"clean, {result.looked_at.files} files", *result.notes]
+        told = [f"clean, {counted(result.looked_at.files, 'file')}", *result.notes]
         told += [f"{passed} accepted"] if passed else []
         return Made(facts=_facts(result), note="; ".join(told))
 
@@ -221,7 +219,7 @@ def _digests(work: Work) -> None:
             )
             for path in files
         }
-        return Made(outputs=files, facts=rows, note=f"{len(rows)} files")
+        return Made(outputs=files, facts=rows, note=counted(len(rows), "file"))
 
     work.step("digests", work.after("audit"), make, total_b=size_b)
 
@@ -234,10 +232,9 @@ def _metadata(
     def make() -> Made:
         digests = {k: (v[0], v[1]) for k, v in work.ledger.facts("digests").items()}
         facts = facts_of(work, sources)
-        late = [
-            _anonymisation(work, sources),
-            croissant.write_croissant(work.data, facts, digests),
-        ]
+        late = [_anonymisation(work, sources)]
+        digests |= {path.name: _digest(path) for path in late}
+        late.append(croissant.write_croissant(work.data, facts, digests))
         digests |= {path.name: _digest(path) for path in late}
         late.append(crate.write_crate(work.data, facts, digests))
         digests |= {path.name: _digest(path) for path in late}
@@ -313,7 +310,7 @@ def _parts(work: Work) -> None:
             request.part_b,
             work.watcher.read,
         )
-        return Made(outputs=made, note=f"{len(made) - 2} parts")
+        return Made(outputs=made, note=counted(len(made) - 2, "part"))
 
     inputs = work.after("metadata") | {"part": str(request.part_b)}
     work.step("parts", inputs, make, total_b=2 * size_b)

@@ -22,6 +22,7 @@ def sources_of(folders: Sequence[Path]) -> tuple[Source, ...]:
     sources: dict[str, Source] = {}
     for folder in folders:
         name = load_campaign(folder).name
+        _refuse_open(folder)
         if not _NAME.fullmatch(name):
             raise DatasetError(f"{folder}: {name!r} cannot be the name of a folder")
         if name in sources:
@@ -61,8 +62,8 @@ def checked(source: Source, told: Callable[[int], None]) -> Source:
     Raises DatasetError when it is not closed, or a file is not what its manifest says.
     """
     folder = source.folder
-    manifest = _manifest(folder)
     _refuse_open(folder)
+    manifest = _manifest(folder)
     digests = {}
     for path in _files(source):
         name = path.relative_to(folder).as_posix()
@@ -82,22 +83,28 @@ def _manifest(folder: Path) -> dict[str, str]:
     try:
         lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
     except OSError as exc:
-        reason = f"{MANIFEST} cannot be read; it is written when a campaign closes"
-        raise DatasetError(f"{folder}: {reason}") from exc
+        reason = f"{MANIFEST} cannot be read: {exc.strerror}"
+        raise DatasetError(f"{folder}: {reason}; import it again") from exc
     pairs = (line.partition("  ") for line in lines)
     return {name: digest for digest, _, name in pairs}
 
 
 def _refuse_open(folder: Path) -> None:
-    """Raise DatasetError when the journal says that the campaign goes on."""
+    """Raise DatasetError when a campaign goes on, was killed or was interrupted."""
     path = folder / "journal.jsonl"
-    if not path.is_file():
-        return  # imported: nobody of ours ran it
-    last = path.read_bytes().splitlines()[-1:]
+    if path.is_file():
+        closed = _last_event(path) in ("campaign_closed", "campaign_imported")
+    else:  # imported, where nobody of ours ran it; else it is written at the end
+        closed = (folder / MANIFEST).is_file()
+    if not closed:
+        reason = "is not closed: it runs, or was interrupted or killed"
+        remedy = f"end it with `testbed resume {folder}`, or import it again"
+        raise DatasetError(f"{folder}: {reason}; {remedy}")
+
+
+def _last_event(journal: Path) -> str:
+    last = journal.read_bytes().splitlines()[-1:]
     try:
-        event = json.loads(last[0])["event"] if last else ""
+        return str(json.loads(last[0])["event"]) if last else ""
     except (ValueError, KeyError, TypeError):
-        event = ""
-    if event not in ("campaign_closed", "campaign_imported"):
-        reason = "is not closed; end it with `testbed resume`"
-        raise DatasetError(f"{folder}: {reason}")
+        return ""

@@ -143,6 +143,13 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as '1 campaign' or '2 activities'."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
+
+
 @cache
 def code_digest() -> str:
     """Return a hash of the analysis: what another version made is made again.

@@ -63,6 +63,14 @@ def test_the_action_of_a_campaign_has_instrument_object_and_result(data):
     assert crate.root_dataset["author"].id == "https://orcid.org/0000-0002-1825-0097"
 
 
+def test_croissant_names_every_file_but_itself_and_the_crate(data):
+    about = json.loads((data / "croissant.json").read_text())
+    told = {each["@id"] for each in about["distribution"] if "contentUrl" in each}
+    there = {p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file()}
+    assert there - told == {"croissant.json", "ro-crate-metadata.json"}
+    assert told <= there
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_mlcroissant_iterates_all_records_without_a_network(data, caplog):
     import mlcroissant
@@ -188,15 +196,15 @@ def test_the_examples_for_strangers_run(published, data, monkeypatch):
     import duckdb
 
     text = (data / "README.md").read_text(encoding="utf-8")
-    shell, tshark = re.findall(r"```sh\n(.+?)```", text, re.DOTALL)
+    shell, tshark, _ours = re.findall(r"```sh\n(.+?)```", text, re.DOTALL)
     (python,) = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
     (sql,) = re.findall(r"```sql\n(.+?)```", text, re.DOTALL)
     told = ["sh", "-c", shell.replace("cd set", f"cd {published}")]
     assert subprocess.run(told, check=True, capture_output=True).stdout == b""
     monkeypatch.chdir(data)
-    shown = ["sh", "-c", tshark.replace("DEVICE", "tplink_hs110")]
+    shown = ["sh", "-c", tshark]
     lines = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
-    assert len(lines.splitlines()) == 90
+    assert len(lines.splitlines()) == 444  # of echo_dot
     names = {}
     exec(compile(python, "README.md", "exec"), names)  # noqa: S102
     assert names["packets"].height == 700
