@@ -11,6 +11,7 @@ from typing import Any
 from analysis.exporters.anonymise import Counts
 from analysis.exporters.audit import AuditResult, audit
 from analysis.exporters.bundle import bag, crate, croissant, parts
+from analysis.exporters.bundle.audited import Audited
 from analysis.exporters.bundle.campaigns import kept_of
 from analysis.exporters.bundle.captures import counts_of
 from analysis.exporters.bundle.datasheet import write_datasheet
@@ -124,6 +125,8 @@ def _audit(
             originals=_originals(work, sources),
             accepted=accept,
             progress=_told(work),
+            jobs=work.request.jobs,
+            kept=Audited(work, _everything(work, sources)),
         )
         _write_words(work, result)
         _refuse(work, result)
