@@ -27,6 +27,7 @@ MOST_HEADER_B = 8 << 20
 MOST_ARRAYS_B = 256 << 20  # unpacked
 _MOST_FRAME_B = 65_549  # the largest IPv4 packet, in Ethernet
 _DAY_NS = 86_400 * 10**9
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _AGAIN = "learn the twin again with `testbed lab learn`"
 
 
@@ -141,7 +142,7 @@ def _header(path: Path) -> Mapping[str, Any]:
         raise ConfigError(
             f"{path}: cannot be read: {exc.strerror}; name the .json file of a twin"
         ) from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise ConfigError(f"{path}: is not JSON; {_AGAIN}") from exc
     if not isinstance(header, dict) or header.get("kind") != KIND:
         raise ConfigError(f"{path}: is no twin; {_AGAIN}")
@@ -202,6 +203,7 @@ def _twin(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Twin
     _require(all(0 < delta < _DAY_NS for delta in deltas.values()), "delta_ns")
     spread = float(header["spread"])
     _require(0 <= spread <= 10, "spread")
+    _require(bool(_MAC.fullmatch(str(header["mac"]))), "mac")
     found = Twin(
         device=twin_name(str(header["device"])),
         learnt_from=str(header["device"]),

@@ -21,6 +21,9 @@ def test_a_twin_is_read_as_it_was_written(twin):
         ({"change": {"remotes": ["here"]}}, "is no twin"),
         ({"change": {"remotes": []}}, "remotes do not fit"),
         ({"change": {"spread": 1e9}}, "spread do not fit"),
+        ({"change": {"mac": "../../etc"}}, "mac do not fit"),
+        ({"change": {"activities": [{"activity": "ask"}]}}, "is no twin"),
+        ({"change": {"source": 7}}, "is no twin"),
         ({"change": {"sessions": ["one"]}}, "sessions do not fit"),
         ({"change": {"activities": []}}, "activities do not fit"),
         ({"arrays": {"trial_first": np.array([0, 5])}}, "rows do not fit"),
@@ -52,9 +55,21 @@ def test_arrays_that_unpack_to_too_much_are_refused(twin_file, monkeypatch):
         load_twin(path)
 
 
-def test_a_file_that_is_missing_is_said_to_be(tmp_path):
+def test_a_file_that_is_missing_is_said_to_be(tmp_path, twin_file):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_twin(tmp_path / "none.json")
+    path = twin_file()
+    path.with_suffix(".npz").unlink()
+    with pytest.raises(ConfigError, match="npz: cannot be read"):
+        load_twin(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "7", '{"kind": 7}'])
+def test_a_header_that_is_none_is_refused(tmp_path, text):
+    path = tmp_path / "lamp.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"is not JSON|is no twin"):
+        load_twin(path)
 
 
 def test_names_of_others_become_names_that_scenarios_may_use():
