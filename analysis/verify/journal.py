@@ -21,6 +21,7 @@ from analysis.verify.rows import Row, is_on_day
 
 NAME = "journal.jsonl"
 _CLOSED = ("campaign_closed", "campaign_imported")
+_LEAST_NS = 500_000  # that tools, kernel and helper add to every stamp
 _SLACK_NS = 1_000_000  # of a difference of two stamps, besides their uncertainty
 Key = tuple[str, int]
 _SAME = ("session", "device", "activity", "channel", "network", "user")
@@ -200,6 +201,9 @@ def _shifts(row: Row, attempt: Attempt, offsets: Offsets) -> Iterator[str]:
             yield f"{name}: lies {away_ns / 1e6:+.3f} ms from where {NAME} has it"
     offset = offsets.at(told["issue_ns"])
     if offset is not None:
+        if row["t_uncertainty_ns"] is not None and row["t_uncertainty_ns"] < _LEAST_NS:
+            least = f"{_LEAST_NS / 1e6:g} ms, as unsure as every stamp is"
+            yield f"t_uncertainty_ns: is {row['t_uncertainty_ns']}, less than {least}"
         away_ns = row["t_issue_ns"] - told["issue_ns"] - offset[0]
         if abs(away_ns) > offset[1] + slack_ns:
             where = f"where {NAME} and the clock of the receipt have it"

@@ -53,6 +53,7 @@ def change(path, column, value, row=1):
         ("outcome", "failed", "outcome: is 'failed', but journal.jsonl says 'confir"),
         ("parameters", "a=b", "parameters: is 'a=b', but journal.jsonl says ''"),
         ("delta_ns", 60 * SECOND, "its label window overlaps by "),
+        ("t_uncertainty_ns", "1000", "t_uncertainty_ns: is 1000, less than 0.5 ms, as"),
     ],
 )
 def test_every_value_of_the_log_that_cannot_be_is_told_by_its_line(
