@@ -122,7 +122,7 @@ class _Reader:
             frame = _bytes_of(batch, row)
             if batch.link[row] == LINK_RADIOTAP:
                 frame = frame[int.from_bytes(frame[2:4], "little") :]
-            if self._is_new(frame[10:22] + frame[36:72]):
+            if self._is_new(frame[10:22] + frame[36:72] + len(frame).to_bytes(4)):
                 self._gathered.take_all(wire.wireless(frame), self._source)
 
     def blocks(self, batch: Batch) -> None:

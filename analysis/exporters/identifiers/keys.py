@@ -20,13 +20,13 @@ _KINDS = {
     "wifi_ssid wlanssid",
     "name": "hostname computername netbiosname localname dhcphostname domains "
     "subdomain ddns ddnsname fqdn workstation machinename myhost ddnshost dyndns "
-    "hostfqdn",
+    "hostfqdn hn",
     "person": "alias friendlyname nickname devicename fullname firstname "
     "lastname ownername displayname username_full roomname customname givenname "
     "familyname surname realname homename housename roomlabel ownerfullname "
     "contactname personname",
     "called": "name title label room owner home person resident author calendar zone "
-    "group profile who callerid nick location_name devicelabel",
+    "group profile who callerid nick location_name devicelabel fn",
     "said": "note notes text message description subject comment displaytext caption",
     "account": "username login account accountid userid uid user loginname loginid "
     "customerid memberid ownerid personid accountname customername logon usr "
@@ -56,7 +56,7 @@ _KINDS = {
     "streetaddress addressline1 addressline2 formattedaddress location address_line "
     "district housenumber locality streetname hometown",
     "product": "model modelname modelnumber modelid modeltype mdl md manufacturer "
-    "vendor brand product productname devicemodel hwmodel devicetype vendorname",
+    "vendor brand product productname devicemodel hwmodel devicetype vendorname am",
     "postcode": "postcode zipcode zip postalcode plz",
 }
 _KIND_OF = {

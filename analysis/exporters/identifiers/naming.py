@@ -21,6 +21,7 @@ _OWNER = re.compile(r"(?<!\w)([^\W\d_a-z][^\W\d_A-Z]{2,})['\u2019]s(?!\w)")
 _COUNTED = re.compile(r"[\W\d_]+")
 _LEAST_RANDOM, _LEAST_HEX = 16, 24
 _SERIAL = re.compile(r"(?=(?:\D*\d){3})(?=\w*[A-Za-z])[A-Za-z0-9_\-]{6,64}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _NUMBER = re.compile(r"\d{6,32}")
 
 
@@ -75,7 +76,7 @@ def is_random(text: str) -> bool:
     """Say whether a text was drawn, as keys are: digits and letters in a long run."""
     digits = sum(char.isdigit() for char in text)
     letters = sum(char.isalpha() for char in text)
-    if len(text) < _LEAST_RANDOM or not digits or letters < 2:
+    if len(text) < _LEAST_RANDOM or not digits or letters < 2 or _UUID.fullmatch(text):
         return False
     if len(text) >= _LEAST_HEX and digits >= len(text) // 8:
         return True

@@ -73,6 +73,7 @@ _PORT = re.compile(r"\]?(?::\d{1,5}|/\d{1,3})$")
 _HEX_TEXT = re.compile(r"(?:[2-7][0-9A-Fa-f]|[cC][2-3][89abAB][0-9A-Fa-f]){6,}")
 _LEAST = {"token": 8, "serial": 6, "account": 4, "secret": 4, "uuid": 8, "person": 3}
 _IN_WORDS = ("person", "called", "where")
+_COUNTED_UP = "01234567890"  # a part of it is what all devices begin with
 _MOST_PRODUCT = 48
 _FIRST_OF_HOMES, _HIGH = 24, 10
 _VERSIONS = re.compile(r"(?i)ver|fw|firm|build|rev|oid|model|sdk|protocol")
@@ -125,6 +126,8 @@ def _may_be(kind: str, value: str) -> bool:
         return False
     if kind in ("account", "serial", "token") and value.isdigit() and len(value) < 6:
         return False  # a number that counts something
+    if kind == "secret" and (value in _COUNTED_UP or len(set(value)) == 1):
+        return False
     return len(value) >= _LEAST.get(kind, 2)
 
 

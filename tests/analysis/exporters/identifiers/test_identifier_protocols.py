@@ -11,6 +11,7 @@ from analysis.exporters.identifiers import keyed
 from analysis.exporters.identifiers.captured import harvest_capture
 from analysis.exporters.identifiers.gathered import Gathered
 from analysis.exporters.identifiers.public import Products
+from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
 
 HOST, ROUTER = bytes.fromhex("50c7bf6be019"), bytes.fromhex("d80d17aabc01")
@@ -209,6 +210,14 @@ def coap(*options, said=b""):
         raw += bytes([head[0] << 4 | min(size[0], 13)]) + size[1:] + value
         last = number
     return udp((50007, 5683), raw + b"\xff" + said)
+
+
+def beacon(name, *attributes):
+    raw = b"".join(struct.pack(">HH", kind, len(v)) + v for kind, v in attributes)
+    air = (
+        b"\x80\0\0\0" + b"\xff" * 6 + ROUTER * 2 + bytes(14) + option(0, name.encode())
+    )
+    return [(air + option(1, b"\x82") + option(221, b"\0\x50\xf2\4" + raw),)]
 
 
 def soap(**fields):
@@ -626,6 +635,18 @@ PLANTED = {
         "person \u00c5sa H\u00f6gberg",
         "person H\u00f6gberg",
     ),
+    "wps": (
+        beacon(
+            "Huberwald",
+            (0x1011, b"Kamera Ulrike"),
+            (0x1042, b"WPS4471B8"),
+            (0x1047, bytes.fromhex("63041253101920061228d80d17aabc01")),
+        ),
+        "ssid Huberwald",
+        "person Kamera Ulrike",
+        "serial WPS4471B8",
+        "uuid 63041253-1019-2006-1228-d80d17aabc01",
+    ),
     "wide": (
         tcp(80, '{"ssid":"HuberHeim5"}'.encode("utf-16-le")),
         "ssid HuberHeim5",
@@ -673,9 +694,12 @@ EVERYDAY = (
 
 
 def harvested(path, frames):
-    with open_capture(path) as out:
+    links = (Interface(link=1), Interface(link=105))
+    with open_capture(path, interfaces=links) as out:
         for number, frame in enumerate(frames):
-            out.packet(START_NS + number * 1_000_000, frame)
+            in_air = isinstance(frame, tuple)
+            raw = frame[0] if in_air else frame
+            out.packet(START_NS + number * 1_000_000, raw, interface=int(in_air))
     gathered = Gathered(Products({}), "keep-public")
     harvest_capture(path, gathered)
     return {(each.kind, each.value) for each in gathered.identifiers()}
