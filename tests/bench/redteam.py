@@ -32,6 +32,7 @@ from analysis.exporters.anonymise import (
     patterns_of,
 )
 from analysis.exporters.audit import audit
+from analysis.exporters.audit.vocabulary import WORDS
 from analysis.exporters.identifiers import Identifier, harvest
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
@@ -53,8 +54,11 @@ class Home:
         self.random = random.Random(seed)
 
     def name(self, n: int = 3) -> str:
-        """Return a name that is in no list of words."""
-        return "".join(self.random.choices(SYLLABLES, k=n)).capitalize()
+        """Return a name; none that is a usual word, which nobody can tell from one."""
+        while True:
+            name = "".join(self.random.choices(SYLLABLES, k=n)).capitalize()
+            if name.lower() not in WORDS:
+                return name
 
     def digits(self, n: int) -> str:
         """Return a number that does not begin with zero."""
@@ -541,6 +545,60 @@ def in_unknown(home: Home) -> Plants:
     yield "mac in bytes", unit.hex(), unit, udp(7338, body)
 
 
+def in_disguise(home: Home) -> Plants:
+    """Names that are spelled otherwise, or lie deeper than usual."""
+
+    def post(body: str | bytes) -> list[bytes]:
+        return tcp(8080, request("POST /x HTTP/1.1", body=body))
+
+    name = home.name()
+    text = name.encode().hex()
+    yield "hex", name, text.encode(), post(f'{{"blob":"{text}"}}')
+    name = home.name()
+    text = "".join(f"\\u{ord(letter):04x}" for letter in name)
+    yield "escapes of json", name, text.encode(), post(f'{{"state":"{text}"}}')
+    name = home.name()
+    text = "".join(f"%{ord(letter):02X}" for letter in name)
+    yield "percent", name, text.encode(), post(f"state={text}")
+    name = home.name()
+    text = "".join(f"&#{ord(letter)};" for letter in name)
+    yield "entities", name, text.encode(), post(f"<state>{text}</state>")
+    name = home.name()
+    wide = name.encode("utf-16-be")
+    yield "wide letters, big end first", name, wide, udp(7340, b"\x01\0" + wide)
+    name = f"{home.name(2)}\u00fc{home.name(2).lower()}"
+    yield (
+        "umlaut",
+        name,
+        name.encode(),
+        post(json.dumps({"state": name}, ensure_ascii=False)),
+    )
+    yield "umlaut of old", name, name.encode("latin-1"), post(name.encode("latin-1"))
+    name = home.name().upper()
+    text = base64.b32encode(f"owner {name}".encode())
+    yield "base32", name, text, post(b'{"blob":"' + text + b'"}')
+    name = home.name()
+    inner = udp(7341, f"owner {name}".encode())[0][14:]
+    tagged = ethernet(0x8100, b"\0\x05\x08\x00" + inner)
+    yield "tagged frame", name, name.encode(), [tagged]
+    body = (
+        struct.pack(">HHHH", 40555, 7342, 8 + 6 + len(name), 0)
+        + f"owner {name}".encode()
+    )
+    ends = ip_address("fd12::31").packed + ip_address("fd12::1").packed
+    six = ethernet(
+        0x86DD, struct.pack(">IHBB", 6 << 28, len(body), 17, 64) + ends + body
+    )
+    yield "over ipv6", name, name.encode(), [six]
+    name = home.name()
+    session = b"\x11\0\0\x01" + struct.pack(">H", 2 + len(inner)) + b"\0\x21"
+    inner = udp(7343, f"owner {name}".encode())[0][14:]
+    yield "pppoe", name, name.encode(), [ethernet(0x8864, session + inner)]
+    name = home.name()
+    sctp = struct.pack(">HHII", 7344, 7344, 1, 0) + b"\0\x03" + prefixed(f"own {name}")
+    yield "sctp", name, name.encode(), [ipv4(132, sctp)]
+
+
 def in_the_air(home: Home) -> list[Plant]:
     """What 802.11 tells."""
     found = []
@@ -569,6 +627,7 @@ SOURCES: tuple[Callable[[Home], Plants], ...] = (
     in_tls,
     in_databases,
     in_unknown,
+    in_disguise,
 )
 
 

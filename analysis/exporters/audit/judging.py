@@ -5,6 +5,7 @@ they are as long as a telephone number, mixtures of letters and digits when they
 long as a serial, and addresses, coordinates and mail addresses by their form.
 """
 
+import html
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
@@ -82,6 +83,8 @@ class Judge:
 
     def telling(self, text: str) -> Iterator[str]:
         """Yield the pieces of a text that could tell of somebody."""
+        if "&#" in text:
+            text = html.unescape(text)
         text = _DATE.sub(" ", text)
         for pattern, tells in _FORMS:
             rest, at = [], 0
