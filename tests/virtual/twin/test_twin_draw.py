@@ -129,6 +129,36 @@ def test_two_say_the_same_when_their_packets_differ_in_lengths_and_times_alone(t
     assert says_same(one, replace(one, columns={**one.columns, **columns}))
 
 
+def asked(shape, n, rng):
+    """Return n connections of five packets each, to a port of the twin's own."""
+    rows = np.tile(np.arange(5), n)
+    flow = np.repeat(np.arange(n), 5).astype(np.int32)
+    columns = shape.take(rows).columns
+    columns["offset_ns"] = np.cumsum(rng.gamma(2.0, 4e6, 5 * n)).astype(np.int64)
+    far = (40_000 + rng.integers(9_000, size=n))[flow].astype(np.uint16)
+    own = np.full(5 * n, 49_153, dtype=np.uint16)
+    return replace(
+        shape, columns={**columns, "flow": flow, "own_port": own, "remote_port": far}
+    )
+
+
+def test_short_parts_that_nobody_says_the_same_are_drawn_by_connection(twin):
+    rng = np.random.default_rng(5)
+    first, *_ = known = twin.trials["ask"]
+    trials = [
+        replace(t, shape=asked(first.shape, 2 + k, rng)) for k, t in enumerate(known)
+    ]
+    trials = tuple(replace(t, session=0) for t in trials)
+    for columns in drawn(replace(twin, trials={"ask": trials}), "ask", 12):
+        n = len(columns["flow"]) // 5
+        assert 2 <= n <= 7
+        assert np.bincount(columns["flow"]).tolist() == [5] * n
+        gaps = np.diff(columns["offset_ns"])
+        for each in trials:
+            recorded = np.diff(each.shape.columns["offset_ns"])
+            assert np.isin(gaps, recorded).mean() < 0.25
+
+
 def test_runs_that_a_drawn_trial_shares_are_not_longer_than_those_of_a_new_one(twin):
     *known, new = [told(t.shape.columns) for t in twin.trials["ask"]]
     usual = max(longest_shared(new, each) for each in known)
