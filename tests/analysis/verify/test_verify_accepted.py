@@ -1,4 +1,4 @@
-"""What an audit could not say, and what a publisher accepted in spite of it, is told."""
+"""What an audit could not say, and what was accepted in spite of it, is told."""
 
 from analysis.verify import papers
 

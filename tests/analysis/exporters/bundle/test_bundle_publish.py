@@ -10,8 +10,17 @@ import pytest
 
 from analysis.errors import AnalysisError, DatasetError, RequestError
 from analysis.exporters.anonymise import Counts, Policy
-from analysis.exporters.bundle import RefusedError, captures, pipeline, publish
+from analysis.exporters.audit import audit
+from analysis.exporters.bundle import (
+    RefusedError,
+    captures,
+    pipeline,
+    publish,
+    sealing,
+)
 from analysis.exporters.identifiers import Identifier
+
+EXAMPLE = Path(__file__).parents[4] / "captures" / "example"
 
 
 class KilledError(BaseException):
@@ -245,7 +254,14 @@ def test_free_texts_that_stay_are_told_where_strangers_look(published):
 
 
 @pytest.mark.usefixtures("_without_tshark")
-def test_headers_alone_can_be_published(tmp_path, request_for, watcher):
+def test_headers_alone_can_be_published(tmp_path, request_for, watcher, monkeypatch):
+    compared = {}
+
+    def _audit(folder, identifiers, **options):
+        compared.update(options.get("originals") or {})
+        return audit(folder, identifiers, **options)
+
+    monkeypatch.setattr(sealing, "audit", _audit)
     request = request_for(
         tmp_path / "set",
         policy=Policy(payload="headers"),
@@ -259,6 +275,9 @@ def test_headers_alone_can_be_published(tmp_path, request_for, watcher):
     texts = [p for p in (request.out).rglob("*") if p.is_file()]
     assert not [p for p in texts if b"2026-01-05" in p.read_bytes()]
     assert not request.parts.exists()
+    raw = sorted((request.out / "data" / "campaigns").glob("*/raw/*.pcapng"))
+    assert [request.out / "data" / name for name in sorted(compared)] == raw
+    assert {path.parent for path in compared.values()} == {EXAMPLE / "raw"}
     (passed,) = told["audit"]["accepted"]
     assert passed["names"] == ["unread:tshark"]
     assert passed["what"].startswith("tshark is not installed")
