@@ -286,12 +286,14 @@ def ntlm(data: bytes) -> Iterator[Candidate]:
 def _ntlm_message(message: bytes) -> Iterator[Candidate]:
     kind = message[8:12]
     if kind == b"\3\0\0\0" and len(message) >= 64:
-        wide = bool(message[60] & _UNICODE)
+        code = "utf-16-le" if message[60] & _UNICODE else "utf-8"
+        texts = []
         for place, what in ((28, "name"), (36, "account"), (44, "name")):
-            text = _buffer(message, place).decode(
-                "utf-16-le" if wide else "utf-8", errors="replace"
-            )
-            yield what, text
+            texts.append(_buffer(message, place))
+            yield what, texts[-1].decode(code, errors="replace")
+        # they stand side by side with nothing between: so they are one word, too
+        if (joined := b"".join(texts)) in message:
+            yield "account", joined.decode(code, errors="replace")
     elif kind == b"\1\0\0\0" and len(message) >= 32:
         for place in (16, 24):
             yield "name", _buffer(message, place).decode(errors="replace")
