@@ -76,11 +76,15 @@ _WHY_PAPER = "is not made again; `testbed verify` looks at it"
 
 @dataclass(slots=True)
 class Comparison:
-    """What was found; counts by kind and state."""
+    """What was found; counts by kind and state.
+
+    progress  is called with bytes of published files that were compared
+    """
 
     states: dict[str, dict[str, int]] = field(default_factory=dict)
     not_compared: list[NotCompared] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
+    progress: Callable[[int], None] = field(default=lambda _size_b: None)
     n_differences: int = 0
     n_files: int = 0
 
@@ -140,6 +144,7 @@ def compare_files(
                 found.tell(name, _once("is not made anew"))
             else:
                 _compare(found, name, data / name, made / name, rule)
+                found.progress((data / name).stat().st_size)
 
 
 def pass_over_others(

@@ -86,8 +86,8 @@ def reproduce(request: Request, watcher: Watcher) -> Reproduced:
             work = _Work(dataset, request, watcher, Ledger(request.out, digest))
             _refuse_without_room(dataset, made, places)
         work.make()
-        watcher.begin("compare", 0)
-        found = Comparison()
+        watcher.begin("compare", _size_b(dataset.data, places))
+        found = Comparison(progress=watcher.read)
         for name, reason in work.failed:
             found.tell(name, iter([("", f"cannot be made anew: {reason}", "", "")]))
         compare_files(found, dataset.data, made, places, rule)
@@ -141,12 +141,13 @@ def _rule(dataset: _Dataset, request: Request) -> tuple[tuple[str, ...], Rule]:
 
 def _refuse_without_room(dataset: _Dataset, made: Path, places: Sequence[str]) -> None:
     """Raise WorkspaceError where there is less room than was published."""
+    lacking_b = _size_b(dataset.data, places) - _size_b(made, places)
+    refuse_without_room(made.parent, lacking_b, _ELSEWHERE)
 
-    def size_b(root: Path) -> int:
-        files = (path for place in places for path in files_below(root / place))
-        return sum(path.stat().st_size for path in files)
 
-    refuse_without_room(made.parent, size_b(dataset.data) - size_b(made), _ELSEWHERE)
+def _size_b(root: Path, places: Sequence[str]) -> int:
+    files = (path for place in places for path in files_below(root / place))
+    return sum(path.stat().st_size for path in files)
 
 
 class _Work:

@@ -196,7 +196,7 @@ def measure(dataset: Path, flips: int, each: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-tamper-") as place:
         bench = Bench(dataset, Path(place))
         changed = [
-            {"way": way.name.strip(), "level": way.level, **change(bench, way, rng)}
+            {"way": way.name, "level": way.level, **change(bench, way, rng)}
             for way in WAYS
             for _ in range(each)
         ]

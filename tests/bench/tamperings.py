@@ -293,9 +293,9 @@ def _paper(name: str, old: str, new: str) -> Change:
 
 WAYS = (
     Way(name="row of the log removed", level=SIGNED, change=_row_removed),
-    Way(name="row of the log removed ", level=DERIVED, change=_row_removed),
+    Way(name="row of the log removed", level=DERIVED, change=_row_removed),
     Way(name="label moved by 1 s: t_ns", level=SIGNED, change=_moved("t_ns")),
-    Way(name="label moved by 1 s: t_ns ", level=DERIVED, change=_moved("t_ns")),
+    Way(name="label moved by 1 s: t_ns", level=DERIVED, change=_moved("t_ns")),
     Way(name="label moved: all stamps", level=DERIVED, change=_moved(*_STAMPS)),
     Way(
         name="label moved: all stamps, and what the journal tells",
@@ -308,7 +308,7 @@ WAYS = (
         change=_moved_in_journal(stamps=True),
     ),
     Way(name="activity renamed", level=SIGNED, change=_renamed),
-    Way(name="activity renamed ", level=DERIVED, change=_renamed),
+    Way(name="activity renamed", level=DERIVED, change=_renamed),
     Way(
         name="activity renamed, and in the journal's fact",
         level=DERIVED,
@@ -342,9 +342,9 @@ WAYS = (
         change=_set("t_uncertainty_ns", "1000"),
     ),
     Way(name="packet of a capture removed", level=SIGNED, change=_packet_removed),
-    Way(name="packet of a capture removed ", level=DERIVED, change=_packet_removed),
+    Way(name="packet of a capture removed", level=DERIVED, change=_packet_removed),
     Way(name="bit of a payload", level=SIGNED, change=_payload_changed),
-    Way(name="bit of a payload ", level=DERIVED, change=_payload_changed),
+    Way(name="bit of a payload", level=DERIVED, change=_payload_changed),
     Way(name="row of a packet or flow table", level=SIGNED, change=_table_row_removed),
     Way(name="length of a packet in its table", level=SIGNED, change=_packet_length),
     Way(name="comment of a labelled packet", level=SIGNED, change=_comment),

@@ -268,3 +268,14 @@ def test_every_file_has_a_kind():
     assert kind_of("results/a/features.parquet") == "features"
     assert kind_of("results/a/data/c/accuracy.csv") == "results: tables"
     assert kind_of("results/a/notes.txt") == "results: other files"
+
+
+def test_bytes_that_were_compared_are_told(tmp_path):
+    for side in ("data", "made"):
+        (tmp_path / side / "tables").mkdir(parents=True)
+        for name in ("a.csv", "b.csv"):
+            (tmp_path / side / "tables" / name).write_text(f"{name}\n")
+    told = []
+    found = Comparison(progress=told.append)
+    compare_files(found, tmp_path / "data", tmp_path / "made", ("tables",), EXACT)
+    assert told == [6, 6]
