@@ -1,0 +1,66 @@
+"""The kernel finds in messages what the readers of `analysis.pcap` find there."""
+
+import struct
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.exporters.anonymise.messages import MOST, find_message_fields
+from analysis.pcap import dhcp, dns
+
+NAMES = st.sampled_from(
+    (b"\5maja7\5local\0", b"\xc0\x0c", b"\1a\xc0\x0c", b"\0", b"\x40")
+)
+DATA = st.sampled_from((bytes(4), b"\xff" * 16, b"", bytes(7)))
+RECORDS = st.lists(
+    st.tuples(NAMES, st.sampled_from((dns.A, dns.AAAA, dns.TXT)), DATA), max_size=5
+)
+ADDRESSES = (3, 5, 6, 28, 42, 44, 50, 54)
+
+
+def found(payload, port):
+    room = np.zeros(2 * MOST, np.int64), np.zeros(2 * MOST, np.int64)
+    n = np.zeros(1, np.int64)
+    row = (np.zeros(1, np.int64), np.array([len(payload)], np.int64))
+    ports = (np.array([p], np.uint16) for p in port)
+    packets = (0, *row, np.array([17], np.uint8), *ports)
+    find_message_fields(np.frombuffer(payload, np.uint8), packets, (*room, n))
+    return set(zip(room[0][: n[0]].tolist(), room[1][: n[0]].tolist(), strict=True))
+
+
+@given(RECORDS, st.integers(0, 2), st.integers(0, 40))
+def test_addresses_of_dns_are_those_that_the_reader_tells(records, asked, cut):
+    raw = struct.pack(">6H", 1, 0x8400, asked, len(records), 0, 0)
+    raw += asked * (b"\5maja7\5local\0" + struct.pack(">HH", 1, 1))
+    for name, kind, data in records:
+        raw += name + struct.pack(">HHIH", kind, 1, 120, len(data)) + data
+    raw = raw[: max(len(raw) - cut, 12)]
+    _, at = dns.questions(raw, dns.head_of(raw))
+    told = {
+        (begin, end - begin)
+        for _, kind, _, begin, end in dns.records(raw, at, len(records))
+        if dns.address_of(kind, raw[begin:end]) is not None
+    }
+    assert found(raw, (5353, 5353)) == told
+
+
+OPTIONS = st.lists(
+    st.tuples(st.sampled_from((*ADDRESSES, 12, 0, 61)), st.binary(max_size=12)),
+    max_size=6,
+)
+
+
+@given(OPTIONS, st.integers(0, 12))
+def test_addresses_of_dhcp_are_those_that_the_reader_tells(options, cut):
+    raw = b"\1\1\6" + bytes(dhcp.HEAD_B - 3) + dhcp.MAGIC
+    for code, data in options:
+        raw += bytes([code, len(data)]) + data if code else b"\0"
+    raw = raw[: max(len(raw) - cut, 240)]
+    told = {(12, 4), (16, 4), (20, 4), (24, 4), (28, 6)}
+    for code, begin, end in dhcp.options(raw):
+        if code in ADDRESSES:
+            told |= {(at, 4) for at in range(begin, end - 3, 4)}
+        elif code == 61 and end - begin == 7 and raw[begin] == 1:
+            told.add((begin + 1, 6))
+    assert found(raw, (68, 67)) >= told
