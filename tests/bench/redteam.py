@@ -131,11 +131,12 @@ def udp(port: int, data: bytes, *, to: str = CLOUD, source: int = 0) -> list[byt
 
 def tcp(port: int, *said: bytes, back: bool = False, to: str = CLOUD) -> list[bytes]:
     """Return a connection in which one side says something, in so many segments."""
-    ports = (port, 40321) if back else (40321, port)
-    opening = struct.pack(">HHIIBBHHH", 40321, port, 99, 0, 0x50, 2, 8192, 0, 0)
-    frames, seq = [ipv4(6, opening, to)], 100 if not back else 700
+    mine = 30000 + zlib.crc32(b"".join(said)) % 9000
+    opening = struct.pack(">HHIIBBHHH", mine, port, 99, 0, 0x50, 2, 8192, 0, 0)
+    frames, seq, ports = [ipv4(6, opening, to)], 100, (mine, port)
     if back:
-        answer = struct.pack(">HHIIBBHHH", port, 40321, 699, 100, 0x50, 18, 8192, 0, 0)
+        ports, seq = (port, mine), 700
+        answer = struct.pack(">HHIIBBHHH", *ports, 699, 100, 0x50, 18, 8192, 0, 0)
         frames.append(ipv4(6, answer, to))
     for data in said:
         head = struct.pack(">HHIIBBHHH", *ports, seq, 1, 0x50, 24, 8192, 0, 0)
@@ -699,7 +700,9 @@ def attacked(folder: Path, seed: int, *, blind: bool = False) -> list[dict[str, 
     }
     result = audit(out, told, originals=originals)
     refused: dict[str, set[str]] = {}
+    words: dict[str, set[str]] = {}
     for finding in result.findings:
+        words.setdefault(finding.file, set()).update(finding.words)
         refused.setdefault(finding.file, set()).add(
             f"{finding.kind} {finding.encoding}"
         )
@@ -717,9 +720,20 @@ def attacked(folder: Path, seed: int, *, blind: bool = False) -> list[dict[str, 
                 ),
                 "left": is_left(plant, after),
                 "refused": sorted(refused.get(file, ())),
+                "named": is_named(plant, words.get(file, set())),
             }
         )
     return rows
+
+
+def is_named(plant: Plant, words: set[str]) -> bool:
+    """Say whether the words of findings hold a secret, or a part of it."""
+    spelled = (plant.value.lower(), plant.needle.decode("latin-1").lower())
+    return plant.needle.hex() in " ".join(words) or any(
+        word.lower() in each or each in word.lower()
+        for word in words
+        for each in spelled
+    )
 
 
 def is_left(plant: Plant, capture: bytes) -> bool:
@@ -744,7 +758,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "harvested": sum(r["harvested"] for r in rows),
         "left_after": sum(r["left"] for r in rows),
         "left_and_refused": sum(bool(r["left"] and r["refused"]) for r in rows),
+        "left_and_named": sum(r["left"] and r["named"] for r in rows),
         "refused_by": dict(by),
+        "not_named": [r["kind"] for r in rows if r["left"] and not r["named"]],
         "escaped": escaped,
     }
 

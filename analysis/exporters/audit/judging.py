@@ -18,6 +18,7 @@ _LEAST_DIGITS = 8
 _MOST_SMALL_DIGITS = 2  # of a name such as basicevent1
 _PATTERN = re.compile(r"(?i)(?=.*\d)[0-9a-f]{6,}")  # of few letters: ff0000ff
 _MOST_ALIKE = 3
+_OF_METER, _NEAR = 6, 1e-4  # 3305.466667, as meters of energy count by the minute
 _COUNTING = "012345678901234567890"
 _PART = 4  # of words that are written together
 _MOST_KEPT = 1 << 18
@@ -35,7 +36,7 @@ _MAC = re.compile(
 )
 _IPV6 = re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{1,4}:|:){2,7}[0-9a-f]{0,4}(?![\w])")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d]|\.\d)")
-_PLACE = re.compile(r"(?<![\d.])-?\d{1,3}\.\d{4,}(?![\d.])")
+_PLACE = re.compile(r"(?<![\d.])-?\d{1,5}\.\d{4,}(?![\d.])")
 _PLATE = re.compile(r"(?<![\w\-])[A-Z]{1,3}-[A-Z]{1,2}[ \-]?\d{1,4}(?!\w)")
 _TOP = (
     "com|net|org|io|edu|gov|int|info|biz|de|uk|eu|us|fr|nl|it|es|ch|at|se|no|fi|dk|pl|cz"
@@ -220,7 +221,11 @@ def _ipv4(text: str) -> bool | None:
 
 
 def _place(text: str) -> bool:
-    return len(set(text.partition(".")[2])) > 2  # 0.000000 is none
+    """Say whether it may be a coordinate: no zero, and no sum of minutes or seconds."""
+    decimals = text.partition(".")[2]
+    sixtieths = float(text) * 60
+    counted = len(decimals) == _OF_METER and abs(sixtieths - round(sixtieths)) < _NEAR
+    return len(set(decimals)) > 2 and not counted
 
 
 def _name(text: str) -> bool:
