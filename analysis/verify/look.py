@@ -7,6 +7,7 @@ from pathlib import Path
 from analysis.errors import RequestError
 from analysis.verify import bag
 from analysis.verify.agreement import check_agreement
+from analysis.verify.campaign import MANIFEST as CAMPAIGN_MANIFEST
 from analysis.verify.campaign import (
     Looked,
     check_captures,
@@ -32,15 +33,23 @@ HOSTS = "tables/hosts.parquet"
 _NO_CAPTURES = "captures: left out, as asked"
 _NO_READERS = "readers of others: left out, as asked"
 _REMADE = ("labelled", "packets", "flows")
+# what holds the digests of all else
+_TOPS = {"dataset": bag.TAG_MANIFEST, "campaign": CAMPAIGN_MANIFEST}
 
 
 def verify(
-    path: Path, watcher: Watcher, *, quick: bool = False, readers: bool = True
+    path: Path,
+    watcher: Watcher,
+    *,
+    quick: bool = False,
+    readers: bool = True,
+    digest: str = "",
 ) -> Verified:
     """Look at a published dataset, or at a closed campaign, and tell every fault.
 
     quick    leave out what decodes captures; their bytes are still looked at
     readers  let readers of others open it as well
+    digest   that it must have, as told where nobody who holds a copy can change it
 
     Nothing is written there. Raises RequestError when it is neither, WorkspaceError
     where there is no room to make labels and tables again.
@@ -53,6 +62,7 @@ def verify(
         _refuse_without_room(path, kind, digests)
     with checks.told("bytes", digests.size_b):
         digests.read_all(watcher.read)
+    _check_digest(path / _TOPS[kind], found, digests, digest)
     if kind == "dataset":
         _dataset(path, found, digests, checks, quick=quick)
     else:
@@ -62,6 +72,7 @@ def verify(
     return Verified(
         path=path,
         kind=kind,
+        digest=digests.sum(path / _TOPS[kind]) or "",
         files=len(digests.files),
         size_b=digests.size_b,
         checks=tuple(found.checks),
@@ -69,6 +80,14 @@ def verify(
         unchecked=tuple(found.unchecked),
         remarks=tuple(found.remarks),
     )
+
+
+def _check_digest(path: Path, found: Findings, digests: Digests, wanted: str) -> None:
+    """Hold the manifest over all others against what was told of it."""
+    is_ = digests.sum(path) or "none"
+    if wanted and is_ != wanted.lower():
+        what = "all manifests may have been made again"
+        found.fault(path, f"has the SHA-256 {is_}, not {wanted.lower()}: {what}")
 
 
 def kind_of(path: Path) -> str:

@@ -52,6 +52,7 @@ class Verified:
     """What came out.
 
     kind       'dataset' or 'campaign'
+    digest     SHA-256 of the manifest over all others: of all of it; '' without one
     checks     what was checked, in order
     unchecked  what was not, and why
     remarks    what is no fault, but should be known
@@ -59,6 +60,7 @@ class Verified:
 
     path: Path
     kind: str
+    digest: str
     files: int
     size_b: int
     checks: tuple[str, ...]

@@ -1,6 +1,7 @@
 """`verify`: look at a published dataset, or a campaign, and tell every fault."""
 
 import json
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from testbed.cli.options import AsJson
 from testbed.cli.reading import StepsTold, counted, size
 from testbed.cli.starting import keep_little, load_kernels
+from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.verify import Verified
@@ -42,24 +44,43 @@ Readers = Annotated[
 ]
 
 
+Digest = Annotated[
+    str,
+    typer.Option(
+        "--digest",
+        metavar="SHA256",
+        help="That it must have, as told where it was published: SHA-256 of "
+        "tagmanifest-sha256.txt, of a campaign that of MANIFEST.sha256.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command of this topic."""
     app.command()(verify)
 
 
 def verify(
-    where: Where, quick: Quick = False, readers: Readers = True, as_json: AsJson = False
+    where: Where,
+    quick: Quick = False,
+    readers: Readers = True,
+    digest: Digest = "",
+    as_json: AsJson = False,
 ) -> None:
     """Look at a dataset or a campaign and tell every fault; exit 1 when there is one.
 
     Nothing is written there: labels and tables are made again in a folder for
     temporary files (TMPDIR), and compared.
     """
+    if digest and not re.fullmatch("[0-9a-fA-F]{64}", digest):
+        raise ConfigError(
+            f"--digest: must be 64 hexadecimal digits, got {digest!r:.80}"
+        )
     load_kernels()
     keep_little()
     from analysis.verify import verify as look_at
 
-    found = look_at(where, StepsTold(), quick=quick, readers=readers)
+    found = look_at(where, StepsTold(), quick=quick, readers=readers, digest=digest)
     if as_json:
         asked = {"quick": quick, "readers": readers and not quick}
         print(json.dumps(_as_json(found) | asked, indent=1))
@@ -76,6 +97,8 @@ def _tell(found: "Verified") -> None:
         print(f"remark: {text}", file=sys.stderr)
     for text in found.unchecked:
         print(f"not checked: {text}", file=sys.stderr)
+    if found.digest:
+        print(f"digest: {found.digest}", file=sys.stderr)
     told = counted(len(found.faults), "fault") if found.faults else "no fault"
     files = f"{counted(found.files, 'file')}, {size(found.size_b)}"
     n = len(found.unchecked)
@@ -87,6 +110,7 @@ def _as_json(found: "Verified") -> dict[str, Any]:
     return {
         "verified": str(found.path),
         "kind": found.kind,
+        "digest": found.digest,
         "files": found.files,
         "size_b": found.size_b,
         "checks": list(found.checks),

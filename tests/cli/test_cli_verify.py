@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from analysis.errors import RequestError
 from testbed.cli import build
+from testbed.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "captures" / "example"
 
@@ -62,3 +64,19 @@ def test_a_folder_that_is_neither_is_refused(tmp_path):
     with pytest.raises(RequestError, match="neither a dataset nor a campaign") as told:
         call(tmp_path)
     assert told.value.exit_code == 2
+
+
+def test_a_digest_that_was_told_elsewhere_is_held_against_it(campaign):
+    manifest = campaign / "MANIFEST.sha256"
+    digest = sha256(manifest.read_bytes()).hexdigest()
+    done = call(campaign, "--quick", "--digest", digest.upper())
+    assert done.exit_code == 0
+    assert f"digest: {digest}\n" in done.stderr
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(reversed(lines)))  # says the same of all files
+    assert call(campaign, "--quick").exit_code == 0
+    done = call(campaign, "--quick", "--digest", digest)
+    assert done.exit_code == 1
+    assert done.stdout.startswith("MANIFEST.sha256: has the SHA-256 ")
+    with pytest.raises(ConfigError, match="must be 64 hexadecimal digits"):
+        call(campaign, "--digest", "abc")
