@@ -7,7 +7,7 @@ pseudonyms of all their addresses, payloads those of the identifiers, checksums 
 right or wrong as they were. What is not replaced is copied byte for byte.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from analysis.exporters.anonymise import fields, messages
 from analysis.exporters.anonymise.clocks import Clocks
 from analysis.exporters.anonymise.emit import emit_blocks, emit_records
+from analysis.exporters.anonymise.fragments import add_differences, differences
 from analysis.exporters.anonymise.patterns import Patterns, patterns_of
 from analysis.exporters.anonymise.policy import Counts, Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
@@ -95,11 +96,13 @@ def anonymise_capture_with(
     changes = survey.changes()
     if clocks is not None:
         changes = clocks.added_to(changes)
+    split = differences(source, changes)
     part = target.with_name(f".{target.name}.part")
     tell.begin()
     try:
         with open_capture_stream(source) as stream, part.open("wb") as file:
-            work = _Writing(stream, file, (pseudonyms, patterns, changes), policy)
+            what = (pseudonyms, patterns, changes, split)
+            work = _Writing(stream, file, what, policy)
             for batch in stream:
                 work.take(batch)
                 tell(stream)
@@ -136,10 +139,10 @@ class _Writing:
         self,
         stream: CaptureStream,
         file: BinaryIO,
-        what: tuple[Pseudonyms, Patterns, Changes],
+        what: tuple[Pseudonyms, Patterns, Changes, Mapping[int, int]],
         policy: Policy,
     ) -> None:
-        pseudonyms, patterns, self._changes = what
+        pseudonyms, patterns, self._changes, self._split = what
         self._stream = stream
         self._file = file
         self._policy = policy
@@ -175,6 +178,7 @@ class _Writing:
             ),
             changed | messages.may_hold_fields(spans.decoded),
         )
+        add_differences(self._split, batch, new, spans)
         rows = np.arange(len(batch), dtype=np.int64)
         if self._policy.strip_beacons:
             beacons = beacon_rows(batch, spans.decoded)

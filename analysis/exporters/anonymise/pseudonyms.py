@@ -24,6 +24,8 @@ from analysis.exporters.anonymise.writing import (
 Uint32 = NDArray[np.uint32]
 
 KEY_B = 32
+_IPV4_PUBLIC, _IPV4_PRIVATE = "ipv4 public", "ipv4 private"
+_IPV6_PUBLIC, _IPV6_PRIVATE = "ipv6 public", "ipv6 private"
 _LOCAL, _GROUP = 2, 1
 _HALF = (1 << 12, 1 << 12)
 _LOCAL_HALF = (1 << 11, 1 << 11)
@@ -73,7 +75,11 @@ class Pseudonyms:
         if len(key) != KEY_B:
             raise ValueError(f"the key must have {KEY_B} bytes, got {len(key)}")
         self._key = key
-        self._pan = CryptoPan(self._derived("addresses"))
+        # whoever knows which public address is whose learns nothing of private ones
+        self._pans = {
+            name: CryptoPan(self._derived(f"addresses {name}"))
+            for name in (_IPV4_PUBLIC, _IPV4_PRIVATE, _IPV6_PUBLIC, _IPV6_PRIVATE)
+        }
         self._feistel = Feistel(self._derived("texts"))
         self._halves: dict[bytes, bytes] = {}
 
@@ -102,13 +108,13 @@ class Pseudonyms:
     def ipv4s(self, addresses: Uint32) -> Uint32:
         """Return IPv4 addresses, (n,) uint32 each."""
         stay = _staying(addresses)
-        found = self._panned(addresses)
         public = stay == 0
-        while True:  # a public one walks on until it is public again
+        found = addresses.copy()
+        found[~public] = self._panned(addresses[~public], _IPV4_PRIVATE)
+        astray = public
+        while astray.any():  # a public one walks on until it is public again
+            found[astray] = self._panned(found[astray], _IPV4_PUBLIC)
             astray = public & (_staying(found) > 0)
-            if not astray.any():
-                break
-            found[astray] = self._panned(found[astray])
         low = ((np.uint64(1) << (_WHOLE - stay).astype(np.uint64)) - 1).astype(
             np.uint32
         )
@@ -182,9 +188,9 @@ class Pseudonyms:
             known = self._halves[half] = number.to_bytes(3)
         return known
 
-    def _panned(self, addresses: Uint32) -> Uint32:
+    def _panned(self, addresses: Uint32, kind: str) -> Uint32:
         rows = addresses.astype(">u4").view(np.uint8).reshape(-1, 4)
-        found = np.ascontiguousarray(self._pan.map(rows)).view(">u4").ravel()
+        found = np.ascontiguousarray(self._pans[kind].map(rows)).view(">u4").ravel()
         return found.astype(np.uint32)
 
     def _in_lan(self, addresses: Uint32, found: Uint32) -> Uint32:
@@ -197,7 +203,8 @@ class Pseudonyms:
             if not astray.any():
                 break
             again = (addresses & ~np.uint32(255)) | last
-            last[astray] = self._panned(again[astray]) & np.uint32(255)
+            made = self._panned(again[astray], _IPV4_PRIVATE)
+            last[astray] = made & np.uint32(255)
         return network | np.where(special, own, last)
 
     def _network(self, address: bytes) -> bytes:
@@ -206,8 +213,13 @@ class Pseudonyms:
         if head[0] == 0xFE and head[1] & 0xC0 == 0x80:
             return head
         keep = 0xFF if head[0] & 0xFE == 0xFC else 0xE0  # ULA; public 2000::/3
-        made = self._pan.one(address)[:8]
+        made = self._pan_of(address).one(address)[:8]
         return bytes([head[0] & keep | made[0] & ~keep]) + made[1:]
+
+    def _pan_of(self, address: bytes) -> CryptoPan:
+        """Return the map of an IPv6 address: ULA and link-local ones have their own."""
+        private = address[0] >> 1 == 0xFC >> 1 or address[0] == 0xFE
+        return self._pans[_IPV6_PRIVATE if private else _IPV6_PUBLIC]
 
     def _interface(self, address: bytes) -> bytes:
         """Return the last eight bytes."""
@@ -217,7 +229,7 @@ class Pseudonyms:
             return bytes([made[0] ^ _LOCAL]) + made[1:3] + _EUI + made[3:]
         walked = address
         while True:  # what is not made of a MAC does not become so
-            middle = self._pan.one(walked)[8:13]
+            middle = self._pan_of(address).one(walked)[8:13]
             if middle[3:5] != _EUI:
                 break
             walked = address[:8] + middle + address[13:]

@@ -29,6 +29,7 @@ from analysis.pcap.walk import Batch
 Int64 = NDArray[np.int64]
 Uint8 = NDArray[np.uint8]
 
+_LATER = 2
 _MOST_TAIL_B = 4095
 _POOL_B = 4 << 20
 _PIECE_B = 4096
@@ -36,12 +37,16 @@ _PIECE_B = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What the second pass writes: group, place and pattern, by group and place."""
+    """What the second pass writes: group, place and pattern, by group and place.
+
+    later  groups of later IP fragments among them
+    """
 
     groups: Int64
     places: Int64
     which: Int64
     patterns: Patterns
+    later: Int64
     n_unread: int
 
 
@@ -58,6 +63,7 @@ class Survey:
         also: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._also = also
+        self._later: list[Int64] = [np.zeros(0, dtype=np.int64)]
         self._patterns = patterns
         self._pseudonyms = pseudonyms
         self._replacer = Replacer(patterns)
@@ -71,6 +77,7 @@ class Survey:
     def add(self, batch: Batch) -> None:
         """Look at the next packets."""
         spans = self._grouper.spans(batch)
+        self._later.append(spans.group[spans.decoded.fragment == _LATER])
         patterns, hits = self._patterns, self._hits
         if len(patterns) or self._also is not None:
             row = 0
@@ -104,6 +111,7 @@ class Survey:
             places=places,
             which=which,
             patterns=patterns,
+            later=np.concatenate(self._later),
             n_unread=self._watch.n_unread,
         )
 

@@ -61,6 +61,20 @@ def test_addresses_become_what_the_reference_makes_of_them(address, expected):
     assert CryptoPan(REFERENCE).one(packed(address)) == packed(expected)
 
 
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_public_addresses_tell_nothing_of_private_ones(family):
+    public = {"ipv4": ("34.1.2.3", "9.9.1.1"), "ipv6": ("2003::1", "2a00::5")}[family]
+    private = {"ipv4": ("10.0.0.5", "192.168.1.2"), "ipv6": ("fd00::1", "fe80::5")}
+    makers = {"ipv4": lambda n, a: n.ipv4(int.from_bytes(a)), "ipv6": Pseudonyms.ipv6}
+    make = makers[family]
+    for of in ("public", "private"):
+        other = Pseudonyms(bytes(range(32)))  # as if another key were that of one kind
+        other._pans[f"{family} {of}"] = CryptoPan(REFERENCE)
+        for kind, addresses in (("public", public), ("private", private[family])):
+            for raw in map(packed, addresses):
+                assert (make(NAMES, raw) == make(other, raw)) == (kind != of)
+
+
 @given(any_address, st.integers(0, 31))
 def test_two_addresses_share_as_long_a_prefix_as_before(address, bit):
     pan = CryptoPan(REFERENCE)
