@@ -35,6 +35,7 @@ _SIP = re.compile(
     rb"\b(?:(?:sips?|xmpp|mailto):([^\s@;<>\"',?:]{3,64})(?::[^\s@;<>]{1,64})?@"
     rb"|tel:(\+?[0-9.()\-]{6,24}))"
 )
+_SCOPE = re.compile(rb"onvif://www\.onvif\.org/(name|location|hardware)/([^\s<\"]+)")
 _REFERRED = re.compile(r"https?://([\w\-]+|[\d.]+)(?::\d+)?/([\w.\-]{4,64})(?:$|[/?#])")
 _NAMED = re.compile(r'"?([^"<>@]{3,64}?)"?\s*<')
 _PARAMETER = re.compile(r'(\w+)="([^"]{4,1024})"')
@@ -63,9 +64,21 @@ def spoken(text: bytes) -> Iterator[Candidate]:
             yield from _of_segment(unquote(raw.decode(errors="replace")))
         for raw in _BOT.findall(text):
             yield "token", raw.decode()
+    if b"onvif:" in text:
+        for what, raw in _SCOPE.findall(text):
+            yield from _of_scope(what, unquote(raw.decode(errors="replace")))
     if b"sip" in text or b"tel:" in text or b"xmpp:" in text or b"mailto:" in text:
         for user, number in _SIP.findall(text):
             yield from of_user(unquote((user or number).decode(errors="replace")))
+
+
+def _of_scope(what: bytes, value: str) -> Iterator[Candidate]:
+    """Yield what a camera tells of itself to who looks for one."""
+    value = value.rpartition("/")[2]
+    if what == b"hardware":
+        yield "product", value
+    elif is_telling(value):
+        yield ("person" if what == b"name" else "place"), value
 
 
 def _urls(text: bytes) -> Iterator[Candidate]:

@@ -48,8 +48,8 @@ _KINDS = {
     "address": "ip wan wanip publicip externalip clientip remoteaddress remoteaddr "
     "ipaddress ipaddr externalipaddress wanipaddress myip yourip hostip ipv4 ipv6 "
     "lanip localip internalip peer remote origin query gateway realip sourceip "
-    "visitorip userip address addr server peeraddress publicipv4 publicipv6 "
-    "internalclient remotehost client forwardedfor xforwardedfor",
+    "visitorip userip ipv4address address addr server peeraddress publicipv4 "
+    "publicipv6 internalclient remotehost client forwardedfor xforwardedfor",
     "place": "latitude lat longitude lon lng latitudei longitudei geo gps "
     "coordinates coords latlng latlon ll position loc geolocation",
     "where": "street postaladdress homeaddress city town village suburb "
@@ -74,6 +74,13 @@ _ENDS = (
     ("apikey", "token"),
     ("serialnumber", "serial"),
     ("macaddress", "mac"),
+    ("macaddr", "mac"),
+    ("bssid", "mac"),
+    ("mac", "mac"),
+    ("household", "serial"),
+    ("householdid", "serial"),
+    ("devicename", "person"),
+    ("friendlyname", "person"),
     ("uuid", "uuid"),
     ("ssid", "ssid"),
     ("email", "email"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from analysis.exporters.identifiers import wire
+from analysis.exporters.identifiers.announced import mikrotik, ubiquiti, wake_up
 from analysis.exporters.identifiers.certificates import certificates
 from analysis.exporters.identifiers.dialogues import dialogue, typed
 from analysis.exporters.identifiers.headers import spoken
@@ -25,8 +26,13 @@ from analysis.pcap.names import server_name
 DEPTH = 2
 KEYED = b"\xd0\xf2"
 _DNS, _DHCP, _DHCP6, _NETBIOS = (53, 5353, 5355), (67, 68), (546, 547), (137,)
+_MORE = {
+    **{138: wire.netbios, 5678: mikrotik, 10001: ubiquiti},
+    **dict.fromkeys((7, 9), wake_up),
+    **OF_PORT,
+}
 # datagrams of these are read whatever they begin with
-PORTS = (*_DNS, *_DHCP, *_DHCP6, *_NETBIOS, 138, 514, 1900, 9999, *OF_PORT)
+PORTS = (*_DNS, *_DHCP, *_DHCP6, *_NETBIOS, 514, 1900, 9999, *_MORE)
 _READERS = {
     **dict.fromkeys(_DNS, wire.dns),
     **dict.fromkeys(_DHCP, dhcp),
@@ -34,6 +40,7 @@ _READERS = {
     **dict.fromkeys(_NETBIOS, wire.netbios),
 }
 _TELNET, _KERBEROS = (23, 2323), (88, 464)
+_SESSIONS = 139
 _BROKERS = (1883, 1884)
 _CONNECTED = b"\x20\x02\x00\x00"
 
@@ -45,8 +52,8 @@ def of_message(data: bytes, ports: tuple[int, int]) -> Iterator[Candidate]:
             yield from _READERS[port](data)
             return
     for port in ports:
-        if port in OF_PORT:
-            yield from OF_PORT[port](data)
+        if port in _MORE:
+            yield from _MORE[port](data)
             break
     if data[:2] == KEYED:
         data = unkeyed(data)
@@ -83,6 +90,8 @@ def _begun(data: bytes, ports: tuple[int, int]) -> Iterator[Candidate]:
         yield from typed(data)
     elif set(ports) & set(_KERBEROS):
         yield from kerberos(data)
+    elif ports[1] == _SESSIONS:
+        yield from wire.netbios(b"\0" * 12 + data[4:])
     elif set(ports) & {53}:
         yield from wire.dns(data[2:])
 

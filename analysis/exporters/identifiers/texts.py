@@ -21,6 +21,7 @@ _KEY = rb"([A-Za-z_][A-Za-z0-9_.\-]{0,40})"
 _JSON = re.compile(
     rb'"' + _KEY + rb'"\s*:\s*("(?:[^"\\]|\\.){1,2048}"|-?\d+(?:\.\d+)?)'
 )
+_OBJECT = re.compile(rb'"([A-Za-z0-9_\-]{16,128})"\s*:\s*\{')
 _XML = re.compile(rb"<(?:[\w\-]+:)?" + _KEY + rb"(?:\s[^<>]{0,160})?>([^<>]{1,1024})</")
 _PAIR = re.compile(rb"(?<![\w.\-])" + _KEY + rb"=\"?([^&;\s\"'<>,|\x00-\x1f]{1,2048})")
 _EMAIL = re.compile(
@@ -94,6 +95,10 @@ def candidates(text: bytes) -> Iterator[Candidate]:
                 yield from of_field(key, _plain(raw, pattern), alone=alone)
             elif raw.count(b".") == 3:
                 yield from _of_unknown(key, raw.strip(b'" ').decode(errors="replace"))
+    if b"{" in text:
+        for raw in _OBJECT.findall(text):
+            if is_random(raw.decode()):
+                yield "token", raw.decode()
     yield from looks(text)
 
 

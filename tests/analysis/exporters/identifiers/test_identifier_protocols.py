@@ -220,6 +220,11 @@ def beacon(name, *attributes):
     return [(air + option(1, b"\x82") + option(221, b"\0\x50\xf2\4" + raw),)]
 
 
+def netbios(name):
+    raw = name.encode().ljust(15) + b"\0"
+    return bytes(0x41 + n for byte in raw for n in (byte >> 4, byte & 15))
+
+
 def soap(**fields):
     inner = "".join(f"<{key}>{value}</{key}>" for key, value in fields.items())
     return page(
@@ -634,6 +639,64 @@ PLANTED = {
         "secret abcd1234!",
         "person \u00c5sa H\u00f6gberg",
         "person H\u00f6gberg",
+    ),
+    "mndp": (
+        udp(
+            (5678, 5678),
+            bytes(4)
+            + b"\0\1\0\6"
+            + bytes.fromhex("50c7bf00ee05")
+            + struct.pack(">H", 5)
+            + sized("mikrotik-huber")
+            + b"\0\x11\0\4"
+            + four("192.168.48.1"),
+        ),
+        "mac 50:c7:bf:00:ee:05",
+        "hostname mikrotik-huber",
+        "ipv4 192.168.48.1",
+    ),
+    "ubnt": (
+        udp(
+            (10001, 50010),
+            b"\1\0\0\x40\2\0\x0a"
+            + bytes.fromhex("50c7bf00ef06")
+            + four("192.168.49.1")
+            + b"\x0b"
+            + sized("ap-dachhuber")
+            + b"\x0d"
+            + sized("Dachsbau"),
+        ),
+        "mac 50:c7:bf:00:ef:06",
+        "ipv4 192.168.49.1",
+        "hostname ap-dachhuber",
+        "ssid Dachsbau",
+    ),
+    "wake-on-lan": (
+        udp((50011, 9), b"\xff" * 6 + bytes.fromhex("001fe47c550a") * 16),
+        "mac 00:1f:e4:7c:55:0a",
+    ),
+    "onvif": (
+        udp(
+            (3702, 3702),
+            b"<d:Scopes>onvif://www.onvif.org/name/KameraHuber "
+            b"onvif://www.onvif.org/location/city/ulmstadt</d:Scopes>",
+        ),
+        "person KameraHuber",
+        "place ulmstadt",
+    ),
+    "netbios": (
+        udp(
+            (138, 138),
+            b"\x11\x0a" + bytes(12) + b"\x20" + netbios("HUBER-PC") + b"\0" + bytes(40),
+        )
+        + tcp(139, b"\x81\0\0\x44\x20" + netbios("KELLER-PC") + b"\0" + bytes(34)),
+        "hostname HUBER-PC",
+        "hostname KELLER-PC",
+    ),
+    "hue-list": (
+        page('{"whitelist":{"8rWiJp0kOlUa2SyT7vXb9":{"name":"app#iPhone Wilma"}}}'),
+        "token 8rWiJp0kOlUa2SyT7vXb9",
+        "person app#iPhone Wilma",
     ),
     "wps": (
         beacon(
