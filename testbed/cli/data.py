@@ -75,6 +75,11 @@ def label(
         return
     if force:
         raise ConfigError("--force belongs to --as; labelled captures are replaced")
+    _label(folder, overlap, widen=widen, as_json=as_json)
+
+
+def _label(folder: Path, overlap: str, *, widen: bool, as_json: bool) -> None:
+    """Write labelled captures, and print what was found."""
     from analysis.labelling import label_campaign
 
     policy = overlap_of(overlap)
