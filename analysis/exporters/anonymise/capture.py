@@ -18,6 +18,7 @@ from analysis.exporters.anonymise import fields, messages
 from analysis.exporters.anonymise.clocks import Clocks
 from analysis.exporters.anonymise.emit import emit_blocks, emit_records
 from analysis.exporters.anonymise.fragments import add_differences, differences
+from analysis.exporters.anonymise.mapped import write_mapped
 from analysis.exporters.anonymise.patterns import Patterns, patterns_of
 from analysis.exporters.anonymise.policy import Counts, Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
@@ -148,6 +149,7 @@ class _Writing:
         self._policy = policy
         self._replacer = Replacer(patterns)
         self._sections = Sections(pseudonyms, self._replacer, policy.shift_ns)
+        self._pseudonyms = pseudonyms
         self._addresses = Addresses(pseudonyms)
         self._grouper = Grouper()
         self._hits = np.zeros(len(self._changes.patterns), dtype=np.int64)
@@ -166,6 +168,7 @@ class _Writing:
         new = _copied(batch)
         changed = self._payloads(batch, new, spans)
         self._headers(batch, new, spans)
+        write_mapped(batch, new, spans, self._pseudonyms, changed)
         repair(
             batch.data,
             new,

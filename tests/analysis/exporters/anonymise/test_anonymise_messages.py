@@ -1,13 +1,17 @@
 """The kernel finds in messages what the readers of `analysis.pcap` find there."""
 
 import struct
+from ipaddress import ip_address
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.exporters.anonymise import Policy, Pseudonyms, anonymise_capture
 from analysis.exporters.anonymise.messages import MOST, find_message_fields
 from analysis.pcap import dhcp, dns
+from analysis.pcap.writer import open_capture
 
 NAMES = st.sampled_from(
     (b"\5maja7\5local\0", b"\xc0\x0c", b"\1a\xc0\x0c", b"\0", b"\x40")
@@ -64,3 +68,45 @@ def test_addresses_of_dhcp_are_those_that_the_reader_tells(options, cut):
         elif code == 61 and end - begin == 7 and raw[begin] == 1:
             told.add((begin + 1, 6))
     assert found(raw, (68, 67)) >= told
+
+
+def stun(address, framed):
+    """Return a frame in which a server tells an address, by its number and hidden."""
+    raw, mask = ip_address(address).packed, bytes.fromhex("2112a442") + b"T" * 12
+    hidden = bytes(a ^ b for a, b in zip(raw, mask, strict=False))
+    family = b"\0\1" if len(raw) == 4 else b"\0\2"
+    body = b"".join(
+        struct.pack(">HH", kind, 4 + len(raw)) + family + b"\x12\x67" + value
+        for kind, value in ((1, raw), (0x20, hidden))
+    )
+    message = struct.pack(">HH", 0x101, len(body)) + mask + body
+    if framed:
+        ports = struct.pack(">HHIIBBHHH", 3478, 50001, 7, 1, 0x50, 0x18, 64, 0, 0)
+        message = ports + struct.pack(">H", len(message)) + message
+    else:
+        message = struct.pack(">HHHH", 3478, 50001, 8 + len(message), 0) + message
+    head = struct.pack(
+        ">BBHIBBH", 0x45, 0, 20 + len(message), 0, 64, 17 - 11 * framed, 0
+    )
+    ends = ip_address("203.0.113.9").packed + ip_address("192.168.7.8").packed
+    return bytes(12) + b"\x08\0" + head + ends + message
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize("address", ["84.172.33.91", "2003:cb:7:1::9"])
+def test_an_address_that_stun_hides_becomes_that_of_headers(tmp_path, address, framed):
+    before, after = tmp_path / "before.pcapng", tmp_path / "after.pcapng"
+    frame, pseudonyms = stun(address, framed), Pseudonyms(bytes(range(32)))
+    with open_capture(before) as out:
+        out.packet(1, frame)
+    anonymise_capture(
+        before, after, pseudonyms=pseudonyms, identifiers=(), policy=Policy()
+    )
+    raw = ip_address(address).packed
+    if len(raw) == 4:
+        made = pseudonyms.ipv4(int.from_bytes(raw)).to_bytes(4)
+    else:
+        made = pseudonyms.ipv6(raw)
+    wanted = stun(str(ip_address(made)), framed)
+    assert wanted[-len(raw) - 28 :] != frame[-len(raw) - 28 :]
+    assert wanted[-len(raw) - 28 :] in after.read_bytes()
