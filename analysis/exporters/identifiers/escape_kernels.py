@@ -17,11 +17,12 @@ Tables = tuple[Uint8, Uint64, Int64, Uint8]
 
 PERCENT, ENTITY, BACKSLASH, QUOTED, DECIMAL, SPREAD, DIGITS = range(7)
 _PARTED = 1 << SPREAD | 1 << DIGITS
-_LEAST_DIGITS, _MOST_DIGITS = 7, 24
+_LEAST_DIGITS, _MOST_DIGITS = 8, 24
 _DELETED = -1
 _BROKEN = 0xFFFD
 _DIGIT, _HEX, _SEPARATOR, _DIGIT_MARK, _TRIVIAL = 1, 2, 4, 8, 16
 _GAP_B = 32
+_NEAR_B = 64  # between escapes of two kinds in one name
 
 
 def _table(kinds: Iterable[tuple[bytes, int]]) -> Uint8:
@@ -98,6 +99,8 @@ def mark_escapes(
             if may & 1 and i >= lately[family] + reach[family]:
                 start = i - 2 if family == SPREAD else i
                 size = _unit((data, start, -1), family, tables)[0] if start >= 0 else 0
+                if family == QUOTED and _is_setting(data, i):
+                    size = 0
                 if size and _counts(mask, start, size, family > after):
                     lately[family] = i
                     marks[n, 0], marks[n, 1] = family, start
@@ -110,14 +113,25 @@ def mark_escapes(
 
 
 @kernel
+def mark_near(mask: Uint8, near: Bool) -> None:
+    """Say of each byte whether one that is marked lies near it; `near` is False."""
+    last = -_NEAR_B
+    for i in range(mask.size):
+        if mask[i]:
+            last = i
+        near[i] = i < last + _NEAR_B
+    last = mask.size + _NEAR_B
+    for k in range(mask.size):
+        i = mask.size - 1 - k
+        if mask[i]:
+            last = i
+        near[i] |= i > last - _NEAR_B
+
+
+@kernel
 def _counts(mask: Uint8, start: int, size: int, later: bool) -> bool:
     """Say whether an escape is made of others, or need not be."""
-    if mask.size == 0 or later:
-        return True
-    for k in range(start, min(start + size, mask.size)):  # noqa: SIM110
-        if mask[k]:
-            return True
-    return False
+    return mask.size == 0 or later or bool(mask[start : start + size].any())
 
 
 @kernel
@@ -280,6 +294,14 @@ def _quoted(data: Uint8, i: int) -> Unit:
     if i + 2 < data.size and data[i + 1] == 13 and data[i + 2] == 10:
         return 3, _DELETED, False
     return 0, 0, False
+
+
+@kernel
+def _is_setting(data: Uint8, i: int) -> bool:
+    """Say whether `=de` is rather the begin of a value: small letters, and alone."""
+    if i + 2 >= data.size or (data[i + 1] < 97 and data[i + 2] < 97):
+        return False
+    return i + 3 >= data.size or data[i + 3] != 0x3D
 
 
 @kernel

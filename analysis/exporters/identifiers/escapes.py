@@ -22,6 +22,7 @@ from analysis.exporters.identifiers.escape_kernels import (
     READ,
     SPREAD,
     mark_escapes,
+    mark_near,
     undo_escapes,
 )
 
@@ -37,7 +38,6 @@ REACH_B = (512, 512, 512, 512, 512, 48, 16)
 _ROOM_B = 1 << 18
 GAP_B = 32
 _MARKS = 1 << 12
-_NEAR_B = 64  # between escapes of two kinds in one name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,8 @@ def _marked(view: Uint8, part: tuple[int, int], mask: Uint8, after: int) -> Int6
     at, end = part
     lately = np.full(len(NAMES), -(1 << 40), dtype=np.int64)
     reach = np.array(REACH_B, dtype=np.int64)
-    near = _near(mask)
+    near = np.zeros(mask.size, dtype=np.bool_)
+    mark_near(mask, near)
     found = []
     while at < end:
         room = np.empty((_MARKS, 2), dtype=np.int64)
@@ -100,16 +101,6 @@ def _marked(view: Uint8, part: tuple[int, int], mask: Uint8, after: int) -> Int6
         at, n = mark_escapes(text, LOOKED, asked, (reach, lately), room)
         found.append(room[:n])
     return np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)
-
-
-def _near(mask: Uint8) -> NDArray[np.bool_]:
-    """Say of each byte whether one that is marked lies near it."""
-    sums = np.concatenate(
-        (np.zeros(_NEAR_B, np.int64), np.cumsum(mask, dtype=np.int64))
-    )
-    ends = np.minimum(np.arange(mask.size) + 2 * _NEAR_B, sums.size - 1)
-    near: NDArray[np.bool_] = sums[ends] > sums[: mask.size]
-    return near
 
 
 def _parts(places: Int64, family: int, size: int) -> Int64:
