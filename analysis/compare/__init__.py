@@ -5,7 +5,7 @@ comparison = compare(folder_a, folder_b, Asked(alpha=0.05))
 
 from analysis.compare.compare import compare
 from analysis.compare.model import Asked, Comparison
-from analysis.compare.write import as_plain, how_of, verdict_of, write
+from analysis.compare.write import as_plain, how_of, power_lines, verdict_of, write
 
 __all__ = [
     "Asked",
@@ -13,6 +13,7 @@ __all__ = [
     "as_plain",
     "compare",
     "how_of",
+    "power_lines",
     "verdict_of",
     "write",
 ]

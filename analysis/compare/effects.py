@@ -10,6 +10,7 @@ from analysis.compare.model import Bool, Effect, Float64, Int64
 
 _DRAWS = 1000
 _POWER = 0.8
+_WIDTH = 1e-9
 
 
 def effect_of(
@@ -94,7 +95,8 @@ def _interval(
 ) -> tuple[float | None, float | None]:
     """Return the central 95 % of the ratio of medians, units drawn with returning.
 
-    None where a campaign has one unit: nobody can say how days differ.
+    None where a campaign has one unit, and where all give the same: nobody can say how
+    days differ.
     """
     if any(np.unique(each).size < 2 for each in units):
         return None, None
@@ -104,6 +106,8 @@ def _interval(
     if not usable.any():
         return None, None
     low, high = np.quantile(two[usable] / one[usable], [0.025, 0.975])
+    if high - low < _WIDTH * abs(high):
+        return None, None  # the same on these few days, which is no certainty
     return float(low), float(high)
 
 

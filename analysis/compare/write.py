@@ -183,6 +183,7 @@ def _page(comparison: Comparison, pictures: dict[str, str]) -> str:
         f"<p><strong>{_safe(verdict_of(comparison))}</strong></p>",
         f"<p>A: {_safe(comparison.a)}<br>B: {_safe(comparison.b)}</p>",
         f"<p>{_safe(how_of(comparison))}</p>",
+        *_listed(comparison),
         *(f"<p>{_safe(text)}</p>" for text in comparison.remarks),
         *_section("Drift", _TEST_COLUMNS[:-1], [_test(t) for t in drifted]),
         "<h2>Devices</h2>",
@@ -239,7 +240,11 @@ def powers_of(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _findable(comparison: Comparison, device: str) -> list[Tested]:
     """Return tests of measures that could have found something, the best first."""
-    own = [t for t in comparison.tests if t.device == device and t.detectable]
+    own = [
+        t
+        for t in comparison.tests
+        if t.device == device and t.kind in _NUMBERS and t.detectable
+    ]
     return sorted(own, key=lambda t: t.detectable or 0.0)
 
 
@@ -256,21 +261,36 @@ def _middle(
 
 
 def _would_have(comparison: Comparison) -> str:
-    """Say what would have been found."""
-    parts = []
+    """Say what would have been found, in the device of most and in that of least."""
+    powers = powers_of(comparison)
+    blind = [p["device"] for p in powers if p["delta"] is None]
+    if len(blind) == len(powers):
+        return "; no difference however large would have been found in any measure"
+    best, worst = (
+        choose((p for p in powers if p["delta"] is not None), key=lambda p: p["delta"])
+        for choose in (min, max)
+    )
+    said = f"{best['delta']:.2f} ({best['device']}: {best['measure']})"
+    if worst is not best:
+        said += f" to {worst['delta']:.2f} ({worst['device']}: {worst['measure']})"
+    text = f"; 80 of 100 would find a Cliff's delta of {said}"
+    return text + (f", and none of {', '.join(blind)}" if blind else "")
+
+
+def power_lines(comparison: Comparison) -> list[str]:
+    """Return a sentence per device: what difference would have been found in it."""
+    made = []
     for power in powers_of(comparison):
         if power["delta"] is None:
-            parts.append(f"{power['device']} none, however large")
+            made.append(f"{power['device']}: no difference, however large")
             continue
         half = power["half_of_measures"]
-        most = (
-            "in most measures none" if half is None else f"in half of them {half:.2f}"
-        )
-        parts.append(
-            f"{power['device']} {power['delta']:.2f} in {power['measure']}, {most}"
-        )
-    listed = "; ".join(parts)
-    return f"; found in 80 of 100 would be a difference (Cliff's delta) of: {listed}"
+        most = "fewer than half of its measures could find any"
+        if half is not None:
+            most = f"half of its measures: {half:.2f} or less"
+        place = f"{power['measure']} ({power['activity']})"
+        made.append(f"{power['device']}: {power['delta']:.2f} in {place}; {most}")
+    return made
 
 
 def _needed(comparison: Comparison) -> str:
@@ -304,6 +324,14 @@ def how_of(comparison: Comparison) -> str:
         f"{comparison.unit}s; the chance of any drift reported where there is none is "
         f"at most {level:.0%} over all tests (Westfall and Young's step-down maxT)"
     )
+
+
+def _listed(comparison: Comparison) -> Iterator[str]:
+    if comparison.outcome is Outcome.UNTOLD or comparison.identical:
+        return
+    yield "<p>What 80 of 100 such comparisons would find (Cliff's delta):</p><ul>"
+    yield from (f"<li>{_safe(line)}</li>" for line in power_lines(comparison))
+    yield "</ul>"
 
 
 def _section(

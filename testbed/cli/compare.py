@@ -143,7 +143,7 @@ def _compared(folders: tuple[Path, Path], asked: "Asked") -> "Comparison":
 
 
 def _lines(found: "Comparison") -> Iterator[str]:
-    from analysis.compare import how_of, verdict_of
+    from analysis.compare import how_of, power_lines, verdict_of
 
     yield f"A: {found.a}"
     yield f"B: {found.b}"
@@ -159,6 +159,8 @@ def _lines(found: "Comparison") -> Iterator[str]:
             yield f"host: {host.device}: {host.state}: {host.host}, {windows}"
     yield from (f"transfer: {_told_transfer(t)}" for t in found.transfers)
     yield from (f"remark: {text}" for text in found.remarks)
+    if found.outcome != "cannot be told" and not found.identical:
+        yield from (f"would be found: {line}" for line in power_lines(found))
     yield f"tests: {how_of(found)}"
     yield verdict_of(found)
 

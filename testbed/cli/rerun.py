@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,8 +88,10 @@ def rerun(
     require_drivers(the_lab, lab)
     adopted = adopt(past.profiles, ours, past.plan.trials, the_lab)
     _refuse(found, adopted)
-    _tell((*_lab_differs(past.frozen, the_lab), *adopted.differences))
+    differences = (*_lab_differs(past.frozen, the_lab), *adopted.differences)
+    _tell(f"differs: {line}" for line in differences)
     plan = past.plan if seed is None else past.drawn_again(seed)
+    _tell(_too_few(plan))
     if check:
         n = counted(len(plan.trials), "trial")
         print(f"{past.name}: {n}, seed {plan.seed}: can be run in lab {the_lab.lab}")
@@ -224,10 +226,22 @@ def _refuse(found: Found, adopted: Adopted) -> None:
         raise ConfigError(f"{found.folder.name}: {n} of it cannot be run in this lab")
 
 
-def _tell(differences: Sequence[str]) -> None:
+def _tell(lines: Iterable[str]) -> None:
     if not is_inside():  # else it was told outside
-        for line in differences:
-            print(f"differs: {line}", flush=True)
+        for line in lines:
+            print(line, flush=True)
+
+
+def _too_few(plan: Plan) -> Iterator[str]:
+    """Say beforehand where no comparison will be able to tell anything."""
+    from analysis.compare.exchange import LEAST_UNITS
+
+    n = len({trial.session for trial in plan.trials})
+    if n < LEAST_UNITS:
+        yield (
+            f"remark: {counted(n, 'session')}: compare cannot tell drift from another "
+            f"day with fewer than {LEAST_UNITS} days of each campaign"
+        )
 
 
 def _require_new(place: Place, name: str) -> None:
