@@ -27,7 +27,7 @@ from analysis.exporters.audit.files import (
     place_findings,
 )
 from analysis.exporters.audit.looking import Looker
-from analysis.exporters.audit.model import Finding, LookedAt
+from analysis.exporters.audit.model import UNREAD, Finding, LookedAt
 from analysis.exporters.audit.second import SecondReader
 from analysis.exporters.identifiers.model import Identifier
 
@@ -127,7 +127,9 @@ def look_at_all(
     todo = [unit for unit in units if unit.name not in seen]
     for unit, found in _done(looker, folder, todo, jobs, step):
         seen[unit.name] = found
-        if kept is not None:
+        # what was not looked at is tried again: perhaps tshark is there by then
+        unread = any(each.kind == UNREAD for each in found.findings)
+        if kept is not None and not unread:
             kept.save(unit.name, unit.files, found.as_json())
     for unit in units:
         found = seen[unit.name]

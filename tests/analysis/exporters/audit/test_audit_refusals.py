@@ -87,6 +87,26 @@ def test_no_packet_is_left_out_because_there_are_many(folder, monkeypatch):
     assert unread(folder) == {}
 
 
+class Memory(dict):
+    """Remembers what units saw."""
+
+    def load(self, unit, files):
+        return self.get(unit)
+
+    def save(self, unit, files, seen):
+        self[unit] = seen
+
+
+def test_what_was_not_looked_at_is_tried_again(folder, monkeypatch):
+    kept = Memory()
+    with monkeypatch.context() as without:
+        without.setattr(shutil, "which", lambda _: None)
+        assert list(unread(folder, kept=kept)) == ["all captures"]
+    assert kept == {}
+    assert unread(folder, kept=kept) == {}
+    assert len(kept) == 1
+
+
 def test_without_captures_no_second_reader_is_needed(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     (tmp_path / "a.txt").write_text("nothing")
