@@ -18,6 +18,7 @@ from analysis.exporters.bundle import campaigns, captures, crate, sealing
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import Request, Watcher
 from analysis.exporters.bundle.sources import checked, read_b, sources_of
+from analysis.exporters.bundle.vocabulary import without_words, words_of
 from analysis.exporters.bundle.work import Made, Source, Work, counted, write_text
 from analysis.exporters.identifiers import Identifier, unique
 from analysis.exporters.identifiers.harvest import harvest
@@ -124,11 +125,16 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> tuple[Identifier, ...
             for source in sources
             for each in harvest(source.folder, names=request.policy.names)
         ]
+        words = [word for source in sources for word in words_of(source.folder)]
         all_of_them = unique((*found, *request.extra))
-        rows = [[each.kind, each.value, each.source] for each in all_of_them]
+        real, left = without_words(all_of_them, words, request.extra)
+        rows = [[each.kind, each.value, each.source] for each in real]
         work.private.mkdir(exist_ok=True, mode=0o700)
         write_text(path, json.dumps(rows, indent=0) + "\n")
-        return Made(outputs=[path], note=counted(len(rows), "identifier"))
+        note = counted(len(rows), "identifier")
+        if left:
+            note += f"; words of the format, which stay: {', '.join(left)}"
+        return Made(outputs=[path], note=note)
 
     work.step("identifiers", inputs, make)
     rows = json.loads(path.read_text(encoding="utf-8"))
