@@ -21,7 +21,7 @@ from analysis.exporters.audit.model import (
     LookedAt,
     parted,
 )
-from analysis.exporters.audit.opinion import second_opinion
+from analysis.exporters.audit.opinion import compared_b, second_opinion
 from analysis.exporters.audit.units import Kept, look_at_all
 from analysis.exporters.identifiers.model import Identifier
 
@@ -35,6 +35,7 @@ __all__ = [
     "Kept",
     "LookedAt",
     "audit",
+    "compared_b",
 ]
 
 
@@ -53,7 +54,8 @@ def audit(
     originals  path of a published capture below the folder -> the recorded one. With
               them, what is as it was recorded is found though no identifier names it
     accepted  names of findings that are known and tell nothing, as they name themselves
-    progress  is called with bytes looked at and bytes in all
+    progress  is called with bytes looked at and bytes in all; captures that are
+              compared with originals count twice
     jobs      processes that look at files side by side
     kept      what an earlier call saw, which is not looked at again
 
@@ -62,6 +64,7 @@ def audit(
     """
     looker = Looker(tuple(identifiers))
     total_b = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total_b += compared_b(folder, originals or {})
     done_b = 0
 
     def step(size_b: int) -> None:
@@ -71,7 +74,7 @@ def audit(
             progress(done_b, total_b)
 
     look_at_all(looker, folder, jobs=jobs, kept=kept, step=step)
-    second_opinion(looker, folder, originals or {})
+    second_opinion(looker, folder, originals or {}, step)
     findings, passed = parted(looker.findings(), tuple(accepted))
     return AuditResult(
         findings=findings,

@@ -5,7 +5,7 @@ recorded and as it is published; what is in both, and is known to tell nothing b
 rule, is a finding.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,16 @@ class _Conversation:
     flows: set[int] = field(default_factory=set)
 
 
-def second_opinion(looker: Looker, folder: Path, originals: Mapping[str, Path]) -> None:
+def second_opinion(
+    looker: Looker,
+    folder: Path,
+    originals: Mapping[str, Path],
+    step: Callable[[int], None],
+) -> None:
     """Compare captures below a folder with those that they were made of.
 
     originals  path of a published capture below the folder -> the recorded one
+    step       is told bytes of published captures that were compared
     """
     of_campaign: dict[str, list[Pair]] = {}
     for file, source in sorted(originals.items()):
@@ -54,6 +60,13 @@ def second_opinion(looker: Looker, folder: Path, originals: Mapping[str, Path]) 
         opaque = compare(looker, pairs, judge)
         for pair in pairs:
             _listen(looker, pair, _Ear(judge, opaque, devices))
+            step(pair[2].stat().st_size)
+
+
+def compared_b(folder: Path, originals: Iterable[str]) -> int:
+    """Return how many bytes of published captures there are to compare."""
+    there = (folder / file for file in originals)
+    return sum(path.stat().st_size for path in there if path.is_file())
 
 
 @dataclass(frozen=True, slots=True)

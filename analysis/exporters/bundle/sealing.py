@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.exporters.anonymise import Counts
-from analysis.exporters.audit import AuditResult, audit
+from analysis.exporters.audit import AuditResult, audit, compared_b
 from analysis.exporters.bundle import bag, crate, croissant, parts
 from analysis.exporters.bundle.audited import Audited
 from analysis.exporters.bundle.campaigns import kept_of
@@ -116,13 +116,14 @@ def _audit(
     accept = work.request.accept
     inputs = _everything(work, sources) | {"accept": "\n".join(sorted(accept))}
     size_b = sum(path.stat().st_size for path in files_in(work.data))
+    originals = _originals(work, sources)
 
     def make() -> Made:
         _tidy(work)
         result = audit(
             work.data,
             identifiers,
-            originals=_originals(work, sources),
+            originals=originals,
             accepted=accept,
             progress=_told(work),
             jobs=work.request.jobs,
@@ -135,6 +136,7 @@ def _audit(
         told += [f"{passed} accepted"] if passed else []
         return Made(facts=_facts(result), note="; ".join(told))
 
+    size_b += compared_b(work.data, originals)
     work.step("audit", inputs, make, total_b=size_b)
 
 

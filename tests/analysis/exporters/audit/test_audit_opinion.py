@@ -49,7 +49,9 @@ def looked(tmp_path, monkeypatch):
         if opaque is not None:
             monkeypatch.setattr(opinion, "compare", lambda *_: opaque)
         looker = Looker(())
-        opinion.second_opinion(looker, tmp_path / "set", {file: source})
+        told = []
+        opinion.second_opinion(looker, tmp_path / "set", {file: source}, told.append)
+        assert told == [(tmp_path / "set" / file).stat().st_size]
         return looker.findings()
 
     return _looked
