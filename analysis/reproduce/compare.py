@@ -249,6 +249,9 @@ def _guarded(told: Iterator[Told]) -> Iterator[Told]:
         yield from told
     except CaptureError as exc:
         yield "", f"cannot be read: {exc.reason}", "", ""
+    except OSError as exc:  # also what the reader of Parquet says of damaged files
+        reason = " ".join((exc.strerror or str(exc)).split())
+        yield "", f"cannot be read: {reason}", "", ""
     except (KeyError, AttributeError, pa.ArrowException, ValueError, TypeError) as exc:
         yield "", f"cannot be understood: {' '.join(str(exc).split())}", "", ""
 

@@ -190,9 +190,12 @@ def summed(told: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def measure(dataset: Path, flips: int, each: int, seed: int) -> dict[str, Any]:
-    """Return the figures."""
+def measure(
+    dataset: Path, flips: int, each: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the figures, as soon as there are more of them."""
     rng = random.Random(seed)
+    figures: dict[str, Any] = {"seed": seed, "files": len(files_of(dataset))}
     with tempfile.TemporaryDirectory(prefix="bench-tamper-") as place:
         bench = Bench(dataset, Path(place))
         changed = [
@@ -201,15 +204,12 @@ def measure(dataset: Path, flips: int, each: int, seed: int) -> dict[str, Any]:
             for _ in range(each)
         ]
         rows = [{**one, "way": f"{one['way']} ({one['level']})"} for one in changed]
-        plain = flip(bench, flips, rng, signed=False)
-        signed = flip(bench, flips, rng, signed=True)
-    return {
-        "seed": seed,
-        "files": len(files_of(dataset)),
-        "changes": _rate(changed) | {"by_way": summed(rows, "way")},
-        "flips": _rate(plain) | {"by_kind": summed(plain, "kind")},
-        "flips_signed": _rate(signed) | {"by_kind": summed(signed, "kind")},
-    }
+        figures["changes"] = _rate(changed) | {"by_way": summed(rows, "way")}
+        yield figures
+        for name, signed in (("flips", False), ("flips_signed", True)):
+            told = flip(bench, flips, rng, signed=signed)
+            figures[name] = _rate(told) | {"by_kind": summed(told, "kind")}
+            yield figures
 
 
 def _rate(told: list[dict[str, Any]]) -> dict[str, Any]:
@@ -227,10 +227,11 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    figures = measure(given.dataset.resolve(), given.flips, given.each, given.seed)
-    text = json.dumps(figures, indent=1) + "\n"
-    given.out.write_text(text, encoding="utf-8")
-    print(text)
+    dataset = given.dataset.resolve()
+    for figures in measure(dataset, given.flips, given.each, given.seed):
+        text = json.dumps(figures, indent=1) + "\n"
+        given.out.write_text(text, encoding="utf-8")
+    print(given.out.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

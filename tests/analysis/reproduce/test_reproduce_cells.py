@@ -247,6 +247,22 @@ def test_what_cannot_be_understood_is_a_difference(tmp_path):
     assert "cannot be understood" in told.what
 
 
+def test_a_table_that_is_damaged_is_a_difference(tmp_path):
+    for side in ("data", "made"):
+        folder = tmp_path / side / "results"
+        folder.mkdir(parents=True)
+        frame = pl.DataFrame({"size": list(range(1000))})
+        frame.write_parquet(folder / "features.parquet", compression="zstd")
+    path = tmp_path / "data/results/features.parquet"
+    data = bytearray(path.read_bytes())
+    data[4:8] = b"\xff\xff\xff\xff"  # the head of the first page
+    path.write_bytes(data)
+    found = Comparison()
+    compare_files(found, tmp_path / "data", tmp_path / "made", ("results",), EXACT)
+    (told,) = found.differences
+    assert told.what.startswith("cannot be ")
+
+
 def test_files_that_only_one_side_has_are_missing_or_extra(tmp_path):
     for side, name in (("data", "extra.csv"), ("made", "missing.csv")):
         (tmp_path / side / "tables").mkdir(parents=True)
