@@ -80,8 +80,14 @@ class Layered:
         on = (group[1:] == group[:-1]) & (place[1:] == end[:-1])
         on &= (flags[rows[1:]] & 2 > 0) & (flags[rows[:-1]] & 4 > 0)
         heads = np.concatenate(([0], np.flatnonzero(~on) + 1, [rows.size]))
-        for first, last in zip(heads[:-1].tolist(), heads[1:].tolist(), strict=True):
-            chain = self._with_tail(batch, spans, rows[first:last], flags)
+        first, last = rows[heads[:-1]], rows[heads[1:] - 1]
+        # what is alone, and neither text nor at the border of one, is left out
+        told = (flags[first] & 1 > 0) | (flags[last] & 4 > 0) | (np.diff(heads) > 1)
+        known = np.fromiter(self._tails, dtype=np.int64, count=len(self._tails))
+        told |= (flags[first] & 2 > 0) & np.isin(spans.group[first], known)
+        for k in np.flatnonzero(told).tolist():
+            some = rows[heads[k] : heads[k + 1]]
+            chain = self._with_tail(batch, spans, some, flags)
             if chain is not None:
                 yield chain
 
@@ -174,10 +180,21 @@ def look(b: Uint8, begin: Int64, end: Int64, is_text: Bool, flags: Uint8) -> Non
 
 @kernel
 def _has_text(b: Uint8, first: int, last: int, is_text: Bool) -> bool:
-    """Say whether a text is there in which an identifier may hide."""
-    size = 0
-    for i in range(first, last):
-        size = size + 1 if is_text[b[i]] else 0
-        if size >= _LEAST_TEXT_B:
+    """Say whether a text is there in which an identifier may hide.
+
+    A text of that size has a byte at every place that its size divides.
+    """
+    at = first + _LEAST_TEXT_B - 1
+    while at < last:
+        if not is_text[b[at]]:
+            at += _LEAST_TEXT_B
+            continue
+        begin, end = at, at + 1
+        while begin > first and is_text[b[begin - 1]]:
+            begin -= 1
+        while end < last and is_text[b[end]]:
+            end += 1
+        if end - begin >= _LEAST_TEXT_B:
             return True
+        at = end + _LEAST_TEXT_B
     return False
