@@ -76,6 +76,28 @@ def ranked(values: Float64) -> Float64:
     return out
 
 
+def evened(unit: Int64, in_b: Bool, seed: int) -> Bool:
+    """Return which windows to keep so that units of both campaigns have as many.
+
+    A day of two trials scatters more than one of twenty, so that they could not be
+    exchanged. Units with more than the usual number of the campaign that has fewer
+    are drawn from.
+
+    unit  (k,) number of the unit of each window;  in_b (k,) whether it is of B
+    """
+    kept = np.ones(unit.size, dtype=np.bool_)
+    counts = [np.unique(unit[in_b == b], return_counts=True)[1] for b in (False, True)]
+    if not all(map(len, counts)):
+        return kept
+    most = int(min(np.median(each) for each in counts))
+    rng = np.random.default_rng(seed)
+    for number in np.unique(unit).tolist():
+        rows = np.flatnonzero(unit == number)
+        if rows.size > most:
+            kept[rng.permutation(rows)[most:]] = False
+    return kept
+
+
 def least_p(units_a: int, units_b: int) -> float:
     """Return the least p that exchanges of so many units can give."""
     mirrored = 2 if units_a == units_b else 1

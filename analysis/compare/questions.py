@@ -11,6 +11,7 @@ from analysis.compare.exchange import (
     Answer,
     Vectors,
     can_tell,
+    evened,
     ranked,
     together,
     vectors_of,
@@ -156,9 +157,12 @@ class _Both:
         self._lengths = np.concatenate([s.lengths for s in pair.sides], axis=1)
         self._first = np.concatenate([s.first for s in pair.sides])
         self._ranks = np.full(self._values.shape, np.nan)
+        self._kept = np.zeros(self._stratum.size, dtype=np.bool_)
         for name in pair.strata:
             rows = self._stratum == name
-            self._ranks[rows] = ranked(self._values[rows])
+            even = evened(self._unit[rows], self._in_b[rows], asked.seed)
+            self._kept[rows] = even
+            self._ranks[self._kept & rows] = ranked(self._values[self._kept & rows])
 
     def measures(self, activity: str) -> Iterator[Question]:
         """Yield a question per measure; hosts of the whole device alone."""
@@ -167,13 +171,14 @@ class _Both:
             if measure.kind is Kind.HOST and activity != ALL:
                 continue
             is_host = measure.kind is Kind.HOST
-            said = (self._values if is_host else self._ranks)[rows, column]
+            kept = rows & self._kept
+            said = (self._values if is_host else self._ranks)[kept, column]
             yield self._question(
                 activity,
                 measure,
                 rows=rows & ~np.isnan(self._values[:, column]),
                 effect=self._effect(measure, column, rows),
-                vectors=vectors_of(said[:, None], self._unit[rows], self._n_units),
+                vectors=vectors_of(said[:, None], self._unit[kept], self._n_units),
                 is_one=True,
             )
 
@@ -185,9 +190,10 @@ class _Both:
             for name in names:
                 rows = self._stratum == name
                 shape = self._shape(measure, rows)
-                unit, in_b = self._unit[rows], self._in_b[rows]
-                parts.append(vectors_of(shape.rows, unit, self._n_units))
-                deltas.append(shape.apart(in_b))
+                kept = self._kept[rows]
+                unit = self._unit[rows][kept]
+                parts.append(vectors_of(shape.rows[kept], unit, self._n_units))
+                deltas.append(shape.apart(self._in_b[rows]))
             yield self._question(
                 activity,
                 measure,
@@ -208,7 +214,9 @@ class _Both:
                 (self._numbers(each.unit, in_b), each.value, each.n)
                 for each, in_b in zip(held, (False, True), strict=True)
             ]
-            counts = counted(parts, self._n_units, ordered=held[0].ordered)
+            counts = counted(
+                parts, self._n_units, ordered=held[0].ordered, seed=self._asked.seed
+            )
             n = tuple(int(each.n.sum()) for each in held)
             spots = [np.unique(unit) for unit, _value, _n in parts]
             yield Question(

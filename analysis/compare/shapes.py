@@ -84,13 +84,23 @@ def first_ranks(first: Float64) -> Shape:
 
 
 def counted(
-    parts: Sequence[tuple[Int64, Value, Int64]], n_units: int, *, ordered: bool
+    parts: Sequence[tuple[Int64, Value, Int64]],
+    n_units: int,
+    *,
+    ordered: bool,
+    seed: int = 0,
 ) -> Counts:
-    """Return what units have seen, from (unit, value, how often) of both campaigns."""
+    """Return what units have seen, from (unit, value, how often) of both campaigns.
+
+    Units that have seen more than is usual in the campaign that has seen less are drawn
+    from, for the same reason as in `evened`.
+    """
     unit, value, often = (np.concatenate(c) for c in zip(*parts, strict=True))
     names, column = np.unique(value, return_inverse=True)
-    counts = np.zeros((n_units, max(names.size, 1)))
-    np.add.at(counts, (unit, column), often)
+    whole = np.zeros((n_units, max(names.size, 1)), np.int64)
+    np.add.at(whole, (unit, column), often)
+    usual = [np.median(np.bincount(u, weights=o)[np.unique(u)]) for u, _v, o in parts]
+    counts = _thinned(whole, int(min(usual)), seed)
     n = counts.sum(axis=1)
     shares = counts / np.maximum(n, 1)[:, None]
     rows = np.cumsum(shares, axis=1) if ordered else shares
@@ -100,6 +110,17 @@ def counted(
     )
     noise = float((scatter[held] / n[held]).mean()) if held.any() else 0.0
     return Counts(shares=shares, n=n, vectors=shares_of(rows, n, max(noise, 0.0)))
+
+
+def _thinned(counts: Int64, most: int, seed: int) -> Float64:
+    """Draw from rows with more than so many, without returning."""
+    rng = np.random.default_rng(seed)
+    made = counts.copy()
+    for row in np.flatnonzero(counts.sum(axis=1) > most).tolist():
+        made[row] = rng.multivariate_hypergeometric(
+            counts[row], most, method="marginals"
+        )
+    return made.astype(np.float64)
 
 
 def _share(counts: NDArray[np.int32]) -> Float64:

@@ -255,27 +255,37 @@ def changes(
     }
 
 
-TABLES = ((4, 0.0), (4, 0.5), (4, 1.0), (6, 0.5), (6, 1.0), (3, 1.0), (2, 1.0))
+# (days, trials a day) of A, those of B, and by how much of trials' scatter days differ
+TABLES = (
+    *(((4, 10), (4, 10), spread) for spread in (0.0, 0.5, 1.0)),
+    *(((6, 10), (6, 10), spread) for spread in (0.5, 1.0)),
+    *(((4, 2), (12, 20), spread) for spread in (0.0, 0.5)),
+    *(((days, 10), (days, 10), 1.0) for days in (2, 3)),
+)
 
 
 def tables_of(reps: int) -> list[dict[str, Any]]:
     """Compare drawn tables: days that differ, trials that scatter by 1, no drift."""
     made = []
-    for days, spread in TABLES:
-        rng = np.random.default_rng([days, round(10 * spread)])
+    for number, (one, two, spread) in enumerate(TABLES):
+        rng = np.random.default_rng(number)
         hits = sum(
-            bool(drifted(judged([_drawn(rng, days, spread)]))) for _ in range(reps)
+            bool(drifted(judged([_drawn(rng, one, two, spread)]))) for _ in range(reps)
         )
-        made.append({"days": days, "day_sd": spread, **rate_of(hits, reps)})
-        say(f"{days} days that differ by {spread}: {hits} of {reps}")
+        what = {"a": one, "b": two, "day_sd": spread}
+        made.append({**what, **rate_of(hits, reps)})
+        say(f"{one} and {two} days and trials, days differ by {spread}: {hits}")
     return made
 
 
-def _drawn(rng: np.random.Generator, days: int, spread: float) -> Pair:
+def _drawn(
+    rng: np.random.Generator, one: tuple[int, int], two: tuple[int, int], spread: float
+) -> Pair:
     sides = []
-    for name in "ab":
-        unit = np.repeat([f"{name}{n}" for n in range(days)], 10)
-        day = np.repeat(rng.normal(0, spread, (days, len(MEASURES))), 10, axis=0)
+    for name, (days, trials) in (("a", one), ("b", two)):
+        unit = np.repeat([f"{name}{n}" for n in range(days)], trials)
+        means = rng.normal(0, spread, (days, len(MEASURES)))
+        day = np.repeat(means, trials, axis=0)
         k = unit.size
         sides.append(
             Trials(

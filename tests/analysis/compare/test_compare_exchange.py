@@ -11,6 +11,7 @@ from analysis.compare.effects import cliffs_delta, detectable, effect_of
 from analysis.compare.exchange import (
     answer,
     can_tell,
+    evened,
     ranked,
     together,
     units_needed,
@@ -45,11 +46,11 @@ def asked(questions, in_b=EIGHT, n=999, seed=0):
     return answer(questions, np.asarray(in_b), alpha=0.05, permutations=n, seed=seed)
 
 
-def side(name, days, *, spread=0.0, shift=0.0, seed=0, events=None):
+def side(name, days, *, trials=10, spread=0.0, shift=0.0, seed=0, events=None):
     """Draw ten trials a day; days differ by `spread`, trials by 1."""
     rng = np.random.default_rng([seed, ord(name)])
-    unit = np.repeat([f"{name}{n}" for n in range(days)], 10)
-    day = np.repeat(rng.normal(0, spread, (days, len(MEASURES))), 10, axis=0)
+    unit = np.repeat([f"{name}{n}" for n in range(days)], trials)
+    day = np.repeat(rng.normal(0, spread, (days, len(MEASURES))), trials, axis=0)
     return Trials(
         device="lamp",
         stratum=np.full(unit.size, "turn_on"),
@@ -222,10 +223,25 @@ def test_shapes_lie_as_far_apart_as_sizes_do():
 
 def test_counts_of_units_know_how_much_chance_is_in_them():
     unit, value, n = np.array([0, 1, 1]), np.array([7, 7, 9]), np.array([10, 5, 5])
-    made = counted([(unit, value, n), (np.array([2]), np.array([9]), np.array([4]))], 3,
-                   ordered=False)  # fmt: skip
+    other = np.array([2]), np.array([9]), np.array([10])
+    made = counted([(unit, value, n), other], 3, ordered=False)
     assert made.shares.tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
     assert made.vectors.noise == pytest.approx((0 + 0.5 / 10 + 0) / 3)
+
+
+def test_a_campaign_of_fuller_days_is_drawn_from_until_days_are_alike():
+    unit = np.repeat([0, 1, 2, 3], [9, 11, 2, 2])
+    kept = evened(unit, unit >= 2, 0)
+    assert np.bincount(unit[kept]).tolist() == [2, 2, 2, 2]
+    a = np.array([0, 0]), np.array([1, 2]), np.array([60, 40])
+    b = np.array([1, 1]), np.array([1, 2]), np.array([5, 5])
+    made = counted([a, b], 2, ordered=False)
+    assert made.n.tolist() == [10, 10]
+    wrong = 0
+    for seed in range(40):
+        sides = (side("a", 4, trials=2, seed=seed), side("b", 12, trials=20, seed=seed))
+        wrong += compared(*sides).outcome is Outcome.DRIFT
+    assert wrong <= 6  # 27 of 40 where all windows count
 
 
 def test_ranks_are_of_the_size_of_cliffs_delta():
