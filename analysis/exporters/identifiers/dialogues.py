@@ -64,7 +64,7 @@ def _of_verb(verb: bytes, value: str) -> Iterator[Candidate]:
     if verb == b"PASS":
         yield "secret", value
     elif verb in (b"HELO", b"EHLO"):
-        yield "name", value.strip("[]")
+        yield "machine", value.strip("[]")
     else:
         yield from of_user(value)
 
@@ -103,7 +103,7 @@ def _decoded(raw: bytes) -> bytes:
 def _logged(text: bytes) -> Iterator[Candidate]:
     for pattern in (_BSD, _RFC5424):
         for host, tag in pattern.findall(text):
-            yield "name", host.decode()
+            yield "machine", host.decode()
             word = tag.decode()
             if "/" not in word and is_telling(word):
                 yield "hostname", word

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analysis.exporters.identifiers.messages import eap
 from analysis.exporters.identifiers.naming import is_telling
 from analysis.exporters.identifiers.texts import Candidate, candidates
+from analysis.exporters.identifiers.wire import mailslot
 
 LLDP, EAPOL, PPPOE_DISCOVERY, PPPOE = 0x88CC, 0x888E, 0x8863, 0x8864
 KINDS = (LLDP, EAPOL, PPPOE_DISCOVERY, PPPOE)
@@ -33,6 +34,7 @@ def of_frame(frame: bytes) -> Iterator[Candidate]:
         if at >= 0:
             yield from reader(frame[at + 2 :])
             return
+    yield from mailslot(frame)  # NetBIOS over anything else
 
 
 def lldp(data: bytes) -> Iterator[Candidate]:
@@ -47,7 +49,7 @@ def lldp(data: bytes) -> Iterator[Candidate]:
         if kind in (1, 2):
             yield from _lldp_id(kind, value)
         elif kind == 5:
-            yield "name", value.decode(errors="replace")
+            yield "machine", value.decode(errors="replace")
         elif kind == 8 and value:
             yield from _management(value[1 : 1 + value[0]])
         elif kind == 4 or (kind == 127 and value[:4] == _MEDIA + b"\x08"):
@@ -88,7 +90,7 @@ def cdp(data: bytes) -> Iterator[Candidate]:
         kind, size = struct.unpack_from(">HH", data, at)
         value = data[at + 4 : at + size]
         if kind in (1, 0x14):
-            yield "name", value.decode(errors="replace")
+            yield "machine", value.decode(errors="replace")
         elif kind == 0x17:
             yield "place", value[1:].decode(errors="replace")
         elif kind in (2, 0x16):

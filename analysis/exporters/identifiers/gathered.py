@@ -49,12 +49,15 @@ class Gathered:
         self._keep_public = names == "keep-public"
         self._found: dict[tuple[str, str], str] = {}
         self._names: dict[str, str] = {}
+        self._bare: dict[str, str] = {}
         self._seen: set[tuple[str, str]] = set()
         self._zones: set[str] = set()
         self._public: Counter[tuple[str, str]] = Counter()
         self._networks: set[ipaddress.IPv6Network] = set()
         self._takers: dict[str, Callable[[str, str], object]] = {
             "name": self._names.setdefault,
+            "machine": self._machine,
+            "bare": self._bare.setdefault,
             "zone": self._zone,
             "mac": self._mac,
             "network": self._network,
@@ -87,6 +90,7 @@ class Gathered:
         """Yield all that was found and counts."""
         for name, source in sorted(self._names.items()):
             self._name(name, source)
+        self._bare_macs()
         busiest = sorted(self._public.items(), key=lambda each: (-each[1], each[0]))
         for row, ((kind, value), _) in enumerate(busiest):
             if row < MOST_PUBLIC or self._is_at_home(value):
@@ -141,6 +145,25 @@ class Gathered:
         self._zones.add(zone)
         if "." in zone:
             self._keep("domain", zone, source)
+        else:
+            self._label(zone, source)
+
+    def _machine(self, name: str, source: str) -> None:
+        """Take what a machine at home calls itself, whatever zone it says it is in."""
+        labels = [each for each in name.replace("\0", ".").split(".") if each]
+        if len(labels) < 3 or any(each.isdigit() for each in labels[-1:]):
+            self._names.setdefault(name, source)
+            return
+        self._label(labels[0], source)
+        self._keep("domain", ".".join(labels), source)
+
+    def _bare_macs(self) -> None:
+        """Take twelve digits that are a MAC of a maker whose devices are there."""
+        makers = {value[:8] for kind, value in self._found if kind == "mac"}
+        for text, source in sorted(self._bare.items()):
+            mac = Identifier(kind="mac", value=text).value
+            if mac[:8] in makers:
+                self._mac(mac, source)
 
     def _mac(self, value: str, source: str) -> None:
         try:

@@ -13,7 +13,7 @@ _KINDS = {
     "serial": "serialnumber serial serialno serialnum sn devicesn deviceserial "
     "deviceid devid device_id gwid hwid hubid hubserial boxid chipid imei imsi iccid "
     "eui64 nodeid clientid machineid hardwareid dsn cameraid plugid homeid bridgeid "
-    "meterid vin assettag endpoint ep household householdid roomid",
+    "meterid vin assettag hostint host_id endpoint ep household householdid roomid",
     "uuid": "uuid udn usn deviceuuid guid installationid installid androidid idfa "
     "advertisingid hap_id pi",
     "ssid": "ssid essid wifissid apssid wifiname networkname connectedssid wlanname "

@@ -51,7 +51,7 @@ def dhcp(payload: bytes) -> Iterator[Candidate]:
 
 
 def _of_name(data: bytes) -> Iterator[Candidate]:
-    yield "name", _text(data)
+    yield "machine", _text(data)
 
 
 def _of_zone(data: bytes) -> Iterator[Candidate]:
@@ -147,11 +147,11 @@ def duid(data: bytes) -> Iterator[Candidate]:
 def full_name(data: bytes, encoded: bool) -> Iterator[Candidate]:
     """Yield a name in the form of DNS, or as text."""
     if not encoded:
-        yield "name", _text(data)
+        yield "machine", _text(data)
         return
     labels, _ = labels_at(data + b"\0", 0)
     if labels:
-        yield "name", b"\0".join(labels).decode(errors="replace")
+        yield "machine", b".".join(labels).decode(errors="replace")
 
 
 def dhcp6(payload: bytes) -> Iterator[Candidate]:

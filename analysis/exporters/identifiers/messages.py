@@ -210,7 +210,7 @@ def _binding(pair: list[Element]) -> Iterator[Candidate]:
     if name.startswith(_PHYSICAL) and len(value.content) == 6:
         yield "mac", value.content.hex()
     elif name.startswith(_SYSTEM) and len(name) == len(_SYSTEM) + 2:
-        kind = {_CONTACT: "person", _NAME: "name", _LOCATION: "place"}.get(name[-2])
+        kind = {_CONTACT: "person", _NAME: "machine", _LOCATION: "place"}.get(name[-2])
         if kind and value.text:
             yield kind, value.text
     yield from candidates(value.content)

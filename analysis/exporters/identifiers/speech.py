@@ -27,7 +27,7 @@ DEPTH = 2
 KEYED = b"\xd0\xf2"
 _DNS, _DHCP, _DHCP6, _NETBIOS = (53, 5353, 5355), (67, 68), (546, 547), (137,)
 _MORE = {
-    **{138: wire.netbios, 5678: mikrotik, 10001: ubiquiti},
+    **{138: wire.datagram, 5678: mikrotik, 10001: ubiquiti},
     **dict.fromkeys((7, 9), wake_up),
     **OF_PORT,
 }

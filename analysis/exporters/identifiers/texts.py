@@ -35,6 +35,9 @@ _MAC = re.compile(
 _MAC_DOTS = re.compile(
     rb"(?<![0-9A-Fa-f.])(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}(?![0-9A-Fa-f.])"
 )
+_BARE = re.compile(
+    rb"(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])(?:[0-9A-F]{12}|[0-9a-f]{12})(?![0-9A-Za-z])"
+)
 _DOTS = re.compile(rb"\.[0-9A-Fa-f]{4}\.")
 _UUID = re.compile(
     rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
@@ -265,6 +268,8 @@ def looks(text: bytes) -> Iterator[Candidate]:
             yield "email", raw.decode().replace("%40", "@")
     for found in _MAC.finditer(text):
         yield "mac", found.group().decode()
+    for raw in _BARE.findall(text):
+        yield "bare", raw.decode()
     for raw in _UUID.findall(text):
         yield "uuid", raw.decode()
     for kind, pattern, sign in (("mac", _MAC_DOTS, _DOTS), ("path", _PATH, _FOLDER)):

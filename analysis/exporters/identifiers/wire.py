@@ -27,6 +27,7 @@ from analysis.pcap.dns import (
     records,
 )
 
+_BROWSER = b"\\MAILSLOT\\BROWSE\0"
 _NETBIOS_NAME_B = 32
 _VENDORS, _WPS = 221, b"\x00\x50\xf2\x04"
 _WPS_TEXTS = {
@@ -87,6 +88,23 @@ def netbios(payload: bytes) -> Iterator[Candidate]:
             if text.isprintable() and text not in ("*", "WORKGROUP", "MSBROWSE"):
                 yield "name", text
         at += 1
+
+
+def mailslot(data: bytes) -> Iterator[Candidate]:
+    """Yield the machine and the remark that the browser service of SMB announces."""
+    at = data.find(_BROWSER)
+    announced = data[at + len(_BROWSER) :] if at >= 0 else b""
+    if announced[:1] in (b"\x01", b"\x0c", b"\x0f") and len(announced) > 32:
+        for kind, raw in (("name", announced[6:22]), ("person", announced[32:96])):
+            text = raw.split(b"\0")[0].decode(errors="replace")
+            if text.isprintable():
+                yield kind, text
+
+
+def datagram(payload: bytes) -> Iterator[Candidate]:
+    """Yield what a datagram of NetBIOS tells."""
+    yield from netbios(payload)
+    yield from mailslot(payload)
 
 
 def wireless(frame: bytes) -> Iterator[Candidate]:

@@ -213,6 +213,18 @@ def coap(*options, said=b""):
     return udp((50007, 5683), raw + b"\xff" + said)
 
 
+def browser(name, remark):
+    raw = name.encode().ljust(16, b"\0")
+    return (
+        b"\\MAILSLOT\\BROWSE\0\x0f"
+        + bytes(5)
+        + raw
+        + bytes(10)
+        + remark.encode()
+        + b"\0"
+    )
+
+
 def beacon(name, *attributes):
     raw = b"".join(struct.pack(">HH", kind, len(v)) + v for kind, v in attributes)
     air = (
@@ -676,6 +688,23 @@ PLANTED = {
         udp((50011, 9), b"\xff" * 6 + bytes.fromhex("001fe47c550a") * 16),
         "mac 00:1f:e4:7c:55:0a",
     ),
+    "machine-names": (
+        dhcp(option(12, b"laptop-h3.uni.example"), option(15, b"huberheim"))
+        + udp(
+            (546, 547),
+            b"\1abc"
+            + struct.pack(">HH", 39, 23)
+            + b"\0"
+            + labels("pc-h4.schule.example"),
+        )
+        + asked("GET /log/50C7BF0AB1C2 HTTP/1.1"),
+        "hostname laptop-h3",
+        "domain laptop-h3.uni.example",
+        "hostname huberheim",
+        "hostname pc-h4",
+        "domain pc-h4.schule.example",
+        "mac 50:c7:bf:0a:b1:c2",
+    ),
     "onvif": (
         udp(
             (3702, 3702),
@@ -686,12 +715,19 @@ PLANTED = {
         "place ulmstadt",
     ),
     "netbios": (
-        udp(
-            (138, 138),
-            b"\x11\x0a" + bytes(12) + b"\x20" + netbios("HUBER-PC") + b"\0" + bytes(40),
-        )
-        + tcp(139, b"\x81\0\0\x44\x20" + netbios("KELLER-PC") + b"\0" + bytes(34)),
+        [
+            *udp(
+                (138, 138),
+                bytes(14) + b"\x20" + netbios("HUBER-PC") + bytes(41),
+            ),
+            ROUTER
+            + HOST
+            + sized(b"\xf0\xf0\3" + browser("DRUCKER-K9", "Drucker Lenz")),
+            *tcp(139, b"\x81\0\0\x44\x20" + netbios("KELLER-PC") + bytes(35)),
+        ],
         "hostname HUBER-PC",
+        "hostname DRUCKER-K9",
+        "person Drucker Lenz",
         "hostname KELLER-PC",
     ),
     "hue-list": (
