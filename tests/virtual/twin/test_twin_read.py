@@ -1,3 +1,7 @@
+import hashlib
+import json
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -53,6 +57,27 @@ def test_arrays_that_unpack_to_too_much_are_refused(twin_file, monkeypatch):
     monkeypatch.setattr(read, "MOST_ARRAYS_B", packed_b + 1)
     with pytest.raises(ConfigError, match="unpacks to more"):
         load_twin(path)
+
+
+def test_an_array_that_claims_terabytes_is_refused_in_one_sentence(twin_file):
+    path = twin_file()
+    packed = path.with_suffix(".npz")
+    with zipfile.ZipFile(packed) as held:
+        parts = {name: held.read(name) for name in held.namelist()}
+    data = parts["trial_length_b.npy"]
+    at = data.index(b"'shape': (") + 10
+    end = data.index(b"\n")
+    said = b"%d,), }" % (1 << 42)
+    data = data[:at] + said.ljust(end - at) + data[end:]
+    with zipfile.ZipFile(packed, "w") as made:
+        for name, part in (parts | {"trial_length_b.npy": data}).items():
+            made.writestr(name, part)
+    told = json.loads(path.read_text())
+    told["arrays"]["sha256"] = hashlib.sha256(packed.read_bytes()).hexdigest()
+    path.write_text(json.dumps(told))
+    with pytest.raises(ConfigError, match="length_b is not as large as its head") as no:
+        load_twin(path)
+    assert "\n" not in str(no.value)
 
 
 def test_a_file_that_is_missing_is_said_to_be(tmp_path, twin_file):
