@@ -203,12 +203,11 @@ def _twin(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Twin
     _require(all(0 < delta < _DAY_NS for delta in deltas.values()), "delta_ns")
     spread = float(header["spread"])
     _require(0 <= spread <= 10, "spread")
-    _require(bool(_MAC.fullmatch(str(header["mac"]))), "mac")
     found = Twin(
         device=twin_name(str(header["device"])),
         learnt_from=str(header["device"]),
         category=str(header["category"]),
-        mac=str(header["mac"]),
+        mac=_mac(header),
         firmware=str(header["firmware"]),
         source=dict(header["source"]),
         remotes=remotes,
@@ -223,6 +222,12 @@ def _twin(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Twin
     )
     _require(all(found.trials.values()) and bool(found.trials), "trials")
     return found
+
+
+def _mac(header: Mapping[str, Any]) -> str:
+    mac = str(header["mac"])
+    _require(bool(_MAC.fullmatch(mac)), "mac")
+    return mac
 
 
 def _idle(
