@@ -16,7 +16,6 @@ from analysis.compare.model import (
     Tested,
     Transfer,
     Trials,
-    Unit,
 )
 from analysis.compare.prints import Said, prints_in
 from analysis.compare.questions import (
@@ -29,7 +28,7 @@ from analysis.compare.questions import (
     tested,
 )
 from analysis.compare.transfer import classifiers_of, transfers_of
-from analysis.compare.trials import same_windows, trials_of, unit_in
+from analysis.compare.trials import same_windows, trials_of, unit_of
 from analysis.dataset import Campaign
 from analysis.errors import DatasetError
 from analysis.evaluate.samples import Recorded, open_recorded
@@ -71,7 +70,7 @@ def compare(a: Path, b: Path, asked: Asked, told: Told = nobody) -> Comparison:
         a=one.name,
         b=two.name,
         asked=asked,
-        unit=_unit_of(both),
+        unit=unit_of(both),
         units_a=found.units_a,
         units_b=found.units_b,
         n_exchanges=found.answer.n,
@@ -122,11 +121,12 @@ def read_pairs(
         f"{two} of B is compared with {one} of A" for one, two in matches if one != two
     )
     said = [_prints(r, held) for r, held in zip(both, shared, strict=True)]
+    by = unit_of(both)
     pairs = []
     for device, other in matches:
         told(device)
-        one = trials_of(both[0], device, endpoints[0], said[0].get(device))
-        two = trials_of(both[1], other, endpoints[1], said[1].get(other))
+        one = trials_of(both[0], device, endpoints[0], by, said[0].get(device))
+        two = trials_of(both[1], other, endpoints[1], by, said[1].get(other))
         two = replace(two, device=device)
         only += _unshared(device, one, two)
         pair = pair_of(one, two)
@@ -257,11 +257,6 @@ def _places(questions: Sequence[Question], alpha: float) -> dict[int, int]:
     """Return where the answer to each question is that can be told."""
     rows = [row for row, q in enumerate(questions) if is_asked(q, alpha)]
     return {row: place for place, row in enumerate(rows)}
-
-
-def _unit_of(both: Both) -> Unit:
-    known = {unit_in(each) for each in both}
-    return Unit.DAY if known == {Unit.DAY} else Unit.SESSION
 
 
 def _hosts(pairs: Sequence[Pair], tests: Sequence[Tested]) -> Iterator[Host]:

@@ -19,6 +19,7 @@ from analysis.compare.model import Bool, Events, Int64, Kind, Text
 from analysis.windows import Windows
 
 FRAMES, ANSWERS, PAUSES = "idle_frames", "idle_answers", "idle_pauses"
+SERVICES = "idle_services"  # whose talks they are
 _PROTOCOLS = {6: "tcp", 17: "udp"}
 _SILENCE_NS = 2_000_000_000
 _STEPS = 20  # per e-fold: pauses that differ by less than 5 % are one
@@ -58,6 +59,8 @@ class Idle:
         begins[0] = True
         idle = column["idle"]
         starts = np.flatnonzero(begins & idle)
+        all_of_them = np.zeros(starts.size, np.int64)
+        self._count(SERVICES, all_of_them, unit[starts], service[starts])
         self._count(FRAMES, service[starts], unit[starts], (2 * length + way)[starts])
         answered = ~begins[1:] & (way[:-1] != way[1:]) & idle[1:]
         asked = np.flatnonzero((begins & idle)[:-1] & answered)
@@ -96,7 +99,7 @@ class Idle:
         rows = np.column_stack((service, unit, value))
         found, n = np.unique(rows, axis=0, return_counts=True)
         for (kind, day, seen), count in zip(found.tolist(), n.tolist(), strict=True):
-            name = f"{what} {_named(kind)}"
+            name = what if what == SERVICES else f"{what} {_named(kind)}"
             self._seen.setdefault(name, Counter())[day, seen] += count
 
 

@@ -208,8 +208,8 @@ class _Both:
         names = sorted({n for s in self._pair.sides for n in s.events})
         for name in names:
             held = [s.events[name] for s in self._pair.sides if name in s.events]
-            if len(held) < 2:
-                continue  # one of them has no captures that tell it
+            if len(held) < 2 or not all(each.n.size for each in held):
+                continue  # nothing to compare it with
             parts = [
                 (self._numbers(each.unit, in_b), each.value, each.n)
                 for each, in_b in zip(held, (False, True), strict=True)

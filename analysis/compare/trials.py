@@ -73,18 +73,22 @@ def _shortened(recorded: Recorded, least: pl.DataFrame) -> Recorded:
 
 
 def trials_of(
-    recorded: Recorded, device: str, endpoints: Endpoints, said: Said | None = None
+    recorded: Recorded,
+    device: str,
+    endpoints: Endpoints,
+    by: Unit,
+    said: Said | None = None,
 ) -> Trials:
     """Measure the windows of one device, idle ones too; memory is that of a piece.
 
-    said  fingerprints of the device in the captures
+    by    what is exchanged;  said  fingerprints of the device in the captures
 
     Raises LabelError when windows overlap, DatasetError without packet tables.
     """
     has_idle = (recorded.log.frame["activity"] == IDLE_ACTIVITY).any()
     n_idle = 0 if has_idle else _IDLE
     windows = windows_of(recorded, device, overlap=Overlap.CUT, n_idle=n_idle)
-    unit = units_in(windows)
+    unit = units_in(windows, by)
     seen = _Seen(windows, endpoints, unit)
     for piece, remotes in _pieces(recorded.folder, device):
         seen.take(piece, remotes)
@@ -105,19 +109,19 @@ def trials_of(
     )
 
 
-def unit_in(recorded: Recorded) -> Unit:
-    """Return what is exchanged: days, where it is known which sessions share one."""
-    invented = recorded.campaign.times is Times.INVENTED
-    return Unit.SESSION if invented else Unit.DAY
+def unit_of(both: tuple[Recorded, Recorded]) -> Unit:
+    """Return what is exchanged: days, where both know which sessions share one."""
+    known = all(each.campaign.times is not Times.INVENTED for each in both)
+    return Unit.DAY if known else Unit.SESSION
 
 
-def units_in(windows: Windows) -> Text:
-    """Return (k,) the day of each window, or its session where days are not known.
+def units_in(windows: Windows, by: Unit) -> Text:
+    """Return (k,) the day of each window, or its session.
 
     What one day is in two homes is two.
     """
     of = windows.session
-    if windows.times is not Times.INVENTED:
+    if by is Unit.DAY:
         of = days_of(windows.session, windows.start_ns)
     homes = set(windows.home.tolist())
     if len(homes) < 2:
