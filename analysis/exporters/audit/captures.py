@@ -172,5 +172,7 @@ def _plain_packets(looker: Looker, file: str, batch: Batch, decoded: Decoded) ->
         start, row = starts[bisect_right(first, at) - 1]
         return f"packet {batch.first_frame + row + 1}, byte {at - start}"
 
-    view = View(file=file, reader="bytes", place=place, judge=False)
+    # a name of its own: what is chance elsewhere in the file does not take it along
+    layer = " in a plain packet"
+    view = View(file=file, reader="bytes", place=place, layer=layer, judge=False)
     looker.look_short(view, bytes(text))

@@ -28,6 +28,10 @@ _WORD = np.uint64(0xFFFFFFFF)
 # a weak hit counts where at least 28 of the 32 bytes around are of text or small
 # numbers; in random bytes that is so once in 100,000 times
 _AROUND, _HIGH_ALLOWED = 16, 4
+# an address in bytes is no text: where its bytes are letters and marks, and at most
+# four around are none, it is the end of one line and the beginning of the next
+_WEAK, _WEAK_TEXT = 1, 2
+_TEXT = frozenset((9, 10, 13, *range(32, 127)))
 _DIGIT, _HEX, _ALPHANUMERIC = 1, 2, 4
 _EDGES = {"": 0, "digit": _DIGIT, "hex": _HEX, "word": _ALPHANUMERIC}
 _NARROW, _LITTLE, _BIG = 0, 1, 2
@@ -178,11 +182,23 @@ def _rarity(byte: int) -> int:
 
 
 def _rule(spelling: Variant) -> tuple[int, int, int, int]:
-    """Return fold, class of characters at the edges, how wide these are, weak."""
+    """Return fold, class of characters at the edges, how wide these are, how weak."""
     wide = _NARROW
     if spelling.encoding.startswith("utf-16"):
         wide = _LITTLE if spelling.encoding.startswith("utf-16le") else _BIG
-    return int(spelling.fold), _EDGES[spelling.edges], wide, int(spelling.weak)
+    weak = _WEAK if spelling.weak else 0
+    if weak and spelling.encoding.startswith("binary"):
+        weak = _WEAK_TEXT if _TEXT.issuperset(spelling.pattern) else weak
+    return int(spelling.fold), _EDGES[spelling.edges], wide, weak
+
+
+def is_chance(data: bytes, start: int, size: int, spelling: Variant) -> bool:
+    """Say whether a hit of a spelling does not count, by the bytes around it."""
+    view = np.frombuffer(data, dtype=np.uint8)
+    weak = _rule(spelling)[3]
+    if weak == _WEAK_TEXT and _in_text(view, start, size):
+        return True
+    return bool(weak and not _plain(view, start, size))
 
 
 @kernel
@@ -244,7 +260,8 @@ def _try(
         return told
     if rule[1] and not _free((data, start, size), tables[1], rule[1], rule[2]):
         return told
-    if judge and rule[3] and not _plain(data, start, size):
+    by_chance = rule[3] == _WEAK_TEXT and _in_text(data, start, size)
+    if by_chance or (judge and rule[3] and not _plain(data, start, size)):
         chance[row] += 1
         return told
     hits[row] += 1
@@ -297,3 +314,14 @@ def _plain(data: Uint8, start: int, size: int) -> bool:
     for k in range(start + size, min(data.size, start + size + _AROUND)):
         high += data[k] >= 128
     return high <= _HIGH_ALLOWED
+
+
+@kernel
+def _in_text(data: Uint8, start: int, size: int) -> bool:
+    """Say whether the bytes around a hit are those of a text."""
+    others = 0
+    for k in range(max(0, start - _AROUND), min(data.size, start + size + _AROUND)):
+        char = data[k]
+        text = 32 <= char < 127 or char == 9 or char == 10 or char == 13
+        others += not text
+    return others <= _HIGH_ALLOWED

@@ -46,3 +46,58 @@ def test_an_address_field_is_one(found):
 def test_in_a_payload_it_is_one_though_headers_hold_it_by_chance(found):
     told = found(frame(), frame(payload=bytes(20) + RAW + bytes(20)))
     assert ("bytes", "binary") in told
+
+
+def pcap(path, *frames):
+    out = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    for frame_, seconds in frames:
+        out += struct.pack("<IIII", seconds, 7, len(frame_), len(frame_)) + frame_
+    path.write_bytes(out)
+
+
+def test_the_end_of_a_packet_and_the_stamp_of_the_next_are_no_address(tmp_path):
+    one = frame(payload=bytes(20) + RAW[:1])
+    pcap(tmp_path / "lan.pcap", (one, 9), (frame(), int.from_bytes(RAW[1:], "little")))
+    assert audit(tmp_path, TOLD).findings == ()
+
+
+def test_a_stamp_that_looks_like_an_address_is_none_beside_one_that_is(tmp_path):
+    stamp = int.from_bytes(RAW, "little")
+    pcap(tmp_path / "lan.pcap", (frame(), stamp))
+    assert audit(tmp_path, TOLD).findings == ()
+    pcap(tmp_path / "lan.pcap", (frame(payload=bytes(9) + RAW), stamp))
+    assert "binary" in {each.encoding for each in audit(tmp_path, TOLD).findings}
+
+
+def test_an_address_in_the_name_resolution_of_a_capture_is_one(tmp_path):
+    with open_capture(tmp_path / "lan.pcapng", interfaces=(Interface(link=1),)) as out:
+        out.packet(START_NS, frame())
+        out.names(struct.pack("<HH", 1, 6) + RAW + b"a\0\0\0" + bytes(4))
+        out.packet(START_NS, frame())
+    assert "binary" in {each.encoding for each in audit(tmp_path, TOLD).findings}
+
+
+LINES = Identifier(
+    kind="ipv4", value="10.55.51.44"
+)  # as bytes: end of line, 7, 3, comma
+
+
+def test_ends_and_beginnings_of_lines_are_no_address(tmp_path):
+    table = b"".join(b"%d,0.%d,1\n" % (70 + k, k) for k in range(9))
+    assert LINES.binary in table
+    (tmp_path / "a.csv").write_bytes(table)
+    assert audit(tmp_path, (LINES,)).findings == ()
+    message = b"\x01\x00\x00\x04" + LINES.binary + b"\x00\x00\x01\x02" * 3
+    (tmp_path / "a.bin").write_bytes(b"set lamp on" + message)
+    (found_,) = audit(tmp_path, (LINES,)).findings
+    assert found_.file == "a.bin"
+
+
+def test_in_a_plain_packet_it_is_one_though_headers_hold_it_by_chance(found):
+    noise = bytes(range(150, 250))  # where it would not count among others
+    asked = struct.pack(">HHHH", 53, 53, 8 + 204, 0) + noise + RAW + noise
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(asked), 1, 0, 64, 17, 0)
+    macs = bytes((0x3C, 0x5A, 0xB4, 0, 1, 1)) * 2
+    ends = bytes((10, 9, 8, 7, 10, 9, 8, 9))
+    told = found(frame(), macs + b"\x08\x00" + head + ends + asked)
+    assert ("bytes", "binary in a plain packet") in told
