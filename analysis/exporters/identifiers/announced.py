@@ -16,27 +16,33 @@ _UBIQUITI = {
 
 def mikrotik(data: bytes) -> Iterator[Candidate]:
     """Yield MAC, name, addresses and number of a router (MNDP)."""
-    at = 4
+    at, found = 4, []
     while at + 4 <= len(data):
         kind, size = struct.unpack_from(">HH", data, at)
-        yield from _told(_MIKROTIK.get(kind, ""), data[at + 4 : at + 4 + size])
+        found.append((_MIKROTIK.get(kind, ""), data[at + 4 : at + 4 + size]))
         at += 4 + size
+    if at == len(data):  # else it is something else from that port
+        for what, value in found:
+            yield from _told(what, value)
 
 
 def ubiquiti(data: bytes) -> Iterator[Candidate]:
     """Yield MAC, name, address and network of an access point or camera."""
-    at = 4
+    at, found = 4, []
     while at + 3 <= len(data):
         kind, size = data[at], int.from_bytes(data[at + 1 : at + 3])
         value = data[at + 3 : at + 3 + size]
-        yield from _told(_UBIQUITI.get(kind, ""), value)
+        found.append((_UBIQUITI.get(kind, ""), value))
         if kind == 2:
-            yield from _told("own", value[_MAC_B:])
+            found.append(("own", value[_MAC_B:]))
         at += 3 + size
+    if at == len(data) and data[:1] in (b"\x01", b"\x02"):
+        for what, value in found:
+            yield from _told(what, value)
 
 
 def _told(kind: str, value: bytes) -> Iterator[Candidate]:
-    if kind == "mac":
+    if kind == "mac" and len(value) in (_MAC_B, _MAC_B + 4):
         yield "mac", value[:_MAC_B].hex()
     elif kind == "own":
         if len(value) in (4, 16):

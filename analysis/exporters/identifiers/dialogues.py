@@ -114,5 +114,5 @@ def typed(data: bytes) -> Iterator[Candidate]:
     lines = _TYPED.findall(_IAC.sub(b"", data[:1024]))
     for kind, raw in zip(("account", "secret"), lines, strict=False):
         text = raw.decode(errors="replace").strip()
-        if text.isprintable() and 2 < len(text) <= 64:
+        if text.isascii() and text.isprintable() and 2 < len(text) <= 64:
             yield kind, text

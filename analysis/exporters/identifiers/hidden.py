@@ -18,7 +18,7 @@ _BIG = re.compile(rb"(?:\x00" + _LATIN + rb"){5,}")
 _MAYBE = re.compile(rb"\x00[ -~]\x00[ -~]\x00")  # in either order, and soon told
 _SHARE = re.compile(r"\\\\([\w.\-]{2,64})\\")
 _NAMED_UUID = re.compile(
-    rb"(?i)(?:uuid|guid|udn|\bids?)[:=\x00 ]{1,2}(.{16})", re.DOTALL
+    rb"(?i)(?:(?:uuid|guid|udn)[:=\x00 ]{1,2}|\bids?[:=])(.{16})", re.DOTALL
 )
 _AROUND_B, _HIGH_ALLOWED, _LEAST_HIGH = 13, 4, 4
 

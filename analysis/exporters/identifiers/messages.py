@@ -32,6 +32,8 @@ _GENERAL, _BIND, _SIMPLE = 0x1B, 0x60, 0x80
 _SYSTEM = b"\x2b\x06\x01\x02\x01\x01"  # 1.3.6.1.2.1.1
 _CONTACT, _NAME, _LOCATION = 4, 5, 6
 _PHYSICAL = b"\x2b\x06\x01\x02\x01\x02\x02\x01\x06"
+_MOST_OPTION = 2053  # of CoAP
+_RADIUS_CODES = (1, 2, 3, 4, 5, 11, 40, 43)
 _RADIUS_TEXTS = {1: "user", 31: "station", 30: "station", 32: "name", 79: "eap"}
 
 
@@ -76,7 +78,7 @@ def port_mapping(data: bytes) -> Iterator[Candidate]:
     """Yield the address that NAT-PMP and PCP tell: the public one of the router."""
     if data[:2] == b"\0\x80" and len(data) >= 12:
         yield "own", str(ipaddress.IPv4Address(data[8:12]))
-    elif data[:1] == b"\2" and len(data) >= 24:
+    elif data[:1] == b"\2" and len(data) >= 24 and not data[2] and data[3] < 14:
         if data[1] & 0x80 and len(data) >= 60:
             yield from _pcp_address(data[44:60])
         elif not data[1] & 0x80:
@@ -246,9 +248,9 @@ def ldap(data: bytes) -> Iterator[Candidate]:
 
 def radius(data: bytes) -> Iterator[Candidate]:
     """Yield users, stations and addresses in attributes of RADIUS."""
-    if len(data) < 20 or int.from_bytes(data[2:4]) > len(data):
-        return
     at, end = 20, int.from_bytes(data[2:4])
+    if not 20 <= end <= len(data) or data[0] not in _RADIUS_CODES:
+        return
     while at + 2 <= end and data[at + 1] >= 2:
         value = data[at + 2 : at + data[at + 1]]
         what = _RADIUS_TEXTS.get(data[at])
@@ -317,7 +319,7 @@ def _target(data: bytes) -> Iterator[Candidate]:
 
 def coap(data: bytes) -> Iterator[Candidate]:
     """Yield hosts, questions, paths and what is said in a message of CoAP."""
-    if not data or data[0] >> 6 != 1:
+    if len(data) < 4 or data[0] >> 6 != 1 or data[0] & 15 > 8 or data[1] >> 5 > 5:
         return
     at, number = 4 + (data[0] & 15), 0
     while at < len(data) and data[at] != 0xFF:
@@ -325,7 +327,9 @@ def coap(data: bytes) -> Iterator[Candidate]:
         number += delta
         value = data[at : at + size].decode(errors="replace")
         at += size
-        if number == 3:
+        if at > len(data) or number > _MOST_OPTION:
+            return
+        if number == 3 and value.isprintable():
             yield "name", value
         elif number == 15:
             yield from candidates(value.encode())

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import struct
 
+import numpy as np
 import pytest
 
 from analysis.exporters.anonymise import Policy, Pseudonyms, anonymise_capture
@@ -12,6 +13,7 @@ from analysis.exporters.identifiers import keyed
 from analysis.exporters.identifiers.captured import harvest_capture
 from analysis.exporters.identifiers.gathered import Gathered
 from analysis.exporters.identifiers.public import Products
+from analysis.exporters.identifiers.speech import PORTS
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
 
@@ -849,3 +851,20 @@ def test_what_everybody_says_is_not_harvested(tmp_path):
         "192.168.178.33",
         "203.0.113.40",
     }
+
+
+def test_noise_at_any_port_is_no_identifier(tmp_path):
+    rng = np.random.default_rng(12)
+    frames = []
+    for port in (*PORTS, 1883, 23, 25, 389, 445, 443, 3702, 50000):
+        for size in rng.integers(4, 400, 12).tolist():
+            frames += udp((port, 50100), rng.bytes(size))
+            frames += tcp(port, rng.bytes(size))
+    for kind in (0x88CC, 0x888E, 0x8863, 0x8864, 0x8137):
+        frames += [eth(kind, rng.bytes(200)) for _ in range(12)]
+    found = harvested(tmp_path / "c.pcapng", frames)
+    assert {value for kind, value in found if kind != "mac"} == {
+        "192.168.178.33",
+        "203.0.113.40",
+    }
+    assert len(found) == 4
