@@ -121,10 +121,10 @@ def _finding(found: Sequence[Key], published: Mapping[Key, _Kept]) -> Finding:
     longest = max(found, key=lambda key: len(key[1]))
     kept = published[longest]
     accept = f"{SAME}:{kept.field}"
-    remedy = (
-        "name in --secrets what must go; who knows that such a field tells nothing: "
-        f"--accept '{accept}'"
-    )
+    mend = "name in --secrets what must go"
+    if longest[0] == ADDRESS:
+        mend = "another --key gives other addresses: this one gives one that is there"
+    remedy = f"{mend}; who knows that such a field tells nothing: --accept '{accept}'"
     more = f" and {len(found) - 1} more values" if len(found) > 1 else ""
     return Finding(
         file=kept.file,

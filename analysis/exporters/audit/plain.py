@@ -50,7 +50,6 @@ _STRONG = re.compile(rb"[a-z]{8}|[A-Z]{8}|[A-Z][a-z]{7}|[A-Za-z0-9 ]{12}")
 _HIGH = bytes(range(128, 256))
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _READABLE = bytes({*range(32, 127), 9, 10, 13})
-_TLS = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
 _MAPPED = 0xFFFF
 _SYN, _ACK = 2, 16
 
@@ -113,7 +112,7 @@ def plain_words(
 
 def _of_stretch(reader: "_Reader", flows: "_Flows", stretch: Stretch) -> Iterator[Said]:
     end = flows.of(stretch.flow)
-    if end is None or _TLS.match(stretch.data):
+    if end is None or stretch.tls:
         return
     yield from reader.said(end, (stretch.flow, stretch.frame), stretch.data)
     for _, body in dechunked(stretch.data):
@@ -240,7 +239,10 @@ def runs(data: bytes) -> Iterable[bytes]:
     forty million.
     """
     if _is_text(data):
-        yield from _RUN.findall(data)
+        for found in _RUN.finditer(data):
+            at, end = found.span()  # pictures may lie among texts
+            if end - at >= _STRONG_RUN_B or _is_calm(data, at, end):
+                yield found.group()
         return
     for found in _LETTERS.finditer(data):
         if _counts(data, *found.span()):
