@@ -1,6 +1,7 @@
 """How fast, and in how much memory, a large campaign is published; and after a kill.
 
     python -m tests.bench.publish OUT.json [--gb 2] [--captures 10] [--jobs 2]
+                                   [--no-kill]
 
 A made campaign of several captures is published by a process of its own, once in one
 go, and once killed in the middle (SIGKILL) and called again: the bytes must be alike.
@@ -123,8 +124,10 @@ def _sum(out: Path) -> str:
     return hashlib.sha256((out / "manifest-sha256.txt").read_bytes()).hexdigest()
 
 
-def measure(gb: float, captures: int, jobs: int, seed: int) -> dict[str, Any]:
-    """Return the figures."""
+def measure(
+    gb: float, captures: int, jobs: int, seed: int, *, kill: bool = True
+) -> dict[str, Any]:
+    """Return the figures; `kill` also those of a publication that was killed."""
     with tempfile.TemporaryDirectory(prefix="bench-publish-") as place:
         folder = Path(place) / "made"
         write_campaign(folder, int(gb * 1e9), seed=seed)
@@ -143,10 +146,11 @@ def measure(gb: float, captures: int, jobs: int, seed: int) -> dict[str, Any]:
         other.parent.mkdir()
         for path in (out, out.with_name("set.parts")):
             subprocess.run(["rm", "-r", path], check=True)  # room on the disk
-        killed = _killed(
-            _command(folder, other, jobs), other.with_name("set.draft"), captures
-        )
-        same = not killed["fault"] and _sum(other) == first
+        killed: dict[str, Any] = {}
+        if kill:
+            draft = other.with_name("set.draft")
+            killed = _killed(_command(folder, other, jobs), draft, captures)
+            killed["same_bytes"] = not killed["fault"] and _sum(other) == first
     total_s = sum(step["s"] for step in steps.values())
     for step in steps.values():
         step["share"] = round(step["s"] / total_s, 3)
@@ -161,7 +165,8 @@ def measure(gb: float, captures: int, jobs: int, seed: int) -> dict[str, Any]:
         "within_1_gib": whole.peak_b <= 2**30,
         "published_b": size_b,
         "steps": steps,
-        "killed": {**killed, "same_bytes": same},
+        "load": os.getloadavg()[0],
+        "killed": killed,
     }
 
 
@@ -174,11 +179,14 @@ def main() -> None:
     parser.add_argument("--captures", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-kill", action="store_true", help="publish once only")
     given = parser.parse_args()
     if given.here:
         publish_here(*given.out, given.jobs)
         return
-    figures = measure(given.gb, given.captures, given.jobs, given.seed)
+    figures = measure(
+        given.gb, given.captures, given.jobs, given.seed, kill=not given.no_kill
+    )
     text = json.dumps(figures, indent=2) + "\n"
     given.out[0].write_text(text, encoding="utf-8")
     print(text)
