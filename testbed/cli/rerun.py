@@ -88,10 +88,8 @@ def rerun(
     require_drivers(the_lab, lab)
     adopted = adopt(past.profiles, ours, past.plan.trials, the_lab)
     _refuse(found, adopted)
-    differences = (*_lab_differs(past.frozen, the_lab), *adopted.differences)
-    _tell(f"differs: {line}" for line in differences)
     plan = past.plan if seed is None else past.drawn_again(seed)
-    _tell(_too_few(plan))
+    _tell((*_differences(past, the_lab, adopted), *_too_few(plan)))
     if check:
         n = counted(len(plan.trials), "trial")
         print(f"{past.name}: {n}, seed {plan.seed}: can be run in lab {the_lab.lab}")
@@ -224,6 +222,11 @@ def _refuse(found: Found, adopted: Adopted) -> None:
             print(f"testbed: {line}", file=sys.stderr)
         n = counted(len(adopted.refusals), "thing")
         raise ConfigError(f"{found.folder.name}: {n} of it cannot be run in this lab")
+
+
+def _differences(past: _Past, lab: Lab, adopted: Adopted) -> Iterator[str]:
+    for line in (*_lab_differs(past.frozen, lab), *adopted.differences):
+        yield f"differs: {line}"
 
 
 def _tell(lines: Iterable[str]) -> None:
