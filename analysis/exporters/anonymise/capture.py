@@ -18,7 +18,7 @@ from analysis.exporters.anonymise import fields, messages
 from analysis.exporters.anonymise.clocks import Clocks
 from analysis.exporters.anonymise.emit import emit_blocks, emit_records
 from analysis.exporters.anonymise.fragments import add_differences, differences
-from analysis.exporters.anonymise.mapped import write_mapped
+from analysis.exporters.anonymise.mapped import write_mapped, write_routes
 from analysis.exporters.anonymise.patterns import Patterns, patterns_of
 from analysis.exporters.anonymise.policy import Counts, Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
@@ -169,6 +169,7 @@ class _Writing:
         changed = self._payloads(batch, new, spans)
         self._headers(batch, new, spans)
         write_mapped(batch, new, spans, self._pseudonyms, changed)
+        write_routes(batch, new, spans, self._pseudonyms)
         repair(
             batch.data,
             new,

@@ -8,13 +8,15 @@ from analysis.exporters.identifiers.messages import eap
 from analysis.exporters.identifiers.naming import is_telling
 from analysis.exporters.identifiers.texts import Candidate, candidates
 from analysis.exporters.identifiers.wire import mailslot
+from analysis.pcap.dns import labels_at
 
 LLDP, EAPOL, PPPOE_DISCOVERY, PPPOE = 0x88CC, 0x888E, 0x8863, 0x8864
 KINDS = (LLDP, EAPOL, PPPOE_DISCOVERY, PPPOE)
 _CDP = b"\xaa\xaa\x03\x00\x00\x0c\x20\x00"
 _PAP, _CHAP, _IPCP = 0xC023, 0xC223, 0x8021
 _ERRORS, _ERRORS6 = (3, 4, 5, 11, 12), (1, 2, 3, 4)
-_ADVERTISEMENT, _PREFIX = 134, 3
+_ADVERTISEMENT = 134
+_PREFIX, _ROUTE, _SERVERS, _SEARCH = 3, 24, 25, 31
 _MEDIA = b"\x00\x12\xbb"
 
 
@@ -159,7 +161,23 @@ def icmp6(data: bytes) -> Iterator[Candidate]:
     elif data[:1] and data[0] == _ADVERTISEMENT:
         at = 16
         while at + 2 <= len(data) and data[at + 1]:
-            if data[at] == _PREFIX and at + 32 <= len(data):
-                network = ipaddress.IPv6Address(data[at + 16 : at + 32])
-                yield "network", f"{network}/{data[at + 2]}"
+            yield from _advertised(data[at : at + 8 * data[at + 1]])
             at += 8 * data[at + 1]
+
+
+def _advertised(option: bytes) -> Iterator[Candidate]:
+    """Yield networks, servers and zones that a router announces in one option."""
+    if option[0] == _PREFIX and len(option) == 32:
+        yield "network", f"{ipaddress.IPv6Address(option[16:])}/{option[2]}"
+    elif option[0] == _ROUTE and len(option) in (16, 24):
+        network = ipaddress.IPv6Address(option[8:].ljust(16, b"\0"))
+        yield "network", f"{network}/{option[2]}"
+    elif option[0] == _SERVERS:
+        for at in range(8, len(option) - 15, 16):
+            yield "ipv6", str(ipaddress.IPv6Address(option[at : at + 16]))
+    elif option[0] == _SEARCH:
+        at, labels = 8, [b""]
+        while labels and at < len(option):
+            labels, at = labels_at(option, at)
+            if labels:
+                yield "zone", b".".join(labels).decode(errors="replace")

@@ -128,7 +128,9 @@ class Gathered:
         except ValueError:
             return
         sized = _LEAST_BITS <= network.prefixlen <= _HOST_BITS
-        if network.is_global and sized and len(self._networks) < _MOST_NETWORKS:
+        if not network.is_global and not network.is_link_local:
+            self._address(str(network.network_address), source, 1)
+        elif network.is_global and sized and len(self._networks) < _MOST_NETWORKS:
             self._networks.add(network)
             self._address(str(network.network_address), source, 1, own=True)
 

@@ -263,6 +263,8 @@ def quoted():
 def announced(prefix):
     body = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
     body += struct.pack(">BBBBIII", 3, 4, 64, 0xC0, 9, 9, 0) + four(prefix)
+    body += struct.pack(">BBBBI", 24, 2, 64, 0, 9) + four("fd56:2674:7909:1::")[:8]
+    body += struct.pack(">BBHI", 31, 3, 0, 9) + labels("waldhaus.org").ljust(16, b"\0")
     return [ip6(58, body)]
 
 
@@ -344,7 +346,12 @@ PLANTED = {
         "ipv4 5.172.36.4",
         "hostname proxy-huber",
     ),
-    "router-advertisement": (announced("2003:cb:51::"), "ipv6 2003:cb:51::"),
+    "router-advertisement": (
+        announced("2003:cb:51::"),
+        "ipv6 2003:cb:51::",
+        "ipv6 fd56:2674:7909:1::",
+        "domain waldhaus.org",
+    ),
     "dhcp6": (
         delegated("2003:cb:52::", "2003:cb:53::77"),
         "ipv6 2003:cb:52::",
