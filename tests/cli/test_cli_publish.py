@@ -60,6 +60,15 @@ def test_a_key_of_another_length_is_refused(asked, tmp_path):
         call(EXAMPLE, tmp_path / "set", "--key", path)
 
 
+def test_what_the_audit_refused_is_accepted_by_name(asked, tmp_path):
+    names = ["plain:tcp/6668", "unread:tshark", "plain:tcp/6668"]
+    words = [word for name in names for word in ("--accept", name)]
+    call(EXAMPLE, tmp_path / "set", "--no-results", *words)
+    assert asked[0].accept == ("plain:tcp/6668", "unread:tshark")
+    with pytest.raises(ConfigError, match="--accept: mac: must begin with one of"):
+        call(EXAMPLE, tmp_path / "set", "--accept", "mac")
+
+
 def test_secrets_are_of_a_kind_or_secrets(asked, tmp_path):
     path = tmp_path / "secrets"
     path.write_text(SECRETS)
