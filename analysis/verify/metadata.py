@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ def check_metadata(data: Path, found: Findings, digests: Digests) -> None:
             if entity.get("@type") == "File"
         }
         _check_references(data / CRATE, found, graph)
+        _check_words(
+            data / CRATE,
+            found,
+            {
+                name: (entity["name"], Path(unquote(name)).name, entity)
+                for name, entity in graph.items()
+                if entity.get("@type") == "File"
+            },
+        )
         _check(data / CRATE, found, digests, told, without={CRATE})
     with found.guarded(data / CROISSANT):
         about = json.loads((data / CROISSANT).read_text(encoding="utf-8"))
@@ -37,11 +47,44 @@ def check_metadata(data: Path, found: Findings, digests: Digests) -> None:
             if each["@type"] == "cr:FileObject"
         }
         _check(data / CROISSANT, found, digests, told, without={CRATE, CROISSANT, LATE})
+        _check_words(
+            data / CROISSANT,
+            found,
+            {
+                each["contentUrl"]: (
+                    f"{each['name']} {each['@id']}",
+                    f"{url} {url}",
+                    each,
+                )
+                for each in about["distribution"]
+                if each["@type"] == "cr:FileObject"
+                for url in (each["contentUrl"],)
+            },
+        )
         _check_records(data, found, about)
 
 
 def _graph(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {entity["@id"]: entity for entity in document["@graph"]}
+
+
+def _check_words(
+    path: Path, found: Findings, told: Mapping[str, tuple[str, str, Any]]
+) -> None:
+    """Tell of files that are named otherwise, or are of another format than their like.
+
+    told  path -> name, what it must be, and what is told of the file
+    """
+    formats: dict[str, Counter[str]] = {}
+    for name, (_is, _wanted, about) in told.items():
+        of_kind = formats.setdefault(Path(name).suffix, Counter())
+        of_kind[about.get("encodingFormat", "")] += 1
+    for name, (is_, wanted, about) in told.items():
+        if is_ != wanted:
+            found.fault(path, f"is named {is_!r}, must be {wanted!r}", name)
+        ((usual, _n),) = formats[Path(name).suffix].most_common(1)
+        if (kind := about.get("encodingFormat", "")) != usual:
+            found.fault(path, f"is of format {kind!r}, others of {usual!r}", name)
 
 
 def _check_references(
@@ -99,8 +142,14 @@ def _check_records(data: Path, found: Findings, about: Mapping[str, Any]) -> Non
     for records in about["recordSet"]:
         tables: dict[str, set[str]] = {}
         for field in records["field"]:
-            column = field["source"]["extract"].get("column")
+            extract = field["source"]["extract"]
+            if field["@id"] != f"{records['@id']}/{field['name']}":
+                what = f"is no field {field['name']!r} of {records['@id']!r}"
+                found.fault(path, what, field["@id"])
+            column = extract.get("column")
             if column is None:
+                if "fileProperty" not in extract:
+                    found.fault(path, "is made of no column", field["@id"])
                 continue
             table = _table(data, field["source"], patterns)
             if table is None:

@@ -27,7 +27,8 @@ _REPRODUCED = (
     "line of a figure",
     "seed of the recipe",
 )
-_BY = ("verify", "remark", "reproduce")
+_BY = ("verify", "remark", "reproduce", "undone")  # the last: by signing itself
+_SIGNED = ("manifests", "MANIFEST.sha256")
 _SHOWN = 6  # examples of what was not found
 
 
@@ -119,8 +120,8 @@ def flip(bench: Bench, n: int, rng: random.Random, *, signed: bool) -> list[Any]
     for path in files_of(bag.path):
         name = path.relative_to(bag.path).as_posix()
         by_kind.setdefault(kind_of(name), []).append(name)
-    if signed:
-        del by_kind["manifests"]  # they are made anew
+    if signed:  # these are made anew
+        by_kind = {k: v for k, v in by_kind.items() if k not in _SIGNED}
     told = []
     kinds = sorted(by_kind)
     for number in range(n):
@@ -135,7 +136,8 @@ def _flipped(
 ) -> dict[str, Any]:
     with bench.copy() as bag:
         path = bag.path / name
-        data = bytearray(path.read_bytes())
+        before = path.read_bytes()
+        data = bytearray(before)
         at = rng.randrange(len(data))
         data[at] ^= 1 << rng.randrange(8)
         path.write_bytes(data)
@@ -143,6 +145,8 @@ def _flipped(
             # a document that cannot be read any more cannot be signed
             with suppress(ValueError, KeyError):
                 bag.sign()
+            if path.read_bytes() == before:
+                return {"what": f"{name}: byte {at}", "by": "undone", "said": []}
         by, faults = bench.looked(bag, quick=not signed)
         if not by and kind_of(name) in _RESULTS and bench.differs(bag):
             by = "reproduce"

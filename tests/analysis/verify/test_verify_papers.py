@@ -90,3 +90,20 @@ def test_firmware_of_the_crate_is_that_of_the_campaign(dataset):
     dataset.edit(path, "  firmware: 2.3.9", "  firmware: 2.4.0")
     faults = faults_of(dataset, "ro-crate-metadata.json", quick=True)
     assert any(each.endswith("campaign.yaml has 'firmware 2.4.0'") for each in faults)
+
+
+def test_words_of_the_metadata_are_held_against_each_other(dataset):
+    path = dataset.data / "croissant.json"
+    dataset.edit(path, '"encodingFormat": "text/csv"', '"encodingFormat": "text/csw"')
+    dataset.edit(path, '"@id": "hosts-records/name"', '"@id": "hosts-records/game"')
+    dataset.edit(path, '"column": "home"', '"collumn": "home"')
+    crate = dataset.data / "ro-crate-metadata.json"
+    dataset.edit(crate, '"name": "devices.csv"', '"name": "devises.csv"')
+    faults = faults_of(dataset, "", quick=True)
+    for what in (
+        "is of format 'text/csw', others of 'text/csv'",
+        "hosts-records/game: is no field 'name' of 'hosts-records'",
+        "activities-records/home: is made of no column",
+        "tables/devices.csv: is named 'devises.csv', must be 'devices.csv'",
+    ):
+        assert any(each.endswith(what) for each in faults), what
