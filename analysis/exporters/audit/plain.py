@@ -100,7 +100,7 @@ def plain_words(
         for batch in capture:
             decoded = decode_batch(batch)
             number = flows.add(batch, decoded)
-            for row, data in _messages(batch, decoded):
+            for row, data in _messages(batch, decoded, opaque):
                 frame = batch.first_frame + row + 1
                 end = flows.of(int(number[row])) or _end_of(decoded, row)
                 yield from reader.said(end, (int(number[row]), frame), data)
@@ -164,8 +164,11 @@ def _address(halves: NDArray[np.uint64]) -> str:
     return str(ipaddress.IPv6Address(high << 64 | low))
 
 
-def _messages(batch: Batch, decoded: Decoded) -> Iterator[tuple[int, bytes]]:
-    """Yield (row, bytes) of all that no stream is made of."""
+def _messages(
+    batch: Batch, decoded: Decoded, opaque: Collection[str]
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (row, bytes) of all that no stream is made of, and no field of identity."""
+    left = {port for port in CLAIMED if f"udp/{port}" not in opaque}
     streamed = (decoded.protocol == TCP) & (decoded.fragment == 0)
     streamed |= decoded.ethertype == _ARP
     streamed[beacon_rows(batch, decoded)] = True
@@ -182,7 +185,7 @@ def _messages(batch: Batch, decoded: Decoded) -> Iterator[tuple[int, bytes]]:
     ports = (decoded.src_port[rows].tolist(), decoded.dst_port[rows].tolist())
     for k, row in enumerate(rows.tolist()):
         data = batch.data[at[k] : end[k]].tobytes()
-        claimed = is_udp[k] and (ports[0][k] in CLAIMED or ports[1][k] in CLAIMED)
+        claimed = is_udp[k] and (ports[0][k] in left or ports[1][k] in left)
         if data and not (claimed and data.translate(None, _CONTROLS) != data):
             yield row, data
 

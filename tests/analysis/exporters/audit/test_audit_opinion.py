@@ -128,6 +128,12 @@ def test_a_number_of_a_unit_is_found_where_nobody_knows_the_protocol(looked):
     assert found.words == ("040102a4cf1294772c",)
 
 
+def test_what_is_no_dns_is_read_on_its_port_too(looked):
+    said = udp(53, b"\x07\0\x01\0\x09Vintrelka\0\0\x01")
+    assert looked(said, said) == ()
+    assert [f.words for f in looked(said, said, {"udp/53"})] == [("Vintrelka",)]
+
+
 def test_an_address_as_recorded_is_found_whoever_overlooked_it(looked):
     said = udp(7334, b"state=on")
     found = {f.encoding: f for f in looked(said, said, None) if f.kind == SAME}
