@@ -1,12 +1,12 @@
 """The anonymiser: megabytes a second, and memory, by size of packets and identifiers.
 
     python -m tests.bench.anonymise [--mb 2000] [--frame-b 1454,200] [--known 400]
-                                    [--seed 7] [--out FOLDER]
+                                    [--seed 7] [--shift] [--out FOLDER]
 
 Writes captures of TCP segments of random bytes, in 200 streams, and rewrites them. One
-in a thousand segments holds an identifier. Both passes are timed, as seconds of the
-processor and of the clock; memory is the peak of this process. Writes
-FOLDER/anonymise.json.
+in a thousand segments holds an identifier, and a moment beside it, which moves with
+`--shift`. Both passes are timed, as seconds of the processor and of the clock; memory
+is the peak of this process. Writes FOLDER/anonymise.json.
 """
 
 import argparse
@@ -57,7 +57,8 @@ def write(path: Path, size_b: int, frame_b: int, words: list[bytes], seed: int) 
             body = pool[at : at + body_b]
             if k % 1000 == 0:
                 word = words[k // 1000 % len(words)]
-                body = word + body[len(word) :]
+                said = word + b" Tue, 14 Nov 2023 22:13:20 GMT"
+                body = said + body[len(said) :]
             ends = bytes((10, 77, 0, 1 + s % 20, 34, 1, s, 9))
             ip = struct.pack(">BBHHHBBH", 0x45, 0, frame_b - 14, 1, 0, 64, 6, 0) + ends
             head = (443, 40_000 + s, sequence[s], 1, 0x50, 0x18, 500, 0, 0)
@@ -68,9 +69,10 @@ def write(path: Path, size_b: int, frame_b: int, words: list[bytes], seed: int) 
             file.write(struct.pack("<IIII", *stamp) + frame)
 
 
-def measured(folder: Path, mb: int, frame_b: int, n: int, seed: int) -> Record:
+def measured(folder: Path, mb: int, frame_b: int, n: int, asked: Any) -> Record:
     """Rewrite one capture; return what it took."""
     pseudonyms, identifiers = Pseudonyms(bytes(range(32))), known(n)
+    policy = Policy(shift_ns=pseudonyms.shift_ns if asked.shift else 0)
     patterns = patterns_of(identifiers, pseudonyms)
     words = [each.value.encode() for each in identifiers if each.kind == "serial"]
     source, target = folder / "a.pcap", folder / "b.pcap"
@@ -78,7 +80,7 @@ def measured(folder: Path, mb: int, frame_b: int, n: int, seed: int) -> Record:
     def once() -> Record:
         cpu, wall = time.process_time(), time.perf_counter()
         counts = anonymise_capture_with(
-            source, target, pseudonyms=pseudonyms, patterns=patterns, policy=Policy()
+            source, target, pseudonyms=pseudonyms, patterns=patterns, policy=policy
         )
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         size_mb = source.stat().st_size / 1e6
@@ -92,9 +94,9 @@ def measured(folder: Path, mb: int, frame_b: int, n: int, seed: int) -> Record:
             "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
         }
 
-    write(source, 1 << 20, frame_b, words, seed)
+    write(source, 1 << 20, frame_b, words, asked.seed)
     once()  # kernels are compiled, or read
-    write(source, mb * 1_000_000, frame_b, words, seed)
+    write(source, mb * 1_000_000, frame_b, words, asked.seed)
     return once()
 
 
@@ -105,16 +107,18 @@ def main() -> None:
     parser.add_argument("--frame-b", default="1454,200")
     parser.add_argument("--known", type=int, default=400)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--shift", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     asked = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory() as name:
         for frame_b in map(int, asked.frame_b.split(",")):
-            one = measured(Path(name), asked.mb, frame_b, asked.known, asked.seed)
+            one = measured(Path(name), asked.mb, frame_b, asked.known, asked)
             print(one, flush=True)
             found.append(one)
     asked.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"seed": asked.seed, "runs": found}, indent=2) + "\n"
+    told = {"seed": asked.seed, "shift": asked.shift, "runs": found}
+    text = json.dumps(told, indent=2) + "\n"
     (asked.out / "anonymise.json").write_text(text)
 
 
