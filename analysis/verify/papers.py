@@ -67,7 +67,8 @@ def _of_audit(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _accepted(each: Mapping[str, Any]) -> str:
     """Say what the audit refused and the publisher accepted."""
     what = "what nobody looked at" if each["kind"] == "unread" else each["kind"]
-    return f"published in spite of {what}: {each['file']}: {each['place']}"
+    field = f", {each['as']}" if each["kind"] == "same" else ""
+    return f"published in spite of {what}: {each['file']}: {each['place']}{field}"
 
 
 def _of_recipe(

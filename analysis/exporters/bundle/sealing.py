@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.exporters.anonymise import Counts
-from analysis.exporters.audit import AuditResult, audit, compared_b
+from analysis.exporters.audit import SAME, AuditResult, Finding, audit, compared_b
 from analysis.exporters.bundle import bag, crate, croissant, parts
 from analysis.exporters.bundle.audited import Audited
 from analysis.exporters.bundle.campaigns import kept_of
@@ -154,11 +154,18 @@ def _originals(work: Work, sources: Sequence[Source]) -> dict[str, Path]:
 def _write_words(work: Work, result: AuditResult) -> None:
     """Write for who publishes, and nobody else, what is said in plain."""
     lines = [
-        f"{each.place.partition(', packet')[0]}\t{word}\n"
+        f"{_whose(each)}\t{word}\n"
         for each in (*result.findings, *result.accepted)
         for word in each.words
     ]
     write_text(work.private / WORDS, "".join(dict.fromkeys(lines)))
+
+
+def _whose(finding: Finding) -> str:
+    """Return the conversation, or the field, that words were found in."""
+    if finding.kind == SAME:
+        return finding.encoding
+    return finding.place.partition(", packet")[0]
 
 
 def _tidy(work: Work) -> None:
