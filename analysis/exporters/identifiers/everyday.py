@@ -115,24 +115,32 @@ _TIMES = """
     scotland united states kingdom japan china chinese
 """
 _OTHERS = """
-    tap kamera varnish vegur squid akamai cloudfront ghost haproxy envoy caddy
-    traefik dimmable rise shine full moved found permanently bad forbidden
-    unauthorized www reachability probe page gigabitethernet fastethernet
-    tengigabitethernet sensor hub okay cancelled unable allowed required missing
-    timed perfect works it's streaming dimming on/off plugin extended dimmer colored
-    lux luminance occupancy battery about above after again also and another are
-    because been before being below best between both but can cannot could did does
-    each either else every everybody everyone everything few for had has have here
-    his her how into its just less like made make many may maybe mine most much must
-    my nothing nor our over own please same she should since some something such
-    than thank thanks that the their them then there these they this those through
-    too under until use used very was were what when where which while who whom
-    whose why will with within without would you your two three four five six seven
-    eight nine ten third fourth low larger corporation company limited gmbh
-    incorporated llc ltd technologies technology electronics international systems
-    solutions labs laboratory general special public premium plus pro mini max ultra
-    lite edition generation original john_doe lorem ipsum foo bar baz qwerty
-    changeme string
+    celsius fahrenheit percent percentage watt watts kelvin voltage current
+    frequency calories steps distance altitude pressure moisture leak vibration
+    tamper unlock locked unlocked closing opening heating comfort boost vacation
+    weekdays everyday once repeat consumption production ambient illuminance contact
+    thermometer hygrometer barometer doorlock smoke carbon dioxide monoxide
+    firmwareversion serialnumber manufacturer identify tilt rotation direction
+    saturation hue playlist track album artist song radio station podcast news
+    traffic alarm clock stopwatch calendar reminder shopping groceries todo inbox
+    notification notifications subscription tap kamera varnish vegur squid akamai
+    cloudfront ghost haproxy envoy caddy traefik dimmable rise shine full moved
+    found permanently bad forbidden unauthorized www reachability probe page
+    gigabitethernet fastethernet tengigabitethernet sensor hub okay cancelled unable
+    allowed required missing timed perfect works it's streaming dimming on/off
+    plugin extended dimmer colored lux luminance occupancy battery about above after
+    again also and another are because been before being below best between both but
+    can cannot could did does each either else every everybody everyone everything
+    few for had has have here his her how into its just less like made make many may
+    maybe mine most much must my nothing nor our over own please same she should
+    since some something such than thank thanks that the their them then there these
+    they this those through too under until use used very was were what when where
+    which while who whom whose why will with within without would you your two three
+    four five six seven eight nine ten third fourth low larger corporation company
+    limited gmbh incorporated llc ltd technologies technology electronics
+    international systems solutions labs laboratory general special public premium
+    plus pro mini max ultra lite edition generation original john_doe lorem ipsum
+    foo bar baz qwerty changeme string
 """
 
 WORDS = frozenset(f"{_PROTOCOLS} {_HOME} {_TIMES} {_OTHERS}".split())
