@@ -320,6 +320,19 @@ def _in_turn(done: dict[str, int], wanted: dict[str, int]) -> list[tuple[str, in
     return [(name, number) for _share, name, number in sorted(left)]
 
 
+def _write(
+    out: Path,
+    cpu_s: float,
+    parts: dict[str, list[dict[str, Any]]],
+    drawn: dict[str, Any],
+    rows: list[dict[str, Any]],
+) -> None:
+    made = {"cpu_s": cpu_s, "summary": summary(parts, rows, ASKED), "parts": parts}
+    made["drawn"] = drawn
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Measure what is missing, and write it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -344,10 +357,8 @@ def main(words: Sequence[str] | None = None) -> None:
             parts[name].append(PARTS[name](number, Path(folder)))
         cpu_s += time.process_time() - begun
         say(f"{name} {number + 1}: {parts[name][-1]['drifted'] or 'no drift'}")
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        made = {"cpu_s": cpu_s, "summary": summary(parts, rows, ASKED), "parts": parts}
-        made["drawn"] = drawn
-        given.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        _write(given.out, cpu_s, parts, drawn, rows)
+    _write(given.out, cpu_s, parts, drawn, rows)
     if given.page:
         page = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(

@@ -71,10 +71,10 @@ def tables(made: dict[str, Any]) -> str:
     ]
     for row in made["drawn"]:
         what = f"drawn tables, days differ by {row['day_sd']:g} of what trials do"
-        days, trials = zip(row["a"], row["b"], strict=True)
+        held, trials = zip(row["a"], row["b"], strict=True)
         if trials[0] != trials[1]:
             what += f", {trials[0]} and {trials[1]} trials a day"
-        each = " and ".join(map(str, dict.fromkeys(days)))
+        each = " and ".join(map(str, dict.fromkeys(held)))
         lines.append(f"| {what} | {each} | {_told(row)} |")
     for what, days, name in (
         ("two campaigns of one lab", FEW, "pairs"),
