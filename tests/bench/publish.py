@@ -59,7 +59,14 @@ def publish_here(campaign: Path, out: Path, jobs: int) -> None:
     from analysis.exporters.bundle import RefusedError, Request, publish
 
     timed = Timed()
-    request = Request(campaigns=(campaign,), out=out, key=_KEY, part_b=10**9, jobs=jobs)
+    request = Request(
+        campaigns=(campaign,),
+        out=out,
+        key=_KEY,
+        part_b=10**9,
+        jobs=jobs,
+        accept=("plain",),  # words of a made house, which nobody lives in
+    )
     try:
         publish(request, timed)
     except RefusedError as exc:
