@@ -119,6 +119,7 @@ class Pseudonyms:
             np.uint32
         )
         found = np.where(public, found, (addresses & ~low) | (found & low))
+        found = _elsewhere(addresses, found, low)
         lan = np.isin(stay, _LANS)
         # outside of these a walk from 0 or 255 might never leave them
         found[lan] = self._in_lan(addresses[lan], found[lan])
@@ -282,6 +283,21 @@ def _digits(group: str) -> list[str]:
 def _numbers(digits: int) -> range:
     """Return the numbers of an address with so many digits."""
     return (range(10), range(10, 100), range(100, 256))[digits - 1]
+
+
+def _elsewhere(addresses: Uint32, found: Uint32, low: Uint32) -> Uint32:
+    """Return pseudonyms of which none lies in the network, of 24 bits, it stands for.
+
+    low  the bits of each that may change
+
+    Crypto-PAn asks the cipher the same for two lengths of a prefix where the address is
+    like the pad, so that one key in fifteen keeps the third number of 192.168.x. The
+    last bit of the network flips where none before it did: that depends on the bits
+    before it alone, so common prefixes stay common, and the map one to one.
+    """
+    kept = ((addresses ^ found) & low & ~np.uint32(255)) == 0
+    free = (low & np.uint32(256)) > 0
+    return found ^ ((kept & free).astype(np.uint32) << np.uint32(8))
 
 
 def _staying(addresses: Uint32) -> NDArray[np.int64]:

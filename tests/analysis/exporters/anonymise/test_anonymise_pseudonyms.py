@@ -109,6 +109,16 @@ def test_a_broadcast_stays_one_and_nothing_else_becomes_one(address):
     assert (NAMES.ipv4(address) & 255 == 255) == (address & 255 == 255)
 
 
+@pytest.mark.parametrize("lan", ["192.168.178.0", "10.0.0.0", "172.16.4.0", "34.1.2.0"])
+def test_no_key_leaves_an_address_or_its_network_as_it_was(lan):
+    hosts = np.arange(256, dtype=np.uint32) + np.uint32(int.from_bytes(packed(lan)))
+    for number in range(64):
+        made = Pseudonyms(number.to_bytes(32)).ipv4s(hosts)
+        assert not (made >> 8 == hosts >> 8).any()
+        assert np.unique(made).size == hosts.size
+        assert np.unique(made >> 8).size == 1
+
+
 @settings(max_examples=20)
 @given(st.integers(0, 2**32 - 2049))
 def test_no_two_ipv4_addresses_become_the_same(first):
