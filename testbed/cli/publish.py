@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +24,13 @@ _MB = 10**6
 _MOST_SHOWN = 50
 _MOST_KEPT = 12
 _MOST_TEXT = 60
+# fields whose texts come with profiles and scenarios, of which anybody has the same
+_OF_PROFILES = frozenset(
+    (
+        *("activity", "anchor", "colour", "delta_group", "filter", "interface"),
+        *("model", "parameter", "reason", "say", "text", "vendor"),
+    )
+)
 
 Campaigns = Annotated[
     list[Path],
@@ -187,8 +194,8 @@ def _publish(request: "Request") -> None:
         where = f"what is done lies in {request.draft}; call it again to go on"
         print(f"testbed: interrupted; {where}", file=sys.stderr)
         raise typer.Exit(130) from None
-    for field, texts in made.kept.items():
-        print(f"kept as told: {field}: {_listed(texts)}", file=sys.stderr)
+    for line in kept_lines(made.kept):
+        print(line, file=sys.stderr)
     for path in made.parts:
         print(path)
     print(f"{made.out}: {counted(made.n_files, 'file')}, {size(made.size_b)}")
@@ -260,12 +267,31 @@ def _variables(
     return found
 
 
+def kept_lines(kept: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return what to say of free texts that stayed, by field: little, so it is read.
+
+    What the lab's people called things comes first, text by text; words of profiles and
+    scenarios, which are those of products, are only counted.
+    """
+    given = tuple(
+        f"kept as told: {field}: {_listed(kept[field])}"
+        for field in kept
+        if field not in _OF_PROFILES
+    )
+    others = [field for field in kept if field in _OF_PROFILES]
+    if not others:
+        return given
+    n = counted(sum(len(kept[field]) for field in others), "text")
+    said = f"{n} of profiles and scenarios ({', '.join(others)}); all in datasheet.md"
+    return (*given, f"kept as told: {said}")
+
+
 def _listed(texts: Sequence[str]) -> str:
     """Return some texts in one line, shortened."""
     shown = [" ".join(text.split()) for text in texts[:_MOST_KEPT]]
     short = [f"{s[:_MOST_TEXT]}..." if len(s) > _MOST_TEXT else s for s in shown]
     more = len(texts) - _MOST_KEPT
-    return ", ".join(short) + (f", and {more} more (datasheet.md)" if more > 0 else "")
+    return ", ".join(short) + (f", and {more} more" if more > 0 else "")
 
 
 def _key(path: Path | None) -> bytes:

@@ -168,7 +168,17 @@ def test_what_a_virtual_lab_sets_for_itself_is_told_and_no_more(monkeypatch):
 def test_free_texts_are_told_in_a_line_that_can_be_read():
     assert module._listed(["a\nb", "x" * 99]) == f"a b, {'x' * 60}..."
     told = module._listed([str(number) for number in range(20)])
-    assert told.endswith("11, and 8 more (datasheet.md)")
+    assert told.endswith("11, and 8 more")
+
+
+def test_what_people_called_things_is_told_and_words_of_profiles_are_counted():
+    kept = {"activity": ["play", "stop"], "home": ["cabin"], "vendor": ["Amazon"]}
+    assert module.kept_lines(kept) == (
+        "kept as told: home: cabin",
+        "kept as told: 3 texts of profiles and scenarios (activity, vendor); "
+        "all in datasheet.md",
+    )
+    assert module.kept_lines({"home": ["cabin"]}) == ("kept as told: home: cabin",)
 
 
 def test_findings_are_told_one_by_one_and_no_secret_whole(capsys):

@@ -44,10 +44,11 @@ def publish(request: Request, watcher: Watcher) -> Published:
     """Make a dataset of campaigns in `request.out`, which appears whole or not at all.
 
     Raises DatasetError for a campaign that is not closed or damaged, RequestError when
-    `out` is there, RefusedError when identifiers are still found; the draft is kept
+    `out` is there or title or authors say a secret that was told, RefusedError when identifiers are still found; the draft is kept
     then, as at an interruption, and the next call goes on with it.
     """
     crate.refuse_without_library()
+    _refuse_told(request)
     sources = sources_of(request.campaigns)
     asked = {"request": _digest(request)}
     with _drafted(request, asked) as ledger:
@@ -56,6 +57,17 @@ def publish(request: Request, watcher: Watcher) -> Published:
             ledger.done(_FINISH, asked, ())
         _finish(request)
     return _published(request)
+
+
+def _refuse_told(request: Request) -> None:
+    """Refuse what says to everybody what is told as a secret. Raises RequestError."""
+    said = " ".join((request.about.title, *request.about.authors)).casefold()
+    kinds = sorted({e.kind for e in request.extra if e.value.casefold() in said})
+    if kinds:
+        raise RequestError(
+            f"title or authors: say what is told as a secret ({', '.join(kinds)}); "
+            "leave it out there or here"
+        )
 
 
 def _make(work: Work, sources: Sequence[Source]) -> None:

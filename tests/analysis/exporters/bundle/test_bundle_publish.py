@@ -12,6 +12,7 @@ from analysis.errors import AnalysisError, DatasetError, RequestError
 from analysis.exporters.anonymise import Counts, Policy
 from analysis.exporters.audit import audit
 from analysis.exporters.bundle import (
+    About,
     RefusedError,
     captures,
     pipeline,
@@ -292,3 +293,11 @@ def test_what_was_not_looked_at_is_not_published(tmp_path, request_for, watcher)
     (finding,) = told.value.findings
     assert "install tshark" in finding.remedy
     assert "--accept 'unread:tshark'" in finding.remedy
+
+
+def test_whoever_signs_is_no_secret(tmp_path, request_for, watcher):
+    signed = About(title="A flat", authors=("Ada Byron",))
+    told = Identifier(kind="person", value="ada byron", source="told")
+    with pytest.raises(RequestError, match=r"title or authors: say .* \(person\)"):
+        publish(request_for(tmp_path / "set", about=signed, extra=(told,)), watcher)
+    assert not list(tmp_path.iterdir())
