@@ -44,8 +44,9 @@ def publish(request: Request, watcher: Watcher) -> Published:
     """Make a dataset of campaigns in `request.out`, which appears whole or not at all.
 
     Raises DatasetError for a campaign that is not closed or damaged, RequestError when
-    `out` is there or title or authors say a secret that was told, RefusedError when identifiers are still found; the draft is kept
-    then, as at an interruption, and the next call goes on with it.
+    `out` is there or title or authors say a secret that was told, RefusedError when
+    identifiers are still found; the draft is kept then, as at an interruption, and the
+    next call goes on with it.
     """
     crate.refuse_without_library()
     _refuse_told(request)
