@@ -40,6 +40,11 @@ _TLS_PORTS = (443, 8443, 8883)
 _MOST_WAITING_B = 1 << 28
 _NONE = np.zeros(0, dtype=np.int64)
 _FRAME = re.compile(rb"(?m)^Frame (\d+):")
+# what tshark makes of four bytes: sequence numbers and stamps are any number by chance
+_NUMBER = re.compile(rb"\d{1,10}(?![^\s,\])(])")
+_ANNOUNCED = re.compile(rb"(?:[:=]\s?|[(\[]|TSval |TSecr )\Z")
+_ANNOUNCED_B = 8
+_TURN = 1 << 32
 
 
 class Frames:
@@ -194,6 +199,8 @@ def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> None:
         starts = [at for at, _ in marks]
         seen: Counter[tuple[int, int, str]] = Counter()
         for at, row, encoding in looker.hits(data, span):
+            if looker.identifiers[row].kind == "ipv4" and is_chance(data, at):
+                continue
             mark = bisect_right(starts, at) - 1
             seen[marks[mark][1] if mark >= 0 else frame, row, encoding] += 1
         for (number, row, encoding), n in sorted(seen.items()):
@@ -202,3 +209,14 @@ def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> None:
             looker.note(view, row, encoding, place, n)
         if marks:
             frame = marks[-1][1]
+
+
+def is_chance(data: bytes, at: int) -> bool:
+    """Say whether a hit is the value of a field of four bytes, written as a number.
+
+    What is said as text is found by those who read bytes, whatever it looks like here.
+    """
+    number = _NUMBER.match(data, at)
+    if number is None or int(number.group()) >= _TURN:
+        return False
+    return _ANNOUNCED.search(data, max(0, at - _ANNOUNCED_B), at) is not None

@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from analysis.exporters.audit import audit
+from analysis.exporters.audit.second import is_chance
 from analysis.exporters.identifiers import Identifier
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
@@ -46,6 +47,26 @@ def test_an_address_field_is_one(found):
 def test_in_a_payload_it_is_one_though_headers_hold_it_by_chance(found):
     told = found(frame(), frame(payload=bytes(20) + RAW + bytes(20)))
     assert ("bytes", "binary") in told
+
+
+def test_a_sequence_number_that_is_an_address_in_decimal_is_none(found):
+    told = found(frame(seq=int.from_bytes(RAW), payload=b"hello"), frame())
+    assert {each for each in told if each[0] == "tshark"} == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "chance"),
+    [
+        (b"    Sequence Number (raw): 3221225985\n", True),
+        (b"    TSval 3221225985, TSecr 7\n", True),
+        (b"    SSRC: 0xc0000201 (3221225985)\n", True),
+        (b"    Request URI: /from/3221225985\n", False),
+        (b"    Path: 3221225985.example.org\n", False),
+        (b"    Line: at 3221225985\n", False),
+    ],
+)
+def test_chance_is_a_number_that_is_all_of_a_field(line, chance):
+    assert is_chance(line, line.index(b"3221225985")) is chance
 
 
 def pcap(path, *frames):
