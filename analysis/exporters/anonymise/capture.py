@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.anonymise import fields, messages
+from analysis.exporters.anonymise.clients import write_clients
 from analysis.exporters.anonymise.clocks import Clocks
 from analysis.exporters.anonymise.emit import emit_blocks, emit_records
 from analysis.exporters.anonymise.fragments import add_differences, differences
-from analysis.exporters.anonymise.mapped import write_mapped, write_routes
+from analysis.exporters.anonymise.mapped import write_mapped
+from analysis.exporters.anonymise.networks import write_networks
 from analysis.exporters.anonymise.patterns import Patterns, patterns_of
 from analysis.exporters.anonymise.policy import Counts, Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
@@ -169,7 +171,8 @@ class _Writing:
         changed = self._payloads(batch, new, spans)
         self._headers(batch, new, spans)
         write_mapped(batch, new, spans, self._pseudonyms, changed)
-        write_routes(batch, new, spans, self._pseudonyms)
+        write_networks(batch, new, spans, self._pseudonyms, changed)
+        write_clients(batch, new, spans, self._pseudonyms, changed)
         repair(
             batch.data,
             new,

@@ -1,8 +1,7 @@
-"""Addresses that no pattern finds: those that STUN hides, and halves of others.
+"""Addresses that STUN hides, which no pattern finds.
 
 An IPv6 address in STUN is combined with the number of its transaction, so that it never
-looks the same twice. Of a network that a router announces as a route, the first eight
-bytes are there alone. Both become what headers get.
+looks the same twice. It becomes what headers get.
 """
 
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ _COOKIE = np.array([0x21, 0x12, 0xA4, 0x42], dtype=np.uint8)
 _HEAD_B, _FRAME_B = 20, 2  # over TCP a length may stand before a message
 _PLAIN = (0x0001, 0x0004, 0x0005, 0x8023, 0x802B, 0x802C)
 _HIDDEN = (0x0020, 0x8020, 0x0012, 0x0016)
-_ICMPV6, _ADVERTISEMENT, _ROUTE = 58, 134, 24
 _SIZES = {1: 4, 2: 16}
 
 
@@ -43,28 +41,6 @@ def write_mapped(
                 made = pseudonyms.ipv6(own)
             raw = np.frombuffer(_combined(made, mask), dtype=np.uint8)
             new[at + place : at + place + size] = raw
-
-
-def write_routes(
-    batch: Batch, new: Uint8, spans: Spans, pseudonyms: Pseudonyms
-) -> None:
-    """Write the pseudonyms of networks to which a router says it leads (RFC 4191)."""
-    there = spans.decoded.protocol == _ICMPV6
-    there &= batch.data[np.minimum(spans.above, batch.data.size - 1)] == _ADVERTISEMENT
-    for row in np.flatnonzero(there).tolist():
-        at = int(spans.above[row])
-        data = batch.data[at : int(batch.start[row] + batch.captured_b[row])].tobytes()
-        for place in _routes(data):
-            made = pseudonyms.ipv6(data[place : place + 8] + bytes(8))[:8]
-            new[at + place : at + place + 8] = np.frombuffer(made, dtype=np.uint8)
-
-
-def _routes(data: bytes) -> Iterator[int]:
-    at = 16
-    while at + 16 <= len(data) and data[at + 1]:
-        if data[at] == _ROUTE and data[at + 1] == 2:
-            yield at + 8
-        at += 8 * data[at + 1]
 
 
 def _messages(batch: Batch, spans: Spans) -> Iterator[tuple[int, int, int]]:
