@@ -1,24 +1,36 @@
-"""Texts about a campaign under pseudonyms: words, addresses and dates in them."""
+"""Texts about a campaign under pseudonyms: words, addresses and dates in them.
+
+Escapes and encodings are undone, rewritten and written back, as in captures.
+"""
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 
-from analysis.exporters.anonymise.patterns import assigned, patterns_of
+from analysis.exporters.anonymise.patterns import (
+    Change,
+    Patterns,
+    assigned,
+    laid_out,
+    patterns_of,
+)
 from analysis.exporters.anonymise.policy import Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
 from analysis.exporters.anonymise.replace import Replacer
 from analysis.exporters.identifiers.model import Identifier
+from analysis.exporters.identifiers.rewriting import rewritten
 
 _DAY_NS = 86_400 * 1_000_000_000
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")
 _COMPACT = re.compile(r"(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?=T\d{4})")
-_MAC = re.compile(r"(?i)(?<![0-9a-f:-])[0-9a-f]{2}([:-][0-9a-f]{2}){5}(?![0-9a-f:-])")
+_MAC = r"(?<![0-9a-f:-])(?P<mac>[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5})(?![0-9a-f:-])"
 # a dot behind it may end a sentence, or begin the suffix of a file
-_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
-_IPV6 = re.compile(r"(?i)(?<![0-9a-z:.])[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:]*(?![0-9a-z:.])")
+_IPV4 = r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)"
+_IPV6 = r"(?<![0-9a-z:.])[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:]*(?![0-9a-z:.])"
+_ONE_ADDRESS = re.compile(f"(?i){_MAC}|{_IPV4}|{_IPV6}")
+_ONE_MAC = re.compile(f"(?i){_MAC}")
 _ADDRESSES = ("mac", "ipv4", "ipv6")
 # a stamp of this size is a moment since 1973, a smaller one a span
 _LEAST_STAMP_NS = 10**17
@@ -39,9 +51,14 @@ class Words:
         identifiers: Iterable[Identifier],
         policy: Policy,
     ) -> None:
-        known = [each for each in identifiers if each.kind not in _ADDRESSES]
+        every = tuple(identifiers)
+        known = [each for each in every if each.kind not in _ADDRESSES]
         self.pseudonyms = pseudonyms
-        self.replacer = Replacer(patterns_of(known, pseudonyms))
+        patterns = patterns_of(every, pseudonyms)
+        self._names, self._units, self._all = (
+            Replacer(_without(patterns, kinds))
+            for kinds in (_ADDRESSES, _ADDRESSES[1:], ())
+        )
         self._whole: Mapping[str, str] = {
             value: text
             for (kind, value), text in assigned(known, pseudonyms).items()
@@ -53,8 +70,10 @@ class Words:
         self.text = lru_cache(_MOST_CACHED)(self._text)
 
     def _known(self, text: str) -> str:
-        """Return a text without identifiers; addresses and dates in it stay."""
-        return self._whole.get(text) or self.replacer.text(text)
+        """Return a text without identifiers; addresses of IP and dates in it stay."""
+        if text in self._whole:
+            return self._whole[text]
+        return self._rewritten(text, _ONE_MAC, self._units)
 
     def capture(self, name: str) -> str:
         """Return what a file of packets is called, once it is unpacked."""
@@ -64,11 +83,28 @@ class Words:
         """Return a text under pseudonyms; addresses in it may become longer."""
         if text in self._whole:
             return self._whole[text]
-        text = self.replacer.text(text)
-        text = _MAC.sub(lambda m: self.pseudonyms.text(m[0], "mac"), text)
-        text = _IPV4.sub(lambda m: self.address(m[0]), text)
-        text = _IPV6.sub(lambda m: self.address(m[0]), text)
-        return self.dates(text)
+        return self.dates(self._rewritten(text, _ONE_ADDRESS, self._all))
+
+    def _rewritten(
+        self, text: str, addresses: re.Pattern[str], replacer: Replacer
+    ) -> str:
+        """Return a text with names and addresses replaced, in every spelling.
+
+        addresses  finds those that become what stands in headers, of any length
+        replacer   of all other spellings, which stay as long as they are
+        """
+        raw = self._names.bytes(text.encode(errors="surrogateescape"))
+        found: list[tuple[int, int, bytes]] = []
+        for match in addresses.finditer(raw.decode("latin-1")):
+            instead = self._instead(match)
+            if instead != match[0]:
+                found.append((*match.span(), instead.encode()))
+        made = _around(raw, found, lambda rest: rewritten(rest, replacer.bytes))
+        return made.decode(errors="surrogateescape")
+
+    def _instead(self, found: re.Match[str]) -> str:
+        mac = found["mac"]
+        return self.pseudonyms.text(mac, "mac") if mac else self.address(found[0])
 
     def person(self, name: str) -> str:
         """Return another name for somebody, or for a home; none for none."""
@@ -112,3 +148,45 @@ def unpacked(name: str) -> str:
     for suffix in _PACKED:
         name = name.removesuffix(suffix)
     return name.replace("/", "_")
+
+
+def _around(
+    raw: bytes,
+    parts: Iterable[tuple[int, int, bytes]],
+    rewrite: Callable[[bytes], bytes],
+) -> bytes:
+    """Return bytes with parts, (begin, end, instead), replaced and others rewritten.
+
+    rewrite  sees all, with zeros where the parts are; returns as many bytes as it gets
+    """
+    rest = bytearray(raw)
+    parts = list(parts)
+    for begin, end, _instead in parts:
+        rest[begin:end] = bytes(end - begin)
+    new, made, at = rewrite(bytes(rest)), b"", 0
+    for begin, end, instead in parts:
+        made += new[at:begin] + instead
+        at = end
+    return made + new[at:]
+
+
+def _without(patterns: Patterns, kinds: tuple[str, ...]) -> Patterns:
+    """Return the patterns of identifiers of other kinds."""
+    rows = [row for row, kind in enumerate(patterns.kinds) if kind not in kinds]
+    if len(rows) == len(patterns):
+        return patterns
+    pool, instead = patterns.pool.tobytes(), patterns.instead.tobytes()
+    ends = patterns.first + patterns.size
+    spans = {row: slice(patterns.first[row], ends[row]) for row in rows}
+    return laid_out(
+        [
+            Change(
+                pattern=pool[spans[row]],
+                instead=instead[spans[row]],
+                fold=bool(patterns.fold[row]),
+                edges=int(patterns.edges[row]),
+                kind=patterns.kinds[row],
+            )
+            for row in rows
+        ]
+    )
