@@ -9,8 +9,8 @@ hides is passed over, and so are protocols that the second reader takes apart.
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.packets.select import beacon_rows
 from analysis.pcap.conversations import Conversations
 from analysis.pcap.decode import TCP, UDP, Decoded, decode_batch
+from analysis.pcap.network import WHOLE
 from analysis.pcap.stream import open_capture_stream
 from analysis.pcap.walk import Batch
 
@@ -39,13 +40,17 @@ _LEAST_INNER_B, _LEAST_INNER_TEXT_B = 64, 8  # shorter ones come by chance
 _AROUND_B = 16
 _MOST_HIGH = 1 / 8  # of bytes around a run, and one more, are 128 or above
 _RUN = re.compile(rb"(?:[ -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){3,}")
-_LETTERS = re.compile(rb"[ -~]{3,}")
+_LETTERS = re.compile(rb"[ -~]{6,}")
+_COUNTED = re.compile(  # fewer letters behind their length
+    rb"\x03[ -~]{3}(?![ -~])|\x04[ -~]{4}(?![ -~])|\x05[ -~]{5}(?![ -~])"
+)
 _BYTES = re.compile(rb"[^\x00]{6,}")
 _MOST_UNIT_B = 32  # a longer one is no address and no number
 _FEW = 3
 _HEAD_B = 64
 _WIDE = re.compile(rb"(?:[ -~]\x00){4,}")
-_LEAST_RUN_B, _STRONG_RUN_B = 6, 24
+_IN_WIDE = re.compile(rb"\x00[ -~]\x00[ -~]\x00[ -~]\x00")  # quicker to search for
+_STRONG_RUN_B = 24
 _STRONG = re.compile(rb"[a-z]{8}|[A-Z]{8}|[A-Z][a-z]{7}|[A-Za-z0-9 ]{12}")
 _HIGH = bytes(range(128, 256))
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
@@ -86,13 +91,42 @@ class Said:
     word: str
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One of so many shares of the conversations of a capture, told by their ports.
+
+    Nothing replaces ports: what is in a share as published was in it as recorded.
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def rows(self, decoded: Decoded) -> NDArray[np.bool_]:
+        """Return which packets are in it; what has no ports is in the first."""
+        ports = decoded.src_port.astype(np.int64) + decoded.dst_port
+        ported = (decoded.protocol == TCP) | (decoded.protocol == UDP)
+        ported &= decoded.fragment == WHOLE
+        own: NDArray[np.bool_] = np.where(ported, ports % self.of, 0) == self.number
+        return own
+
+
+_ALL = Share()
+
+
 def plain_words(
-    path: Path, judge: Judge, opaque: Collection[str] = ()
+    path: Path,
+    judge: Judge,
+    opaque: Collection[str] = (),
+    *,
+    share: Share = _ALL,
+    step: Callable[[int], None] | None = None,
 ) -> Iterator[Said]:
     """Yield the telling words of a capture. Raises CaptureError where it is damaged.
 
     opaque  ports, as 'udp/7338', behind which nobody knows the protocol: of what is
             binary there, and does not look random, runs of bytes are words, too
+    share   conversations to read
+    step    is told bytes of packets as they are read
     """
     streams, flows = Streams(_OVERLAP_B), _Flows()
     reader = _Reader(judge, opaque)
@@ -100,12 +134,18 @@ def plain_words(
         for batch in capture:
             decoded = decode_batch(batch)
             number = flows.add(batch, decoded)
-            for row, data in _messages(batch, decoded, opaque):
+            own = share.rows(decoded)
+            if share.of > 1:  # what says nothing is in no stream
+                said_b = np.where(own, decoded.payload_b, 0)
+                decoded = replace(decoded, payload_b=said_b)
+            for row, data in _messages(batch, decoded, own, opaque):
                 frame = batch.first_frame + row + 1
                 end = flows.of(int(number[row])) or _end_of(decoded, row)
                 yield from reader.said(end, (int(number[row]), frame), data)
             for stretch in streams.add(batch, decoded):
                 yield from _of_stretch(reader, flows, stretch)
+            if step:
+                step(int(batch.captured_b.sum()))
         for stretch in streams.finish():
             yield from _of_stretch(reader, flows, stretch)
 
@@ -165,14 +205,14 @@ def _address(halves: NDArray[np.uint64]) -> str:
 
 
 def _messages(
-    batch: Batch, decoded: Decoded, opaque: Collection[str]
+    batch: Batch, decoded: Decoded, own: NDArray[np.bool_], opaque: Collection[str]
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (row, bytes) of all that no stream is made of, and no field of identity."""
     left = {port for port in CLAIMED if f"udp/{port}" not in opaque}
     streamed = (decoded.protocol == TCP) & (decoded.fragment == 0)
     streamed |= decoded.ethertype == _ARP
     streamed[beacon_rows(batch, decoded)] = True
-    rows = np.flatnonzero(~streamed)
+    rows = np.flatnonzero(own & ~streamed)
     first = np.where(decoded.protocol > 0, decoded.payload_at, 0)
     first = np.where((decoded.protocol == 0) & (decoded.ethertype > 0), 14, first)
     at, end = (
@@ -247,11 +287,19 @@ def runs(data: bytes) -> Iterable[bytes]:
             if end - at >= _STRONG_RUN_B or _is_calm(data, at, end):
                 yield found.group()
         return
-    for found in _LETTERS.finditer(data):
-        if _counts(data, *found.span()):
-            yield found.group()
-    for found in _WIDE.finditer(data):
-        yield found.group()[::2]
+    free = [
+        (each.start(), each.group())
+        for each in _LETTERS.finditer(data)
+        if _counts(data, *each.span())
+    ]
+    told = [
+        (each.start() + 1, each.group()[1:])
+        for each in _COUNTED.finditer(data)
+        if _is_calm(data, each.start() + 1, each.end())
+    ]
+    yield from (run for _, run in sorted(free + told))
+    if _IN_WIDE.search(data):
+        yield from (each.group()[::2] for each in _WIDE.finditer(data))
 
 
 def opaque_runs(data: bytes) -> Iterator[bytes]:
@@ -271,12 +319,8 @@ def opaque_runs(data: bytes) -> Iterator[bytes]:
 
 
 def _counts(data: bytes, at: int, end: int) -> bool:
-    size_b = end - at
-    if size_b >= _STRONG_RUN_B or _STRONG.search(data, at, end):
+    if end - at >= _STRONG_RUN_B or _STRONG.search(data, at, end):
         return True
-    told = at > 0 and data[at - 1] == size_b  # its length stands before it
-    if size_b < _LEAST_RUN_B and not told:
-        return False
     return _is_calm(data, at, end)
 
 

@@ -7,18 +7,11 @@ order: so the result is the same with any number of processes, and after a kill.
 """
 
 import json
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from analysis.errors import AnalysisError
 from analysis.exporters.audit.captures import is_capture
 from analysis.exporters.audit.files import (
     is_plain,
@@ -28,17 +21,14 @@ from analysis.exporters.audit.files import (
 )
 from analysis.exporters.audit.looking import Looker
 from analysis.exporters.audit.model import UNREAD, Finding, LookedAt
+from analysis.exporters.audit.pool import Step, side_by_side
 from analysis.exporters.audit.second import SecondReader
 from analysis.exporters.identifiers.model import Identifier
 
 _UNIT_B = 1 << 25  # small files that are looked at together
 _PART_B = 1 << 27  # of a large capture
 _WORTH_IT_B = 1 << 26  # a process takes seconds to begin
-_TOLD_S = 0.5
-_STOP = -(1 << 62)
 _STEPS_B = 1 << 22
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
-Step = Callable[[int], None]
 
 
 class Kept(Protocol):
@@ -49,10 +39,6 @@ class Kept(Protocol):
 
     def save(self, unit: str, files: Sequence[Path], seen: Mapping[str, Any]) -> None:
         """Keep what a unit saw, as values that JSON knows."""
-
-
-class _StoppedError(Exception):
-    """Another unit failed, or the user wants to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,94 +192,23 @@ def _done(
         for unit in units:
             yield unit, look_at_unit(looker, folder, unit, step)
         return
-    # not forked: Arrow holds threads of its own
-    context = multiprocessing.get_context("spawn")
-    read_b = context.Value("q", 0)
-    with _told_when_broken(), _one_thread_each():
-        pool = ProcessPoolExecutor(
-            jobs,
-            mp_context=context,
-            initializer=_begin,
-            initargs=(folder, looker.identifiers, read_b),
-        )
-        try:
-            largest_first = sorted(units, key=lambda unit: -unit.size_b)
-            running = {pool.submit(_there, unit): unit for unit in largest_first}
-            yield from _ended(running, read_b, step)
-        finally:
-            with read_b.get_lock():
-                read_b.value = _STOP
-            pool.shutdown(cancel_futures=True)
+    with side_by_side(jobs, _begin, (folder, looker.identifiers)) as pool:
+        largest_first = sorted(units, key=lambda unit: -unit.size_b)
+        yield from pool.done(_there, largest_first, step)
 
 
-def _ended(
-    running: Mapping[Future[Seen], Unit], read_b: Any, step: Step
-) -> Iterator[tuple[Unit, Seen]]:
-    waiting, told_b = set(running), 0
-    while waiting:
-        done, waiting = wait(waiting, timeout=_TOLD_S)
-        now_b = read_b.value
-        if now_b > told_b:
-            step(now_b - told_b)
-            told_b = now_b
-        for future in done:
-            yield running[future], future.result()
+_lent: tuple[Path, Looker] | None = None  # what a process was given
 
 
-_lent: tuple[Path, Looker, Any] | None = None  # what a process was given
-
-
-def _begin(folder: Path, identifiers: Sequence[Identifier], read_b: Any) -> None:
+def _begin(folder: Path, identifiers: Sequence[Identifier]) -> None:
     """Make a process ready: the tables are made once."""
     global _lent
-    signal.signal(signal.SIGINT, _pass_over)
-    _lent = (folder, Looker(identifiers), read_b)
+    _lent = (folder, Looker(identifiers))
 
 
-def _pass_over(_number: int, _frame: object) -> None:
-    """Go on: the caller says when to stop.
-
-    Programs that are started here end at once, as they would not were it ignored.
-    """
-
-
-def _there(unit: Unit) -> Seen:
+def _there(unit: Unit, step: Step) -> Seen:
     """Do a unit in a process of its own."""
     if _lent is None:
         raise RuntimeError("the process was given nothing")
-    folder, looker, read_b = _lent
-
-    def step(size_b: int) -> None:
-        with read_b.get_lock():
-            if read_b.value < 0:
-                raise _StoppedError
-            read_b.value += size_b
-
+    folder, looker = _lent
     return look_at_unit(looker, folder, unit, step)
-
-
-@contextmanager
-def _told_when_broken() -> Iterator[None]:
-    """Say in a sentence that a process was ended, of which Python says little."""
-    try:
-        yield
-    except BrokenProcessPool as exc:
-        raise AnalysisError(
-            "a process that audits was ended from outside, most often for want of "
-            "memory; try again with --jobs 1"
-        ) from exc
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that are started meanwhile use one thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
