@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.audit.chance import Headers
+from analysis.exporters.audit.known import Layers
 from analysis.exporters.audit.looking import Key, Looker, View, fixed
 from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.packets.select import beacon_rows
-from analysis.pcap.decode import UDP, Decoded, decode_batch
+from analysis.pcap.decode import UDP, Decoded
 from analysis.pcap.stream import open_capture_stream
 from analysis.pcap.walk import Batch
 
@@ -59,10 +60,11 @@ def look_at_capture(
     with open_capture_stream(path) as capture:
         done_b = 0
         for batch in capture:
-            decoded = decode_batch(batch)
+            layers = Layers.of(batch)
+            decoded = layers.decoded
             looker.looked_at.packets += len(batch)
             known.headers(file, batch, decoded)
-            _plain_packets(looker, file, batch, decoded)
+            _plain_packets(looker, file, layers)
             for stretch in streams.add(batch, decoded):
                 _stretch(looker, file, stretch)
             step(capture.size_b - done_b)
@@ -84,7 +86,7 @@ def place_in_capture(looker: Looker, file: str, path: Path) -> None:
     with open_capture_stream(path) as capture:
         for batch in capture:
             _place(looker, batch, places)
-            headers.add(batch, decode_batch(batch))
+            headers.add(Layers.of(batch))
     headers.finish()
 
 
@@ -152,25 +154,26 @@ class _Known:
             yield self._rows[place], int(rows[at]), int(n)
 
 
-def _plain_packets(looker: Looker, file: str, batch: Batch, decoded: Decoded) -> None:
-    """Search packets of plain protocols, where short hits count too."""
-    rows = np.flatnonzero(plain_rows(decoded))
-    text, starts = bytearray(), []
-    for row, at, size in zip(
-        rows.tolist(),
-        batch.start[rows].tolist(),
-        batch.captured_b[rows].tolist(),
-        strict=True,
-    ):
-        starts.append((len(text), row))
-        text += batch.data[at : at + size].tobytes() + _GAP
+def _plain_packets(looker: Looker, file: str, layers: Layers) -> None:
+    """Search packets of plain protocols, where short hits count too.
+
+    Not in fields that are no addresses: each checksum before an address is another four
+    bytes, and a week of DNS has all of them.
+    """
+    batch = layers.batch
+    text, first, pieces = bytearray(), [], []
+    for row in np.flatnonzero(plain_rows(layers.decoded)).tolist():
+        for begin, end in layers.unknown(row):
+            first.append(len(text))
+            pieces.append((row, begin - int(batch.start[row])))
+            text += batch.data[begin:end].tobytes() + _GAP
     if not text:
         return
-    first = [start for start, _ in starts]
 
     def place(at: int) -> str:
-        start, row = starts[bisect_right(first, at) - 1]
-        return f"packet {batch.first_frame + row + 1}, byte {at - start}"
+        k = bisect_right(first, at) - 1
+        row, begin = pieces[k]
+        return f"packet {batch.first_frame + row + 1}, byte {begin + at - first[k]}"
 
     # a name of its own: what is chance elsewhere in the file does not take it along
     layer = " in a plain packet"
