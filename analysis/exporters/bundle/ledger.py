@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _NAME = "ledger.json"
-FORMAT = 1
+FORMAT = 2
 State = tuple[int, int]  # bytes and time of change
 
 
@@ -40,7 +40,8 @@ class Ledger:
             return False
         same = all(
             state_of(self._draft / name) == tuple(state)
-            for name, state in known["outputs"].items()
+            for files in (known["outputs"], known.get("seen", {}))
+            for name, state in files.items()
         )
         if same:
             self._current.add(step)
@@ -52,22 +53,42 @@ class Ledger:
         inputs: Mapping[str, str],
         outputs: Iterable[Path],
         facts: Mapping[str, Any] | None = None,
+        *,
+        seen: Iterable[Path] = (),
     ) -> None:
         """Enter a step that came to its end.
 
         facts  what later steps want to know of it, as values that JSON knows
+        seen   files that others made, and that it read
         """
-        names = sorted(path.relative_to(self._draft).as_posix() for path in outputs)
         self._steps[step] = {
             "inputs": dict(inputs),
-            "outputs": {name: state_of(self._draft / name) for name in names},
+            "outputs": self._states(outputs),
+            "seen": self._states(seen),
             "facts": dict(facts or {}),
         }
+        self._write()
+        self._current.add(step)
+
+    def forget(self, step: str) -> None:
+        """Strike a step out, if it is entered: what it said is no longer so."""
+        if self._steps.pop(step, None) is not None:
+            self._write()
+
+    def _write(self) -> None:
         text = json.dumps({"format": FORMAT, "steps": self._steps}, indent=1)
         part = self._draft / f".{_NAME}.part"
         part.write_text(text + "\n", encoding="utf-8")
         part.replace(self._draft / _NAME)
-        self._current.add(step)
+
+    def _states(self, files: Iterable[Path]) -> dict[str, State | None]:
+        names = sorted(path.relative_to(self._draft).as_posix() for path in files)
+        return {name: state_of(self._draft / name) for name in names}
+
+    def made_before(self, step: str) -> frozenset[Path]:
+        """Return the files that a step made when it was last done, by any inputs."""
+        known = self._steps.get(step, {"outputs": {}})
+        return frozenset(self._draft / name for name in known["outputs"])
 
     def facts(self, step: str) -> Mapping[str, Any]:
         """Return what a step that is done has told."""

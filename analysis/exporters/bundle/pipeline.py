@@ -4,6 +4,7 @@ publish(request, watcher)
 """
 
 import fcntl
+import hmac
 import json
 import os
 import shutil
@@ -12,14 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.errors import RequestError
-from analysis.exporters.anonymise import Pseudonyms
+from analysis.errors import DatasetError, RequestError
 from analysis.exporters.bundle import campaigns, captures, crate, sealing
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import Request, Watcher
-from analysis.exporters.bundle.sources import checked, read_b, sources_of
+from analysis.exporters.bundle.sources import checked, packed_in, read_b, sources_of
 from analysis.exporters.bundle.vocabulary import without_words, words_of
-from analysis.exporters.bundle.work import Made, Source, Work, counted, write_text
+from analysis.exporters.bundle.work import (
+    Made,
+    Source,
+    Work,
+    code_digest,
+    counted,
+    write_text,
+)
 from analysis.exporters.identifiers import Identifier, unique
 from analysis.exporters.identifiers.harvest import harvest
 
@@ -51,9 +58,12 @@ def publish(request: Request, watcher: Watcher) -> Published:
     crate.refuse_without_library()
     _refuse_told(request)
     sources = sources_of(request.campaigns)
-    asked = {"request": _digest(request)}
+    _refuse_taken(request, known=request.draft.is_dir())
+    sources = _checked(watcher, sources)
+    asked = _asked(request, sources)
     with _drafted(request, asked) as ledger:
         if not ledger.is_done(_FINISH, asked):
+            ledger.forget(_FINISH)  # of another call; from here on it is no more whole
             _make(Work(request, ledger, watcher), sources)
             ledger.done(_FINISH, asked, ())
         _finish(request)
@@ -73,7 +83,6 @@ def _refuse_told(request: Request) -> None:
 
 def _make(work: Work, sources: Sequence[Source]) -> None:
     """Make everything in the draft."""
-    sources = _checked(work, sources)
     identifiers = _identifiers(work, sources)
     sources = tuple(campaigns.published_as(work, s, identifiers) for s in sources)
     captures.anonymise_captures(work, sources, identifiers)
@@ -85,13 +94,26 @@ def _make(work: Work, sources: Sequence[Source]) -> None:
     sealing.seal(work, sources, identifiers)
 
 
-def _digest(request: Request) -> str:
-    """Return a digest of what is asked for; the key is told by what it gives."""
-    names = [str(folder.resolve()) for folder in request.campaigns]
-    made = Pseudonyms(request.key).mac(bytes(6)[:5] + b"\x01").hex()
-    what = [names, repr(request.policy), request.shift, repr(request.about), made]
-    what.append(sorted(request.accept))
-    return digest_of_json([*what, request.part_b, request.results is not None])
+def _asked(request: Request, sources: Sequence[Source]) -> dict[str, str]:
+    """Return digests of all that decides what comes out, as inputs of the last step."""
+    results = request.results.recipe if request.results is not None else None
+    about = [repr(request.policy), request.shift, repr(request.about), request.part_b]
+    told = sorted([each.kind, each.value] for each in request.extra)
+    accepted = [sorted(request.accept), sorted(request.words.pairs)]
+    return {
+        "campaigns": digest_of_json([[s.recorded, dict(s.digests)] for s in sources]),
+        "code": code_digest(),
+        "key": hmac.digest(request.key, b"request", "sha256").hex()[:32],
+        "about": digest_of_json([*about, *accepted, results]),
+        "extra": digest_of_json(told),
+    }
+
+
+def _refuse_taken(request: Request, *, known: bool) -> None:
+    """Refuse to write over something. Raises RequestError."""
+    for path in (request.out, request.parts):
+        if path.exists() and not known:
+            raise RequestError(f"{path}: is already there; name another folder")
 
 
 @contextmanager
@@ -99,9 +121,7 @@ def _drafted(request: Request, asked: Mapping[str, str]) -> Iterator[Ledger]:
     """Make the draft, or take the one that is there, for this process alone."""
     draft = request.draft
     known = draft.is_dir() and Ledger(draft).is_done(_FINISH, asked)
-    for path in (request.out, request.parts):
-        if path.exists() and not known:
-            raise RequestError(f"{path}: is already there; name another folder")
+    _refuse_taken(request, known=known)
     draft.mkdir(parents=True, exist_ok=True, mode=0o700)
     place = os.open(draft, os.O_RDONLY)
     try:
@@ -115,14 +135,26 @@ def _drafted(request: Request, asked: Mapping[str, str]) -> Iterator[Ledger]:
         os.close(place)
 
 
-def _checked(work: Work, sources: Sequence[Source]) -> tuple[Source, ...]:
-    work.watcher.begin("check", sum(read_b(each) for each in sources))
-    found = tuple(checked(each, work.watcher.read) for each in sources)
-    n = sum(len(each.captures) for each in found)
-    work.watcher.end(
-        "check", f"{counted(len(found), 'campaign')}, {counted(n, 'capture')}"
-    )
-    return found
+def _checked(watcher: Watcher, sources: Sequence[Source]) -> tuple[Source, ...]:
+    """Return campaigns with their digests. Raises DatasetError with all faults."""
+    watcher.begin("check", sum(read_b(each) for each in sources))
+    found, faults = [], []
+    for each in sources:
+        try:
+            found.append(checked(each, watcher.read))
+        except DatasetError as exc:
+            faults.append(str(exc))
+    if faults:
+        raise DatasetError("\n".join(faults))
+    n, packed = (sum(map(of, found)) for of in (_n_captures, packed_in))
+    note = f"{counted(len(found), 'campaign')}, {counted(n, 'capture')}"
+    note += f", {packed} of them packed and published unpacked" if packed else ""
+    watcher.end("check", note)
+    return tuple(found)
+
+
+def _n_captures(source: Source) -> int:
+    return len(source.captures)
 
 
 def _identifiers(work: Work, sources: Sequence[Source]) -> tuple[Identifier, ...]:

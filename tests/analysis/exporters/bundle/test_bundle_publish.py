@@ -92,6 +92,74 @@ def test_killed_while_it_is_put_in_place_it_is_put_there_by_the_next_call(
     assert not request.draft.exists()
 
 
+@pytest.mark.parametrize("other", ["secrets", "results", "campaign", "code", "key"])
+def test_killed_before_it_is_put_in_place_it_is_made_again_when_asked_otherwise(
+    campaign, tmp_path, request_for, watcher, monkeypatch, other
+):
+    request, made = request_for(tmp_path / "set", campaign), []
+
+    def make(work, sources):
+        made.append(work.request)
+        if not work.bag.exists():
+            _stand_in(request)
+
+    def finish(request):
+        raise KilledError
+
+    monkeypatch.setattr(pipeline, "_finish", finish)
+    monkeypatch.setattr(pipeline, "_make", make)
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            publish(request, watcher)
+    assert len(made) == 1
+    asked = request
+    if other == "secrets":
+        told = Identifier(kind="person", value="Mona Lindqvist")
+        asked = replace(request, extra=(told,))
+    elif other == "results":
+        asked = replace(request, results=Recipe())
+    elif other == "key":
+        asked = replace(request, key=bytes(32))
+    elif other == "campaign":
+        (campaign / "labelled" / "labels.json").unlink()
+    else:
+        monkeypatch.setattr(pipeline, "code_digest", lambda: "of another version")
+    with pytest.raises(KilledError):
+        publish(asked, watcher)
+    assert len(made) == 2
+
+
+def test_what_was_whole_before_another_call_began_is_looked_at_again(
+    tmp_path, request_for, watcher, monkeypatch
+):
+    request, made = request_for(tmp_path / "set"), []
+
+    def make(work, sources):
+        made.append(work.request)
+        if work.request.extra:
+            raise KilledError
+        if not work.bag.exists():
+            _stand_in(request)
+
+    def finish(request):
+        raise KilledError
+
+    monkeypatch.setattr(pipeline, "_finish", finish)
+    monkeypatch.setattr(pipeline, "_make", make)
+    told = Identifier(kind="person", value="Mona Lindqvist")
+    for asked in (request, replace(request, extra=(told,)), request):
+        with pytest.raises(KilledError):
+            publish(asked, watcher)
+    assert len(made) == 3
+
+
+class Recipe:
+    recipe = {"classifiers": ["rf"]}  # noqa: RUF012
+
+    def write(self, campaign, out):
+        pass
+
+
 def _stand_in(request):
     for name in ("bag/data", "parts"):
         (request.draft / name).mkdir(parents=True)
