@@ -154,10 +154,11 @@ def publish(
     load_kernels()
     keep_little()
     from analysis.exporters.bundle import About, Request, licence_of
+    from analysis.exporters.bundle.authors import authors_of
 
     folders, out = _folders(campaigns)
     about = About(
-        title=title, licence=licence_of(licence).name, authors=tuple(author or ())
+        title=title, licence=licence_of(licence).name, authors=authors_of(author or ())
     )
     _publish(
         Request(

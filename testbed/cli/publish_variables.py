@@ -30,9 +30,11 @@ def of_variables(
     and for each that was and that no lab refers to.
     """
     from analysis.exporters.identifiers import referenced
+    from analysis.exporters.identifiers.public import Products
 
     environment = _environment()
     told, faults, known = [], [], set()
+    of_virtual: set[str] = set()
     for lab in labs:
         made_up = "virtual" in lab
         for where, name in _references(lab, "lab"):
@@ -43,7 +45,7 @@ def of_variables(
             if name in declared:
                 told.append(f"{said}; you say that it held no secret")
             elif made_up and name.startswith(_OF_THE_LAB):
-                told.append(f"{said}; the virtual lab set it, to something of its own")
+                of_virtual.add(name)
             else:
                 remedy = f"set it to what it held, or say --no-secret {name}"
                 faults.append(f"{said}, so what it held is not looked for; {remedy}")
@@ -55,10 +57,14 @@ def of_variables(
         raise ConfigError("\n".join(dict.fromkeys(faults)))
     found = {each for lab in labs for each in referenced(lab, environment)}
     searched = {each.source.removeprefix("variable ") for each in found}
+    if of_virtual:
+        names = ", ".join(sorted(of_virtual))
+        told.append(f"not set here, and the virtual lab's own: {names}")
     told += [
-        f"${{{name}}} holds a word that is everybody's, or too short to be looked for"
+        f"${{{name}}}: its {len(environment[name])} characters are too few to be "
+        "looked for; see that none of the texts that are kept tells them"
         for name in sorted(known - searched - set(declared))
-        if environment.get(name)
+        if environment.get(name) and environment[name] not in Products({})
     ]
     return tuple(sorted(found)), list(dict.fromkeys(told))
 

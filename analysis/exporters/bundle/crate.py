@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import RequestError
-from analysis.exporters.bundle.facts import SOFTWARE, CampaignFacts, Facts, author_of
+from analysis.exporters.bundle.authors import author_of
+from analysis.exporters.bundle.facts import SOFTWARE, CampaignFacts, Facts
 from analysis.exporters.bundle.work import write_text
 
 NAME = "ro-crate-metadata.json"

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.dataset import TABLES
-from analysis.exporters.bundle.facts import Facts, author_of
+from analysis.exporters.bundle.authors import author_of
+from analysis.exporters.bundle.facts import Facts
 from analysis.exporters.bundle.work import write_text
 
 NAME = "croissant.json"

@@ -1,6 +1,5 @@
 """What is known of a dataset, for everything that tells of it."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from analysis.packets import load_index
 SOFTWARE = "smarthome-testbed"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NS = 1_000_000_000
-_ORCID = re.compile(r"(.+?)\s*\((\d{4}-\d{4}-\d{4}-\d{3}[\dX])\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +135,6 @@ def facts_of(work: Work, sources: Sequence[Source]) -> Facts:
         software=software_version(),
         with_results=work.request.results is not None,
     )
-
-
-def author_of(text: str) -> tuple[str, str]:
-    """Return name and ORCID of an author, '' where there is none."""
-    found = _ORCID.fullmatch(text)
-    return (found[1], found[2]) if found else (text, "")
 
 
 def software_version() -> str:

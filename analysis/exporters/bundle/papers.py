@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from analysis.exporters.bundle.facts import CampaignFacts, Facts, author_of
+from analysis.exporters.bundle.authors import author_of
+from analysis.exporters.bundle.facts import CampaignFacts, Facts
 from analysis.exporters.bundle.work import write_text
 
 

@@ -1,0 +1,50 @@
+"""Who made a dataset: names, each with an ORCID where there is one."""
+
+import re
+from collections.abc import Sequence
+
+from analysis.errors import RequestError
+
+_ORCID = re.compile(r"(.+?)\s*\(\s*(?:https?://orcid\.org/)?([\dX-]{16,19})\s*\)", re.I)
+_WRITTEN = re.compile(r"(\d{4})-(\d{4})-(\d{4})-(\d{3}[\dX])")
+
+
+def author_of(text: str) -> tuple[str, str]:
+    """Return name and ORCID of an author, '' where there is none."""
+    found = _ORCID.fullmatch(text)
+    return (found[1], found[2].upper()) if found else (text, "")
+
+
+def authors_of(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return authors as they are asked for, if they can be.
+
+    Raises RequestError with a line for each that is no name, or holds a mail address or
+    an ORCID whose check digit is wrong (ISO 7064, MOD 11-2).
+    """
+    faults = [
+        f"--author: {text}: {why}" for text in texts if (why := _wrong_with(text))
+    ]
+    if faults:
+        raise RequestError("\n".join(faults))
+    return tuple(texts)
+
+
+def _wrong_with(text: str) -> str:
+    name, orcid = author_of(text)
+    if not name.strip():
+        return "is no name"
+    if "@" in name or "<" in name:
+        return "a mail address would be published as a part of the name; leave it out"
+    if orcid and not _is_orcid(orcid):
+        return f"{orcid} is no ORCID: four groups of four digits, the last one checks"
+    return ""
+
+
+def _is_orcid(text: str) -> bool:
+    if not _WRITTEN.fullmatch(text):
+        return False
+    digits, total = text.replace("-", ""), 0
+    for digit in digits[:15]:
+        total = (total + int(digit)) * 2
+    check = (12 - total % 11) % 11
+    return digits[15] == ("X" if check == 10 else str(check))
