@@ -26,8 +26,10 @@ _BODY = re.compile(
     re.IGNORECASE,
 )
 _CHUNKED = re.compile(rb"transfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
+_LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,12})", re.IGNORECASE)
 _MAGIC = re.compile(b"|".join(re.escape(each) for each in (GZIP, *_ZLIB)))
 _MOST_HEAD_B = 16_384
+_MOST_LINE_B = 64  # which tells the size of a chunk
 _LEAST_PLAIN_B = 4
 _LEAST_ZLIB_B = 48  # with fewer, too much of what is random looks like it
 _NO_TEXT = re.compile(rb"[^\t\n\r -~\x80-\xff]")
@@ -86,6 +88,16 @@ def ends_packed(data: bytes) -> bool:
     return stream.eof
 
 
+def behind_chunks(data: bytes, at: int) -> int:
+    """Return where a body in chunks ends, or turns out to be none; -1 if it goes on."""
+    for begin, size in chunks(data, at):
+        at = begin + size + 2
+    line = data.find(b"\r\n", at, at + _MOST_LINE_B)
+    if line >= 0:
+        return line + 2
+    return at if len(data) - at >= _MOST_LINE_B else -1
+
+
 def decoded(data: bytes) -> bytes:
     """Undo XOR autokey: each byte was mixed with the one before it as it was sent."""
     sent = np.frombuffer(bytes([_START]) + data, dtype=np.uint8)
@@ -105,7 +117,9 @@ def packed_bodies(data: bytes, replace: Replace, filler: Filler) -> Iterator[Cha
         head_at = data.rfind(b"\r\n\r\n", 0, match.start()) + 1
         head = data[max(head_at, match.end() - _MOST_HEAD_B) : match.end()]
         at = match.end()
-        parts = chunks(data, at) if _CHUNKED.search(head) else [(at, len(data) - at)]
+        chunked, length = _CHUNKED.search(head), _LENGTH.search(head)
+        size_b = min(int(length[1]) if length else len(data), len(data) - at)
+        parts = chunks(data, at) if chunked else [(at, size_b)]
         done.update(begin for begin, _size in parts)
         name = "deflate" if match[1].lower() == b"deflate" else "gzip"
         yield from _repacked(data, parts, name, replace, filler)
@@ -125,7 +139,7 @@ def chunks(data: bytes, at: int) -> list[tuple[int, int]]:
     """Return (first byte, size) of the chunks of an HTTP body."""
     found: list[tuple[int, int]] = []
     while True:
-        line = data.find(b"\r\n", at, at + 64)
+        line = data.find(b"\r\n", at, at + _MOST_LINE_B)
         try:
             size = int(data[at:line].split(b";")[0], 16) if line > at else 0
         except ValueError:

@@ -6,8 +6,10 @@ from enum import Enum
 
 import numpy as np
 
+from analysis.exporters.anonymise.heads import MOST_BODY_B, Head, Heads
 from analysis.exporters.anonymise.packed import (
     XOR_PORT,
+    behind_chunks,
     ends_packed,
     is_packed,
     keyed_text,
@@ -17,7 +19,6 @@ from analysis.exporters.anonymise.scan import KEYED, find_marks
 from analysis.exporters.anonymise.spans import OF_PACKETS, Spans, joined
 from analysis.pcap.walk import Batch
 
-_MOST_OF_ONE_B = 4 << 20  # of a stream
 _MOST_B = 64 << 20  # of all; what was not added to lately goes first
 
 
@@ -43,15 +44,25 @@ class Run:
 class _Kept:
     """What is kept of one stream or packet.
 
+    first    place from which on it is kept
     mark     place at which something packed begins, as the last one was found
+    head     place at which a head begins that told of it; else the same
+    end      place behind that, -1 for unknown
     chunked  whether chunks of HTTP may part it
+    told     whether a head of HTTP told of it; then `mark` is the first byte behind
+    magic    place at which something packed may begin of which no head told
     open     whether what follows belongs to it
     """
 
     pieces: list[tuple[int, bytes]] = field(default_factory=list)
     size_b: int = 0
+    first: int = 0
     mark: int = 0
+    head: int = 0
+    end: int = -1
     chunked: bool = False
+    told: bool = False
+    magic: int = -1
     open: bool = True
     lately: bool = True
 
@@ -63,6 +74,7 @@ class Watch:
     """
 
     def __init__(self) -> None:
+        self._heads = Heads()
         self._kept: dict[tuple[Kind, int], _Kept] = {}
         self._single: list[Run] = []
         self._total_b = 0
@@ -77,6 +89,8 @@ class Watch:
         xor = (decoded.src_port == XOR_PORT) | (decoded.dst_port == XOR_PORT)
         for row in np.flatnonzero(xor).tolist():
             self._take_xor(batch, spans, row)
+        for head in self._heads.add(batch, spans):
+            self._announced(head)
         begun = set()
         for row, at, kind in self._found(batch, spans):
             if kind == KEYED:
@@ -93,7 +107,7 @@ class Watch:
         if groups:
             wanted = np.isin(spans.group, np.array(groups))
             for row in np.flatnonzero(wanted).tolist():
-                self._go_on(batch, spans, row, begins=row in begun)
+                self._go_on(batch, spans, row)
 
     def ready(self, *, last: bool = False) -> Iterator[Run]:
         """Yield, and let go, what can be read now.
@@ -146,34 +160,58 @@ class Watch:
 
     def _begins(self, batch: Batch, spans: Spans, row: int, at: int) -> bool:
         """Say whether something packed begins at a place, and watch it then."""
+        group = int(spans.group[row])
+        place = int(spans.place[row]) + at - int(spans.begin[row])
         data = batch.data[at : spans.end[row]].tobytes()
         head = batch.data[spans.begin[row] : at].tobytes()
         packed, chunked = is_packed(data, head)
-        if packed:
-            group = int(spans.group[row])
-            kept = self._kept.setdefault((Kind.PACKED, group), _Kept())
-            kept.mark = int(spans.place[row]) + at - int(spans.begin[row])
-            kept.chunked, kept.open = chunked, True
+        known = self._kept.get((Kind.PACKED, group))
+        if packed and known and known.open and known.told and known.first <= place:
+            known.magic = max(known.magic, place)  # most likely what a head told of
+        elif packed:
+            kept = self._opened(group, place)
+            kept.head = kept.mark = place
+            kept.end, kept.chunked, kept.told = -1, chunked, False
         return packed
 
-    def _go_on(self, batch: Batch, spans: Spans, row: int, *, begins: bool) -> None:
+    def _announced(self, head: Head) -> None:
+        """Watch what a head of HTTP tells of, from the head on."""
+        kept = self._opened(head.group, head.place)
+        for place, data in head.pieces:
+            self._keep(kept, place, data)
+        if not kept.told or head.body >= kept.mark:
+            kept.head, kept.mark, kept.end = head.place, head.body, head.end
+            kept.chunked, kept.told = head.chunked, True
+
+    def _opened(self, group: int, place: int) -> _Kept:
+        """Return what is kept of a stream, from a place on if nothing was so far."""
+        kept = self._kept.setdefault((Kind.PACKED, group), _Kept(open=False))
+        if not kept.open:
+            kept.first, kept.open = place, True
+        return kept
+
+    def _go_on(self, batch: Batch, spans: Spans, row: int) -> None:
         kept = self._kept[Kind.PACKED, int(spans.group[row])]
         place = int(spans.place[row])
         data = _payload(batch, spans, row)
-        early = place + len(data) <= kept.mark and not kept.pieces
-        if not data or early or not (kept.open or begins):
+        if not data or not kept.open or place + len(data) <= kept.first:
             return
         self._keep(kept, place, data)
         n = len(kept.pieces)
-        if n & (n - 1) == 0 and not kept.chunked:  # now and then
-            kept.open = not any(
-                ends_packed(run[kept.mark - first :])
-                for first, run in joined(kept.pieces)
-                if first <= kept.mark < first + len(run)
-            )
+        if n & (n - 1) == 0:  # now and then
+            self._close(kept)
+
+    def _close(self, kept: _Kept) -> None:
+        """Keep no more of what ended, unless something else began behind it."""
+        end = _end_of(kept)
+        if end >= 0 and kept.told and kept.magic >= end:
+            kept.head = kept.mark = kept.magic
+            kept.end, kept.chunked, kept.told = -1, False, False
+        elif end >= 0:
+            kept.open = False
 
     def _keep(self, kept: _Kept, place: int, data: bytes) -> None:
-        if kept.size_b + len(data) > _MOST_OF_ONE_B or self._total_b > 2 * _MOST_B:
+        if kept.size_b + len(data) > MOST_BODY_B or self._total_b > 2 * _MOST_B:
             self.n_unread += 1
             return
         kept.pieces.append((place, data))
@@ -185,3 +223,23 @@ class Watch:
 def _payload(batch: Batch, spans: Spans, row: int) -> bytes:
     data: bytes = batch.data[spans.begin[row] : spans.end[row]].tobytes()
     return data
+
+
+def _end_of(kept: _Kept) -> int:
+    """Return a place behind what began last, once all of it is kept; else -1.
+
+    Of gzip and zlib that is the one behind their first byte: another may begin there.
+    """
+    if kept.chunked and not kept.told:
+        return -1
+    for first, run in joined(kept.pieces):
+        at = kept.mark - first
+        if first > kept.head or at >= len(run):
+            continue
+        if kept.end >= 0:
+            return kept.end if first + len(run) >= kept.end else -1
+        if kept.chunked:
+            behind = behind_chunks(run, at)
+            return first + behind if behind >= 0 else -1
+        return kept.mark + 1 if ends_packed(run[at:]) else -1
+    return -1
