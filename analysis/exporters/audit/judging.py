@@ -10,19 +10,18 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 
+from analysis.exporters.audit.numbers import DIALLED, is_dialled, is_long_number
 from analysis.exporters.audit.vocabulary import WORDS
+from analysis.exporters.identifiers.zones import dynamic_zone
 
 _LEAST_LETTERS = 3  # a shorter piece stands in every text
 _LEAST_MIXED = 5
-_LEAST_DIGITS = 8
 _MOST_SMALL_DIGITS = 2  # of a name such as basicevent1
 _PATTERN = re.compile(r"(?i)(?=.*\d)[0-9a-f]{6,}")  # of few letters: ff0000ff
 _MOST_ALIKE = 3
 _OF_METER, _NEAR = 6, 1e-4  # 3305.466667, as meters of energy count by the minute
-_COUNTING = "012345678901234567890"
 _PART = 4  # of words that are written together
 _MOST_KEPT = 1 << 18
-_YEAR_S = 366 * 86_400
 _DATE = re.compile(
     r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ?)?"
     r"(?:\d{1,2}[ \-](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
@@ -44,15 +43,6 @@ _TOP = (
 )
 _NAME = re.compile(
     rf"(?i)(?<![\w.\-])(?:[\w\-]{{1,63}}\.){{1,8}}(?:{_TOP})(?![\w\-]|\.\w)"
-)
-_HOMES = frozenset(  # zones below which a name is somebody's own
-    {
-        *("dyndns", "dynv6", "duckdns", "myfritz", "fritz", "no-ip", "noip", "ddns"),
-        *("hopto", "zapto", "sytes", "servebeer", "selfhost", "spdns", "synology"),
-        *("myds", "dnsalias", "homeip", "dynalias", "homelinux", "homeunix", "ath"),
-        *("freedns", "afraid", "myqnapcloud", "mycloud", "remotewd", "plex", "ui"),
-        *("asuscomm", "tplinkdns", "mynetgear"),
-    }
 )
 _DIGITS_OF_UNIT = re.compile(r"(?i)[0-9a-f]{10,}|\d{5,}|\d{1,3}(?:-\d{1,3}){3}")
 _WORD = re.compile(r"[^\W_]+")
@@ -113,8 +103,8 @@ class Judge:
     def _pieces(self, word: str) -> Iterator[str]:
         if len(word) < _LEAST_LETTERS or word.lower() in self._known:
             return
-        if word.isdigit():
-            if self._is_long_number(word):
+        if word.isdecimal():
+            if is_long_number(word, self._at_s):
                 yield word
             return
         pieces = _PIECE.findall(word)
@@ -127,8 +117,8 @@ class Judge:
 
     def _is_known(self, piece: str) -> bool:
         lowered = piece.lower()
-        if piece.isdigit():
-            return not self._is_long_number(piece)
+        if piece.isdecimal():
+            return not is_long_number(piece, self._at_s)
         if len(piece) < _LEAST_LETTERS and piece.isascii():
             return True
         return self._is_word(lowered) or any(
@@ -149,24 +139,13 @@ class Judge:
             return True
         return n_digits > _MOST_SMALL_DIGITS
 
-    def _is_long_number(self, digits: str) -> bool:
-        if len(digits) < _LEAST_DIGITS or len(set(digits)) == 1:
-            return False
-        if digits in _COUNTING:
-            return False
-        value = int(digits)
-        for of_second in (1, 1000, 10**6, 10**9):
-            if self._at_s and abs(value // of_second - self._at_s) < 2 * _YEAR_S:
-                return False
-        return not (len(digits) == _LEAST_DIGITS and digits[:2] in ("19", "20"))
-
 
 def is_public_name(name: str) -> bool:
     """Say whether a name is of the public cloud: of no home, and of no single unit."""
     labels = name.lower().strip(".").split(".")
     if len(labels) < 2 or not re.fullmatch(_TOP, labels[-1]):
         return False
-    if any(label in _HOMES for label in labels[-3:]):
+    if dynamic_zone(".".join(labels)):
         return False
     return not any(_DIGITS_OF_UNIT.search(label) for label in labels)
 
@@ -240,4 +219,5 @@ _FORMS = (
     (_IPV6, _ipv6),
     (_PLACE, _place),
     (_NAME, _name),
+    (DIALLED, is_dialled),
 )

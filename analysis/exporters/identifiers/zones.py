@@ -170,7 +170,20 @@ _DYNAMIC = frozenset(
         "edns.de",
         "anydns.info",
         "no-ip.de",
+        "mynetgear.com",
+        "mycloud.com",
+        "freedns.org",
+        "fritz.box",
     ]
+)
+# providers whose names are of homes under any top level
+_PROVIDERS = frozenset(
+    {
+        *("dyndns", "dynv6", "duckdns", "myfritz", "no-ip", "noip", "ddns", "hopto"),
+        *("zapto", "sytes", "servebeer", "selfhost", "spdns", "myds", "dnsalias"),
+        *("homeip", "dynalias", "homelinux", "homeunix", "freedns", "afraid"),
+        *("myqnapcloud", "remotewd", "asuscomm", "tplinkdns", "mynetgear"),
+    }
 )
 # labels of the service itself
 _SERVICE = frozenset(
@@ -245,8 +258,10 @@ def dynamic_zone(name: str) -> str:
     labels = name.split(".")
     for size in (3, 2):
         zone = ".".join(labels[-size:])
-        if len(labels) > size and zone in _DYNAMIC:
-            return "" if labels[-size - 1] in _SERVICE else zone
+        if len(labels) <= size or not (zone in _DYNAMIC or labels[-size] in _PROVIDERS):
+            continue
+        of_service = len(labels) == size + 1 and labels[0] in _SERVICE
+        return "" if of_service else zone
     if (
         len(labels) > 2
         and labels[-3] not in _SERVICE

@@ -1,0 +1,75 @@
+"""Judge numbers: which may be somebody's telephone, and which are times or nothing.
+
+A time is near to the recording, so a number is one only when it says such a time. What
+begins with a zero, or is parted as people part the numbers that they dial, is none.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_LEAST_DIGITS, _MOST_DIGITS = 8, 15
+_COUNTING = "012345678901234567890"
+_LEAST_PADDED = 5  # digits behind zeros: 00000012 counts something
+_EPOCH_DAYS, _DATE_DAYS = 15, 2 * 366  # a firmware is older than the recording
+_OF_SECOND = (1, 1000, 10**6, 10**9)
+_DAY_S = 86_400
+_STAMPS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_EUROPEAN = re.compile(r"[0-3]?\d([ ./\-])[01]?\d\1(?:19|20)?\d\d")
+_ZONE = timedelta(days=1)
+
+DIALLED = re.compile(
+    r"(?<![\w.,:+\-])(?:"
+    r"\(?(?:\+\d{1,4}|0[1-9]\d{0,5}|00[1-9]\d{0,3})\)?"  # 0176 1234567, +49 (0) 89 ...
+    r"(?:(?: ?\(0\) ?|[ ()/.\-]{1,3})\d{1,10}){1,6}"
+    r"|\(?[2-9]\d\d\)?[ .\-]{1,2}\d{3}[ .\-]\d{4}"  # (731) 555-0123
+    r"|[1-9]\d{1,4}[ /\-]\d{7}"  # 176 1234567
+    r")(?![\w]|[.:,\-/]\w)"
+)
+
+
+def is_dialled(text: str) -> bool | None:
+    """Say whether parted digits are a telephone number; None to judge them one by one.
+
+    Bytes in hex, dates and short numbers with zeros before them are none.
+    """
+    digits = re.sub(r"\D", "", text.replace("(0)", ""))
+    groups = re.findall(r"\d+", text)
+    bytewise = len(set(map(len, groups))) == 1 and len(groups[0]) < 3
+    french = bytewise and len(groups) == 5
+    if bytewise and not french and "+" not in text:
+        return None
+    if _EUROPEAN.fullmatch(text):
+        return None
+    if not _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS or len(set(digits)) < 3:
+        return None
+    return True
+
+
+def is_long_number(digits: str, at_s: int) -> bool:
+    """Say whether decimal digits may be somebody's number, and no time.
+
+    at_s  time of the recording, s UTC; 0 where it is not known
+    """
+    if len(digits) < _LEAST_DIGITS or len(set(digits)) == 1 or digits in _COUNTING:
+        return False
+    if digits[0] == "0":
+        return len(digits.lstrip("0")) >= _LEAST_PADDED
+    if not at_s:
+        return True
+    value = int(digits)
+    near_s = _EPOCH_DAYS * _DAY_S
+    if any(abs(value // per - at_s) < near_s for per in _OF_SECOND):
+        return False
+    return not _is_near_date(digits, at_s)
+
+
+def _is_near_date(digits: str, at_s: int) -> bool:
+    form = _STAMPS.get(len(digits))
+    if form is None:
+        return False
+    try:
+        said = datetime.strptime(digits, form).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    away = said - datetime.fromtimestamp(at_s, UTC)
+    return -timedelta(days=_DATE_DAYS) < away < timedelta(days=_EPOCH_DAYS) + _ZONE
