@@ -6,13 +6,14 @@ one side of a connection says may be cut by segments.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.audit.chance import Headers
+from analysis.exporters.audit.fragments import Datagrams
 from analysis.exporters.audit.known import Layers
 from analysis.exporters.audit.looking import Key, Looker, View, fixed
 from analysis.exporters.identifiers.streams import Streams, Stretch
@@ -55,7 +56,7 @@ def look_at_capture(
 
     Raises CaptureError where it is damaged.
     """
-    streams = Streams(looker.margin_b)
+    streams, datagrams = Streams(looker.margin_b), Datagrams()
     known = _Known(looker)
     with open_capture_stream(path) as capture:
         done_b = 0
@@ -67,10 +68,12 @@ def look_at_capture(
             _plain_packets(looker, file, layers)
             for stretch in streams.add(batch, decoded):
                 _stretch(looker, file, stretch)
+            _together(looker, file, datagrams.add(layers))
             step(capture.size_b - done_b)
             done_b = capture.size_b
         for stretch in streams.finish():
             _stretch(looker, file, stretch)
+        _together(looker, file, datagrams.finish())
 
 
 def place_in_capture(looker: Looker, file: str, path: Path) -> None:
@@ -109,6 +112,16 @@ def _stretch(looker: Looker, file: str, stretch: Stretch) -> None:
     said = f"said from packet {stretch.frame} on"
     view = View(file=file, reader="stream", place=fixed(said))
     looker.look_at_stream(view, stretch.data, stretch.old_b)
+
+
+def _together(
+    looker: Looker, file: str, datagrams: Iterable[tuple[int, bytes]]
+) -> None:
+    """Search datagrams that fragments make."""
+    for frame, data in datagrams:
+        looker.looked_at.stretches += 1
+        place = fixed(f"put together from packet {frame} on")
+        looker.look(View(file=file, reader="stream", place=place), data)
 
 
 class _Known:
