@@ -36,6 +36,8 @@ def check_papers_of(data: Path, found: Findings, looked: Sequence[Looked]) -> No
                 found.fault(path, what, place)
             for each in about["audit"].get("accepted", ()):
                 found.remark(_accepted(each))
+            if words := about["audit"].get("accepted_words"):
+                found.remark(_accepted_words(words))
     if not (data / "results").exists():
         found.remark("it was published without results")
         return
@@ -69,6 +71,13 @@ def _accepted(each: Mapping[str, Any]) -> str:
     what = "what nobody looked at" if each["kind"] == "unread" else each["kind"]
     field = f", {each['as']}" if each["kind"] == "same" else ""
     return f"published in spite of {what}: {each['file']}: {each['place']}{field}"
+
+
+def _accepted_words(passed: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many words were read and accepted, one by one, and where."""
+    n = sum(each["words"] for each in passed)
+    where = ", ".join(sorted({f"{each['file']}: {each['place']}" for each in passed}))
+    return f"published with {n} words that were accepted one by one: {where}"
 
 
 def _of_recipe(

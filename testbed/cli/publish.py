@@ -15,12 +15,18 @@ from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from analysis.exporters.anonymise import Policy
+    from analysis.exporters.audit import AcceptedWords
     from analysis.exporters.bundle import RefusedError, Request
     from analysis.exporters.identifiers import Identifier
     from testbed.cli.results import Report
 
 _KEY_B = 32
 _MB = 10**6
+_STEPS = (  # what mends a refusal for words
+    "these words stand, not hidden, in {0}; copy that file and read the copy:",
+    "1. words to hide: delete their lines and name them in a file, --secrets FILE",
+    "2. words that tell nothing: leave their lines, --accept-words COPY",
+)
 _MOST_SHOWN = 50
 _MOST_KEPT = 12
 _MOST_TEXT = 60
@@ -102,6 +108,15 @@ Accept = Annotated[
         "gave: plain:tcp/6668, unread:FILE, ...; may be repeated, and is recorded.",
     ),
 ]
+AcceptWords = Annotated[
+    Path | None,
+    typer.Option(
+        "--accept-words",
+        help="File with words that the audit refused, that you have read and that tell "
+        "nothing: a copy of the draft's private/plain.txt without the lines that must "
+        "go, or a word per line. Others go on refusing; how many pass is recorded.",
+    ),
+]
 PartSize = Annotated[
     int,
     typer.Option(
@@ -141,6 +156,7 @@ def publish(
     secrets_file: Secrets = None,
     no_secret: NoSecrets = None,
     accept: Accept = None,
+    accept_words: AcceptWords = None,
     part_size: PartSize = 2000,
     no_results: NoResults = False,
     classifier: Classifiers = None,
@@ -168,6 +184,7 @@ def publish(
             policy=_policy(payload, names),
             extra=(*_extra(secrets_file), *_variables(folders, no_secret or ())),
             accept=_accepted(accept or ()),
+            words=_words(accept_words, out),
             shift=shift_time,
             part_b=_part_b(part_size),
             jobs=jobs,
@@ -233,6 +250,18 @@ def _accepted(names: Sequence[str]) -> tuple[str, ...]:
             kinds = ", ".join(NOT_HARVESTED)
             raise ConfigError(f"--accept: {name}: must begin with one of {kinds}")
     return tuple(sorted(set(names)))
+
+
+def _words(path: Path | None, out: Path) -> "AcceptedWords":
+    """Read words that may stay, and say how many. Raises ConfigError."""
+    from analysis.exporters.audit import NO_WORDS
+    from testbed.cli.accepted_file import read_accepted
+
+    if path is None:
+        return NO_WORDS
+    words = read_accepted(path, out)
+    print(f"accepted words: {len(words)}", file=sys.stderr)
+    return words
 
 
 def _part_b(megabytes: int) -> int:
@@ -333,5 +362,6 @@ def _tell_refusal(exc: "RefusedError") -> None:
     if more > 0:
         print(f"testbed: and {more} more", file=sys.stderr)
     if any(each.words for each in exc.findings):
-        where = exc.draft / "private" / "plain.txt"
-        print(f"testbed: these words stand, not hidden, in {where}", file=sys.stderr)
+        for line in _STEPS:
+            where = exc.draft / "private" / "plain.txt"
+            print(f"testbed: {line.format(where)}", file=sys.stderr)

@@ -10,6 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from analysis.exporters.audit.accepting import (
+    NO_WORDS,
+    AcceptedWords,
+    listed,
+    without,
+)
 from analysis.exporters.audit.looking import Looker
 from analysis.exporters.audit.model import (
     NOT_HARVESTED,
@@ -27,15 +33,18 @@ from analysis.exporters.identifiers.model import Identifier
 
 __all__ = [
     "NOT_HARVESTED",
+    "NO_WORDS",
     "PLAIN",
     "SAME",
     "UNREAD",
+    "AcceptedWords",
     "AuditResult",
     "Finding",
     "Kept",
     "LookedAt",
     "audit",
     "compared_b",
+    "listed",
 ]
 
 
@@ -45,6 +54,7 @@ def audit(
     *,
     originals: Mapping[str, Path] | None = None,
     accepted: Iterable[str] = (),
+    words: AcceptedWords = NO_WORDS,
     progress: Callable[[int, int], None] | None = None,
     jobs: int = 1,
     kept: Kept | None = None,
@@ -54,6 +64,7 @@ def audit(
     originals  path of a published capture below the folder -> the recorded one. With
               them, what is as it was recorded is found though no identifier names it
     accepted  names of findings that are known and tell nothing, as they name themselves
+    words     that somebody has read and knows to tell nothing; all others refuse
     progress  is called with bytes looked at and bytes in all; captures that are
               compared with originals count twice
     jobs      processes that look at files side by side
@@ -76,9 +87,11 @@ def audit(
     look_at_all(looker, folder, jobs=jobs, kept=kept, step=step)
     second_opinion(looker, folder, originals or {}, step)
     findings, passed = parted(looker.findings(), tuple(accepted))
+    findings, words_passed = without(findings, words)
     return AuditResult(
         findings=findings,
         accepted=passed,
+        words=words_passed,
         looked_at=looker.looked_at,
         by_kind=dict(sorted(Counter(e.kind for e in looker.identifiers).items())),
         too_short=looker.too_short,

@@ -87,11 +87,22 @@ class LookedAt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassedWords:
+    """How many words of a finding passed, as somebody has read and accepted them."""
+
+    kind: str
+    file: str
+    place: str
+    words: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
     """What is left of what should be gone.
 
     findings   in order of file, kind and number; empty is what one wants
     accepted   what would be a finding, and was accepted by name
+    words      how many words of which findings were accepted word by word
     looked_at  how much was read
     by_kind    identifiers that were searched for, by kind
     too_short  (kind, row) of identifiers that no search can find in bytes
@@ -101,6 +112,7 @@ class AuditResult:
     findings: tuple[Finding, ...]
     looked_at: LookedAt
     accepted: tuple[Finding, ...] = ()
+    words: tuple[PassedWords, ...] = ()
     by_kind: Mapping[str, int] = field(default_factory=dict)
     too_short: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()

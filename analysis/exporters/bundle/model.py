@@ -7,7 +7,15 @@ from typing import Any, Protocol
 
 from analysis.errors import AnalysisError
 from analysis.exporters.anonymise import Policy
-from analysis.exporters.audit import NOT_HARVESTED, PLAIN, SAME, UNREAD, Finding
+from analysis.exporters.audit import (
+    NO_WORDS,
+    NOT_HARVESTED,
+    PLAIN,
+    SAME,
+    UNREAD,
+    AcceptedWords,
+    Finding,
+)
 from analysis.exporters.identifiers import Identifier
 
 TIME = "time"  # kind of a finding: it tells the day of the recording
@@ -102,6 +110,7 @@ class Request:
     key        32 secret bytes, under which pseudonyms are made
     extra      identifiers that no file tells
     accept     findings of the audit that are known and tell nothing, by their names
+    words      that the audit found, and that were read and tell nothing
     shift      whether times go back by whole weeks, as the key says
     part_b     bytes of an archive part at most, 0 for no archive
     jobs       captures side by side
@@ -114,6 +123,7 @@ class Request:
     about: About = field(default_factory=About)
     policy: Policy = field(default_factory=Policy)
     accept: tuple[str, ...] = ()
+    words: AcceptedWords = field(default=NO_WORDS, repr=False)
     shift: bool = False
     extra: tuple[Identifier, ...] = field(default=(), repr=False)
     part_b: int = 0
