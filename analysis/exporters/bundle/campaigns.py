@@ -103,6 +103,8 @@ def write_labels(work: Work, source: Source) -> None:
     inputs |= {LABELS: source.digests.get(LABELS, ""), "as": f"{overlap} {widen}"}
 
     def make() -> Made:
+        # a device may have had another name: what was killed there is in no ledger
+        shutil.rmtree(folder / "labelled", ignore_errors=True)
         read = work.watcher.read
         report = label_campaign(folder, overlap=overlap, widen=widen, progress=read)
         return Made(
@@ -143,6 +145,7 @@ def write_manifest(work: Work, source: Source) -> None:
     inputs = work.after(*(f"{each} {source.name}" for each in ("label", "packets")))
 
     def make() -> Made:
+        work.tidy(folder)
         files = [path for path in files_in(folder) if path.name != MANIFEST]
         sums = {path: sha256_of(path, work.watcher.read) for path in files}
         lines = (f"{sums[p]}  {p.relative_to(folder).as_posix()}\n" for p in files)

@@ -13,8 +13,10 @@ from analysis.exporters.anonymise import (
     anonymise_capture_with,
     patterns_of,
 )
-from analysis.exporters.bundle.work import STAMP_NS, Made, Source, Work
+from analysis.exporters.bundle.work import STAMP_NS, Made, Source, Work, files_in
 from analysis.exporters.identifiers import Identifier
+
+RECEIPT = "receipt.json"  # beside captures
 
 
 class _StoppedError(Exception):
@@ -45,6 +47,7 @@ def anonymise_captures(
     """
     jobs = [_job(work, source, path) for source in sources for path in source.captures]
     todo = [job for job in jobs if not work.is_done(job.step, job.inputs)]
+    _remove_others(work, sources, jobs)
     total_b = 2 * sum(job.source.stat().st_size for job in todo)
     work.watcher.begin("captures", total_b)
     if todo:
@@ -54,6 +57,15 @@ def anonymise_captures(
             work.done(job.step, job.inputs, made)
     kept = f", {len(jobs) - len(todo)} kept" if len(jobs) > len(todo) else ""
     work.watcher.end("captures", f"{len(todo)} rewritten{kept}")
+
+
+def _remove_others(work: Work, sources: Sequence[Source], jobs: Sequence[_Job]) -> None:
+    """Remove captures that had other names in an earlier run: all are labelled."""
+    targets = {job.target for job in jobs}
+    for source in sources:
+        for path in files_in(work.campaign(source) / "raw"):
+            if path not in targets and path.name != RECEIPT:
+                path.unlink()
 
 
 def counts_of(work: Work, source: Source) -> Counts:

@@ -19,9 +19,13 @@ _PIECE_B = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What a step made: files, facts for later steps, and a note for people."""
+    """What a step made: files, facts for later steps, and a note for people.
+
+    seen  files that others made, without which as they are it was not done
+    """
 
     outputs: Iterable[Path] = ()
+    seen: Iterable[Path] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 
@@ -99,9 +103,23 @@ class Work:
             self.watcher.end(name, "kept")
             return
         self.watcher.begin(name, total_b)
+        # names of what it makes may be others now: nothing of the earlier run may stay
+        for path in self.ledger.made_before(name) - self.ledger.outputs:
+            path.unlink(missing_ok=True)
         made = make()
-        self.ledger.done(name, inputs, made.outputs, made.facts)
+        self._enter(name, inputs, made)
         self.watcher.end(name, made.note)
+
+    def tidy(self, folder: Path) -> None:
+        """Remove from a folder of the bag what no step of this run made or kept."""
+        made = self.ledger.outputs
+        for path in files_in(folder):
+            if path not in made:
+                path.unlink()
+        folders = [path for path in folder.rglob("*") if path.is_dir()]
+        for path in sorted(folders, reverse=True):
+            if not any(path.iterdir()):
+                path.rmdir()
 
     def is_done(self, name: str, inputs: Mapping[str, str]) -> bool:
         """Say whether a step was done with these inputs."""
@@ -109,8 +127,10 @@ class Work:
 
     def done(self, name: str, inputs: Mapping[str, str], made: Made) -> None:
         """Enter a step that was done beside others."""
-        inputs = {**self._common, **inputs}
-        self.ledger.done(name, inputs, made.outputs, made.facts)
+        self._enter(name, {**self._common, **inputs}, made)
+
+    def _enter(self, name: str, inputs: Mapping[str, str], made: Made) -> None:
+        self.ledger.done(name, inputs, made.outputs, made.facts, seen=made.seen)
 
     def after(self, *steps: str) -> dict[str, str]:
         """Return steps that are done as inputs of another."""

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from analysis.dataset import load_activities, load_campaign
 from analysis.errors import RequestError
-from analysis.exporters.bundle import publish
+from analysis.exporters.bundle import RefusedError, publish
 from analysis.exporters.bundle.vocabulary import FIELDS, fields_of, without_words
 from analysis.exporters.identifiers import Identifier
 
@@ -26,6 +27,14 @@ def closed(folder):
         if path.name != "MANIFEST.sha256"
     ]
     (folder / "MANIFEST.sha256").write_text("".join(lines))
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -74,6 +83,27 @@ def test_it_is_published_in_one_go_without_any_of_the_names(
     (file,) = receipt["captures"][0]["files"]
     raw = folder / "raw" / file["name"]
     assert hashlib.sha256(raw.read_bytes()).hexdigest() == file["sha256"]
+
+
+@pytest.mark.usefixtures("_without_tshark")
+def test_a_name_that_is_told_after_a_refusal_is_gone_from_the_draft(
+    household, tmp_path, request_for, watcher
+):
+    request = request_for(tmp_path / "set", household, part_b=0)
+    with pytest.raises(RefusedError):  # for want of tshark
+        publish(request, watcher)
+    assert list(request.draft.rglob("toms_lamp.pcapng"))
+    # what a kill leaves is in no ledger
+    raw = next(request.draft.glob("bag/data/campaigns/*/raw"))
+    shutil.copytree(raw.parent, raw.parents[1] / "killed")
+    shutil.copy(raw / "byron_flat-00001.pcapng", raw / "toms-00001.pcapng")
+    (raw.parent / "labelled" / "huber.pcapng").write_text("killed")
+    told = replace(request, extra=TOLD, accept=("unread:tshark",))
+    publish(told, watcher)
+    fresh = replace(told, out=tmp_path / "fresh" / "set")
+    fresh.out.parent.mkdir()
+    publish(fresh, watcher)
+    assert contents(told.out) == contents(fresh.out)
 
 
 def test_a_word_of_the_format_is_no_secret_and_told_ones_are_refused():
