@@ -85,7 +85,7 @@ def audit(
             progress(done_b, total_b)
 
     look_at_all(looker, folder, jobs=jobs, kept=kept, step=step)
-    second_opinion(looker, folder, originals or {}, step)
+    second_opinion(looker, folder, originals or {}, step, jobs=jobs, kept=kept)
     findings, passed = parted(looker.findings(), tuple(accepted))
     findings, words_passed = without(findings, words)
     return AuditResult(

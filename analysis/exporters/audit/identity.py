@@ -6,10 +6,10 @@ and after, and is not public by its form, is a finding, whoever overlooked it.
 
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, NamedTuple
 
 from analysis.exporters.audit.fields import (
     ADDRESS,
@@ -26,18 +26,22 @@ from analysis.exporters.audit.judging import (
     is_public_mac,
     is_public_name,
 )
-from analysis.exporters.audit.looking import Looker
 from analysis.exporters.audit.model import SAME, Finding, shown
-from analysis.exporters.audit.second import Frames, parts, series
+from analysis.exporters.audit.pairs import Progress, Step, Task
+from analysis.exporters.audit.second import MOST_OF_PART, Frames, parts
 from analysis.exporters.audit.tshark import (
     TsharkError,
-    fault_of_tshark,
     known_fields,
     said_by,
 )
+from analysis.pcap.errors import CaptureError
 
 _FIRST = ("frame.number", "frame.protocols", "tcp.port", "udp.port")
-_OPAQUE = {":tcp:data": "tcp", ":udp:data": "udp"}
+_DATA = b":data"
+_OPAQUE = {b":tcp:data": "tcp", b":udp:data": "udp"}
+_FILLED = re.compile(rb"[^\t]+")
+_TOLD_EACH = 1 << 10  # packets
+_MOST_WAITING = 1 << 16  # different cells of a table that wait to be judged
 _CERTIFICATE = ("x509sat.", "x509ce.")
 _AND = "\x1f"  # between values of one field
 _MOST = 1 << 20  # different values that are kept
@@ -47,17 +51,46 @@ _FEW = 3
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}:?){4,}")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:\-][0-9a-fA-F]{2}){5}")
 Key = tuple[str, str]  # field's sort, value
-Pair = tuple[str, Path, Path]  # name of the published capture, source, published
+_Cell = tuple[int, bytes]  # column, what it holds
 
 
-@dataclass(slots=True)
-class _Kept:
-    """A value, and where it was published first."""
+class Same(NamedTuple):
+    """A value that is published as it was recorded, and where it is first."""
 
+    sort: str
+    value: str
     field: str
     file: str
     place: str
-    n: int = 0
+    n: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Compared:
+    """What came of the fields of some captures.
+
+    same        values that were published as recorded
+    identities  number of values as published
+    opaque      ports, as 'udp/7338', behind which tshark knows no protocol
+    unknown     (field that this tshark does not know, though its protocol is there,
+                capture)
+    unread      (capture, why it was not looked at)
+    """
+
+    same: Sequence[Same] = ()
+    identities: int = 0
+    opaque: Sequence[str] = ()
+    unknown: Sequence[Sequence[str]] = ()
+    unread: Sequence[Sequence[str]] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as values that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> "Compared":
+        """Return what `as_json` made of it."""
+        return cls(**{**value, "same": [Same(*each) for each in value["same"]]})
 
 
 @dataclass(slots=True)
@@ -66,77 +99,124 @@ class _Asked:
 
     names    fields that it knows
     unknown  protocol -> one of its fields that it does not know
+    told     field that it does not know -> capture in which its protocol occurs
     opaque   ports, as 'udp/7338', behind which it knows no protocol
+    unread   (capture, why it was not looked at)
     """
 
     names: tuple[str, ...]
-    unknown: dict[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, str]
+    told: dict[str, str] = field(default_factory=dict)
     opaque: set[str] = field(default_factory=set)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    heard: set[bytes] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, known: Sequence[str]) -> "_Asked":
+        """Return what to ask a tshark that knows some of the fields."""
+        unknown = [name for name in FIELDS if name not in frozenset(known)]
+        protocols = {name.partition(".")[0]: name for name in unknown}
+        return cls(names=tuple(known), unknown=protocols)
+
+    def hear(self, protocols: bytes, ports: bytes, file: str) -> None:
+        """Take note of protocols and ports of a packet."""
+        if protocols.endswith(_DATA) and (kind := _OPAQUE.get(protocols[-9:])):
+            self.opaque.update(f"{kind}/{p}" for p in ports.decode().split(_AND))
+        if protocols not in self.heard:
+            self.heard.add(protocols)
+            for each in set(protocols.decode().split(":")) & self.unknown.keys():
+                self.told.setdefault(self.unknown[each], file)
 
 
-def compare(looker: Looker, pairs: Sequence[Pair], judge: Judge) -> frozenset[str]:
-    """Add to findings each value of identity that was published as it was recorded.
+@dataclass(slots=True)
+class _Kept:
+    """A value, and where it was published first."""
 
-    Returns ports behind which tshark knows no protocol, as 'udp/7338'.
-    """
-    if fault_of_tshark():
-        return frozenset()  # which is a finding already
+    field: str
+    frame: tuple[str, str]  # file, place
+    n: int = 0
+
+
+def askable() -> tuple[str, ...]:
+    """Return the fields that this tshark knows. Raises TsharkError."""
+    known = known_fields()
+    return tuple(name for name in FIELDS if name in known)
+
+
+def compared(task: Task, step: Step) -> Compared:
+    """Return each value of identity that was published as it was recorded."""
+    progress = Progress(task.size_b, step)
     try:
-        asked = _asked()
-    except TsharkError as exc:
-        looker.unread("all captures", f"{exc}")
-        return frozenset()
-    for group in _series(pairs):
-        _compare(looker, group, judge, asked)
-    return frozenset(asked.opaque)
+        return _compared(task, progress)
+    except CaptureError as exc:
+        why = f"cannot be read as a capture: {exc.reason}"
+        files = [file for file, *both in task.pairs if exc.path in both]
+        return Compared(unread=[(file, why) for file in files])
+    finally:
+        progress.at(1)
 
 
-def _compare(
-    looker: Looker, pairs: Sequence[Pair], judge: Judge, asked: _Asked
-) -> None:
+def _compared(task: Task, progress: Progress) -> Compared:
+    asked, judge = _Asked.of(task.known), task.campaign.judge()
     published: dict[Key, _Kept] = {}
-    captures = [(file, path) for file, _, path in pairs]
-    for name, value, file, place in _values(looker, captures, asked):
+    captures = [(file, path) for file, _, path in task.pairs]
+    for name, value, frame, n in _values(captures, asked, progress.within(0, 0.5)):
         for key in keys(name, value, judge):
             if len(published) >= _MOST:
                 why = f"holds more than {_MOST} values of identity"
-                looker.unread(file, why)
-                return
-            kept = published.setdefault(key, _Kept(name, file, place))
-            kept.n += 1
+                return Compared(unread=[(frame[0], why)])
+            published.setdefault(key, _Kept(name, frame)).n += n
     originals: set[Key] = set()
-    for name, value, _, _ in _values(looker, [(f, p) for f, p, _ in pairs], asked):
+    captures = [(file, path) for file, path, _ in task.pairs]
+    for name, value, _, _ in _values(captures, asked, progress.within(0.5, 1)):
         originals.update(key for key in keys(name, value, judge) if key in published)
-    looker.looked_at.identities += len(published)
-    of_field: dict[tuple[str, str], list[Key]] = {}
-    for key in sorted(originals):
-        kept = published[key]
-        of_field.setdefault((kept.file, kept.field), []).append(key)
+    return Compared(
+        same=[
+            Same(*key, kept.field, *kept.frame, kept.n)
+            for key, kept in published.items()
+            if key in originals
+        ],
+        identities=len(published),
+        opaque=sorted(asked.opaque),
+        unknown=sorted(asked.told.items()),
+        unread=asked.unread,
+    )
+
+
+def findings_of(all_compared: Iterable[Compared]) -> Iterator[Finding]:
+    """Yield a finding for each field of captures that roll on, where it is first."""
+    first: dict[Key, Same] = {}
+    for each in (same for one in all_compared for same in one.same):
+        key = (each.sort, each.value)
+        before = first.get(key)
+        first[key] = before._replace(n=before.n + each.n) if before else each
+    of_field: dict[tuple[str, str], list[Same]] = {}
+    for _, each in sorted(first.items()):
+        of_field.setdefault((each.file, each.field), []).append(each)
     for found in of_field.values():
-        looker.others.append(_finding(found, published))
+        yield _finding(found)
 
 
-def _finding(found: Sequence[Key], published: Mapping[Key, _Kept]) -> Finding:
+def _finding(found: Sequence[Same]) -> Finding:
     """Return what is to say of the values of one field in one capture."""
-    longest = max(found, key=lambda key: len(key[1]))
-    kept = published[longest]
-    accept = f"{SAME}:{kept.field}"
+    longest = max(found, key=lambda same: len(same.value))
+    accept = f"{SAME}:{longest.field}"
     mend = "name in --secrets what must go"
-    if longest[0] == ADDRESS:
+    if longest.sort == ADDRESS:
         mend = "another --key gives other addresses: this one gives one that is there"
     remedy = f"{mend}; who knows that such a field tells nothing: --accept '{accept}'"
     more = f" and {len(found) - 1} more values" if len(found) > 1 else ""
     return Finding(
-        file=kept.file,
-        place=kept.place,
+        file=longest.file,
+        place=longest.place,
         kind=SAME,
-        encoding=kept.field,
-        shown=f"{shown(longest[1])}{more}",
+        encoding=longest.field,
+        shown=f"{shown(longest.value)}{more}",
         reader="tshark",
-        n=sum(published[key].n for key in found),
+        n=sum(same.n for same in found),
         accept=(accept,),
         remedy=remedy,
-        words=tuple(key[1] for key in found),
+        words=tuple(same.value for same in found),
     )
 
 
@@ -190,66 +270,95 @@ def _of_text(name: str, sort: str, value: str, judge: Judge) -> Iterator[Key]:
 
 
 def _values(
-    looker: Looker, captures: Sequence[tuple[str, Path]], asked: _Asked
-) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (field, value, file, place) of all that tshark says of captures."""
+    captures: Sequence[tuple[str, Path]], asked: _Asked, step: Callable[[float], None]
+) -> Iterator[tuple[str, str, tuple[str, str], int]]:
+    """Yield (field, value, (file, place), times) of all that tshark says of captures.
+
+    step  is told shares of all, as they are read
+    """
     arguments = ["-T", "fields", "-E", "occurrence=a", "-E", f"aggregator={_AND}"]
     for name in (*_FIRST, *asked.names):
         arguments += ["-e", name]
+    done = 0.0
     with tempfile.TemporaryDirectory(prefix="testbed-audit-") as place:
         for part, frames in parts(captures, Path(place)):
+            # how many parts will follow one that is full nobody knows yet
+            end = 1.0 if len(frames) < MOST_OF_PART else (1 + done) / 2
             try:
                 with said_by(arguments, part) as lines:
-                    yield from _read(looker, lines, frames, asked)
+                    told = _telling(lines, step, (done, end), len(frames))
+                    yield from _read(told, frames, asked)
             except TsharkError as exc:
-                looker.unread(frames.of(1)[0], f"fields of identity: {exc}")
+                why = f"fields of identity: {exc}"
+                asked.unread.append((frames.of(1)[0], why))
+            done = end
+
+
+def _telling(
+    lines: Iterable[bytes],
+    step: Callable[[float], None],
+    span: tuple[float, float],
+    n: int,
+) -> Iterator[bytes]:
+    """Yield lines, and tell how many of n there were, as shares of a span."""
+    for number, line in enumerate(lines):
+        if number % _TOLD_EACH == 0:
+            step(span[0] + (span[1] - span[0]) * number / n)
+        yield line
 
 
 def _read(
-    looker: Looker, lines: BinaryIO, frames: Frames, asked: _Asked
-) -> Iterator[tuple[str, str, str, str]]:
+    lines: Iterable[bytes], frames: Frames, asked: _Asked
+) -> Iterator[tuple[str, str, tuple[str, str], int]]:
+    """Yield values in the order in which they come first; most come in most packets."""
+    certificates = {
+        column
+        for column, name in enumerate(asked.names)
+        if name.startswith(_CERTIFICATE)
+    }
+    counted: dict[_Cell, list[int]] = {}
     for line in lines:
-        number, protocols, tcp, udp, *columns = (
-            line.decode(errors="replace").rstrip("\n").split("\t")
-        )
-        file, place = frames.of(int(number))
-        if opaque := _OPAQUE.get(protocols[-len(":tcp:data") :]):
-            asked.opaque.update(f"{opaque}/{p}" for p in (tcp or udp).split(_AND))
-        for protocol in sorted(set(protocols.split(":")) & asked.unknown.keys()):
-            name = asked.unknown.pop(protocol)  # it is told once
-            looker.unread(file, f"this tshark does not know {name}", name=name)
-        said = {
-            name: column.split(_AND)
-            for name, column in zip(asked.names, columns, strict=False)
-            if column
-        }
-        of_public = any(map(is_public_name, _of_certificates(said)))
-        for name, values in said.items():
-            if not (of_public and name.startswith(_CERTIFICATE)):
-                for value in values:
-                    yield name, value, file, place
+        number, protocols, tcp, udp, rest = line.rstrip(b"\r\n").split(b"\t", 4)
+        frame = int(number)
+        if protocols not in asked.heard or protocols.endswith(_DATA):
+            asked.hear(protocols, tcp or udp, frames.of(frame)[0])
+        cells = list(_cells(rest))
+        told = [value for column, value in cells if column in certificates]
+        if told and any(map(is_public_name, _of_certificates(told))):
+            # certificates of public servers tell nobody
+            cells = [cell for cell in cells if cell[0] not in certificates]
+        for cell in cells:
+            if cell in counted:
+                counted[cell][1] += 1
+            else:
+                counted[cell] = [frame, 1]
+        if len(counted) > _MOST_WAITING:
+            yield from _said(counted, frames, asked.names)
+            counted = {}
+    yield from _said(counted, frames, asked.names)
 
 
-def _of_certificates(said: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield whose certificates a packet holds: those of public servers tell nobody."""
-    for name, values in said.items():
-        if name.startswith(_CERTIFICATE):
-            yield from (value.removeprefix("*.") for value in values)
+def _cells(row: bytes) -> Iterator[_Cell]:
+    """Yield (column, what it holds) of those that hold something: few of hundreds."""
+    column = last = 0
+    for found in _FILLED.finditer(row):
+        at = found.start()
+        column += row.count(b"\t", last, at)
+        yield column, found.group()
+        last = at
 
 
-def _asked() -> _Asked:
-    """Return what can be asked of this tshark. Raises TsharkError."""
-    known = known_fields()
-    unknown = [name for name in FIELDS if name not in known]
-    return _Asked(
-        names=tuple(name for name in FIELDS if name in known),
-        unknown={name.partition(".")[0]: name for name in unknown},
-    )
+def _said(
+    counted: Mapping[_Cell, Sequence[int]], frames: Frames, names: Sequence[str]
+) -> Iterator[tuple[str, str, tuple[str, str], int]]:
+    for (column, raw), (frame, n) in counted.items():
+        where = frames.of(frame)
+        for value in raw.decode(errors="replace").split(_AND):
+            yield names[column], value, where, n
 
 
-def _series(pairs: Sequence[Pair]) -> Iterable[list[Pair]]:
-    """Group captures that are one rolling capture."""
-    groups: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault(series(pair[0]), []).append(pair)
-    return groups.values()
+def _of_certificates(told: Iterable[bytes]) -> Iterator[str]:
+    """Yield whose certificates a packet holds."""
+    for raw in told:
+        for value in raw.decode(errors="replace").split(_AND):
+            yield value.removeprefix("*.")

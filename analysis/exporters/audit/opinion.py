@@ -6,61 +6,176 @@ rule, is a finding.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-from analysis.exporters.audit.identity import Pair, compare
-from analysis.exporters.audit.judging import Judge
+from analysis.exporters.audit.identity import Compared, askable, compared
+from analysis.exporters.audit.identity import findings_of as same_findings
+from analysis.exporters.audit.listening import Heard, listened
+from analysis.exporters.audit.listening import findings_of as plain_findings
 from analysis.exporters.audit.looking import Looker
-from analysis.exporters.audit.model import PLAIN, Finding, shown
-from analysis.exporters.audit.plain import End, Said, plain_words
+from analysis.exporters.audit.pairs import (
+    Campaign,
+    Pair,
+    Task,
+    fields_tasks,
+    words_tasks,
+)
+from analysis.exporters.audit.pool import Pool, Step, side_by_side
+from analysis.exporters.audit.second import series
+from analysis.exporters.audit.tshark import TsharkError, fault_of_tshark
+from analysis.exporters.audit.units import Kept
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.stream import open_capture_stream
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MOST_WORDS = 1 << 20  # different ones of a capture
+_WORTH_IT_B = 1 << 26  # a process takes seconds to begin
 _OF_PRODUCT = ("device", "vendor", "model", "category", "firmware", "app_version")
 _S = 10**9
-_Where = tuple[str, str, str]  # device, remote, what the conversation is called
-
-
-@dataclass(slots=True)
-class _Conversation:
-    """What was said between two: packet of the first word, words, conversations."""
-
-    frame: int
-    words: dict[str, None] = field(default_factory=dict)
-    flows: set[int] = field(default_factory=set)
+_Captures = tuple[Campaign, Sequence[Pair]]
+_Seen = TypeVar("_Seen", Compared, Heard)
 
 
 def second_opinion(
     looker: Looker,
     folder: Path,
     originals: Mapping[str, Path],
-    step: Callable[[int], None],
+    step: Step,
+    *,
+    jobs: int = 1,
+    kept: Kept | None = None,
 ) -> None:
     """Compare captures below a folder with those that they were made of.
 
     originals  path of a published capture below the folder -> the recorded one
     step       is told bytes of published captures that were compared
+    jobs       processes at most; one where there is little to compare
+    kept       what an earlier call saw
     """
-    of_campaign: dict[str, list[Pair]] = {}
-    for file, source in sorted(originals.items()):
-        published = folder / file
-        if published.is_file() and published.stat().st_size:
-            where = Path(file).parent.parent.as_posix()
-            of_campaign.setdefault(where, []).append((file, source, published))
-    for where, pairs in of_campaign.items():
-        about = _about(folder / where / "campaign.yaml")
-        devices = _devices(about)
-        judge = Judge(_words(about), at_s=_time_of(pairs[0][1]))
-        opaque = compare(looker, pairs, judge)
-        for pair in pairs:
-            _listen(looker, pair, _Ear(judge, opaque, devices))
-            step(pair[2].stat().st_size)
+    campaigns = list(_campaigns(folder, originals))
+    size_b = compared_b(folder, originals)
+    jobs = jobs if size_b >= _WORTH_IT_B else 1
+    with side_by_side(jobs, _ready) as pool:
+        opaque = _compare_fields(looker, campaigns, _Doing(pool, kept, step))
+        _compare_words(looker, campaigns, opaque, _Doing(pool, kept, step))
+
+
+def _ready() -> None:
+    """Need nothing: tasks hold all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Doing:
+    """How tasks are done: where, what is known of them, who is told."""
+
+    pool: Pool
+    kept: Kept | None
+    step: Step
+
+    def done(
+        self,
+        do: Callable[[Task, Step], _Seen],
+        of_json: Callable[[Mapping[str, Any]], _Seen],
+        tasks: Sequence[Task],
+    ) -> list[_Seen]:
+        """Return what came of tasks, in their order."""
+        seen: dict[str, _Seen] = {}
+        for task in tasks:
+            kept = self.kept
+            known = None if kept is None else kept.load(task.name, task.files)
+            if known is not None and known["asked"] == _asked(task):
+                seen[task.name] = of_json(known["seen"])
+                self.step(task.size_b)
+        todo = [task for task in tasks if task.name not in seen]
+        todo.sort(key=lambda task: -task.size_b)
+        for task, found in self.pool.done(do, todo, self.step):
+            seen[task.name] = found
+            # what was not looked at is tried again
+            if self.kept is not None and not found.unread:
+                value = {"asked": _asked(task), "seen": found.as_json()}
+                self.kept.save(task.name, task.files, value)
+        return [seen[task.name] for task in tasks]
+
+
+def _asked(task: Task) -> list[str]:
+    """Return what a task depends on beside its files."""
+    return [*sorted(task.opaque), *task.known]
+
+
+def _compare_fields(
+    looker: Looker, campaigns: Sequence[_Captures], doing: _Doing
+) -> list[frozenset[str]]:
+    """Add fields that are as recorded; return the opaque ports of each campaign."""
+    if not campaigns:
+        return []
+    known = _fields_of_tshark(looker)
+    tasks = [list(fields_tasks(*each, known)) for each in campaigns]
+    if not known:
+        doing.step(sum(task.size_b for each in tasks for task in each))
+        return [frozenset() for _ in campaigns]
+    flat = [task for each in tasks for task in each]
+    seen = iter(doing.done(compared, Compared.of_json, flat))
+    opaque = []
+    for each in tasks:
+        of_campaign = [(task, next(seen)) for task in each]
+        _tell_fields(looker, of_campaign)
+        opaque.append(frozenset(p for _, found in of_campaign for p in found.opaque))
+    return opaque
+
+
+def _fields_of_tshark(looker: Looker) -> tuple[str, ...]:
+    if fault_of_tshark():
+        return ()  # which is a finding already
+    try:
+        return askable()
+    except TsharkError as exc:
+        looker.unread("all captures", f"{exc}")
+        return ()
+
+
+def _tell_fields(looker: Looker, done: Sequence[tuple[Task, Compared]]) -> None:
+    """Add what came of the fields of one campaign."""
+    of_series: dict[str, list[Compared]] = {}
+    unknown: dict[str, str] = {}
+    for task, found in done:
+        of_series.setdefault(series(task.pairs[0][0]), []).append(found)
+        looker.looked_at.identities += found.identities
+        for name, file in found.unknown:
+            unknown.setdefault(name, file)  # it is told once
+        for file, why in found.unread:
+            looker.unread(file, why)
+    for name, file in sorted(unknown.items()):
+        looker.unread(file, f"this tshark does not know {name}", name=name)
+    for each in of_series.values():
+        looker.others.extend(same_findings(each))
+
+
+def _compare_words(
+    looker: Looker,
+    campaigns: Sequence[_Captures],
+    opaque: Sequence[frozenset[str]],
+    doing: _Doing,
+) -> None:
+    """Add readable words that are as recorded."""
+    tasks = [
+        task
+        for each, ports in zip(campaigns, opaque, strict=True)
+        for task in words_tasks(*each, ports)
+    ]
+    of_file: dict[str, list[Heard]] = {}
+    for task, heard in zip(
+        tasks, doing.done(listened, Heard.of_json, tasks), strict=True
+    ):
+        file = task.pairs[0][0]
+        of_file.setdefault(file, []).append(heard)
+        looker.looked_at.words += heard.words
+    for file, shares in of_file.items():
+        for why in sorted({heard.unread for heard in shares} - {""}):
+            looker.unread(file, why)
+        looker.others.extend(plain_findings(file, shares))
 
 
 def compared_b(folder: Path, originals: Iterable[str]) -> int:
@@ -69,85 +184,24 @@ def compared_b(folder: Path, originals: Iterable[str]) -> int:
     return sum(path.stat().st_size for path in there if path.is_file())
 
 
-@dataclass(frozen=True, slots=True)
-class _Ear:
-    """What is known when one listens: words, ports of unknown protocols, devices."""
-
-    judge: Judge
-    opaque: frozenset[str]
-    devices: Mapping[int, str]
-
-    def words(self, path: Path) -> Iterator[Said]:
-        """Yield what a capture says that could tell of somebody."""
-        return plain_words(path, self.judge, self.opaque)
-
-
-def _listen(looker: Looker, pair: Pair, ear: _Ear) -> None:
-    """Add to findings the words of a capture that nobody knows and nobody replaced."""
-    file, source, published = pair
-    found: dict[str, set[_Where]] = {}
-    told: dict[_Where, _Conversation] = {}
-    try:
-        for said in ear.words(published):
-            if len(found) >= _MOST_WORDS:
-                looker.unread(file, f"says more than {_MOST_WORDS} different words")
-                return
-            _take(said, _where(said.end, ear.devices), found, told)
-        kept = {s.word for s in ear.words(source) if s.word in found}
-    except CaptureError as exc:
-        looker.unread(file, f"cannot be read as a capture: {exc.reason}")
-        return
-    looker.looked_at.words += len(found)
-    for where, conversation in sorted(told.items()):
-        words = [word for word in conversation.words if word in kept]
-        if words:
-            looker.others.append(_finding(file, where, conversation, words))
-
-
-def _take(
-    said: Said,
-    where: _Where,
-    found: dict[str, set[_Where]],
-    told: dict[_Where, _Conversation],
-) -> None:
-    found.setdefault(said.word, set()).add(where)
-    conversation = told.setdefault(where, _Conversation(said.frame))
-    conversation.words[said.word] = None
-    conversation.flows.add(said.flow)
-
-
-def _finding(
-    file: str, where: _Where, conversation: _Conversation, words: Sequence[str]
-) -> Finding:
-    device, remote, name = where
-    longest = max(words, key=len)
-    names = (PLAIN, f"{PLAIN}:{name}", f"{PLAIN}:{device}")
-    remedy = (
-        "name what must go in --secrets, or --payload headers; who knows that it tells "
-        f"nothing: --accept '{names[1]}' or '{names[2]}'"
-    )
-    more = f" and {len(words) - 1} more words" if len(words) > 1 else ""
-    return Finding(
-        file=file,
-        place=f"{device} with {remote}, {name}, packet {conversation.frame}",
-        kind=PLAIN,
-        encoding="readable text",
-        shown=f"{shown(longest)}{more}",
-        reader="plain",
-        n=max(1, len(conversation.flows)),
-        accept=names,
-        remedy=remedy,
-        words=tuple(words),
-    )
-
-
-def _where(end: End, devices: Mapping[int, str]) -> _Where:
-    """Return device, remote and name of a conversation, from the device's view."""
-    here = 1 if end.macs[1] in devices and end.macs[0] not in devices else 0
-    mac = end.macs[here]
-    text = f"{mac:012x}"
-    device = devices.get(mac) or ":".join(text[i : i + 2] for i in range(0, 12, 2))
-    return device, end.ips[1 - here] or "a neighbour", end.name
+def _campaigns(folder: Path, originals: Mapping[str, Path]) -> Iterator[_Captures]:
+    """Yield campaigns and their captures."""
+    pairs: dict[str, list[Pair]] = {}
+    for file, source in sorted(originals.items()):
+        published = folder / file
+        if published.is_file() and published.stat().st_size:
+            where = Path(file).parent.parent.as_posix()
+            pairs.setdefault(where, []).append((file, source, published))
+    for where, each in pairs.items():
+        path = folder / where / "campaign.yaml"
+        about = _about(path)
+        campaign = Campaign(
+            about=path,
+            words=tuple(_words(about)),
+            devices=_devices(about),
+            at_s=_time_of(each[0][1]),
+        )
+        yield campaign, each
 
 
 def _about(path: Path) -> Mapping[str, Any]:

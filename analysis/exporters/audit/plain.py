@@ -110,7 +110,7 @@ class Share:
         return own
 
 
-_ALL = Share()
+ALL = Share()
 
 
 def plain_words(
@@ -118,7 +118,7 @@ def plain_words(
     judge: Judge,
     opaque: Collection[str] = (),
     *,
-    share: Share = _ALL,
+    share: Share = ALL,
     step: Callable[[int], None] | None = None,
 ) -> Iterator[Said]:
     """Yield the telling words of a capture. Raises CaptureError where it is damaged.

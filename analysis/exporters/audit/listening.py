@@ -1,0 +1,160 @@
+"""Compare the readable words of a capture as recorded and as published."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from analysis.exporters.audit.model import PLAIN, Finding, shown
+from analysis.exporters.audit.pairs import Progress, Step, Task
+from analysis.exporters.audit.plain import End, Said, plain_words
+from analysis.pcap.errors import CaptureError
+
+_MOST_WORDS = 1 << 20  # different ones of a capture
+_Where = tuple[str, str, str]  # device, remote, what the conversation is called
+
+
+class Told(NamedTuple):
+    """What two said to each other that is as it was recorded.
+
+    frame  packet of the first word;  flows  number of conversations
+    """
+
+    device: str
+    remote: str
+    name: str
+    frame: int
+    flows: int
+    words: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What came of the words of a capture, or of a share of it.
+
+    words   number of those that nobody knows, as published
+    unread  why it was not looked at; '' when it was
+    """
+
+    told: Sequence[Told] = ()
+    words: int = 0
+    unread: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as values that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> "Heard":
+        """Return what `as_json` made of it."""
+        told = tuple(Told(*each) for each in value["told"])
+        return cls(told=told, words=value["words"], unread=value["unread"])
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """What was said between two: packet of the first word, words, conversations."""
+
+    frame: int
+    words: dict[str, None] = field(default_factory=dict)
+    flows: set[int] = field(default_factory=set)
+
+
+def listened(task: Task, step: Step) -> Heard:
+    """Return which words of a capture nobody knows and nobody replaced."""
+    ((_, source, published),) = task.pairs
+    progress = Progress(task.size_b, step)
+    judge, opaque, share = task.campaign.judge(), task.opaque, task.share
+    found: set[str] = set()
+    told: dict[_Where, _Conversation] = {}
+    read = progress.part(0, 0.5, published.stat().st_size)
+    try:
+        for said in plain_words(published, judge, opaque, share=share, step=read):
+            if len(found) >= _MOST_WORDS:
+                progress.at(1)
+                return Heard(unread=f"says more than {_MOST_WORDS} different words")
+            _take(said, _where(said.end, task.campaign.devices), found, told)
+        kept: set[str] = set()
+        if found:  # else there is nothing to be found again
+            read = progress.part(0.5, 1, source.stat().st_size)
+            again = plain_words(source, judge, opaque, share=share, step=read)
+            kept.update(said.word for said in again if said.word in found)
+    except CaptureError as exc:
+        return Heard(unread=f"cannot be read as a capture: {exc.reason}")
+    finally:
+        progress.at(1)
+    return Heard(told=_kept(told, kept), words=len(found))
+
+
+def _kept(
+    told: Mapping[_Where, _Conversation], kept: Iterable[str]
+) -> tuple[Told, ...]:
+    """Return what of conversations is as it was recorded."""
+    all_kept = frozenset(kept)
+    return tuple(
+        Told(*where, conversation.frame, len(conversation.flows), words)
+        for where, conversation in sorted(told.items())
+        if (words := [word for word in conversation.words if word in all_kept])
+    )
+
+
+def _take(
+    said: Said,
+    where: _Where,
+    found: set[str],
+    told: dict[_Where, _Conversation],
+) -> None:
+    found.add(said.word)
+    conversation = told.setdefault(where, _Conversation(said.frame))
+    conversation.words[said.word] = None
+    conversation.flows.add(said.flow)
+
+
+def findings_of(file: str, shares: Iterable[Heard]) -> Iterable[Finding]:
+    """Yield a finding for each device, remote and port of one capture."""
+    joined: dict[_Where, Told] = {}
+    for each in (told for heard in shares for told in heard.told):
+        where = (each.device, each.remote, each.name)
+        before = joined.get(where)
+        joined[where] = each if before is None else _together(before, each)
+    for _, told in sorted(joined.items()):
+        yield _finding(file, told)
+
+
+def _together(one: Told, other: Told) -> Told:
+    return one._replace(
+        frame=min(one.frame, other.frame),
+        flows=one.flows + other.flows,
+        words=list(dict.fromkeys((*one.words, *other.words))),
+    )
+
+
+def _finding(file: str, told: Told) -> Finding:
+    words = told.words
+    longest = max(words, key=len)
+    names = (PLAIN, f"{PLAIN}:{told.name}", f"{PLAIN}:{told.device}")
+    remedy = (
+        "name what must go in --secrets, or --payload headers; who knows that it tells "
+        f"nothing: --accept '{names[1]}' or '{names[2]}'"
+    )
+    more = f" and {len(words) - 1} more words" if len(words) > 1 else ""
+    return Finding(
+        file=file,
+        place=f"{told.device} with {told.remote}, {told.name}, packet {told.frame}",
+        kind=PLAIN,
+        encoding="readable text",
+        shown=f"{shown(longest)}{more}",
+        reader="plain",
+        n=max(1, told.flows),
+        accept=names,
+        remedy=remedy,
+        words=tuple(words),
+    )
+
+
+def _where(end: End, devices: Mapping[int, str]) -> _Where:
+    """Return device, remote and name of a conversation, from the device's view."""
+    here = 1 if end.macs[1] in devices and end.macs[0] not in devices else 0
+    mac = end.macs[here]
+    text = f"{mac:012x}"
+    device = devices.get(mac) or ":".join(text[i : i + 2] for i in range(0, 12, 2))
+    return device, end.ips[1 - here] or "a neighbour", end.name
