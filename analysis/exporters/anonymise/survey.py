@@ -19,6 +19,7 @@ from analysis.exporters.anonymise.packed import (
 )
 from analysis.exporters.anonymise.patterns import Change, Patterns
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
+from analysis.exporters.anonymise.records import across_records
 from analysis.exporters.anonymise.replace import Hits, Replacer
 from analysis.exporters.anonymise.scan import State, find_across, find_in_packets
 from analysis.exporters.anonymise.spans import Grouper, Spans, joined
@@ -135,6 +136,8 @@ class Survey:
             found = xor_stream(run.data, replace)
         elif run.kind == Kind.MESSAGE:
             found = xor_message(run.data, replace)
+        elif run.kind == Kind.RECORDS:
+            found = across_records(run.data, self._replacer.bytes)
         else:
             found = packed_bodies(run.data, replace, self._pseudonyms.filler)
         for at, before, instead in found:

@@ -15,6 +15,7 @@ from analysis.exporters.anonymise.packed import (
     keyed_text,
 )
 from analysis.exporters.anonymise.patterns import LEAST_B
+from analysis.exporters.anonymise.records import Records
 from analysis.exporters.anonymise.scan import KEYED, find_marks
 from analysis.exporters.anonymise.spans import OF_PACKETS, Spans, joined
 from analysis.pcap.walk import Batch
@@ -28,6 +29,7 @@ class Kind(Enum):
     MESSAGES = "messages"  # under XOR autokey, each with its length before it
     MESSAGE = "message"  # one such, without
     PACKED = "packed"  # holds gzip or zlib
+    RECORDS = "records"  # of a handshake of TLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._heads = Heads()
+        self._records = Records()
         self._kept: dict[tuple[Kind, int], _Kept] = {}
         self._single: list[Run] = []
         self._total_b = 0
@@ -89,6 +92,7 @@ class Watch:
         xor = (decoded.src_port == XOR_PORT) | (decoded.dst_port == XOR_PORT)
         for row in np.flatnonzero(xor).tolist():
             self._take_xor(batch, spans, row)
+        self._take_records(self._records.add(batch, spans))
         for head in self._heads.add(batch, spans):
             self._announced(head)
         begun = set()
@@ -114,6 +118,8 @@ class Watch:
 
         last  whether nothing follows: everything
         """
+        if last:
+            self._take_records(self._records.rest())
         yield from self._single
         self._single = []
         if not last and self._total_b <= _MOST_B:
@@ -153,6 +159,11 @@ class Watch:
         if len(text) >= LEAST_B:
             place = int(spans.place[row]) + at - int(spans.begin[row])
             self._add_single(int(spans.group[row]), place, text)
+
+    def _take_records(self, found: Iterator[tuple[int, int, bytes]]) -> None:
+        for group, place, data in found:
+            run = Run(kind=Kind.RECORDS, group=group, place=place, data=data)
+            self._single.append(run)
 
     def _add_single(self, group: int, place: int, data: bytes) -> None:
         run = Run(kind=Kind.MESSAGE, group=group, place=place, data=data)
