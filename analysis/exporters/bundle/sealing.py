@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from analysis.exporters.anonymise import Counts
-from analysis.exporters.audit import SAME, AuditResult, Finding, audit, compared_b
+from analysis.exporters.audit import AuditResult, audit, compared_b, listed
 from analysis.exporters.bundle import bag, crate, croissant, parts
 from analysis.exporters.bundle.audited import Audited
 from analysis.exporters.bundle.campaigns import kept_of
 from analysis.exporters.bundle.captures import counts_of
 from analysis.exporters.bundle.datasheet import write_datasheet
 from analysis.exporters.bundle.facts import Facts, facts_of
+from analysis.exporters.bundle.ledger import digest_of_json
 from analysis.exporters.bundle.model import RefusedError
 from analysis.exporters.bundle.moments import check_moments
 from analysis.exporters.bundle.papers import write_papers
@@ -114,7 +115,10 @@ def _audit(
 ) -> None:
     """Look for what is left of identifiers. Raises RefusedError."""
     accept = work.request.accept
-    inputs = _everything(work, sources) | {"accept": "\n".join(sorted(accept))}
+    inputs = _everything(work, sources) | {
+        "accept": "\n".join(sorted(accept)),
+        "words": digest_of_json(sorted(work.request.words.pairs)),
+    }
     # also where the audit was done: what came in since, nobody looked at
     work.tidy(work.bag)
     size_b = sum(path.stat().st_size for path in files_in(work.data))
@@ -126,6 +130,7 @@ def _audit(
             identifiers,
             originals=originals,
             accepted=accept,
+            words=work.request.words,
             progress=_told(work),
             jobs=work.request.jobs,
             kept=Audited(work, _everything(work, sources)),
@@ -135,6 +140,8 @@ def _audit(
         passed = len(result.accepted)
         told = [f"clean, {counted(result.looked_at.files, 'file')}", *result.notes]
         told += [f"{passed} accepted"] if passed else []
+        n_words = sum(each.words for each in result.words)
+        told += [f"{counted(n_words, 'word')} accepted"] if n_words else []
         return Made(facts=_facts(result), note="; ".join(told))
 
     size_b += compared_b(work.data, originals)
@@ -154,19 +161,8 @@ def _originals(work: Work, sources: Sequence[Source]) -> dict[str, Path]:
 
 def _write_words(work: Work, result: AuditResult) -> None:
     """Write for who publishes, and nobody else, what is said in plain."""
-    lines = [
-        f"{_whose(each)}\t{word}\n"
-        for each in (*result.findings, *result.accepted)
-        for word in each.words
-    ]
-    write_text(work.private / WORDS, "".join(dict.fromkeys(lines)))
-
-
-def _whose(finding: Finding) -> str:
-    """Return the conversation, or the field, that words were found in."""
-    if finding.kind == SAME:
-        return finding.encoding
-    return finding.place.partition(", packet")[0]
+    lines = listed((*result.findings, *result.accepted))
+    write_text(work.private / WORDS, "".join(lines))
 
 
 def _everything(work: Work, sources: Sequence[Source]) -> dict[str, str]:
@@ -203,6 +199,7 @@ def _facts(result: AuditResult) -> dict[str, Any]:
             | {"what": each.shown, "as": each.encoding, "names": list(each.accept)}
             for each in result.accepted
         ],
+        "accepted_words": [asdict(each) for each in result.words],
         "notes": list(result.notes),
     }
 
