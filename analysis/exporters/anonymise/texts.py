@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from analysis.errors import DatasetError
+from analysis.exporters.anonymise.closed import CLOSED, FIELDS, NAMED
 from analysis.exporters.anonymise.kept import Kept
 from analysis.exporters.anonymise.policy import Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
@@ -40,6 +41,7 @@ _LAB: Mapping[str, tuple[str, ...]] = {
 }
 _PLUG = ("driver", "feeds", "is_device")
 _SPANS = ("uncertainty", "delta", "offset", "error", "stepped")
+_LEAST_SERIAL = 8  # digits; who has fewer may be a count
 _CHUNK_B = 1 << 20
 
 
@@ -67,8 +69,9 @@ def anonymise_texts(
     `Words.capture` gives them. Made-up people of a simulated campaign keep their names,
     unless these are among the identifiers.
 
-    Names of fields are texts as their values are: whoever calls a plug by a name of the
-    household finds it nowhere.
+    Names of fields that somebody gave are texts as their values are: whoever calls a
+    plug by a name of the household finds it nowhere. Those of the format stay, and so
+    do values of closed lists, whatever the identifiers are.
 
     Raises DatasetError when a text cannot be read, OSError when none can be written.
     """
@@ -196,7 +199,9 @@ class _Folder:
         """Return a mapping: its keys are texts too."""
         made = {}
         for name, each in value.items():
-            key = self._words.text(name) if isinstance(name, str) else name
+            of_format = field not in NAMED and name in FIELDS
+            given = isinstance(name, str) and not of_format
+            key = self._words.text(name) if given else name
             if key in made:
                 reason = "would be two pseudonyms alike; take another key, or name it"
                 raise DatasetError(f"{key!r}: {reason} otherwise in the campaign")
@@ -204,13 +209,25 @@ class _Folder:
             made[key] = self._value(str(name), each)
         return made
 
-    def _number(self, key: str, value: int) -> int:
+    def _number(self, key: str, value: int) -> int | str:
         if key == "pid":
             return 0
-        span = not key.endswith("_ns") or any(word in key for word in _SPANS)
+        if not key.endswith("_ns"):
+            return self._serial(value)
+        span = any(word in key for word in _SPANS)
         return value if span else self._words.stamp(value)
 
+    def _serial(self, value: int) -> int | str:
+        """Return a number that is an identifier as another of as many digits."""
+        text = str(value)
+        made = text if len(text) < _LEAST_SERIAL else self._words.known(text)
+        if made == text:
+            return value
+        return int(made) if made.isdecimal() and made[0] != "0" else made
+
     def _text(self, key: str, value: str) -> str:
+        if value in CLOSED.get(key, ()):
+            return value
         if key in _KEPT:
             return self._words.known(value)
         if key == "session":

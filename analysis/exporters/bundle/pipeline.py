@@ -18,7 +18,7 @@ from analysis.exporters.bundle import campaigns, captures, crate, sealing
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import Request, Watcher
 from analysis.exporters.bundle.sources import checked, packed_in, read_b, sources_of
-from analysis.exporters.bundle.vocabulary import without_words, words_of
+from analysis.exporters.bundle.vocabulary import parted
 from analysis.exporters.bundle.work import (
     Made,
     Source,
@@ -83,11 +83,12 @@ def _refuse_told(request: Request) -> None:
 
 def _make(work: Work, sources: Sequence[Source]) -> None:
     """Make everything in the draft."""
-    identifiers = _identifiers(work, sources)
-    sources = tuple(campaigns.published_as(work, s, identifiers) for s in sources)
-    captures.anonymise_captures(work, sources, identifiers)
+    identifiers, held = _identifiers(work, sources)
+    every = (*identifiers, *held)
+    sources = tuple(campaigns.published_as(work, s, every) for s in sources)
+    captures.anonymise_captures(work, sources, every)
     for source in sources:
-        campaigns.write_texts(work, source, identifiers)
+        campaigns.write_texts(work, source, every)
         campaigns.write_labels(work, source)
         campaigns.write_tables(work, source)
         campaigns.write_manifest(work, source)
@@ -157,8 +158,11 @@ def _n_captures(source: Source) -> int:
     return len(source.captures)
 
 
-def _identifiers(work: Work, sources: Sequence[Source]) -> tuple[Identifier, ...]:
-    """Collect what must not leave the lab; it is kept in the draft meanwhile."""
+def _identifiers(work: Work, sources: Sequence[Source]) -> list[tuple[Identifier, ...]]:
+    """Collect what must not leave the lab; it is kept in the draft meanwhile.
+
+    Return what the audit looks for, and what every dataset holds as its own words.
+    """
     request = work.request
     path = work.private / "identifiers.json"
     inputs = {f"{s.recorded}/{k}": v for s in sources for k, v in s.digests.items()}
@@ -170,20 +174,20 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> tuple[Identifier, ...
             for source in sources
             for each in harvest(source.folder, names=request.policy.names)
         ]
-        words = [word for source in sources for word in words_of(source.folder)]
-        all_of_them = unique((*found, *request.extra))
-        real, left = without_words(all_of_them, words, request.extra)
-        rows = [[each.kind, each.value, each.source] for each in real]
+        both = parted(unique((*found, *request.extra)), request.extra)
+        rows = [[[e.kind, e.value, e.source] for e in each] for each in both]
         work.private.mkdir(exist_ok=True, mode=0o700)
         write_text(path, json.dumps(rows, indent=0) + "\n")
-        note = counted(len(rows), "identifier")
-        if left:
-            note += f"; words of the format, which stay: {', '.join(left)}"
+        note = counted(sum(map(len, both)), "identifier")
+        if left := ", ".join(sorted({each.value for each in both[1]})):
+            note += f"; not looked for where they are words of the format: {left}"
         return Made(outputs=[path], note=note)
 
     work.step("identifiers", inputs, make)
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(Identifier(kind=k, value=v, source=s) for k, v, s in rows)
+    return [
+        tuple(Identifier(kind=k, value=v, source=s) for k, v, s in rows)
+        for rows in json.loads(path.read_text(encoding="utf-8"))
+    ]
 
 
 def _finish(request: Request) -> None:
