@@ -6,6 +6,7 @@
 """
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 import pyshark
 from pyshark.capture.capture import TSharkCrashException
 from pyshark.tshark.tshark import TSharkNotFoundException, get_process_path
+
+from analysis.wireshark import CONFIGURATION
 
 _END_S = 10.0  # how long tshark may take to leave once it has said all
 _FILTER_S = 30.0
@@ -47,6 +50,8 @@ class _Capture(pyshark.FileCapture):  # type: ignore[misc]  # it has no types
 def main(arguments: list[str]) -> None:
     """Dissect, and print what was found or why not."""
     path, limit, display_filter = arguments
+    if CONFIGURATION in os.environ:
+        os.environ["HOME"] = os.environ[CONFIGURATION]
     try:
         answer = _dissected(path, int(limit), display_filter)
     except TSharkNotFoundException:

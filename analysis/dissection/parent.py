@@ -11,6 +11,7 @@ from typing import Any
 
 from analysis.dissection.printable import printable
 from analysis.errors import AnalysisError
+from analysis.wireshark import undisturbed
 
 _CHILD = "analysis.dissection.child"
 _ANSWER_S = 60.0
@@ -77,14 +78,17 @@ def _asked(arguments: Sequence[str]) -> dict[str, Any]:
     # -P: whatever lies in the current folder is no module of ours
     command = [sys.executable, "-P", "-m", _CHILD, *arguments]
     try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(search)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_ANSWER_S,
-            check=False,
-        )
+        with undisturbed() as environment:
+            # packages of ours may lie at home: the child takes the empty one for tshark
+            home = {k: v for k, v in os.environ.items() if k == "HOME"}
+            done = subprocess.run(
+                command,
+                env={**environment, **home, "PYTHONPATH": os.pathsep.join(search)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_ANSWER_S,
+                check=False,
+            )
     except subprocess.TimeoutExpired as exc:
         reason = f"gave no answer within {_ANSWER_S:g} s; ask for fewer packets"
         raise InspectError(f"pyshark {reason}") from exc

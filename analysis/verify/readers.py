@@ -18,6 +18,7 @@ from analysis.dataset import TABLES
 from analysis.packets import find_index, find_raw
 from analysis.verify.labelled import LABELS
 from analysis.verify.model import Findings
+from analysis.wireshark import undisturbed
 
 Check = Callable[[Any, Path, Findings], None]
 _SHOWN = 300  # characters of what a library says
@@ -178,9 +179,15 @@ def _counted(path: Path, options: Sequence[str], found: Findings) -> int | None:
     """Return how many packets tshark lists; None when it cannot, which is a fault."""
     command = ["tshark", "-n", "-M", _RESET, "-r", str(path), *options]
     command += ["-T", "fields", "-e", "frame.number"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as child:
+    with (
+        undisturbed() as environment,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as child,
+    ):
         n = sum(1 for _ in child.stdout or ())
         code = child.wait()
     if code:

@@ -4,7 +4,8 @@ with said_by(tshark, ["-V"], capture) as lines:
     for line in lines: ...
 
 Its answers stream, so that memory stays flat here; it is stopped when it takes longer
-than anyone would wait, and what it did not read is told.
+than anyone would wait, and what it did not read is told. Settings and plugins of users
+do not count: a protocol that somebody has switched off is read all the same.
 """
 
 import re
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from analysis.wireshark import undisturbed
 
 LEAST = (3, 0)  # older ones call many fields differently
 REMEDY = f"install tshark {LEAST[0]}.{LEAST[1]} or later"
@@ -37,7 +40,7 @@ def fault_of_tshark() -> str:
 @cache
 def _fault_of(path: str) -> str:
     try:
-        asked = subprocess.run([path, "--version"], capture_output=True, check=False)
+        asked = _answer(path, "--version")
     except OSError as exc:
         return f"tshark cannot be started: {exc.strerror}"
     found = _VERSION.search(asked.stdout)
@@ -47,6 +50,13 @@ def _fault_of(path: str) -> str:
     return "" if version >= LEAST else f"tshark {version[0]}.{version[1]} is too old"
 
 
+def _answer(*command: str) -> subprocess.CompletedProcess[bytes]:
+    with undisturbed() as environment:
+        return subprocess.run(
+            command, env=environment, capture_output=True, check=False
+        )
+
+
 def known_fields() -> frozenset[str]:
     """Return the names of all fields of this tshark. Raises TsharkError."""
     return _fields_of(shutil.which("tshark") or "tshark")
@@ -54,7 +64,7 @@ def known_fields() -> frozenset[str]:
 
 @cache
 def _fields_of(path: str) -> frozenset[str]:
-    asked = subprocess.run([path, "-G", "fields"], capture_output=True, check=False)
+    asked = _answer(path, "-G", "fields")
     if asked.returncode:
         raise TsharkError(f"tshark does not tell its fields (code {asked.returncode})")
     rows = (line.split(b"\t") for line in asked.stdout.splitlines())
@@ -70,8 +80,10 @@ def said_by(arguments: Sequence[str], capture: Path) -> Iterator[BinaryIO]:
     command = ["tshark", "-r", str(capture), "-n", *arguments]
     late = threading.Event()
     with (
+        undisturbed() as environment,
         subprocess.Popen(
             command,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
