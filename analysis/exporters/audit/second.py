@@ -104,7 +104,6 @@ class SecondReader:
             return
         with tempfile.TemporaryDirectory(prefix="testbed-audit-") as place:
             for part, frames in parts(waiting, Path(place)):
-                self._looker.looked_at.dissected += len(frames)
                 _searched(self._looker, part, frames)
 
 
@@ -184,7 +183,8 @@ class _Budget:
 def _searched(looker: Looker, part: Path, frames: Frames) -> None:
     try:
         with said_by(["-V"], part) as lines:
-            _look_at_lines(looker, lines, frames)
+            told, whole = _look_at_lines(looker, lines, frames)
+        demand(frames, told, whole=whole)
     except TsharkError as exc:
         file, place = frames.of(1)
         until, last = frames.of(len(frames))
@@ -192,8 +192,12 @@ def _searched(looker: Looker, part: Path, frames: Frames) -> None:
         looker.unread(file, f"{exc}, in {span}")
 
 
-def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> None:
-    frame = 1
+def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> tuple[int, bool]:
+    """Search what tshark says.
+
+    Returns how many packets it said something of, and whether the last one is complete.
+    """
+    frame, last, told, end = 1, 0, 0, b""
     for _base, data, span in pieces(lines, looker.margin_b):
         marks = [(m.start(), int(m.group(1))) for m in _FRAME.finditer(data)]
         starts = [at for at, _ in marks]
@@ -207,8 +211,23 @@ def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> None:
             file, place = frames.of(number)
             view = View(file=file, reader="tshark", place=fixed(place))
             looker.note(view, row, encoding, place, n)
+        # a piece begins with the end of the one before
+        told += sum(number > last for _, number in marks)
+        end = data[-2:]
         if marks:
-            frame = marks[-1][1]
+            frame = last = marks[-1][1]
+    looker.looked_at.dissected += told
+    return told, end == b"\n\n"
+
+
+def demand(frames: Frames, told: int, *, whole: bool) -> None:
+    """Raise TsharkError unless tshark told of every packet that it got, to the end.
+
+    whole  whether the last thing that it told is complete
+    """
+    if told != len(frames) or not whole:
+        cut = "" if whole else ", the last one in part"
+        raise TsharkError(f"tshark told of {told} of {len(frames)} packets{cut}")
 
 
 def is_chance(data: bytes, at: int) -> bool:

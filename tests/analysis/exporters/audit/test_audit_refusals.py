@@ -66,6 +66,28 @@ def test_a_second_reader_that_stops_refuses(folder, tool, lines, file, why):
     assert why in found[file]
 
 
+@pytest.mark.parametrize(
+    ("cut", "why"),
+    [
+        ("head -c 60000", "packets, the last one in part, in packet 1 to"),
+        ("awk '/^Frame 200:/ {exit} {print}'", "tshark told of 199 of "),
+        ("sed 's/^Frame 200:/Frame/'", "told of "),
+        ("sed '$d' | head -c -9", "packets, the last one in part"),
+        ("head -c 0", "tshark told of 0 of "),
+    ],
+    ids=["within", "between", "leaves one out", "cuts the last", "says nothing"],
+)
+def test_a_second_reader_that_says_less_and_leaves_well_refuses(folder, tool, cut, why):
+    tool('case "$1" in --version|-G) exec REAL "$@";; esac', f'REAL "$@" | {cut}')
+    assert why in unread(folder)["a.pcapng"]
+
+
+def test_only_packets_that_the_second_reader_told_of_are_counted(folder, tool):
+    only = "awk '/^Frame 200:/ {exit} {print}'"
+    tool('case "$1" in --version|-G) exec REAL "$@";; esac', f'REAL "$@" | {only}')
+    assert audit(folder, TOLD).looked_at.dissected == 199
+
+
 def test_what_tshark_said_before_it_stopped_is_told(folder, tool):
     tool(VERSION, "echo 'tshark: out of memory' >&2; exit 1")
     (why,) = unread(folder).values()
