@@ -51,7 +51,7 @@ SPELLINGS = {
 def texts(tmp_path):
     """Return what anonymises a campaign that says some texts everywhere."""
 
-    def _texts(said):
+    def _texts(said, known=KNOWN):
         plain, made = tmp_path / "plain", tmp_path / "made"
         plain.mkdir()
         notes = {f"note {k}": each for k, each in enumerate(said)}
@@ -71,7 +71,7 @@ def texts(tmp_path):
             plain,
             made,
             pseudonyms=Pseudonyms(bytes(range(32))),
-            identifiers=KNOWN,
+            identifiers=known,
             policy=Policy(),
         )
         return plain, made
@@ -95,6 +95,20 @@ def test_no_spelling_is_left_in_the_texts_of_a_campaign(texts):
     assert facts == [{each: [each]} for each in now]
     assert [row["parameters"] for row in rows] == [f"colour=red;name={e}" for e in now]
     assert {row["activity"] for row in rows} == {"turn_on"}
+
+
+def test_a_serial_that_is_written_as_a_number_becomes_another(texts):
+    known = (*KNOWN, Identifier(kind="serial", value="4815162342"))
+    plain, made = texts([4815162342, 1024, 10**9], known)
+    about = yaml.safe_load((made / "campaign.yaml").read_text())["scenario"]
+    now, *others = about["all"]
+    assert now != 4815162342
+    assert len(str(now)) == 10
+    assert others == [1024, 10**9]
+    fact, *_ = (made / "journal.jsonl").read_text().splitlines()
+    assert json.loads(fact)["facts"] == {str(now): [now]}
+    assert audit(plain, known).findings
+    assert audit(made, known).findings == ()
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
