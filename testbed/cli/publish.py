@@ -33,8 +33,9 @@ _MOST_TEXT = 60
 # fields whose texts come with profiles and scenarios, of which anybody has the same
 _OF_PROFILES = frozenset(
     (
-        *("activity", "anchor", "colour", "delta_group", "filter", "interface"),
-        *("model", "parameter", "reason", "say", "text", "vendor"),
+        *("activity", "anchor", "app_version", "colour", "delta_group", "filter"),
+        *("firmware", "interface", "model", "parameter", "reason", "say", "text"),
+        "vendor",
     )
 )
 
@@ -117,6 +118,14 @@ AcceptWords = Annotated[
         "go, or a word per line. Others go on refusing; how many pass is recorded.",
     ),
 ]
+Answers = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers",
+        help="YAML file, `question: answer`, of what only you know of the dataset; "
+        "OUT.answers.yaml, which the first call leaves, lists what is asked.",
+    ),
+]
 PartSize = Annotated[
     int,
     typer.Option(
@@ -157,6 +166,7 @@ def publish(
     no_secret: NoSecrets = None,
     accept: Accept = None,
     accept_words: AcceptWords = None,
+    answers: Answers = None,
     part_size: PartSize = 2000,
     no_results: NoResults = False,
     classifier: Classifiers = None,
@@ -171,10 +181,14 @@ def publish(
     keep_little()
     from analysis.exporters.bundle import About, Request, licence_of
     from analysis.exporters.bundle.authors import authors_of
+    from testbed.cli.publish_closing import answers_of
 
     folders, out = _folders(campaigns)
     about = About(
-        title=title, licence=licence_of(licence).name, authors=authors_of(author or ())
+        title=title,
+        licence=licence_of(licence).name,
+        authors=authors_of(author or ()),
+        answers=answers_of(answers),
     )
     _publish(
         Request(
@@ -202,6 +216,7 @@ def _results(classifiers: Sequence[str]) -> "Report":
 
 def _publish(request: "Request") -> None:
     from analysis.exporters.bundle import RefusedError, publish
+    from testbed.cli.publish_closing import closing_lines
 
     try:
         made = publish(request, StepsTold())
@@ -213,6 +228,8 @@ def _publish(request: "Request") -> None:
         print(f"testbed: interrupted; {where}", file=sys.stderr)
         raise typer.Exit(130) from None
     for line in kept_lines(made.kept):
+        print(line, file=sys.stderr)
+    for line in closing_lines(made.out):
         print(line, file=sys.stderr)
     for path in made.parts:
         print(path)

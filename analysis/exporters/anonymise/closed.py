@@ -56,11 +56,13 @@ CLOSED: Mapping[str, frozenset[str]] = {
     "form": frozenset(("live", "fast", "imported")),
     "category": frozenset(("camera", "speaker", "tv", "plug", "light", "hub", "other")),
     "driver": frozenset(("androidviewclient", "tts", "pywemo", "ssh")),
-    "tool": frozenset(("tshark", "dumpcap", "tcpdump", "fast")),
+    "tool": frozenset(("tshark", "dumpcap", "tcpdump", "fast", "imported")),
     "depth": frozenset(("packets", "activities")),
     "times": frozenset(str(each) for each in Times),
     "permissions": frozenset(("deny", "allow")),
-    "stopped_by": frozenset(("INT", "TERM", "KILL", "lease", "disk", "gone")),
+    "stopped_by": frozenset(
+        ("INT", "TERM", "KILL", "lease", "disk", "gone", "unknown")
+    ),
     "moment": frozenset(("trigger", "check", "failure", "app")),
     "power": _ON,
     "switch": _ON,

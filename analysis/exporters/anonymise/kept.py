@@ -3,17 +3,17 @@
 import re
 from collections.abc import Mapping
 
-# what the testbed says by itself, or a machine: words of the format, marks, numbers
+from analysis.exporters.anonymise.closed import CLOSED
+
+# what the testbed says by itself, or a machine: words of the format, marks, numbers.
+# Whatever a person may have written is not here; closed lists are known by their values
 _SAID = frozenset(
     (
-        *("campaign", "session", "trial", "attempt", "channel", "network", "networks"),
-        *("outcome", "phase", "event", "form", "category", "driver", "tool", "depth"),
-        *("times", "simulated", "mac", "ip", "host", "sha256", "wav_sha256", "id"),
-        *("package", "open_app", "app_version", "firmware", "version", "versions"),
-        *("delta", "permissions", "trigger", "stopped_by", "language", "capture"),
-        *("kind", "is_device", "feeds", "engine", "rung", "initial", "needs", "gives"),
-        *("set", "select", "interleave", "name", "point", "file", "plan_json"),
-        *("moment", "channels", "power", "switch"),
+        *("attempt", "simulated", "mac", "ip", "host", "sha256", "wav_sha256", "id"),
+        *("package", "open_app", "version", "versions", "delta", "trigger", "language"),
+        *("capture", "kind", "is_device", "feeds", "engine", "rung", "initial"),
+        *("needs", "gives", "select", "interleave", "name", "point", "file"),
+        "plan_json",
     )
 )
 # whose keys are names that somebody gave, and what they are names of
@@ -30,6 +30,9 @@ _SAME = {
     "text_contains": "text",
     "activities": "activity",
 }
+# what the testbed calls sessions and, behind the name of a scenario, campaigns
+_OWN_SESSION = re.compile(r"\d{4}-\d\d-\d\d-\d+|s\d+")
+_OWN_CAMPAIGN = re.compile(r"(.+)-\d{8}T\d{6}\.\d{3}Z")
 _NO_WORD = re.compile(r"[\W\d_]*|[0-9a-fA-F]{16,}")
 
 
@@ -41,7 +44,9 @@ class Kept:
 
     def text(self, field: str, recorded: str, published: str) -> None:
         """Take the text of a field, unless all of it became another."""
-        if field not in _SAID:
+        closed = published in CLOSED.get(field, ())
+        own = field == "session" and _OWN_SESSION.fullmatch(published)
+        if field not in _SAID and not closed and not own:
             self._take(_SAME.get(field, field), recorded, published)
 
     def key(self, field: str, recorded: str, published: str) -> None:
@@ -54,8 +59,16 @@ class Kept:
         self._take("capture", *(re.sub(r"\d+", "#", n) for n in (recorded, published)))
 
     def found(self) -> Mapping[str, list[str]]:
-        """Return field -> texts, sorted."""
-        return {field: sorted(texts) for field, texts in sorted(self._texts.items())}
+        """Return field -> texts, sorted; scenarios tell what campaigns are called."""
+        scenarios = self._texts.get("scenario", set())
+        found = {field: set(texts) for field, texts in sorted(self._texts.items())}
+        own = {
+            name
+            for name in found.get("campaign", ())
+            if (made := _OWN_CAMPAIGN.fullmatch(name)) and made[1] in scenarios
+        }
+        found["campaign"] = found.get("campaign", set()) - own
+        return {field: sorted(texts) for field, texts in found.items() if texts}
 
     def _take(self, field: str, recorded: str, published: str) -> None:
         if not _NO_WORD.fullmatch(published) and _shares_words(recorded, published):

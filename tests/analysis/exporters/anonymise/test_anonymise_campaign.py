@@ -246,7 +246,7 @@ def household(folder):
     (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
     log = "campaign,device,activity,unit\nevening,adas_lamp,wake_ada_byron,ada byron\n"
     (folder / "activities.csv").write_text(log)
-    fact = {"event": "noted", "facts": {"adas_bedside": {"device": "adas_lamp"}}}
+    fact = {"event": "cleared", "facts": {"adas_bedside": {"device": "adas_lamp"}}}
     (folder / "journal.jsonl").write_text(json.dumps(fact) + "\n")
     files = [{"name": "adas_bedside-00001.pcapng.gz", "size_b": 1, "sha256": ""}]
     receipt = {"captures": [{"capture": "c01", "files": files}]}
@@ -267,7 +267,7 @@ def test_names_of_fields_and_files_are_texts_as_values_are(tmp_path):
         plain, made, pseudonyms=NAMES, identifiers=told, policy=Policy()
     )
     address = Words(NAMES, told, Policy()).address("10.77.0.5")
-    assert set(said.kept) == {"activity", "text", address} - {"10.77.0.5"}
+    assert set(said.kept) == {"activity", "campaign", "text", address} - {"10.77.0.5"}
     for path in made.rglob("*"):
         text = path.name + (path.read_text() if path.is_file() else "")
         assert "ada" not in text.lower(), path
@@ -305,6 +305,7 @@ def test_free_texts_that_stay_are_told_by_their_field(tmp_path):
     assert said.kept == {
         address: ["router"],
         "activity": [name],  # a part of it is another
+        "campaign": ["evening"],
         "delta_group": ["adas_bedside"],
         "device": ["adas_lamp"],
         "lab": ["adas_flat"],
