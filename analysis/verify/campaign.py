@@ -129,11 +129,13 @@ def _walk(
         with found.guarded(path):
             seen[path] = walked(path)
             told(path.stat().st_size)
-    for path, each in seen.items():
-        if each.n_backwards:
-            what = "stamps are before that of the packet before, the first at frame"
-            remark = f"{each.n_backwards} {what} {each.backwards}"
-            found.remark(f"{found.name(path)}: {remark}")
+    back = {path: each for path, each in seen.items() if each.n_backwards}
+    if back:
+        first, n = next(iter(back.items())), sum(e.n_backwards for e in back.values())
+        what = "stamp is" if n == 1 else "stamps are"
+        more = f", {len(back)} captures" if len(back) > 1 else ""
+        where = f"{found.name(first[0])}: frame {first[1].backwards}"
+        found.remark(f"{where}: {n} {what} before that of the packet before{more}")
     return seen
 
 

@@ -52,8 +52,11 @@ def check_windows(path: Path, found: Findings, rows: list[Row], made: Remade) ->
             found.fault(path, "its label window lies in no capture", row.place)
     for device in made.labels.devices:
         if device.empty:
-            what = f"{len(device.empty)} windows of {device.device} hold no packet"
-            found.remark(f"{found.name(path)}: {what}")
+            n, shown = len(device.empty), ", ".join(device.empty[:_MOST_TOLD])
+            what = "1 window holds" if n == 1 else f"{n} windows hold"
+            more = f" and {n - _MOST_TOLD} more" if n > _MOST_TOLD else ""
+            text = f"{device.device}: {what} no packet: {shown}{more}"
+            found.remark(f"{found.name(path)}: {text}")
         if not device.n_packets:
             found.remark(f"{found.name(path)}: no packet of {device.device}")
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -157,7 +157,7 @@ def _lines(found: "Comparison") -> Iterator[str]:
         if host.state != "both":
             windows = counted(max(host.n_a, host.n_b), "window")
             yield f"host: {host.device}: {host.state}: {host.host}, {windows}"
-    yield from (f"transfer: {_told_transfer(t)}" for t in found.transfers)
+    yield from _transfers(found.transfers)
     yield from (f"remark: {text}" for text in found.remarks)
     if found.outcome != "cannot be told" and not found.identical:
         yield from (f"would be found: {line}" for line in power_lines(found))
@@ -190,11 +190,20 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}"
 
 
-def _told_transfer(each: "Transfer") -> str:
-    text = f"{each.device}, {each.classifier}, {each.direction}:"
-    if each.across is None:
-        return f"{text} {each.note}"
-    text += f" {_share(each.across)}"
+def _transfers(found: Iterable["Transfer"]) -> Iterator[str]:
+    """Tell of each classifier that was tried, and why others were not, by reason."""
+    untold: dict[str, list[str]] = {}
+    for each in found:
+        if each.across is None:
+            untold.setdefault(each.note, []).append(each.device)
+        else:
+            yield f"transfer: {_told_transfer(each, each.across)}"
+    for note, devices in untold.items():
+        yield f"transfer: {note}: {', '.join(dict.fromkeys(devices))}"
+
+
+def _told_transfer(each: "Transfer", across: "Share") -> str:
+    text = f"{each.device}, {each.classifier}, {each.direction}: {_share(across)}"
     if each.within is not None and each.loss is not None:
         text += f", within {_share(each.within)}, lost {_share(each.loss)}"
     return f"{text} ({each.note})" if each.note else text

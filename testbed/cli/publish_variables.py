@@ -7,7 +7,7 @@ looks for. So it is refused, unless whoever publishes says that it held none.
 import os
 import pwd
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ConfigError
@@ -30,7 +30,6 @@ def of_variables(
     and for each that was and that no lab refers to.
     """
     from analysis.exporters.identifiers import referenced
-    from analysis.exporters.identifiers.public import Products
 
     environment = _environment()
     told, faults, known = [], [], set()
@@ -60,13 +59,20 @@ def of_variables(
     if of_virtual:
         names = ", ".join(sorted(of_virtual))
         told.append(f"not set here, and the virtual lab's own: {names}")
-    told += [
-        f"${{{name}}}: its {len(environment[name])} characters are too few to be "
-        "looked for; see that none of the texts that are kept tells them"
-        for name in sorted(known - searched - set(declared))
-        if environment.get(name) and environment[name] not in Products({})
-    ]
+    told += _too_short(known - searched - set(declared), environment)
     return tuple(sorted(found)), list(dict.fromkeys(told))
+
+
+def _too_short(names: Iterable[str], environment: Mapping[str, str]) -> list[str]:
+    """Return what to tell of variables whose values nobody looks for."""
+    from analysis.exporters.identifiers.public import Products
+
+    return [
+        f"${{{name}}}: its {len(value)} characters are too few to be looked for; see "
+        "that none of the texts that are kept tells them"
+        for name in sorted(names)
+        if (value := environment.get(name)) and value not in Products({})
+    ]
 
 
 def _references(value: Any, where: str) -> Iterator[tuple[str, str]]:

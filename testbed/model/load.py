@@ -23,6 +23,9 @@ _LISTED = 30  # names of scenarios in a message
 
 def load_lab(path: Path, profiles: Mapping[str, DeviceProfile] | None = None) -> Lab:
     """Load `lab.yaml`; hold it against the profiles too where they are given."""
+    if not path.exists():
+        where = "call it where your lab file lies, or name it with --lab"
+        raise ConfigError(f"{path}: there is no such file; {where}")
     document = read_document(path)
     lab = typed(document, Lab)
     check_lab(document, profiles)

@@ -12,6 +12,7 @@ from testbed.cli import build
 from testbed.cli import publish as module
 from testbed.cli.publish_variables import of_variables
 from testbed.errors import ConfigError
+from testbed.runner.campaigns.folder import load_inputs
 
 EXAMPLE = str(Path(__file__).parents[2] / "captures" / "example")
 SECRETS = """# what nobody else tells
@@ -204,3 +205,10 @@ def test_findings_are_told_one_by_one_and_no_secret_whole(capsys):
     assert told[-1] == "testbed: and 10 more"
     assert error.exit_code == 1
     assert "60 identifiers are still found; the draft is set.draft" in str(error)
+
+
+def test_a_folder_of_campaigns_says_which_it_holds(tmp_path):
+    (tmp_path / "own" / "act").mkdir(parents=True)
+    (tmp_path / "own" / "act" / "campaign.yaml").write_text("campaign: act\n")
+    with pytest.raises(ConfigError, match=r"it holds campaigns, such as .*own/act$"):
+        load_inputs(tmp_path / "own")

@@ -46,6 +46,8 @@ def test_all_faults_of_a_file_are_told_at_once_with_line_and_remedy(name, profil
 def test_a_missing_file_is_one_sentence(profiles):
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: there is no such file"):
         load_scenario(Path("nowhere.yaml"), profiles)
+    with pytest.raises(ConfigError, match=r"no such file; .* or name it with --lab"):
+        load_lab(Path("nowhere.yaml"))
 
 
 def test_a_binary_file_is_refused(tmp_path, profiles):

@@ -99,9 +99,11 @@ def load_inputs(folder: Path) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
+        inside = sorted(each.parent for each in folder.glob(f"*/{INPUTS}"))
+        hint = f"; it holds campaigns, such as {inside[0]}" if inside else ""
         raise ConfigError(
             f"{folder} is not a campaign folder: {INPUTS} cannot be read "
-            f"({exc.strerror})"
+            f"({exc.strerror}){hint}"
         ) from exc
     except yaml.YAMLError as exc:
         raise ConfigError(f"{path} is damaged: it is not YAML") from exc
