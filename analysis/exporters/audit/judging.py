@@ -15,6 +15,10 @@ from analysis.exporters.audit.vocabulary import WORDS
 from analysis.exporters.identifiers.zones import dynamic_zone
 
 _LEAST_LETTERS = 3  # a shorter piece stands in every text
+_LEAST_OF_ALPHABET = 2  # of letters that are not Latin
+_SYLLABIC = "\u0900"  # of India and the far east: one is a syllable or a word
+_LATIN = re.compile("[A-Za-z\u00aa-\u036f\u1e00-\u1eff\u2000-\u2e7f\uff00-\uff5a]")
+_SIGNS = frozenset("\u00b5\u03bc\u03a9\u00aa\u00ba")  # of units: micro, ohm
 _LEAST_MIXED = 5
 _MOST_SMALL_DIGITS = 2  # of a name such as basicevent1
 _PATTERN = re.compile(r"(?i)(?=.*\d)[0-9a-f]{6,}")  # of few letters: ff0000ff
@@ -101,7 +105,10 @@ class Judge:
         return known
 
     def _pieces(self, word: str) -> Iterator[str]:
-        if len(word) < _LEAST_LETTERS or word.lower() in self._known:
+        if _is_short(word) or word.lower() in self._known:
+            return
+        if not word.isascii() and word.isalpha():
+            yield word
             return
         if word.isdecimal():
             if is_long_number(word, self._at_s):
@@ -119,7 +126,7 @@ class Judge:
         lowered = piece.lower()
         if piece.isdecimal():
             return not is_long_number(piece, self._at_s)
-        if len(piece) < _LEAST_LETTERS and piece.isascii():
+        if piece in _SIGNS or (len(piece) < _LEAST_LETTERS and piece.isascii()):
             return True
         return self._is_word(lowered) or any(
             lowered[:at] in self._known and lowered[at:] in self._known
@@ -138,6 +145,19 @@ class Judge:
         if sum(map(len, words)) * 2 < len(word):
             return True
         return n_digits > _MOST_SMALL_DIGITS
+
+
+def _is_short(word: str) -> bool:
+    """Say whether a piece stands in every text, as two letters of Latin do.
+
+    Two of Greek or Cyrillic are a name, and so is one of Chinese.
+    """
+    if len(word) >= _LEAST_LETTERS:
+        return False
+    own = [char for char in word if char.isalpha() and not _LATIN.match(char)]
+    if any(char >= _SYLLABIC for char in own):
+        return False
+    return len(own) < _LEAST_OF_ALPHABET
 
 
 def is_public_name(name: str) -> bool:

@@ -9,7 +9,7 @@ hides is passed over, and so are protocols that the second reader takes apart.
 
 import ipaddress
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exporters.audit.judging import Judge
+from analysis.exporters.audit.letters import is_text, runs
 from analysis.exporters.identifiers.layers import dechunked, unpacked
 from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.packets.select import beacon_rows
@@ -35,24 +36,11 @@ _ARP = 0x0806
 _OVERLAP_B = 2048
 _DEPTH = 2
 _MOST_SEEN = 1 << 20
-_TEXT_SHARE = 0.85
 _LEAST_INNER_B, _LEAST_INNER_TEXT_B = 64, 8  # shorter ones come by chance
-_AROUND_B = 16
-_MOST_HIGH = 1 / 8  # of bytes around a run, and one more, are 128 or above
-_RUN = re.compile(rb"(?:[ -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){3,}")
-_LETTERS = re.compile(rb"[ -~]{6,}")
-_COUNTED = re.compile(  # fewer letters behind their length
-    rb"\x03[ -~]{3}(?![ -~])|\x04[ -~]{4}(?![ -~])|\x05[ -~]{5}(?![ -~])"
-)
 _BYTES = re.compile(rb"[^\x00]{6,}")
 _MOST_UNIT_B = 32  # a longer one is no address and no number
 _FEW = 3
 _HEAD_B = 64
-_WIDE = re.compile(rb"(?:[ -~]\x00){4,}")
-_IN_WIDE = re.compile(rb"\x00[ -~]\x00[ -~]\x00[ -~]\x00")  # quicker to search for
-_STRONG_RUN_B = 24
-_STRONG = re.compile(rb"[a-z]{8}|[A-Z]{8}|[A-Z][a-z]{7}|[A-Za-z0-9 ]{12}")
-_HIGH = bytes(range(128, 256))
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _READABLE = bytes({*range(32, 127), 9, 10, 13})
 _MAPPED = 0xFFFF
@@ -243,7 +231,7 @@ class _Reader:
         found: dict[str, None] = {}
         for text in self._texts(data, end, _DEPTH):
             found.update(dict.fromkeys(self._judge.telling(text)))
-        if end.name in self._opaque and not _is_text(data):
+        if end.name in self._opaque and not is_text(data):
             found.update((each.hex(), None) for each in opaque_runs(data))
         for word in found:
             yield Said(end=end, flow=where[0], frame=where[1], word=word)
@@ -255,9 +243,9 @@ class _Reader:
         if not depth:
             return
         for _, name, inner in unpacked(data):
-            is_text = len(inner) >= _LEAST_INNER_TEXT_B and _is_text(inner)
+            text = len(inner) >= _LEAST_INNER_TEXT_B and is_text(inner)
             long = len(inner) >= _LEAST_INNER_B and not name.startswith("base64")
-            if is_text or long:
+            if text or long:
                 yield from self._texts(inner, end, depth - 1)
 
     def _is_new(self, what: object) -> bool:
@@ -267,39 +255,6 @@ class _Reader:
         if len(self._seen) < _MOST_SEEN:
             self._seen.add(key)
         return True
-
-
-def _is_text(data: bytes) -> bool:
-    """Say whether bytes are mostly text."""
-    readable = len(data) - len(data.translate(None, _HIGH + _CONTROLS))
-    return len(data) > readable and 1 - readable / len(data) >= _TEXT_SHARE
-
-
-def runs(data: bytes) -> Iterable[bytes]:
-    """Yield the readable runs of bytes: all of a text, and of others what is no chance.
-
-    In random bytes a run of six letters with small bytes around it comes once in
-    forty million.
-    """
-    if _is_text(data):
-        for found in _RUN.finditer(data):
-            at, end = found.span()  # pictures may lie among texts
-            if end - at >= _STRONG_RUN_B or _is_calm(data, at, end):
-                yield found.group()
-        return
-    free = [
-        (each.start(), each.group())
-        for each in _LETTERS.finditer(data)
-        if _counts(data, *each.span())
-    ]
-    told = [
-        (each.start() + 1, each.group()[1:])
-        for each in _COUNTED.finditer(data)
-        if _is_calm(data, each.start() + 1, each.end())
-    ]
-    yield from (run for _, run in sorted(free + told))
-    if _IN_WIDE.search(data):
-        yield from (each.group()[::2] for each in _WIDE.finditer(data))
 
 
 def opaque_runs(data: bytes) -> Iterator[bytes]:
@@ -316,18 +271,3 @@ def opaque_runs(data: bytes) -> Iterator[bytes]:
         told = end - at <= _MOST_UNIT_B and len(set(raw)) > _FEW
         if told and raw.translate(None, _READABLE):
             yield raw
-
-
-def _counts(data: bytes, at: int, end: int) -> bool:
-    if end - at >= _STRONG_RUN_B or _STRONG.search(data, at, end):
-        return True
-    return _is_calm(data, at, end)
-
-
-def _is_calm(data: bytes, at: int, end: int) -> bool:
-    """Say whether the bytes around a run are small, as random ones are not."""
-    size_b = end - at
-    first = max(0, min(at - _AROUND_B, len(data) - size_b - 2 * _AROUND_B))
-    around = data[first:at] + data[end : first + size_b + 2 * _AROUND_B]
-    high = len(around) - len(around.translate(None, _HIGH))
-    return high <= 1 + len(around) * _MOST_HIGH

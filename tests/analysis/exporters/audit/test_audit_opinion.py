@@ -8,9 +8,10 @@ import pytest
 from analysis.exporters.audit import PLAIN, SAME, UNREAD, identity, opinion
 from analysis.exporters.audit.fields import FIELDS
 from analysis.exporters.audit.judging import Judge, is_public_name
+from analysis.exporters.audit.letters import runs
 from analysis.exporters.audit.looking import Looker
 from analysis.exporters.audit.model import parted
-from analysis.exporters.audit.plain import opaque_runs, runs
+from analysis.exporters.audit.plain import opaque_runs
 from analysis.exporters.audit.tshark import known_fields
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
