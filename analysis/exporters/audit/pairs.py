@@ -12,7 +12,7 @@ from analysis.exporters.audit.judging import Judge
 from analysis.exporters.audit.plain import ALL, Share
 from analysis.exporters.audit.second import series
 
-_TOGETHER_B = 1 << 25  # small captures whose fields are compared together
+_TOGETHER_B = 1 << 27  # of captures whose fields are compared together
 _SHARE_B = 1 << 27  # of a capture whose words are compared in shares
 _MOST_SHARES = 4  # each of which reads all packets
 _FIELDS_SHARE = 0.3  # of the time that a byte takes
@@ -107,13 +107,13 @@ def counted_b(pair: Pair, *, fields: bool) -> int:
 def fields_tasks(
     campaign: Campaign, pairs: Sequence[Pair], known: tuple[str, ...]
 ) -> Iterator[Task]:
-    """Yield tasks that compare fields: a large capture, or small ones that roll on."""
+    """Yield tasks that compare fields: captures that roll on, until they are many."""
     held: list[Pair] = []
     held_b = 0
     for pair in pairs:
         size_b = pair[2].stat().st_size
         rolling = bool(held) and series(held[-1][0]) == series(pair[0])
-        if held and (not rolling or held_b + size_b > _TOGETHER_B):
+        if held and (not rolling or held_b >= _TOGETHER_B):
             yield _fields_task(campaign, held, known)
             held, held_b = [], 0
         held.append(pair)
