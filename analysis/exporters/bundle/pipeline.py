@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import DatasetError, RequestError
+from analysis.exporters.audit.second import refuse_without_tshark
 from analysis.exporters.bundle import campaigns, captures, crate, sealing
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import Request, Watcher
+from analysis.exporters.bundle.said import FOUND, TOLD, refuse_said
 from analysis.exporters.bundle.sources import checked, packed_in, read_b, sources_of
 from analysis.exporters.bundle.vocabulary import parted
 from analysis.exporters.bundle.work import (
@@ -51,13 +53,15 @@ def publish(request: Request, watcher: Watcher) -> Published:
     """Make a dataset of campaigns in `request.out`, which appears whole or not at all.
 
     Raises DatasetError for a campaign that is not closed or damaged, RequestError when
-    `out` is there or title or authors say a secret that was told, RefusedError when
-    identifiers are still found; the draft is kept then, as at an interruption, and the
-    next call goes on with it.
+    `out` is there or title, authors or answers say what must not leave, RefusedError
+    when identifiers are still found; the draft is kept then, as at an interruption, and
+    the next call goes on with it.
     """
     crate.refuse_without_library()
-    _refuse_told(request)
+    refuse_said(request, request.extra, TOLD)
     sources = sources_of(request.campaigns)
+    if any(source.captures for source in sources):
+        refuse_without_tshark(request.accept)
     _refuse_taken(request, known=request.draft.is_dir())
     sources = _checked(watcher, sources)
     asked = _asked(request, sources)
@@ -70,20 +74,10 @@ def publish(request: Request, watcher: Watcher) -> Published:
     return _published(request)
 
 
-def _refuse_told(request: Request) -> None:
-    """Refuse what says to everybody what is told as a secret. Raises RequestError."""
-    said = " ".join((request.about.title, *request.about.authors)).casefold()
-    kinds = sorted({e.kind for e in request.extra if e.value.casefold() in said})
-    if kinds:
-        raise RequestError(
-            f"title or authors: say what is told as a secret ({', '.join(kinds)}); "
-            "leave it out there or here"
-        )
-
-
 def _make(work: Work, sources: Sequence[Source]) -> None:
     """Make everything in the draft."""
     identifiers, held = _identifiers(work, sources)
+    refuse_said(work.request, identifiers, FOUND)
     every = (*identifiers, *held)
     sources = tuple(campaigns.published_as(work, s, every) for s in sources)
     captures.anonymise_captures(work, sources, every)
@@ -172,7 +166,9 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> list[tuple[Identifier
         found = [
             each
             for source in sources
-            for each in harvest(source.folder, names=request.policy.names)
+            for each in harvest(
+                source.folder, extra=request.extra, names=request.policy.names
+            )
         ]
         both = parted(unique((*found, *request.extra)), request.extra)
         rows = [[[e.kind, e.value, e.source] for e in each] for each in both]

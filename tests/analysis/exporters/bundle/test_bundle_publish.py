@@ -19,6 +19,7 @@ from analysis.exporters.bundle import (
     publish,
     sealing,
 )
+from analysis.exporters.bundle.said import TOLD, refuse_said
 from analysis.exporters.identifiers import Identifier
 
 EXAMPLE = Path(__file__).parents[4] / "captures" / "example"
@@ -363,9 +364,41 @@ def test_what_was_not_looked_at_is_not_published(tmp_path, request_for, watcher)
     assert "--accept 'unread:tshark'" in finding.remedy
 
 
-def test_whoever_signs_is_no_secret(tmp_path, request_for, watcher):
-    signed = About(title="A flat", authors=("Ada Byron",))
-    told = Identifier(kind="person", value="ada byron", source="told")
-    with pytest.raises(RequestError, match=r"title or authors: say .* \(person\)"):
-        publish(request_for(tmp_path / "set", about=signed, extra=(told,)), watcher)
+@pytest.mark.parametrize(
+    ("about", "value", "line"),
+    [
+        (About(authors=("B. C.", "Ada Byron")), "ada byron", "--author 2: says person"),
+        (About(title="A flat of Ada's"), "Ada", "--title: says person"),
+        (About(title="The flat of Byron"), "Ada Byron", "--title: says person"),
+        (About(answers=(("purpose", "for Ada"),)), "Ada", "--answers: purpose: says"),
+        (About(title="QWRhIEJ5cm9uIQ=="), "Ada Byron", "--title: says person"),
+    ],
+)
+def test_whoever_signs_is_no_secret(tmp_path, request_for, watcher, about, value, line):
+    told = Identifier(kind="person", value=value, source="told")
+    with pytest.raises(RequestError, match="is told as a secret; leave it") as raised:
+        publish(request_for(tmp_path / "set", about=about, extra=(told,)), watcher)
+    assert str(raised.value).startswith(line)
+    assert value not in str(raised.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_secret_is_said_by_whole_words_alone(tmp_path, request_for):
+    about = About(title="Smart plug in a flat", authors=("Adam Byrons",))
+    for value in ("mart", "plugs", "Ada", "lug in"):
+        told = Identifier(kind="secret", value=value)
+        request = request_for(tmp_path / "plain", about=about, extra=(told,))
+        refuse_said(request, request.extra, TOLD)
+
+
+def test_whoever_is_named_in_a_campaign_does_not_sign_by_that_name(
+    tmp_path, request_for, watcher, monkeypatch
+):
+    person = Identifier(kind="person", value="Ada Byron", source="raw/lan.pcapng")
+    monkeypatch.setattr(pipeline, "harvest", lambda *_, **__: (person,))
+    request = request_for(tmp_path / "set")
+    with pytest.raises(RequestError) as raised:
+        publish(request, watcher)
+    assert str(raised.value).startswith("--author 1: says person A…")
+    assert "an author by initials or as a group" in str(raised.value)
+    assert watcher.anew == ["check", "identifiers"]  # before the long work
