@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 
+from analysis.exporters.audit.keys import FIXED, without_keys
 from analysis.exporters.audit.numbers import DIALLED, is_dialled, is_long_number
 from analysis.exporters.audit.vocabulary import WORDS
 from analysis.exporters.identifiers.zones import dynamic_zone
@@ -23,6 +24,8 @@ _LEAST_MIXED = 5
 _MOST_SMALL_DIGITS = 2  # of a name such as basicevent1
 _PATTERN = re.compile(r"(?i)(?=.*\d)[0-9a-f]{6,}")  # of few letters: ff0000ff
 _MOST_ALIKE = 3
+_HEX_KEY = re.compile(r"(?i)(?=.*\d)[0-9a-f]{16,}")
+_LEAST_KEY, _OF_PIECE, _MOST_OF_KEY = 16, 3, 4
 _OF_METER, _NEAR = 6, 1e-4  # 3305.466667, as meters of energy count by the minute
 _PART = 4  # of words that are written together
 _MOST_KEPT = 1 << 18
@@ -80,7 +83,7 @@ class Judge:
         """Yield the pieces of a text that could tell of somebody."""
         if "&#" in text:
             text = html.unescape(text)
-        text = _DATE.sub(" ", text)
+        text = _DATE.sub(" ", without_keys(text))
         for pattern, tells in _FORMS:
             rest, at = [], 0
             for found in pattern.finditer(text):
@@ -105,7 +108,7 @@ class Judge:
         return known
 
     def _pieces(self, word: str) -> Iterator[str]:
-        if _is_short(word) or word.lower() in self._known:
+        if _is_short(word) or word.lower() in self._known or word.lower() in FIXED:
             return
         if not word.isascii() and word.isalpha():
             yield word
@@ -120,6 +123,7 @@ class Judge:
             return
         if self._is_mixture(word, pieces) or len(unknown) > 1:
             yield word
+            unknown = [p for p in unknown if not _is_of_key(p, word, len(pieces))]
         yield from unknown
 
     def _is_known(self, piece: str) -> bool:
@@ -145,6 +149,19 @@ class Judge:
         if sum(map(len, words)) * 2 < len(word):
             return True
         return n_digits > _MOST_SMALL_DIGITS
+
+
+def _is_of_key(piece: str, word: str, n_pieces: int) -> bool:
+    """Say whether a piece is letters of a key that is told as a whole, and no name.
+
+    A key is in hex, or changes between letters, cases and digits all the time.
+    """
+    if piece.isdecimal():
+        return False
+    if _HEX_KEY.fullmatch(word):
+        return True
+    drawn = len(word) >= _LEAST_KEY and n_pieces * _OF_PIECE >= len(word)
+    return drawn and len(piece) <= _MOST_OF_KEY
 
 
 def _is_short(word: str) -> bool:
