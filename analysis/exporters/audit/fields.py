@@ -87,6 +87,7 @@ _OF = {
     BYTES: """
         dhcp.client_id dhcpv6.duid.bytes dhcpv6.duiden.identifier
         dhcpv6.duiduuid.bytes snmp.engineid.data wol.passwd lldp.mgn.obj.id
+        x509af.serialNumber
     """,
 }
 FIELDS = {name: judged for judged, names in _OF.items() for name in names.split()}

@@ -6,11 +6,12 @@ and after, and is not public by its form, is a finding, whoever overlooked it.
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analysis.exporters.audit import certificates
 from analysis.exporters.audit.fields import (
     ADDRESS,
     BYTES,
@@ -28,21 +29,25 @@ from analysis.exporters.audit.judging import (
 )
 from analysis.exporters.audit.model import SAME, Finding, shown
 from analysis.exporters.audit.pairs import Progress, Step, Task
-from analysis.exporters.audit.second import MOST_OF_PART, Frames, parts
+from analysis.exporters.audit.second import MOST_OF_PART, Frames, demand, parts
 from analysis.exporters.audit.tshark import (
+    Lines,
     TsharkError,
     known_fields,
     said_by,
 )
 from analysis.pcap.errors import CaptureError
 
-_FIRST = ("frame.number", "frame.protocols", "tcp.port", "udp.port")
+_FIRST = (
+    *("frame.number", "frame.protocols", "tcp.port", "udp.port"),
+    *certificates.FIELDS,
+)
 _DATA = b":data"
 _OPAQUE = {b":tcp:data": "tcp", b":udp:data": "udp"}
 _FILLED = re.compile(rb"[^\t]+")
 _TOLD_EACH = 1 << 10  # packets
 _MOST_WAITING = 1 << 16  # different cells of a table that wait to be judged
-_CERTIFICATE = ("x509sat.", "x509ce.")
+_CERTIFICATE = ("x509sat.", "x509ce.", "x509af.")
 _AND = "\x1f"  # between values of one field
 _MOST = 1 << 20  # different values that are kept
 _LEAST_WHOLE = 2
@@ -286,8 +291,10 @@ def _values(
             end = 1.0 if len(frames) < MOST_OF_PART else (1 + done) / 2
             try:
                 with said_by(arguments, part) as lines:
-                    told = _telling(lines, step, (done, end), len(frames))
+                    good = Lines(lines, len(_FIRST) + len(asked.names))
+                    told = _telling(good, step, (done, end), len(frames))
                     yield from _read(told, frames, asked)
+                demand(frames, good.told, whole=good.whole)
             except TsharkError as exc:
                 why = f"fields of identity: {exc}"
                 asked.unread.append((frames.of(1)[0], why))
@@ -311,22 +318,23 @@ def _read(
     lines: Iterable[bytes], frames: Frames, asked: _Asked
 ) -> Iterator[tuple[str, str, tuple[str, str], int]]:
     """Yield values in the order in which they come first; most come in most packets."""
-    certificates = {
+    of_certificates = {
         column
         for column, name in enumerate(asked.names)
         if name.startswith(_CERTIFICATE)
     }
     counted: dict[_Cell, list[int]] = {}
     for line in lines:
-        number, protocols, tcp, udp, rest = line.rstrip(b"\r\n").split(b"\t", 4)
+        number, protocols, tcp, udp, tls, dtls, rest = line.rstrip(b"\r\n").split(
+            b"\t", len(_FIRST)
+        )
         frame = int(number)
         if protocols not in asked.heard or protocols.endswith(_DATA):
             asked.hear(protocols, tcp or udp, frames.of(frame)[0])
         cells = list(_cells(rest))
-        told = [value for column, value in cells if column in certificates]
-        if told and any(map(is_public_name, _of_certificates(told))):
-            # certificates of public servers tell nobody
-            cells = [cell for cell in cells if cell[0] not in certificates]
+        if told := tls or dtls:
+            public = certificates.public_values(told)
+            cells = list(_private(cells, of_certificates, public))
         for cell in cells:
             if cell in counted:
                 counted[cell][1] += 1
@@ -357,8 +365,11 @@ def _said(
             yield names[column], value, where, n
 
 
-def _of_certificates(told: Iterable[bytes]) -> Iterator[str]:
-    """Yield whose certificates a packet holds."""
-    for raw in told:
-        for value in raw.decode(errors="replace").split(_AND):
-            yield value.removeprefix("*.")
+def _private(
+    cells: Iterable[_Cell], columns: Collection[int], public: frozenset[str]
+) -> Iterator[_Cell]:
+    """Yield cells without what certificates of public servers say."""
+    for column, raw in cells:
+        left = certificates.without(raw, public) if column in columns else raw
+        if left:
+            yield column, left

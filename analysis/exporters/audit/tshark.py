@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -103,6 +103,29 @@ def said_by(arguments: Sequence[str], capture: Path) -> Iterator[BinaryIO]:
         raise TsharkError(f"tshark did not end within {MOST_S:g} s")
     if code:
         raise TsharkError(f"tshark stopped with code {code}{said}")
+
+
+class Lines:
+    """Lines of tshark, one of fields for each packet, of which it counts the good ones.
+
+    told   packets that it told of
+    whole  whether each line has all fields, and is of the packet whose turn it is
+    """
+
+    def __init__(self, lines: Iterable[bytes], n_fields: int) -> None:
+        self._lines = lines
+        self._marks = n_fields - 1
+        self.told, self.whole = 0, True
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the good ones, the first field of which is the number of the packet."""
+        for line in self._lines:
+            turn = line.startswith(b"%d\t" % (self.told + 1))
+            if turn and line.endswith(b"\n") and line.count(b"\t") == self._marks:
+                self.told += 1
+                yield line
+            else:
+                self.whole = False
 
 
 @contextmanager
