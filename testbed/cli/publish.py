@@ -231,6 +231,9 @@ def _publish(request: "Request") -> None:
         print(line, file=sys.stderr)
     for line in closing_lines(made.out):
         print(line, file=sys.stderr)
+    for name in made.unneeded:
+        reason = "nothing that the audit found is called so; leave it out"
+        print(f"testbed: --accept {name}: was not needed: {reason}", file=sys.stderr)
     for path in made.parts:
         print(path)
     print(f"{made.out}: {counted(made.n_files, 'file')}, {size(made.size_b)}")

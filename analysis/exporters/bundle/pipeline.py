@@ -40,6 +40,7 @@ class Published:
     """What came out: the dataset, and the parts of its archive, if any.
 
     kept  free texts that stayed, by the field that holds them
+    unneeded  acceptances that nothing of the audit needed
     """
 
     out: Path
@@ -47,6 +48,7 @@ class Published:
     n_files: int
     size_b: int
     kept: Mapping[str, Sequence[str]]
+    unneeded: tuple[str, ...] = ()
 
 
 def publish(request: Request, watcher: Watcher) -> Published:
@@ -205,10 +207,12 @@ def _published(request: Request) -> Published:
     files = [path for path in request.out.rglob("*") if path.is_file()]
     told = json.loads((request.out / "data" / sealing.ANONYMISATION).read_text("utf-8"))
     parts = sorted(request.parts.glob("*.zip")) if request.parts.is_dir() else []
+    passed = {n for each in told["audit"]["accepted"] for n in each["names"]}
     return Published(
         out=request.out,
         parts=tuple(parts),
         n_files=len(files),
         size_b=sum(path.stat().st_size for path in files),
         kept=told["kept"],
+        unneeded=tuple(name for name in request.accept if name not in passed),
     )

@@ -74,9 +74,10 @@ def test_killed_after_every_step_it_goes_on_and_makes_the_same_bytes(
 
 
 def test_killed_while_it_is_put_in_place_it_is_put_there_by_the_next_call(
-    tmp_path, request_for, watcher, monkeypatch, published
+    tmp_path, request_for, watcher, monkeypatch
 ):
-    request = request_for(tmp_path / "set")
+    accept = ("plain:tcp/1", "same:zzz")
+    request = request_for(tmp_path / "set", accept=accept)
 
     def killed(request):
         (request.draft / "parts").rename(request.parts)
@@ -88,7 +89,8 @@ def test_killed_while_it_is_put_in_place_it_is_put_there_by_the_next_call(
         with pytest.raises(KilledError):
             publish(request, watcher)
     assert not request.out.exists()
-    publish(request, watcher)
+    made = publish(request, watcher)
+    assert made.unneeded == ("same:zzz",)
     assert (request.out / "data").is_dir()
     assert not request.draft.exists()
 
@@ -164,7 +166,9 @@ class Recipe:
 def _stand_in(request):
     for name in ("bag/data", "parts"):
         (request.draft / name).mkdir(parents=True)
-    (request.draft / "bag/data/anonymisation.json").write_text('{"kept": {}}')
+    (request.draft / "bag/data/anonymisation.json").write_text(
+        '{"kept": {}, "audit": {"accepted": [{"names": ["plain:tcp/1", "plain"]}]}}'
+    )
 
 
 def test_what_is_there_is_not_written_over(tmp_path, request_for, watcher):
@@ -354,7 +358,22 @@ def test_headers_alone_can_be_published(tmp_path, request_for, watcher, monkeypa
 
 
 @pytest.mark.usefixtures("_without_tshark")
-def test_what_was_not_looked_at_is_not_published(tmp_path, request_for, watcher):
+def test_without_a_second_reader_no_work_is_begun(tmp_path, request_for, watcher):
+    request = request_for(tmp_path / "set", part_b=0, accept=("plain:tcp/80",))
+    with pytest.raises(RequestError) as told:
+        publish(request, watcher)
+    assert str(told.value) == (
+        "tshark is not installed, so there would be no second reader; "
+        "install tshark 3.0 or later, or --accept 'unread:tshark'"
+    )
+    assert not request.draft.exists()
+
+
+@pytest.mark.usefixtures("_without_tshark")
+def test_what_was_not_looked_at_is_not_published(
+    tmp_path, request_for, watcher, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "refuse_without_tshark", lambda _: None)
     request = request_for(tmp_path / "set", policy=Policy(payload="headers"), part_b=0)
     with pytest.raises(RefusedError, match="1 thing was not looked at") as told:
         publish(request, watcher)
