@@ -76,14 +76,7 @@ def audit(
     looker = Looker(tuple(identifiers))
     total_b = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     total_b += compared_b(folder, originals or {})
-    done_b = 0
-
-    def step(size_b: int) -> None:
-        nonlocal done_b
-        done_b += size_b
-        if progress:
-            progress(done_b, total_b)
-
+    step = _counting(progress, total_b)
     look_at_all(looker, folder, jobs=jobs, kept=kept, step=step)
     second_opinion(looker, folder, originals or {}, step, jobs=jobs, kept=kept)
     findings, passed = parted(looker.findings(), tuple(accepted))
@@ -97,3 +90,18 @@ def audit(
         too_short=looker.too_short,
         notes=tuple(looker.notes),
     )
+
+
+def _counting(
+    progress: Callable[[int, int], None] | None, total_b: int
+) -> Callable[[int], None]:
+    """Return what is told bytes one by one, and tells how many they are by then."""
+    done_b = 0
+
+    def step(size_b: int) -> None:
+        nonlocal done_b
+        done_b += size_b
+        if progress:
+            progress(done_b, total_b)
+
+    return step
