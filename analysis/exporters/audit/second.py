@@ -9,15 +9,17 @@ import re
 import tempfile
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.errors import RequestError
 from analysis.exporters.audit.captures import plain_rows
 from analysis.exporters.audit.looking import Looker, View, fixed, pieces
+from analysis.exporters.audit.model import UNREAD
 from analysis.exporters.audit.tshark import (
     REMEDY,
     TsharkError,
@@ -105,6 +107,17 @@ class SecondReader:
         with tempfile.TemporaryDirectory(prefix="testbed-audit-") as place:
             for part, frames in parts(waiting, Path(place)):
                 _searched(self._looker, part, frames)
+
+
+def refuse_without_tshark(accepted: Collection[str]) -> None:
+    """Raise RequestError where tshark cannot be used, unless that is accepted.
+
+    To be asked before the work that an audit would refuse at its end.
+    """
+    fault = fault_of_tshark()
+    if fault and f"{UNREAD}:{TSHARK}" not in accepted:
+        why = f"{fault}, so there would be no second reader"
+        raise RequestError(f"{why}; {REMEDY}, or --accept '{UNREAD}:{TSHARK}'")
 
 
 def parts(
