@@ -92,8 +92,9 @@ def test_it_is_published_in_one_go_without_any_of_the_names(
 
 @pytest.mark.usefixtures("_without_tshark")
 def test_a_name_that_is_told_after_a_refusal_is_gone_from_the_draft(
-    household, tmp_path, request_for, watcher
+    household, tmp_path, request_for, watcher, monkeypatch
 ):
+    monkeypatch.setattr(pipeline, "refuse_without_tshark", lambda _: None)
     request = request_for(tmp_path / "set", household, part_b=0)
     with pytest.raises(RefusedError):  # for want of tshark
         publish(request, watcher)
@@ -155,7 +156,9 @@ def test_a_word_of_the_format_is_replaced_where_it_is_none(
     monkeypatch.setattr(
         pipeline.sealing, "seal", lambda *args: sealed.append(args) or _stop()
     )
-    request = request_for(tmp_path / "set", household, part_b=0)
+    request = request_for(
+        tmp_path / "set", household, accept=("unread:tshark",), part_b=0
+    )
     with pytest.raises(_StoppedError):
         publish(request, watcher)
     assert {each.value for each in found} == {each.value for each in seen}
