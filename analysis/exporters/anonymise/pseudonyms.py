@@ -297,7 +297,8 @@ def _elsewhere(addresses: Uint32, found: Uint32, low: Uint32) -> Uint32:
     """
     kept = ((addresses ^ found) & low & ~np.uint32(255)) == 0
     free = (low & np.uint32(256)) > 0
-    return found ^ ((kept & free).astype(np.uint32) << np.uint32(8))
+    moved: Uint32 = found ^ ((kept & free).astype(np.uint32) << np.uint32(8))
+    return moved
 
 
 def _staying(addresses: Uint32) -> NDArray[np.int64]:
