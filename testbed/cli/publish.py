@@ -179,17 +179,11 @@ def publish(
     """
     load_kernels()
     keep_little()
-    from analysis.exporters.bundle import About, Request, licence_of
-    from analysis.exporters.bundle.authors import authors_of
-    from testbed.cli.publish_closing import answers_of
+    from analysis.exporters.bundle import Request
+    from testbed.cli.publish_closing import about_of
 
     folders, out = _folders(campaigns)
-    about = About(
-        title=title,
-        licence=licence_of(licence).name,
-        authors=authors_of(author or ()),
-        answers=answers_of(answers),
-    )
+    about = about_of(title, licence, author or (), answers)
     _publish(
         Request(
             campaigns=folders,
@@ -231,9 +225,7 @@ def _publish(request: "Request") -> None:
         print(line, file=sys.stderr)
     for line in closing_lines(made.out):
         print(line, file=sys.stderr)
-    for name in made.unneeded:
-        reason = "nothing that the audit found is called so; leave it out"
-        print(f"testbed: --accept {name}: was not needed: {reason}", file=sys.stderr)
+    _tell_unneeded(made.unneeded)
     for path in made.parts:
         print(path)
     print(f"{made.out}: {counted(made.n_files, 'file')}, {size(made.size_b)}")
@@ -375,6 +367,12 @@ def _make_key(path: Path) -> None:
     print(f"testbed: a key was made: {path}; {why}", file=sys.stderr)
 
 
+def _tell_unneeded(names: Sequence[str]) -> None:
+    reason = "was not needed: nothing that the audit found is called so; leave it out"
+    for name in names:
+        print(f"testbed: --accept {name}: {reason}", file=sys.stderr)
+
+
 def _tell_refusal(exc: "RefusedError") -> None:
     for each in exc.findings[:_MOST_SHOWN]:
         print(f"testbed: {each.sentence}", file=sys.stderr)
@@ -385,3 +383,4 @@ def _tell_refusal(exc: "RefusedError") -> None:
         for line in _STEPS:
             where = exc.draft / "private" / "plain.txt"
             print(f"testbed: {line.format(where)}", file=sys.stderr)
+    _tell_unneeded(exc.unneeded)

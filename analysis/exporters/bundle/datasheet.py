@@ -3,16 +3,23 @@
 What the dataset itself tells is filled in; what only people know is marked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from analysis.exporters.anonymise import Counts, Policy
+from analysis.exporters.bundle.answers import Answer, answered
+from analysis.exporters.bundle.done import Done, Splits
 from analysis.exporters.bundle.facts import CampaignFacts, Facts
+from analysis.exporters.bundle.making import (
+    Making,
+    acquired,
+    is_imported,
+    labelled_by,
+    making_of,
+)
 from analysis.exporters.bundle.model import UNSAID
-from analysis.exporters.bundle.work import write_text
+from analysis.exporters.bundle.work import counted, write_text
 
-Answer = tuple[str, str]
-Done = tuple[Counts, Mapping[str, Sequence[str]]]  # and free texts that stayed
 _PAYLOADS = {
     "keep": "Payloads are kept; identifiers that were found or told are replaced in "
     "them.",
@@ -20,12 +27,48 @@ _PAYLOADS = {
 }
 
 
-def write_datasheet(data: Path, facts: Facts, policy: Policy, done: Done) -> Path:
+QUESTIONS = (
+    "For what purpose was the dataset created?",
+    "Who created it, on behalf of whom?",
+    "Who funded it?",
+    "What do the instances represent?",
+    "How many are there?",
+    "Does it contain all possible instances, or a sample?",
+    "What data does each instance consist of?",
+    "Is there a label?",
+    "Is information missing?",
+    "Are there recommended data splits?",
+    "Are there errors, noise or redundancies?",
+    "Is it self-contained?",
+    "Does it contain data that is confidential or identifies people?",
+    "Which free texts are as they were?",
+    "How was the data acquired?",
+    "Over what time?",
+    "Who was involved, and how were they compensated?",
+    "Was there an ethical review?",
+    "Did the people concerned consent?",
+    "Was anything preprocessed, cleaned or labelled?",
+    "Is the raw data kept?",
+    "Is the software available?",
+    "Has it been used already?",
+    "What could it be used for?",
+    "What should it not be used for?",
+    "How is it distributed?",
+    "When?",
+    "Under which licence?",
+    "Do others hold rights in it?",
+    "Who maintains it, and how can they be reached?",
+    "Is there an erratum? Will it be updated?",
+    "How can others extend it?",
+)
+
+
+def write_datasheet(data: Path, facts: Facts, done: Done) -> Path:
     """Write `datasheet.md`; return it."""
-    counts, kept = done
+    policy, counts = done.policy, done.counts
     chapters = (
         ("Motivation", _motivation(facts)),
-        ("Composition", (*_composition(facts), *_faults(policy, counts, kept))),
+        ("Composition", (*_composition(facts), *_faults(facts, done))),
         ("Collection process", _collection(facts)),
         ("Preprocessing, cleaning, labelling", _preprocessing(policy, counts)),
         ("Uses", _uses(facts)),
@@ -41,7 +84,7 @@ def write_datasheet(data: Path, facts: Facts, policy: Policy, done: Done) -> Pat
     ]
     for title, answers in chapters:
         lines += ["", f"## {title}"]
-        for question, answer in answers:
+        for question, answer in answered(answers, done.answers):
             lines += ["", f"**{question}**", "", answer]
     return write_text(data / "datasheet.md", "\n".join(lines) + "\n")
 
@@ -60,49 +103,82 @@ def _motivation(facts: Facts) -> Sequence[Answer]:
 
 
 def _composition(facts: Facts) -> Sequence[Answer]:
-    real = (
-        "All of it is of a virtual lab: no person, no real device."
-        if facts.simulated
-        else "Traffic of real devices, caused by a machine or by people."
+    attempts = (
+        f" What was tried and is in no imported log: {UNSAID}"
+        if any(map(is_imported, facts.campaigns))
+        else ""
     )
     return (
         (
             "What do the instances represent?",
             "Attempts to cause one activity on one device (rows of tables/activities), "
-            f"with all packets of the device around them. {real}",
+            f"with all packets of the device around them. {_real(facts)}",
         ),
         ("How many are there?", "\n".join(_counted(each) for each in facts.campaigns)),
         (
             "Does it contain all possible instances, or a sample?",
-            "All attempts of each campaign are there, failed ones too: "
-            + "; ".join(_outcomes(each) for each in facts.campaigns),
+            "All attempts that were run are there, failed ones too, and all that an "
+            "imported log names: "
+            + "; ".join(_outcomes(each) for each in facts.campaigns)
+            + f".{attempts}",
         ),
         (
             "What data does each instance consist of?",
-            "Captured packets (pcapng), packet and flow tables, and the facts of the "
+            "Packets (pcapng), packet and flow tables, and the facts of the "
             "attempt: stamps, δ, channel, network, outcome.",
         ),
         (
             "Is there a label?",
-            "Yes: the activity, from a machine that caused it, with a bound of the "
-            "clock's error; see tables/activities.",
+            "Yes: the activity; see tables/activities. It comes\n\n"
+            + _each(facts, labelled_by),
         ),
     )
 
 
-def _faults(
-    policy: Policy, counts: Counts, kept: Mapping[str, Sequence[str]]
-) -> Sequence[Answer]:
+def _real(facts: Facts) -> str:
+    """Say how much of it is of real devices."""
+    if facts.simulated:
+        return "All of it is of a virtual lab: no person, no real device."
+    virtual = [each.name for each in facts.campaigns if each.simulated]
+    but = f"; {', '.join(virtual)}: of a virtual lab" if virtual else ""
+    if any(making_of(each) is Making.TABLE for each in facts.campaigns):
+        return f"Traffic of devices, some of it only as a table told of it{but}."
+    return f"Traffic of devices, as it was captured{but}."
+
+
+def _each(facts: Facts, told: Callable[[CampaignFacts], str]) -> str:
+    """Return a line for each campaign."""
+    return "\n".join(f"- {each.name}: {told(each)}" for each in facts.campaigns)
+
+
+def _splits(splits: Splits, campaigns: Sequence[CampaignFacts]) -> str:
+    """Say whether there are splits to use."""
+    if splits.n:
+        some = f"{splits.devices} of {counted(splits.of, 'device')}"
+        return (
+            f"Yes, for {some} (of each campaign), in splits.json with their reasons, "
+            "and splits that must not be used."
+        )
+    if all(each.sessions == 1 for each in campaigns):
+        return "None is possible: one session per campaign. See splits.json."
+    why = "; ".join(splits.why_not[:3]) or "there is no trial with a label"
+    return f"None is possible: {why}. See splits.json."
+
+
+def _faults(facts: Facts, done: Done) -> Sequence[Answer]:
+    policy, counts, kept = done.policy, done.counts, done.kept
+    tables = any(making_of(each) is Making.TABLE for each in facts.campaigns)
     return (
         (
             "Is information missing?",
             f"{counts.beacons} packets of the recording software itself were left out. "
             + _PAYLOADS.get(policy.payload, "Payloads are cut: " + policy.payload)
+            + (" Of imported tables nothing but what they told is there." * tables)
             + f" Otherwise: {UNSAID}",
         ),
         (
             "Are there recommended data splits?",
-            "Yes, in splits.json with their reasons, and splits that must not be used.",
+            _splits(done.splits, facts.campaigns),
         ),
         (
             "Are there errors, noise or redundancies?",
@@ -119,7 +195,9 @@ def _faults(
             "accounts that were found in the recording or told by its publisher. An "
             "audit looked for the originals in every byte; see anonymisation.json. "
             "What nobody found or told may still be there, above all in payloads that "
-            f"are no text. What people said or did while it was recorded: {UNSAID}",
+            "are no text."
+            + (f" {done.accepted}" if done.accepted else "")
+            + f" What people said or did while it was recorded: {UNSAID}",
         ),
         (
             "Which free texts are as they were?",
@@ -130,14 +208,19 @@ def _faults(
 
 
 def _collection(facts: Facts) -> Sequence[Answer]:
-    spans = "; ".join(f"{c.name}: {c.begin} to {c.end}" for c in facts.campaigns)
-    how = sorted({channel for each in facts.campaigns for channel in each.channels})
+    spans = "; ".join(
+        f"{c.name}: {c.begin} to {c.end}{_virtual(c)}" for c in facts.campaigns
+    )
+    how = ""
+    if any(map(is_imported, facts.campaigns)):
+        how = (
+            "\n\nHow what is imported was recorded, by what and where, and who or what "
+            f"caused its activities: {UNSAID}"
+        )
     return (
         (
             "How was the data acquired?",
-            "Packets were captured at the router of the lab while a controller caused "
-            f"activities by {', '.join(how) or 'other means'}, checked their effect, "
-            "and journalled both. Scenario and device profiles are in campaign.yaml.",
+            _each(facts, acquired) + how,
         ),
         ("Over what time?", spans + ". " + _times(facts)),
         (
@@ -157,13 +240,13 @@ def _collection(facts: Facts) -> Sequence[Answer]:
 
 def _preprocessing(policy: Policy, counts: Counts) -> Sequence[Answer]:
     replaced = ", ".join(f"{n} {kind}" for kind, n in counts.replaced.items())
-    moved = "moved by whole weeks" if policy.shift_ns else "as recorded"
+    moved = "moved by whole weeks" if policy.shift_ns else "as they were"
     return (
         (
             "Was anything preprocessed, cleaned or labelled?",
             f"Every address in a header became a pseudonym ({counts.addresses} of "
             f"them); in payloads were replaced: {replaced or 'none'}. Lengths of "
-            f"packets are as recorded, stamps are {moved}, checksums are as right or "
+            f"packets are as they were, stamps are {moved}, checksums are as right or "
             "wrong as they were. Labels and tables were made after that.",
         ),
         (
@@ -244,6 +327,10 @@ def _counted(campaign: CampaignFacts) -> str:
 def _outcomes(campaign: CampaignFacts) -> str:
     counted = ", ".join(f"{n} {name}" for name, n in campaign.outcomes.items())
     return f"{campaign.name}: {counted or 'none'}"
+
+
+def _virtual(campaign: CampaignFacts) -> str:
+    return " (virtual time)" if making_of(campaign) is Making.FAST else ""
 
 
 def _times(facts: Facts) -> str:

@@ -1,7 +1,7 @@
 """What is known of a dataset, for everything that tells of it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +20,7 @@ from analysis.packets import load_index
 SOFTWARE = "smarthome-testbed"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NS = 1_000_000_000
+Texts = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class CampaignFacts:
     outcomes  attempts by outcome;  activities  labelled ones by name
     packets  of all devices under test;  versions  of what recorded it
     widened  whether label windows were widened by the clock's uncertainty
+    renamed  what has a pseudonym that a lab would have to know, as 'device eeox_tvoh'
     """
 
     name: str
@@ -51,6 +53,7 @@ class CampaignFacts:
     profiles: Mapping[str, Any]
     versions: Mapping[str, str]
     widened: bool
+    renamed: tuple[str, ...] = ()
 
     @property
     def begin(self) -> str:
@@ -175,7 +178,23 @@ def _campaign(work: Work, source: Source) -> CampaignFacts:
         profiles=about.get("profiles") or {},
         versions={k: str(v) for k, v in (about.get("versions") or {}).items()},
         widened=labelled_as(folder)[1],
+        renamed=_renamed(_about(source.folder), about),
     )
+
+
+def _renamed(recorded: Mapping[str, Any], published: Mapping[str, Any]) -> Texts:
+    """Return devices, plugs and the scenario that are called by a pseudonym."""
+    pairs = zip(_called(recorded), _called(published), strict=False)
+    return tuple(f"{what} {new}" for (what, old), (_, new) in pairs if old != new)
+
+
+def _called(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what somebody called things that a lab must know, in their order."""
+    for each in about.get("devices") or ():
+        yield "device", str(each["device"])
+    for plug in (about.get("lab") or {}).get("plugs") or ():
+        yield "plug", str(plug)
+    yield "scenario", str((about.get("scenario") or {}).get("scenario", ""))
 
 
 def _in_one_line(text: str) -> str:

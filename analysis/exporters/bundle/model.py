@@ -28,15 +28,19 @@ class RefusedError(AnalysisError):
     The draft is kept.
 
     findings  all of them;  draft  the folder to look into
+    unneeded  acceptances by names that nothing has which was found
     """
 
-    def __init__(self, findings: tuple[Finding, ...], draft: Path) -> None:
+    def __init__(
+        self, findings: tuple[Finding, ...], draft: Path, unneeded: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(
             f"not published: {_counted(findings)}; the draft is {draft}, which holds "
             "what must not leave the lab"
         )
         self.findings = findings
         self.draft = draft
+        self.unneeded = unneeded
 
 
 def _counted(findings: tuple[Finding, ...]) -> str:
@@ -94,11 +98,13 @@ class About:
     """What people say of a dataset.
 
     authors  names, each with an ORCID in parentheses where there is one
+    answers  questions of the datasheet, each with what its makers tell
     """
 
     title: str = ""
     licence: str = "CC-BY-4.0"
     authors: tuple[str, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,20 +7,23 @@ from typing import Any
 import yaml
 
 from analysis.exporters.bundle.authors import author_of
+from analysis.exporters.bundle.done import Done
 from analysis.exporters.bundle.facts import CampaignFacts, Facts
+from analysis.exporters.bundle.howto import how_to
+from analysis.exporters.bundle.making import making_of
 from analysis.exporters.bundle.work import write_text
 
 
-def write_papers(data: Path, facts: Facts) -> list[Path]:
+def write_papers(data: Path, facts: Facts, done: Done) -> list[Path]:
     """Write README.md, LICENSE.txt and CITATION.cff; return them."""
     return [
-        write_text(data / "README.md", read_me(facts)),
+        write_text(data / "README.md", read_me(facts, done)),
         write_text(data / "LICENSE.txt", _licence(facts)),
         write_text(data / "CITATION.cff", _citation(facts)),
     ]
 
 
-def read_me(facts: Facts) -> str:
+def read_me(facts: Facts, done: Done) -> str:
     """Return what somebody who never heard of this needs to open it."""
     return "\n".join(
         [
@@ -33,11 +36,7 @@ def read_me(facts: Facts) -> str:
             _LAYOUT.strip(),
             "" if not facts.with_results else _RESULTS.strip(),
             "",
-            _HOW.strip()
-            .replace("SOFTWARE", f"smarthome-testbed {facts.software}".strip())
-            .replace("DATASET", facts.name)
-            .replace("DEVICE", facts.devices[0])
-            .replace("WIDENED", _widened(facts)),
+            *how_to(facts, done),
             "",
             "## Licence and citation",
             "",
@@ -46,16 +45,6 @@ def read_me(facts: Facts) -> str:
             "",
         ]
     )
-
-
-def _widened(facts: Facts) -> str:
-    """Say by what rule a packet belongs to an activity."""
-    widened = [each.name for each in facts.campaigns if each.widened]
-    if not widened:
-        return "; windows are not widened by `t_uncertainty_ns`"
-    if len(widened) == len(facts.campaigns):
-        return ", both ends widened by `t_uncertainty_ns`"
-    return f", both ends widened by `t_uncertainty_ns` in {', '.join(widened)} alone"
 
 
 def _campaigns(facts: Facts) -> list[str]:
@@ -67,7 +56,7 @@ def _campaigns(facts: Facts) -> list[str]:
             f"| {each.name}{_remark(each)} | {each.begin} | {each.end} | {what} "
             f"| {each.n_labelled} | {each.packets} |"
         )
-    return rows
+    return [*rows, "", *(f"- {c.name}: {making_of(c)}" for c in facts.campaigns)]
 
 
 def _remark(campaign: CampaignFacts) -> str:
@@ -116,8 +105,8 @@ _LAYOUT = """
 - `campaigns/<campaign>/packets/`, `flows/`: packets and conversations as Parquet,
   hive-partitioned by device
 - `campaigns/<campaign>/activities.csv`: the ground truth, one row per attempt
-- `campaigns/<campaign>/campaign.yaml`: scenario, profiles, seed and versions of the
-  recording; `journal.jsonl`: what happened, fact by fact
+- `campaigns/<campaign>/campaign.yaml`: devices and, unless it was imported, scenario,
+  profiles, seed and versions of the recording; `journal.jsonl`: what happened then
 - `splits.json`: how to part trials into training and test, and how not to
 - `anonymisation.json`: what was replaced, and what the audit looked at
 - `datasheet.md`: why and how this was made, and what it is not good for
@@ -126,62 +115,4 @@ _LAYOUT = """
 _RESULTS = """
 - `results/<campaign>/`: tables (CSV, JSON) and figures (SVG) that were made of it;
   `results/recipe.json`: how they are made again
-"""
-_HOW = """
-## How to open it
-
-Check that all of it is there and unchanged:
-
-```sh
-cd DATASET && sha256sum -c manifest-sha256.txt --quiet && cd data
-```
-
-Wireshark opens every capture; labels are packet comments:
-
-```sh
-tshark -r campaigns/*/labelled/DEVICE.pcapng -Y frame.comment -T fields \\
-    -e frame.number -e frame.comment
-```
-
-Tables, in Python or SQL:
-
-```python
-import polars as pl
-
-activities = pl.read_parquet("tables/activities.parquet")
-packets = pl.read_parquet("campaigns/**/packets/**/*.parquet", hive_partitioning=True)
-```
-
-```sql
-SELECT device, count(*) FROM
-  read_parquet('campaigns/*/packets/*/*.parquet', hive_partitioning=true)
-GROUP BY device;
-```
-
-A packet belongs to an activity when `t_ns <= time_ns < t_ns + delta_ns`WIDENED.
-Where two windows of a device overlap, `labelled/labels.json` says what was done. Only
-outcomes `confirmed` and `unchecked` make labels. Trials of one session are alike for
-many reasons: part them by session or by time, as `splits.json` does, never at random.
-
-Every MAC and IP address in a header is a pseudonym, the same one everywhere, and so
-are the names, serials and accounts that were found or told. MAC addresses keep their
-vendor; private addresses stay private. What nobody found or told is as it was:
-`datasheet.md` lists the free texts that stayed.
-
-## How to check it and run it again
-
-With the software that made it (SOFTWARE), from the folder in which DATASET lies:
-
-```sh
-testbed verify DATASET
-testbed reproduce DATASET
-testbed rerun DATASET --check
-testbed compare DATASET DATASET
-```
-
-`verify` looks whether it is whole, and labels and tables are what captures and log
-give; `reproduce` makes every label, table and figure again and compares; `rerun` runs
-the same campaign in a lab of yours (`--check` only tells what differs there);
-`compare` tells what drifted between this dataset and another, or a campaign that was
-run again.
 """

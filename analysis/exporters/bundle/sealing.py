@@ -15,6 +15,7 @@ from analysis.exporters.bundle.audited import Audited
 from analysis.exporters.bundle.campaigns import kept_of
 from analysis.exporters.bundle.captures import counts_of
 from analysis.exporters.bundle.datasheet import write_datasheet
+from analysis.exporters.bundle.done import Done, Splits
 from analysis.exporters.bundle.facts import Facts, facts_of
 from analysis.exporters.bundle.ledger import digest_of_json
 from analysis.exporters.bundle.model import RefusedError
@@ -87,18 +88,29 @@ def _results(work: Work, sources: Sequence[Source]) -> None:
 
 def _papers(work: Work, sources: Sequence[Source]) -> None:
     about = work.request.about
+    accept, words = work.request.accept, work.request.words
     inputs = work.after("tables", "splits") | {
         "about": repr(about),
+        "accept": "\n".join((*sorted(accept), str(len(words.pairs)))),
         "name": work.request.out.name,
         "results": str(work.request.results is not None),
     }
 
     def make() -> Made:
-        facts, counts = facts_of(work, sources), _counts(work, sources)
-        made = write_papers(work.data, facts)
-        kept = kept_of(work, sources)
-        made.append(write_datasheet(work.data, facts, work.policy, (counts, kept)))
-        return Made(outputs=made)
+        facts = facts_of(work, sources)
+        done = Done(
+            policy=work.policy,
+            counts=_counts(work, sources),
+            kept=kept_of(work, sources),
+            splits=Splits.read(work.data / "splits.json"),
+            accept=tuple(sorted(accept)),
+            n_words=len(words.pairs),
+            answers=dict(about.answers),
+        )
+        made = write_papers(work.data, facts, done)
+        made.append(write_datasheet(work.data, facts, done))
+        renamed = [f"{c.name}: {what}" for c in facts.campaigns for what in c.renamed]
+        return Made(outputs=made, facts={"renamed": renamed})
 
     work.step("papers", inputs, make)
 
@@ -119,12 +131,11 @@ def _audit(
         "accept": "\n".join(sorted(accept)),
         "words": digest_of_json(sorted(work.request.words.pairs)),
     }
-    # also where the audit was done: what came in since, nobody looked at
-    work.tidy(work.bag)
     size_b = sum(path.stat().st_size for path in files_in(work.data))
     originals = _originals(work, sources)
 
     def make() -> Made:
+        work.tidy(work.bag)
         result = audit(
             work.data,
             identifiers,
@@ -133,10 +144,12 @@ def _audit(
             words=work.request.words,
             progress=_told(work),
             jobs=work.request.jobs,
-            kept=Audited(work, _everything(work, sources)),
+            # of papers, which tell what was accepted, stamps tell enough
+            kept=Audited(work, _everything(work, sources, but=("papers",))),
         )
         _write_words(work, result)
-        _refuse(work, result)
+        passed_by = {name for each in result.accepted for name in each.accept}
+        _refuse(work, result, tuple(name for name in accept if name not in passed_by))
         passed = len(result.accepted)
         told = [f"clean, {counted(result.looked_at.files, 'file')}", *result.notes]
         told += [f"{passed} accepted"] if passed else []
@@ -165,11 +178,13 @@ def _write_words(work: Work, result: AuditResult) -> None:
     write_text(work.private / WORDS, "".join(lines))
 
 
-def _everything(work: Work, sources: Sequence[Source]) -> dict[str, str]:
+def _everything(
+    work: Work, sources: Sequence[Source], but: Sequence[str] = ()
+) -> dict[str, str]:
     steps = [f"manifest {s.name}" for s in sources] + ["tables", "splits", "papers"]
     if work.request.results is not None:
         steps.append("results")
-    return work.after(*steps)
+    return work.after(*(step for step in steps if step not in but))
 
 
 def _told(work: Work) -> Callable[[int, int], None]:
@@ -183,9 +198,11 @@ def _told(work: Work) -> Callable[[int, int], None]:
     return told
 
 
-def _refuse(work: Work, result: AuditResult) -> None:
+def _refuse(
+    work: Work, result: AuditResult, unneeded: tuple[str, ...] = ()
+) -> None:
     if not result.clean:
-        raise RefusedError(result.findings, work.request.draft)
+        raise RefusedError(result.findings, work.request.draft, unneeded)
 
 
 def _facts(result: AuditResult) -> dict[str, Any]:
@@ -206,7 +223,8 @@ def _facts(result: AuditResult) -> dict[str, Any]:
 
 def _digests(work: Work) -> None:
     """Take the digest of every file of the payload."""
-    files = [p for p in files_in(work.data) if p.name not in _LATE]
+    made = work.ledger.outputs
+    files = [p for p in files_in(work.data) if p in made and p.name not in _LATE]
     size_b = sum(path.stat().st_size for path in files)
 
     def make() -> Made:
@@ -243,6 +261,8 @@ def _metadata(
         return Made(outputs=[*late, *around])
 
     work.step("metadata", work.after("digests", "papers"), make)
+    # where the audit was kept: what came in since, nobody looked at
+    work.tidy(work.bag)
 
 
 def _digest(path: Path) -> tuple[str, int]:
@@ -276,6 +296,7 @@ def _anonymisation(work: Work, sources: Sequence[Source]) -> Path:
         },
         "captures": counts,
         "kept": kept_of(work, sources),
+        "renamed": list(work.ledger.facts("papers")["renamed"]),
         "audit": dict(work.ledger.facts("audit")),
     }
     text = json.dumps(about, indent=1) + "\n"

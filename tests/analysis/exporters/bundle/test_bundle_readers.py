@@ -196,7 +196,7 @@ def test_the_examples_for_strangers_run(published, data, monkeypatch):
     import duckdb
 
     text = (data / "README.md").read_text(encoding="utf-8")
-    shell, tshark, _ours = re.findall(r"```sh\n(.+?)```", text, re.DOTALL)
+    shell, tshark, *_ours = re.findall(r"```sh\n(.+?)```", text, re.DOTALL)
     (python,) = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
     (sql,) = re.findall(r"```sql\n(.+?)```", text, re.DOTALL)
     told = ["sh", "-c", shell.replace("cd set", f"cd {published}")]
