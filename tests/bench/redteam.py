@@ -600,6 +600,59 @@ def in_disguise(home: Home) -> Plants:
     yield "sctp", name, name.encode(), [ipv4(132, sctp)]
 
 
+SCRIPTS = {
+    "cyrillic": "ка ро ми на ле ту во же ши да пе зу",
+    "greek": "κα ρο μι να λε του πε ζη θα δω φι ξε",
+    "arabic": "كا رو مي نا لي تو بي زا شا دو في جا",
+    "chinese": "王 芳 张 伟 李 娜 陈 静 刘 洋 赵 敏",
+    "korean": "김 철 수 박 영 희 이 민 준 최 서 연",
+}
+
+
+def in_any_script(home: Home) -> Plants:
+    """Names that no ASCII spells, in texts and among bytes."""
+
+    def name_in(script: str, n: int) -> str:
+        return "".join(home.random.choices(SCRIPTS[script].split(), k=n))
+
+    for script in SCRIPTS:
+        n = 2 if script == "chinese" else 3
+        name = name_in(script, n)
+        text = json.dumps({"scene": name, "state": "on"}, ensure_ascii=False)
+        yield f"{script} in json", name, name.encode(), tcp(7350, text.encode())
+        name = name_in(script, n)
+        body = b"\x0a" + prefixed(name, ">B") + b"\x10\x01"
+        yield f"{script} in fields", name, name.encode(), udp(7351, body)
+    for script, encoding in (
+        ("cyrillic", "cp1251"),
+        ("cyrillic", "koi8-r"),
+        ("greek", "cp1253"),
+        ("chinese", "gbk"),
+        ("korean", "euc-kr"),
+    ):
+        name = name_in(script, 4)
+        raw = name.encode(encoding)
+        yield f"{script} as {encoding}", name, raw, tcp(7352, b'{"x":"' + raw + b'"}')
+    for encoding in ("utf-16-le", "utf-16-be"):
+        name = name_in("cyrillic", 4)
+        raw = name.encode(encoding)
+        body = b"\0\x01\x02\x03" + raw
+        yield f"cyrillic as {encoding}", name, raw, udp(7353, body)
+
+
+def in_pieces(home: Home) -> Plants:
+    """Telephone numbers that look like times, or are parted."""
+    for kind, text in (
+        ("mobile", f"0176{home.digits(7)}"),
+        ("like an epoch", f"175{home.digits(7)}"),
+        ("like a date", f"2046{home.digits(4)}"),
+        ("parted", f"0176 {home.digits(7)}"),
+        ("parted by a slash", f"0731/{home.digits(6)}"),
+    ):
+        frames = tcp(7354, json.dumps({"notifyTo": text}).encode())
+        yield f"telephone, {kind}", text, text.encode(), frames
+
+
 def in_the_air(home: Home) -> list[Plant]:
     """What 802.11 tells."""
     found = []
@@ -629,6 +682,8 @@ SOURCES: tuple[Callable[[Home], Plants], ...] = (
     in_databases,
     in_unknown,
     in_disguise,
+    in_any_script,
+    in_pieces,
 )
 
 

@@ -72,11 +72,14 @@ _FOREIGN_COUNTED = re.compile(
     rb"|\x05(?=[^\0]{5}(?![ -~\x80-\xff]))%b{4}(?![ -~\x80-\xff])" % (_LATIN, _LATIN)
 )
 
-_FORMED = re.compile(rb"\s*(?:[{\[<]|[A-Z]{3,9} /|HTTP/1)")
-_LEAST_FORMED_B = 8
+_FORMED = re.compile(  # JSON, XML, HTTP: noise hardly begins and ends so
+    rb"(?s)\s*(?:[{\[]\s*[\"{\[].*[\"}\]\dels]\s*[}\]]\s*|<[A-Za-z?!].*(?:</[\w:.]+|/|--)>\s*"
+    rb"|(?:[A-Z]{3,9} /|HTTP/1).*)"
+)
 _OLD = re.compile(rb"[0-9A-Za-z\x80-\xff]*[\x80-\xff][0-9A-Za-z\x80-\xff]*")
 _MARK = re.compile(rb"(?<![\x80-\xff])[\xa0-\xbf\xd7\xf7](?![\x80-\xff])")
 _AROUND_OLD_B = 64
+_LEAST_SURE_B = 48
 
 _WIDE = re.compile(rb"(?:[ -~]\x00){4,}")
 _IN_WIDE = re.compile(rb"\x00[ -~]\x00[ -~]\x00[ -~]\x00")  # quicker to search for
@@ -118,10 +121,11 @@ def is_text(data: bytes) -> bool:
     most = (1 - _TEXT_SHARE) * len(data)
     if n_controls + n_high <= most:
         return n_controls + n_high < len(data)
-    if not n_controls and len(data) >= _LEAST_FORMED_B and _FORMED.match(data):
+    if not n_controls and _FORMED.fullmatch(data):
         return True  # JSON, XML or HTTP in an old code page
     if n_controls > most:
         return False
+    most *= len(data) >= _LEAST_SURE_B  # of fewer bytes all have to be letters
     return n_controls + len(data) - _utf8_b(data) <= most
 
 
@@ -231,6 +235,8 @@ def _old_runs(data: bytes) -> Iterator[bytes]:
     """
     if _utf8_b(data) == len(data):
         return
+    if len(data) < _LEAST_SURE_B and not _FORMED.fullmatch(data):
+        return  # so few bytes are a text by chance
     for found in _OLD.finditer(data):
         word = found.group()
         if _utf8_b(word) == len(word):

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 _LEAST_DIGITS, _MOST_DIGITS = 8, 15
 _COUNTING = "012345678901234567890"
 _LEAST_PADDED = 5  # digits behind zeros: 00000012 counts something
-_EPOCH_DAYS, _DATE_DAYS = 15, 2 * 366  # a firmware is older than the recording
+# clocks of devices, and when a plug was switched last; a firmware is older
+_EPOCH_DAYS, _DATE_DAYS = 66, 2 * 366
 _OF_SECOND = (1, 1000, 10**6, 10**9)
 _DAY_S = 86_400
 _STAMPS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}

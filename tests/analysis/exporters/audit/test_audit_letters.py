@@ -80,6 +80,16 @@ def test_letters_of_any_script_are_text_and_noise_is_none():
     assert not is_text(b"")
 
 
+def test_a_short_message_that_begins_like_a_text_by_chance_holds_no_words():
+    draw = random.Random(10)
+    told = 0
+    for begin in (b"{", b"[", b"<", b"\n{"):
+        for _ in range(500):
+            noise = begin + draw.randbytes(draw.randrange(8, 24))
+            told += any(not each.isascii() for each in words(noise))
+    assert told == 0
+
+
 def test_pictures_behind_the_head_of_a_text_hold_no_words():
     noise = np.random.default_rng(11).bytes(40_000)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"
