@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from analysis.exporters.audit.judging import Judge
 from analysis.exporters.audit.letters import is_text, runs
+from analysis.exporters.audit.slack import is_of_names, slack
 from analysis.exporters.identifiers.layers import dechunked, unpacked
 from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.packets.select import beacon_rows
@@ -213,9 +214,11 @@ def _messages(
     ports = (decoded.src_port[rows].tolist(), decoded.dst_port[rows].tolist())
     for k, row in enumerate(rows.tolist()):
         data = batch.data[at[k] : end[k]].tobytes()
-        claimed = is_udp[k] and (ports[0][k] in left or ports[1][k] in left)
+        of = {ports[0][k], ports[1][k]} & left if is_udp[k] else ()
+        claimed = any(is_of_names(port, data) for port in of)
         if data and not (claimed and data.translate(None, _CONTROLS) != data):
             yield row, data
+    yield from slack(batch, decoded, own)
 
 
 class _Reader:

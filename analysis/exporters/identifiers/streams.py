@@ -5,6 +5,7 @@ too many; the end of each begins the next one, so that nothing is cut in two. Of
 connection only the beginning is put together: what follows is noise to all readers.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,11 @@ _MOST_PENDING = 64
 _WAY_AHEAD_B = 1 << 22
 _HELLO_B = 1 << 14
 _CLOSING = 1 | 4  # FIN, RST
+_RECORD_B, _MOST_RECORD_B = 5, (1 << 14) + 2048
+_RECORDS = (b"", b"\x14", b"\x15", b"\x16", b"\x17")  # how the next record begins
+_APPLICATION = 23
+_HEAD_B, _LEAST_TEXT_B = 64, 8
+_TEXT = bytes({*range(32, 127), 9, 10, 13})
 _TURN = 1 << 32
 
 
@@ -127,6 +133,8 @@ class Streams:
     def _take(self, key: int, seq: int, frame: int, data: bytes) -> Iterator[Stretch]:
         side = self._sides[key]
         ahead = (seq - side.following + _TURN // 2) % _TURN - _TURN // 2
+        if ahead < 0 and not side.sealed:
+            yield from _said_otherwise(side, ahead, (frame, data))
         if ahead > 0:
             yield from self._later(side, seq, ahead, (frame, data))
         elif ahead + len(data) > 0:
@@ -163,6 +171,9 @@ class Streams:
         self, side: _Side, seq: int, ahead: int, segment: tuple[int, bytes]
     ) -> Iterator[Stretch]:
         """Keep a segment for later; when one before it seems lost, go on behind it."""
+        first = side.pending.get(seq)
+        if first is not None and not side.sealed and _differ(first[1], segment[1]):
+            yield _alone(side, segment)
         if seq not in side.pending:
             side.pending[seq] = segment
             self._held_b += len(segment[1])
@@ -208,6 +219,51 @@ class Streams:
         self._forget(side)
 
 
+def _said_otherwise(
+    side: _Side, ahead: int, segment: tuple[int, bytes]
+) -> Iterator[Stretch]:
+    """Yield a segment that was there before, unless it is known to say the same.
+
+    Receivers differ in which copy they take; a connection that has the ports of an
+    older one, and whose opening was not captured, looks like a copy, too.
+    """
+    at = len(side.kept) + ahead
+    data = segment[1]
+    probes = len(data) == 1 and ahead == -1  # whether somebody is there: any byte
+    if not probes and (at < 0 or _differ(bytes(side.kept[at:]), data)):
+        yield _alone(side, segment)
+
+
+def _differ(first: bytes, second: bytes) -> bool:
+    """Say whether bytes of the same place are others, as far as both go."""
+    size_b = min(len(first), len(second))
+    return first[:size_b] != second[:size_b]
+
+
+def _alone(side: _Side, segment: tuple[int, bytes]) -> Stretch:
+    """Return a segment as a stretch of its own."""
+    frame, data = segment
+    return Stretch(frame=frame, data=data, old_b=0, flow=side.flow, ports=side.ports)
+
+
 def _is_tls(data: bytes) -> bool:
-    """Say whether a stream begins with a record of TLS."""
-    return len(data) > 2 and 20 <= data[0] <= 23 and data[1] == 3 and data[2] <= 4
+    """Say whether a stream begins with records of TLS, as far as it is there."""
+    if len(data) < _RECORD_B:
+        return len(data) > 2 and 20 <= data[0] <= 23 and data[1] == 3 and data[2] <= 4
+    at = 0
+    while at + _RECORD_B <= len(data):
+        kind, major, minor, size_b = struct.unpack_from(">BBBH", data, at)
+        known = 20 <= kind <= 23 and major == 3 and minor <= 4
+        body = data[at + _RECORD_B : at + _RECORD_B + size_b]
+        if not known or size_b > _MOST_RECORD_B:
+            return False
+        if (not at or kind == _APPLICATION) and _is_readable(body):
+            return False  # certificates go on in the next record, and are readable
+        at += _RECORD_B + size_b
+    return at > 0 and data[at : at + 1] in _RECORDS
+
+
+def _is_readable(body: bytes) -> bool:
+    """Say whether bytes are a text, which what is encrypted is not."""
+    head = body[:_HEAD_B]
+    return len(head) >= _LEAST_TEXT_B and not head.translate(None, _TEXT)

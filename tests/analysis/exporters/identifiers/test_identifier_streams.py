@@ -62,6 +62,18 @@ def test_a_gap_ends_a_stretch_and_what_follows_is_not_lost(tmp_path):
 
 
 def test_of_tls_only_the_beginning_is_put_together(tmp_path):
-    record = b"\x17\x03\x03" + bytes(997)
+    record = b"\x17\x03\x03\x03\xe3" + bytes(995)
     frames = [segment(k * 1000, record, port=443) for k in range(200)]
     assert sum(len(s.data) - s.old_b for s in said(tmp_path, frames)) < 20_000
+
+
+def test_what_only_begins_like_tls_is_put_together(tmp_path):
+    said_b = 200_000
+    text = b"\x17\x03\x03\x00\x02no" + b"tls at all " * (said_b // 11)
+    frames = [segment(k, text[k : k + 1000]) for k in range(0, len(text), 1000)]
+    assert b"".join(s.data[s.old_b :] for s in said(tmp_path, frames)) == text
+
+
+def test_a_copy_that_says_otherwise_is_a_stretch_of_its_own(tmp_path):
+    frames = [segment(0, b"first said"), segment(0, b"first"), segment(6, b"lied")]
+    assert [s.data for s in said(tmp_path, frames)] == [b"lied", b"first said"]
