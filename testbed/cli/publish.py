@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from testbed.cli.publish_closing import about_of
 from testbed.cli.reading import StepsTold, counted, size
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.errors import ConfigError
@@ -180,15 +181,13 @@ def publish(
     load_kernels()
     keep_little()
     from analysis.exporters.bundle import Request
-    from testbed.cli.publish_closing import about_of
 
     folders, out = _folders(campaigns)
-    about = about_of(title, licence, author or (), answers)
     _publish(
         Request(
             campaigns=folders,
             out=out,
-            about=about,
+            about=about_of(title, licence, author or (), answers),
             policy=_policy(payload, names),
             extra=(*_extra(secrets_file), *_variables(folders, no_secret or ())),
             accept=_accepted(accept or ()),

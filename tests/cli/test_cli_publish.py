@@ -195,14 +195,15 @@ def test_findings_are_told_one_by_one_and_no_secret_whole(capsys):
         n=3,
         number=0,
     )
-    error = RefusedError((finding,) * 60, Path("set.draft"))
+    error = RefusedError((finding,) * 60, Path("set.draft"), ("same:zzz",))
     module._tell_refusal(error)
     told = capsys.readouterr().err.splitlines()
     assert told[0] == (
         "testbed: campaigns/a/raw/lan-00001.pcapng: packet 7: mac 44…13 (17 "
         "characters), as utf-16le, 3 times"
     )
-    assert told[-1] == "testbed: and 10 more"
+    assert told[-2] == "testbed: and 10 more"
+    assert told[-1].startswith("testbed: --accept same:zzz: was not needed: nothing")
     assert error.exit_code == 1
     assert "60 identifiers are still found; the draft is set.draft" in str(error)
 

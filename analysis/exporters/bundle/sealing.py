@@ -198,9 +198,7 @@ def _told(work: Work) -> Callable[[int, int], None]:
     return told
 
 
-def _refuse(
-    work: Work, result: AuditResult, unneeded: tuple[str, ...] = ()
-) -> None:
+def _refuse(work: Work, result: AuditResult, unneeded: tuple[str, ...] = ()) -> None:
     if not result.clean:
         raise RefusedError(result.findings, work.request.draft, unneeded)
 

@@ -374,9 +374,15 @@ def test_what_was_not_looked_at_is_not_published(
     tmp_path, request_for, watcher, monkeypatch
 ):
     monkeypatch.setattr(pipeline, "refuse_without_tshark", lambda _: None)
-    request = request_for(tmp_path / "set", policy=Policy(payload="headers"), part_b=0)
+    request = request_for(
+        tmp_path / "set",
+        policy=Policy(payload="headers"),
+        accept=("same:zzz",),
+        part_b=0,
+    )
     with pytest.raises(RefusedError, match="1 thing was not looked at") as told:
         publish(request, watcher)
+    assert told.value.unneeded == ("same:zzz",)
     assert not request.out.exists()
     (finding,) = told.value.findings
     assert "install tshark" in finding.remedy
