@@ -10,6 +10,7 @@ from typing import Any
 from analysis.errors import RequestError
 from analysis.exporters.bundle.authors import author_of
 from analysis.exporters.bundle.facts import SOFTWARE, CampaignFacts, Facts
+from analysis.exporters.bundle.making import is_imported
 from analysis.exporters.bundle.work import write_text
 
 NAME = "ro-crate-metadata.json"
@@ -125,7 +126,9 @@ def _action(
         for name, file in files.items()
         if name.startswith(f"{campaign.path}/") and name != frozen
     ]
-    how = "in the virtual lab" if campaign.simulated else "in the lab"
+    how = "that were imported" if is_imported(campaign) else "in the lab"
+    if campaign.simulated:
+        how = "in the virtual lab"
     action = _entity(
         crate, f"#campaign-{campaign.name}", "CreateAction", name=campaign.name,
         description=f"Recording of {campaign.n_labelled} labelled activities {how}",
