@@ -132,7 +132,8 @@ def test_a_number_of_a_unit_is_found_where_nobody_knows_the_protocol(looked):
 
 
 def test_what_is_no_dns_is_read_on_its_port_too(looked):
-    said = udp(53, b"\x07\0\x01\0\x09Vintrelka\0\0\x01")
+    head = struct.pack(">6H", 7, 256, 1, 0, 0, 0)
+    said = udp(53, head + b"\x09Vintrelka\0\0\x01")
     assert looked(said, said) == ()
     assert [f.words for f in looked(said, said, {"udp/53"})] == [("Vintrelka",)]
 
