@@ -121,7 +121,9 @@ def _together(
     for frame, data in datagrams:
         looker.looked_at.stretches += 1
         place = fixed(f"put together from packet {frame} on")
-        looker.look(View(file=file, reader="stream", place=place), data)
+        # a name of its own: what is chance elsewhere in the file does not take it along
+        layer = " in fragments"
+        looker.look(View(file=file, reader="stream", place=place, layer=layer), data)
 
 
 class _Known:

@@ -88,5 +88,7 @@ def test_there_are_never_more_than_so_many_and_the_oldest_is_read(
 ):
     monkeypatch.setattr(fragments, "MOST", 3)
     others = [ipv4(DOTS[0], number) for number in range(100, 120)]
-    late = [ipv4(A), ipv4((24, BODY[24:40])), *others, ipv4(C)]
-    assert len(found(tmp_path, *late)) == 1
+    begun = [ipv4(A), ipv4((24, BODY[24:40]))]
+    assert len(found(tmp_path, *begun, *others, ipv4(C))) == 1
+    (tmp_path / "a.pcapng").unlink()
+    assert found(tmp_path, *begun[:1], *others, *begun[1:]) == []
