@@ -67,7 +67,6 @@ _COUNTED = re.compile(  # fewer letters behind their length
 _LATIN = rb"(?:[A-Za-z]|[\xc3-\xc5][\x80-\xbf])"
 _FOREIGN_COUNTED = re.compile(
     rb"\x04(?:[\xc3-\xdb][\x80-\xbf]){2}(?![ -~\x80-\xff])"
-    rb"|\x03[\xe3-\xed][\x80-\xbf]{2}(?![ -~\x80-\xff])"
     rb"|\x04(?=[^\0]{4}(?![ -~\x80-\xff]))%b{3}(?![ -~\x80-\xff])"
     rb"|\x05(?=[^\0]{5}(?![ -~\x80-\xff]))%b{4}(?![ -~\x80-\xff])" % (_LATIN, _LATIN)
 )
@@ -141,11 +140,13 @@ def runs(data: bytes) -> Iterable[bytes]:
     forty million.
     """
     if is_text(data):
+        whole = data.isascii() or _utf8_b(data) == len(data)
         for found in _RUN.finditer(data):
             at, end = found.span()  # pictures may lie among texts
-            if end - at >= _STRONG_RUN_B or is_calm(data, at, end):
+            short = end - at < _LEAST_RUN_B and not (whole or found.group().isascii())
+            if not short and (end - at >= _STRONG_RUN_B or is_calm(data, at, end)):
                 yield found.group()
-        if not data.isascii():
+        if not whole:
             yield from _old_runs(data)
     else:
         yield from _among_bytes(data)
@@ -233,8 +234,6 @@ def _old_runs(data: bytes) -> Iterator[bytes]:
 
     Which page it is nobody says: what was replaced differs in any.
     """
-    if _utf8_b(data) == len(data):
-        return
     if len(data) < _LEAST_SURE_B and not _FORMED.fullmatch(data):
         return  # so few bytes are a text by chance
     for found in _OLD.finditer(data):
