@@ -173,7 +173,7 @@ def _faults(facts: Facts, done: Done) -> Sequence[Answer]:
             "Is information missing?",
             f"{counts.beacons} packets of the recording software itself were left out. "
             + _PAYLOADS.get(policy.payload, "Payloads are cut: " + policy.payload)
-            + (" Of imported tables nothing but what they told is there." * tables)
+            + (" Imported tables told of no payloads." * tables)
             + f" Otherwise: {UNSAID}",
         ),
         (
@@ -222,7 +222,7 @@ def _collection(facts: Facts) -> Sequence[Answer]:
             "How was the data acquired?",
             _each(facts, acquired) + how,
         ),
-        ("Over what time?", spans + ". " + _times(facts)),
+        ("Over what time?", spans),
         (
             "Who was involved, and how were they compensated?",
             "Nobody: the lab is virtual." if facts.simulated else UNSAID,
@@ -320,7 +320,7 @@ def _counted(campaign: CampaignFacts) -> str:
     return (
         f"- {campaign.name}: {campaign.n_labelled} labelled activities in "
         f"{campaign.sessions} sessions ({activities or 'none'}), {campaign.packets} "
-        f"packets of {len(campaign.devices)} devices"
+        f"packets of {counted(len(campaign.devices), 'device')}"
     )
 
 
@@ -330,9 +330,7 @@ def _outcomes(campaign: CampaignFacts) -> str:
 
 
 def _virtual(campaign: CampaignFacts) -> str:
-    return " (virtual time)" if making_of(campaign) is Making.FAST else ""
-
-
-def _times(facts: Facts) -> str:
-    odd = [f"{c.name}: {c.times}" for c in facts.campaigns if c.times != "recorded"]
-    return f"What is real of the times: {'; '.join(odd)}." if odd else ""
+    return {
+        Making.FAST: " (virtual time)",
+        Making.TABLE: " (made up, but for what is told above)",
+    }.get(making_of(campaign), "")

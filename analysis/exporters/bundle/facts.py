@@ -111,7 +111,9 @@ class Facts:
     @property
     def gist(self) -> str:
         """The dataset in one sentence."""
-        what = "Simulated" if self.simulated else "Recorded"
+        imported = all(each.form == "imported" for each in self.campaigns)
+        what = "Imported" if imported else "Recorded"
+        what = "Simulated" if self.simulated else what
         devices = counted(len(self.devices), "smart-home device")
         activities = counted(self.n_labelled, "labelled activity")
         campaigns = counted(len(self.campaigns), "campaign")
@@ -183,7 +185,12 @@ def _campaign(work: Work, source: Source) -> CampaignFacts:
 
 
 def _renamed(recorded: Mapping[str, Any], published: Mapping[str, Any]) -> Texts:
-    """Return devices, plugs and the scenario that are called by a pseudonym."""
+    """Return devices, plugs and the scenario that are called by a pseudonym.
+
+    Nothing of what was imported, which no lab can run again.
+    """
+    if published.get("form") == "imported":
+        return ()
     pairs = zip(_called(recorded), _called(published), strict=False)
     return tuple(f"{what} {new}" for (what, old), (_, new) in pairs if old != new)
 

@@ -203,6 +203,8 @@ def test_each_form_is_told_as_it_was_made(tmp_path, form, told, is_told_to_run_a
     sheet = write_datasheet(tmp_path, facts, done).read_text()
     assert told in sheet
     assert ("from the controller that caused it" in sheet) == is_told_to_run_again
+    assert ("virtual time" in sheet) == (form.get("form") == "fast")
+    assert ("(made up, but" in sheet) == ("times" in form)
     assert ("caused its activities: TO FILL" in sheet) != is_told_to_run_again
     assert "Yes, for 1 of 1 device" in sheet
     said = "\n".join(how_to(facts, done))
