@@ -63,7 +63,7 @@ def without(
             continue
         n = len(words) - len(rest)
         passed.append(
-            PassedWords(kind=each.kind, file=each.file, place=each.place, words=n)
+            PassedWords(kind=each.kind, file=each.file, place=where_of(each), words=n)
         )
         if rest:
             left.append(replace(each, words=tuple(rest), shown=_shown(each.kind, rest)))

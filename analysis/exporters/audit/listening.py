@@ -133,8 +133,9 @@ def _finding(file: str, told: Told) -> Finding:
     longest = max(words, key=len)
     names = (PLAIN, f"{PLAIN}:{told.name}", f"{PLAIN}:{told.device}")
     remedy = (
-        "name what must go in --secrets, or --payload headers; who knows that it tells "
-        f"nothing: --accept '{names[1]}' or '{names[2]}'"
+        "name what must go in --secrets, or --payload headers; words that tell "
+        "nothing: --accept-words; all that is said there: "
+        f"--accept '{names[1]}' or '{names[2]}'"
     )
     more = f" and {len(words) - 1} more words" if len(words) > 1 else ""
     return Finding(

@@ -88,7 +88,10 @@ class LookedAt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassedWords:
-    """How many words of a finding passed, as somebody has read and accepted them."""
+    """How many words of a finding passed, as somebody has read and accepted them.
+
+    place  the conversation, or the field, that they were found in
+    """
 
     kind: str
     file: str
