@@ -423,8 +423,14 @@ def test_whoever_is_named_in_a_campaign_does_not_sign_by_that_name(
     tmp_path, request_for, watcher, monkeypatch
 ):
     person = Identifier(kind="person", value="Ada Byron", source="raw/lan.pcapng")
-    monkeypatch.setattr(pipeline, "harvest", lambda *_, **__: (person,))
-    request = request_for(tmp_path / "set")
+    told = (Identifier(kind="person", value="Mona Lindqvist"),)
+
+    def harvested(folder, *, extra, names):
+        assert extra == told  # of whom their names alone count, too
+        return (person,)
+
+    monkeypatch.setattr(pipeline, "harvest", harvested)
+    request = request_for(tmp_path / "set", extra=told)
     with pytest.raises(RequestError) as raised:
         publish(request, watcher)
     assert str(raised.value).startswith("--author 1: says person A…")
