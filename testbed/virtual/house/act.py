@@ -9,19 +9,24 @@ from testbed.virtual.house.hosts import PHONE
 from testbed.virtual.house.talk import Talk
 from testbed.virtual.traffic import Exchange
 
+SOME_DAY_NS = 1_767_571_200 * 10**9  # 2026-01-05, where nobody says when
 # From touch-down until the app's first packet leaves: a guess for a phone of 2018.
 _HANDLING_S = (0.05, 0.15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """What is done to a device: activity, way, values, and the state before."""
+    """What is done to a device: activity, way, values, and the state before.
+
+    instant_ns  when, as clocks of devices and apps tell it in what they say, ns UTC
+    """
 
     activity: str
     channel: str
     network: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     state: Mapping[str, str] = field(default_factory=dict)
+    instant_ns: int = SOME_DAY_NS
 
 
 def app_handling_s(rng: Generator) -> float:

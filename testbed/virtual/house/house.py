@@ -7,7 +7,7 @@ from numpy.random import Generator
 
 from testbed.model.profile import DeviceProfile
 from testbed.virtual.house import background, catalogue, effects
-from testbed.virtual.house.act import Act
+from testbed.virtual.house.act import SOME_DAY_NS, Act
 from testbed.virtual.house.hosts import CLOUD, DEVICES, PHONE, PLUGS
 from testbed.virtual.house.unit import Unit, draw_unit, generator
 from testbed.virtual.traffic import Exchange
@@ -85,11 +85,13 @@ class House:
         network: str | None,
         parameters: Mapping[str, str],
         state: Mapping[str, str],
+        instant_ns: int = SOME_DAY_NS,
     ) -> Reaction | None:
         """Return what follows from an activity, or None when the device is dead.
 
-        `state` is the device's state before. The controller's own calls to a device's
-        LAN API are not among the exchanges: the controller makes them.
+        `state` is the device's state before, `instant_ns` when it happens. The
+        controller's own calls to a device's LAN API are not among the exchanges: the
+        controller makes them.
         """
         if state.get("power") == "off" and activity != "power_on":
             return None
@@ -100,6 +102,7 @@ class House:
             network=network,
             parameters=parameters,
             state=state,
+            instant_ns=instant_ns,
         )
         effect = effects.effect(act, rng)
         exchanges = catalogue.script(self.unit(device), act, rng)

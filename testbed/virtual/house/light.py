@@ -21,7 +21,7 @@ _COLOURS = {"red": "ff0000", "green": "00ff00", "blue": "0000ff"}
 def script(unit: Unit, act: Act, rng: Generator) -> tuple[Exchange, ...]:
     """Return what bulb and phone send for one activity."""
     touch_s = app_handling_s(rng)
-    turns = payloads.iview(act.activity, _points(act), rng)
+    turns = payloads.iview(act.activity, _points(act), rng, act.instant_ns)
     lan = payloads.conversation(
         PHONE,
         unit.device,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from numpy.random import Generator
 
+from testbed.virtual.house.act import SOME_DAY_NS
 from testbed.virtual.house.talk import Talk
 from testbed.virtual.traffic import Exchange, Transport
 
@@ -58,32 +59,41 @@ def wemo_call(host: str, call: str, fields: Mapping[str, str], answer: str) -> T
     return request.encode(), reply.encode()
 
 
-def wemo_insight_state(on: bool, rng: Generator) -> str:
+def wemo_insight_state(on: bool, rng: Generator, instant_ns: int) -> str:
     """Return an Insight's BinaryState answer: state, times and energy counters."""
-    now, today = (
-        int(rng.integers(1_790_000_000, 1_799_999_999)),
-        rng.integers(1, 60_000),
-    )
+    now, today = _told_s(instant_ns, rng), rng.integers(1, 60_000)
     power_mw = int(rng.normal(23_000, 900)) if on else 0
     spells = f"{rng.integers(1, 5000)}|{today}|{today * 7}|1209600"
     return f"{int(on)}|{now}|{spells}|8|{power_mw}"
 
 
-def wemo(action: str, on: bool, host: str, rng: Generator) -> tuple[Turn, ...]:
+def _told_s(instant_ns: int, rng: Generator) -> int:
+    """Return the second that a clock tells which is not quite right."""
+    return instant_ns // 10**9 + int(rng.integers(-30, 31))
+
+
+def wemo(
+    action: str, on: bool, host: str, rng: Generator, instant_ns: int = SOME_DAY_NS
+) -> tuple[Turn, ...]:
     """Return what an app says to a WeMo for turn_on, turn_off or read_state."""
     if action == "read_state":
         return (wemo_call(host, "GetBinaryState", {}, str(int(on))),)
     state = str(int(on))
     fields = {"BinaryState": state, "Duration": "", "EndAction": "", "UDS": ""}
-    answer = wemo_insight_state(on, rng)
+    answer = wemo_insight_state(on, rng, instant_ns)
     return (wemo_call(host, "SetBinaryState", fields, answer),)
 
 
-def iview(action: str, data: Mapping[str, object], rng: Generator) -> tuple[Turn, ...]:
+def iview(
+    action: str,
+    data: Mapping[str, object],
+    rng: Generator,
+    instant_ns: int = SOME_DAY_NS,
+) -> tuple[Turn, ...]:
     """Return what an app says to the iView bulb: framed JSON over TCP 6668."""
     sequence = int(rng.integers(1, 4000))
     device = "7200445068572d1c9b04"
-    stamp = int(rng.integers(1_790_000_000, 1_799_999_999))
+    stamp = _told_s(instant_ns, rng)
     # A counter of the app's: its length differs more than 'true' from 'false'.
     count = int(10 ** rng.uniform(0.0, 7.0))
     request = {"devId": device, "uid": device, "t": stamp, "dps": dict(data)}

@@ -64,7 +64,7 @@ def _on_lan(unit: Unit, act: Act, rng: Generator, at_s: float) -> Exchange:
     host = address(unit.device)
     match unit.device:
         case "wemo_insight":
-            turns = payloads.wemo(act.activity, on, host, rng)
+            turns = payloads.wemo(act.activity, on, host, rng, act.instant_ns)
         case "koogeek_plug":
             turns = payloads.koogeek(act.activity, on, host, rng)
         case _:

@@ -105,6 +105,7 @@ class Scene:
                 network=network,
                 parameters=parameters,
                 state=state,
+                instant_ns=instant_ns,
             )
             if reaction is None or self._needs_internet_in_vain(reaction):
                 state["status"] = OFFLINE

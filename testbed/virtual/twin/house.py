@@ -19,6 +19,7 @@ from testbed.virtual.fast.frames import Packet
 from testbed.virtual.fast.recorder import Depth, Recorder
 from testbed.virtual.fast.wire import Wire
 from testbed.virtual.house import Cause, House
+from testbed.virtual.house.act import SOME_DAY_NS
 from testbed.virtual.house.hosts import NODES, ROUTER
 from testbed.virtual.house.house import Reaction
 from testbed.virtual.phone.apps import App, Button
@@ -76,6 +77,7 @@ class TwinHouse(House):
         network: str | None,
         parameters: Mapping[str, str],
         state: Mapping[str, str],
+        instant_ns: int = SOME_DAY_NS,
     ) -> Reaction | None:
         """Return what follows from an activity; a twin's packets are not exchanges."""
         if device not in self.twins:
@@ -86,6 +88,7 @@ class TwinHouse(House):
                 network=network,
                 parameters=parameters,
                 state=state,
+                instant_ns=instant_ns,
             )
         rng = self.draws("react", device)
         return Reaction(

@@ -111,6 +111,15 @@ def test_http_bodies_are_as_long_as_their_headers_say(action):
         assert len(body) == int(fields.get(b"content-length", b"0"))
 
 
+def test_times_that_apps_tell_are_those_of_the_lab():
+    at_s = 1_900_000_000
+    rng = np.random.default_rng(1)
+    bulb = payloads.iview("turn_on", {"1": True}, rng, at_s * 10**9)
+    assert abs(json.loads(bulb[0][0][16:-8])["t"] - at_s) <= 30
+    state = payloads.wemo_insight_state(True, rng, at_s * 10**9)
+    assert abs(int(state.split("|")[1]) - at_s) <= 30
+
+
 def test_on_and_off_of_the_bulb_differ_in_its_payload_only():
     texts = []
     for on in (True, False):
