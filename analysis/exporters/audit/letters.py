@@ -75,6 +75,7 @@ _FORMED = re.compile(  # JSON, XML, HTTP: noise hardly begins and ends so
     rb"(?s)\s*(?:[{\[]\s*[\"{\[].*[\"}\]\dels]\s*[}\]]\s*|<[A-Za-z?!].*(?:</[\w:.]+|/|--)>\s*"
     rb"|(?:[A-Z]{3,9} /|HTTP/1).*)"
 )
+_SUM = re.compile(rb"(?:(?<=\})|(?<=\}\]))[^ \"'{}\[\]]{1,4}\Z")
 _OLD = re.compile(rb"[0-9A-Za-z\x80-\xff]*[\x80-\xff][0-9A-Za-z\x80-\xff]*")
 _MARK = re.compile(rb"(?<![\x80-\xff])[\xa0-\xbf\xd7\xf7](?![\x80-\xff])")
 _AROUND_OLD_B = 64
@@ -128,6 +129,15 @@ def is_text(data: bytes) -> bool:
     return n_controls + len(data) - _utf8_b(data) <= most
 
 
+def _without_sum(run: bytes) -> bytes:
+    """Return a run without the checksum that binary protocols put behind a text.
+
+    Its bytes are letters by chance: behind the end of JSON, and before what is no
+    letter, so few of them say nothing.
+    """
+    return _SUM.sub(b"", run)
+
+
 def _utf8_b(data: bytes) -> int:
     """Return how many bytes are of UTF-8."""
     return len(data.decode(errors="ignore").encode())
@@ -145,11 +155,11 @@ def runs(data: bytes) -> Iterable[bytes]:
             at, end = found.span()  # pictures may lie among texts
             short = end - at < _LEAST_RUN_B and not (whole or found.group().isascii())
             if not short and (end - at >= _STRONG_RUN_B or is_calm(data, at, end)):
-                yield found.group()
+                yield found.group() if whole else _without_sum(found.group())
         if not whole:
             yield from _old_runs(data)
     else:
-        yield from _among_bytes(data)
+        yield from map(_without_sum, _among_bytes(data))
     if _IN_WIDE.search(data):
         yield from (each.group()[::2] for each in _WIDE.finditer(data))
     if _IN_FOREIGN_WIDE.search(data):

@@ -39,6 +39,13 @@ def test_a_name_of_any_script_is_found_behind_its_length_among_bytes(name):
     assert name in words(bytes(8) + field * 3 + bytes(12))
 
 
+@pytest.mark.parametrize("checksum", [b"bY\xdf\xaa", b"MCFq", b"Ada7"])
+def test_a_checksum_behind_json_is_no_name(checksum):
+    frame = b'\0\0U\xaa\0\0{"devId":"%b","on":true}%b\0\0\xaaU'
+    assert words(frame % (b"Petra", checksum)) == ["Petra"]
+    assert "Petra" in words(frame % (b"x", checksum) + b"}Petra\0")
+
+
 def test_a_long_name_is_found_within_noise():
     noise = random.Random(8).randbytes
     for name in ("Светлана", "Παπαδοπούλου", "王小明的卧室", "김철수영희"):
