@@ -44,6 +44,10 @@ _FEW = 3
 _HEAD_B = 64
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _READABLE = bytes({*range(32, 127), 9, 10, 13})
+_HIGH = bytes(range(128, 256))
+# messages so short are readable by chance, where those around them are noise
+_SHORT_B, _LONG_B, _LEAST_NOISE = 24, 64, 16
+_NOISE_SHARE, _HIGH_SHARE = 0.9, 0.25
 _MAPPED = 0xFFFF
 _SYN, _ACK = 2, 16
 
@@ -130,13 +134,14 @@ def plain_words(
             for row, data in _messages(batch, decoded, own, opaque):
                 frame = batch.first_frame + row + 1
                 end = flows.of(int(number[row])) or _end_of(decoded, row)
-                yield from reader.said(end, (int(number[row]), frame), data)
+                yield from reader.message(end, (int(number[row]), frame), data)
             for stretch in streams.add(batch, decoded):
                 yield from _of_stretch(reader, flows, stretch)
             if step:
                 step(int(batch.captured_b.sum()))
         for stretch in streams.finish():
             yield from _of_stretch(reader, flows, stretch)
+        yield from reader.late()
 
 
 def _of_stretch(reader: "_Reader", flows: "_Flows", stretch: Stretch) -> Iterator[Said]:
@@ -228,6 +233,28 @@ class _Reader:
         self._judge = judge
         self._opaque = opaque
         self._seen: set[int] = set()
+        self._noise: dict[int, list[int]] = {}
+        self._late: list[Said] = []
+
+    def message(self, end: End, where: tuple[int, int], data: bytes) -> Iterator[Said]:
+        """Yield what a datagram says; what is short is judged at the end, by `late`."""
+        if len(data) >= _LONG_B and where[0] >= 0:
+            n = self._noise.setdefault(where[0], [0, 0])
+            high = len(data) - len(data.translate(None, _HIGH))
+            n[high > _HIGH_SHARE * len(data)] += 1
+        found = self.said(end, where, data)
+        if len(data) < _SHORT_B:
+            self._late.extend(found)
+        else:
+            yield from found
+
+    def late(self) -> Iterator[Said]:
+        """Yield what short datagrams said in conversations that are not all noise."""
+        for each in self._late:
+            n_other, n_noise = self._noise.get(each.flow, (0, 0))
+            least = max(_LEAST_NOISE, _NOISE_SHARE * (n_other + n_noise))
+            if n_noise < least:
+                yield each
 
     def said(self, end: End, where: tuple[int, int], data: bytes) -> Iterator[Said]:
         """Yield what could tell of somebody; where is (conversation, packet)."""

@@ -1,10 +1,13 @@
 """Limits of the audit are as wide as it says, and no wider than memory."""
 
+import random
 import shutil
 
 import pytest
 
 from analysis.exporters.audit import UNREAD, audit, identity, listening
+from analysis.exporters.audit.judging import Judge
+from analysis.exporters.audit.plain import plain_words
 from analysis.exporters.identifiers import Identifier
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
@@ -51,3 +54,17 @@ def test_what_memory_does_not_hold_is_unread_and_refuses(
     shutil.copy(EXAMPLE / "campaign.yaml", tmp_path / "set" / "campaigns/evening")
     found = audit(tmp_path / "set", TOLD, originals={file: source}).findings
     assert any(why in f.shown for f in found if f.kind == UNREAD)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([random.Random(3).randbytes(200) for _ in range(40)], set()),
+        ([random.Random(3).randbytes(200) for _ in range(9)], {"MCF"}),
+        ([b"state=off;level=20;" * 9 for _ in range(40)], {"MCF"}),
+    ],
+)
+def test_three_letters_are_chance_where_all_else_is_noise(tmp_path, others, said):
+    whole = [udp(7360, each, source=41000)[0] for each in (b"MCF", *others)]
+    path = capture(tmp_path / "a.pcapng", whole)
+    assert {each.word for each in plain_words(path, Judge())} == said
