@@ -46,7 +46,7 @@ _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _READABLE = bytes({*range(32, 127), 9, 10, 13})
 _HIGH = bytes(range(128, 256))
 # messages so short are readable by chance, where those around them are noise
-_SHORT_B, _LONG_B, _LEAST_NOISE = 24, 64, 16
+_SHORT_B, _LONG_B, _LEAST_NOISE = 48, 64, 16
 _NOISE_SHARE, _HIGH_SHARE = 0.9, 0.25
 _MAPPED = 0xFFFF
 _SYN, _ACK = 2, 16
