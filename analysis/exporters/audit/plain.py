@@ -37,7 +37,8 @@ _ARP = 0x0806
 _OVERLAP_B = 2048
 _DEPTH = 2
 _MOST_SEEN = 1 << 20
-_LEAST_INNER_B, _LEAST_INNER_TEXT_B = 64, 8  # shorter ones come by chance
+# shorter ones come by chance, such as what follows a percent sign and two digits
+_LEAST_INNER_B, _LEAST_INNER_TEXT_B, _LEAST_INNER_AMONG_BYTES_B = 64, 8, 16
 _BYTES = re.compile(rb"[^\x00]{6,}")
 _MOST_UNIT_B = 32  # a longer one is no address and no number
 _FEW = 3
@@ -45,9 +46,10 @@ _HEAD_B = 64
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _READABLE = bytes({*range(32, 127), 9, 10, 13})
 _HIGH = bytes(range(128, 256))
-# messages so short are readable by chance, where those around them are noise
-_SHORT_B, _LONG_B, _LEAST_NOISE = 48, 64, 16
+# of noise, 28 MB hold some five words by chance, and short datagrams of it more
+_SHORT_B, _LONG_B, _LEAST_NOISE_B = 48, 64, 1 << 14
 _NOISE_SHARE, _HIGH_SHARE = 0.9, 0.25
+_NO_CHANCE = 20  # letters of a word that noise does not hold
 _MAPPED = 0xFFFF
 _SYN, _ACK = 2, 16
 
@@ -233,57 +235,74 @@ class _Reader:
         self._judge = judge
         self._opaque = opaque
         self._seen: set[int] = set()
+        self._again: set[int] = set()
         self._noise: dict[int, list[int]] = {}
-        self._late: list[Said] = []
+        self._late: list[tuple[Said, int]] = []
 
     def message(self, end: End, where: tuple[int, int], data: bytes) -> Iterator[Said]:
-        """Yield what a datagram says; what is short is judged at the end, by `late`."""
+        """Yield what a datagram says; what noise may hold is judged at the end."""
+        is_noise = False
         if len(data) >= _LONG_B and where[0] >= 0:
-            n = self._noise.setdefault(where[0], [0, 0])
             high = len(data) - len(data.translate(None, _HIGH))
-            n[high > _HIGH_SHARE * len(data)] += 1
-        found = self.said(end, where, data)
-        if len(data) < _SHORT_B:
-            self._late.extend(found)
-        else:
-            yield from found
+            is_noise = high > _HIGH_SHARE * len(data)
+            self._noise.setdefault(where[0], [0, 0])[is_noise] += len(data)
+        for said, run in self._said(end, where, data):
+            if is_noise or len(data) < _SHORT_B:
+                self._late.append((said, run))
+            else:
+                yield said
 
     def late(self) -> Iterator[Said]:
-        """Yield what short datagrams said in conversations that are not all noise."""
-        for each in self._late:
-            n_other, n_noise = self._noise.get(each.flow, (0, 0))
-            least = max(_LEAST_NOISE, _NOISE_SHARE * (n_other + n_noise))
-            if n_noise < least:
-                yield each
+        """Yield what datagrams said that were short, or noise, and is no chance.
+
+        That is what they say twice, long words, and all in a conversation that is not
+        noise as a whole.
+        """
+        for said, run in self._late:
+            other_b, noise_b = self._noise.get(said.flow, (0, 0))
+            least = max(_LEAST_NOISE_B, _NOISE_SHARE * (other_b + noise_b))
+            if noise_b < least or run in self._again or len(said.word) >= _NO_CHANCE:
+                yield said
 
     def said(self, end: End, where: tuple[int, int], data: bytes) -> Iterator[Said]:
         """Yield what could tell of somebody; where is (conversation, packet)."""
-        found: dict[str, None] = {}
-        for text in self._texts(data, end, _DEPTH):
-            found.update(dict.fromkeys(self._judge.telling(text)))
-        if end.name in self._opaque and not is_text(data):
-            found.update((each.hex(), None) for each in opaque_runs(data))
-        for word in found:
-            yield Said(end=end, flow=where[0], frame=where[1], word=word)
+        for said, _ in self._said(end, where, data):
+            yield said
 
-    def _texts(self, data: bytes, end: End, depth: int) -> Iterator[str]:
+    def _said(
+        self, end: End, where: tuple[int, int], data: bytes
+    ) -> Iterator[tuple[Said, int]]:
+        """Yield what could tell of somebody, and the number of the run it is in."""
+        found: dict[str, int] = {}
+        for text, run in self._texts(data, end, _DEPTH):
+            for word in self._judge.telling(text):
+                found.setdefault(word, run)
+        if end.name in self._opaque and not is_text(data):
+            found.update((each.hex(), hash(each)) for each in opaque_runs(data))
+        for word, run in found.items():
+            yield Said(end=end, flow=where[0], frame=where[1], word=word), run
+
+    def _texts(self, data: bytes, end: End, depth: int) -> Iterator[tuple[str, int]]:
         for run in runs(data):
-            if self._is_new((end.name, end.macs, run)):
-                yield run.decode(errors="replace")
+            number = hash((end.name, end.macs, run))
+            if self._is_new(number):
+                yield run.decode(errors="replace"), number
+            else:
+                self._again.add(number)
         if not depth:
             return
+        least_b = _LEAST_INNER_TEXT_B if is_text(data) else _LEAST_INNER_AMONG_BYTES_B
         for _, name, inner in unpacked(data):
-            text = len(inner) >= _LEAST_INNER_TEXT_B and is_text(inner)
+            text = len(inner) >= least_b and is_text(inner)
             long = len(inner) >= _LEAST_INNER_B and not name.startswith("base64")
             if text or long:
                 yield from self._texts(inner, end, depth - 1)
 
-    def _is_new(self, what: object) -> bool:
-        key = hash(what)
-        if key in self._seen:
+    def _is_new(self, number: int) -> bool:
+        if number in self._seen:
             return False
         if len(self._seen) < _MOST_SEEN:
-            self._seen.add(key)
+            self._seen.add(number)
         return True
 
 

@@ -56,15 +56,26 @@ def test_what_memory_does_not_hold_is_unread_and_refuses(
     assert any(why in f.shown for f in found if f.kind == UNREAD)
 
 
+def noise(n, extra=b""):
+    draw = random.Random(3).randbytes
+    return [draw(200) + extra + draw(200) for _ in range(n)]
+
+
 @pytest.mark.parametrize(
     ("others", "said"),
     [
-        ([random.Random(3).randbytes(200) for _ in range(40)], set()),
-        ([random.Random(3).randbytes(200) for _ in range(9)], {"MCF"}),
-        ([b"state=off;level=20;" * 9 for _ in range(40)], {"MCF"}),
+        (noise(60), set()),
+        (noise(9), {"MCF"}),
+        ([b"state=off;level=20;" * 21 for _ in range(60)], {"MCF"}),
+        ([*noise(60), b"MCF"], {"MCF"}),
+        ([*noise(60), *noise(1, b"Bergstrand")], set()),
+        ([*noise(60), *noise(2, b"\1Bergstrand\1")], {"Bergstrand"}),
+        ([*noise(60), b"state=off;level=20;" * 3 + b"Bergstrand"], {"Bergstrand"}),
     ],
 )
-def test_three_letters_are_chance_where_all_else_is_noise(tmp_path, others, said):
+def test_letters_are_chance_where_all_else_is_noise_but_not_twice(
+    tmp_path, others, said
+):
     whole = [udp(7360, each, source=41000)[0] for each in (b"MCF", *others)]
     path = capture(tmp_path / "a.pcapng", whole)
     assert {each.word for each in plain_words(path, Judge())} == said
