@@ -7,9 +7,10 @@ OpenSSL 3 with one certificate, as the live lab's connections have.
 import hashlib
 import struct
 
-from numpy.random import Generator
+from numpy.random import Generator, default_rng
 
 RECORD_B = 16_384
+_POOL_B = 1 << 20
 _TAG_B = 17  # content type and authentication tag
 _HANDSHAKE, _CHANGE_CIPHER, _DATA = 22, 20, 23
 _HEAD = struct.Struct(">BHH")
@@ -21,18 +22,20 @@ _SIGNATURES = (
 
 
 class Noise:
-    """Random bytes, cut out of one pool since making them afresh is slow."""
+    """Random bytes, cut out of a pool since making few of them is slow.
+
+    A pool that is used up is made anew: what is encrypted never comes twice.
+    """
 
     def __init__(self, rng: Generator) -> None:
-        self._pool = rng.bytes(1 << 20)
+        self._pool = rng.bytes(_POOL_B)
+        self._rng = default_rng(int.from_bytes(self._pool[:16]))  # leaves `rng` alone
         self._at = 0
 
     def take(self, n: int) -> bytes:
         """Return `n` random bytes."""
         if n > len(self._pool) - self._at:
-            self._at = (self._at * 31 + 17) % 4096
-        if n > len(self._pool) - self._at:
-            return (self._pool * (n // len(self._pool) + 1))[:n]
+            self._pool, self._at = self._rng.bytes(max(n, _POOL_B)), 0
         start = self._at
         self._at += n
         return self._pool[start : start + n]
