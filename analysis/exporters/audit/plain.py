@@ -47,7 +47,7 @@ _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _READABLE = bytes({*range(32, 127), 9, 10, 13})
 _HIGH = bytes(range(128, 256))
 # of noise, 28 MB hold some five words by chance, and short datagrams of it more
-_SHORT_B, _LONG_B, _LEAST_NOISE_B = 48, 64, 1 << 14
+_SHORT_B, _LONG_B, _LEAST_NOISE_B = 48, 64, 1 << 12
 _NOISE_SHARE, _HIGH_SHARE = 0.9, 0.25
 _NO_CHANCE = 20  # letters of a word that noise does not hold
 _MAPPED = 0xFFFF
