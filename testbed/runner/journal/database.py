@@ -4,6 +4,7 @@ A path is an SQLite file. A URL may name a PostgreSQL server; a password is neve
 it, but in PGPASSWORD, in ~/.pgpass or in a variable that the URL names as `${VAR}`.
 """
 
+import fcntl
 import os
 import re
 import sqlite3
@@ -173,11 +174,32 @@ def _sqlite_pragmas(durable: bool) -> Any:
         record.info.update({_DURABLE: durable, _SYNCHRONOUS: synchronous})
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        with _alone_in_folder_of(cursor):
+            cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.close()
 
     return prepare
+
+
+@contextmanager
+def _alone_in_folder_of(cursor: Any) -> Iterator[None]:
+    """Let one connection at a time turn to write-ahead logging.
+
+    SQLite does not wait for others there: of those that come at once to a new file,
+    some would be told that it is locked.
+    """
+    cursor.execute("PRAGMA database_list")
+    path = cursor.fetchone()[2]
+    if not path:  # in memory
+        yield
+        return
+    folder = os.open(Path(path).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 # Words of a database's error -> what happened, and what to do. The first that fits.
