@@ -6,28 +6,24 @@ does which changes nothing.
 
 import inspect
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from analysis.classifiers.model import Classifier, Estimator, Reads
-from analysis.errors import AnalysisError
 from analysis.evaluate.samples import Samples, Strings
 from analysis.evaluate.splits.folds import Fold
 from analysis.features.model import Float64, Int64
+from analysis.processes import one_thread_each, told_when_broken
 
 # told (done, total) after each fit
 Progress = Callable[[int, int], None]
 # told (what is done, how much of it, of how much)
 Told = Callable[[str, int, int], None]
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _WORTH_IT = 50_000  # rows to learn from in all; below, processes start too slowly
 
 
@@ -146,37 +142,11 @@ def done(
     pool = ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_take, initargs=(given,)
     )
-    with _one_thread_each(), _told_when_broken(), pool:
+    with one_thread_each(), told_when_broken("fits"), pool:
         for each in pool.map(_answer_there, fits):
             made.append(each)
             progress(len(made), len(fits))
     return iter(made)
-
-
-@contextmanager
-def _told_when_broken() -> Iterator[None]:
-    """Say in a sentence that a process was ended, of which Python says little."""
-    try:
-        yield
-    except BrokenProcessPool as exc:
-        raise AnalysisError(
-            "a process that fits was ended from outside, most often for want of "
-            "memory; try again with --jobs 1"
-        ) from exc
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that are started meanwhile use one thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
 
 
 def _reads(fits: Sequence[Fit]) -> list[Reads]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.cli.reading import text_told
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,12 +26,4 @@ def read_accepted(path: Path, out: Path) -> "AcceptedWords":
             f"{_WHAT}: {path}: is the draft's own, and written anew by each call; "
             "copy it, and name the copy without what must go"
         )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(
-            f"{_WHAT}: {path}: cannot be read: {exc.strerror or exc}"
-        ) from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{_WHAT}: {path}: is no text in UTF-8") from exc
-    return AcceptedWords.read(text)
+    return AcceptedWords.read(text_told(_WHAT, path))

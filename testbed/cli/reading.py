@@ -2,10 +2,12 @@
 
 import sys
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from testbed.clock import Clock, SystemClock
+from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -127,6 +129,21 @@ def size(size_b: int) -> str:
     if size_b < 10**9:
         return f"{size_b / 1e6:.0f} MB"
     return f"{size_b / 1e9:.1f} GB"
+
+
+def text_told(option: str, path: Path) -> str:
+    """Return the text of a file that an option names, without a mark of its order.
+
+    Raises ConfigError when it cannot be read, or is no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as exc:
+        raise ConfigError(
+            f"{option}: {path}: cannot be read: {exc.strerror or exc}"
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{option}: {path}: is no text in UTF-8") from exc
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.cli.reading import text_told
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,14 +23,7 @@ def read_secrets(path: Path) -> "tuple[Identifier, ...]":
     Empty lines and lines that begin with # count for nothing. Raises ConfigError with
     all faulty lines; a sentence never holds a value.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as exc:
-        raise ConfigError(
-            f"{_WHAT}: {path}: cannot be read: {exc.strerror or exc}"
-        ) from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{_WHAT}: {path}: is no text in UTF-8") from exc
+    text = text_told(_WHAT, path)
     found, faults = [], []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):

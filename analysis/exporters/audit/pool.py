@@ -5,19 +5,16 @@ with side_by_side(2, make_ready, (folder,)) as pool:
 """
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from analysis.errors import AnalysisError
+from analysis.processes import one_thread_each, told_when_broken
 
 _TOLD_S = 0.5
 _STOP = -(1 << 62)
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
 Step = Callable[[int], None]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -84,7 +81,7 @@ def side_by_side(
     # not forked: Arrow holds threads of its own
     context = multiprocessing.get_context("spawn")
     read_b = context.Value("q", 0)
-    with _told_when_broken(), _one_thread_each():
+    with told_when_broken("audits"), one_thread_each():
         pool = ProcessPoolExecutor(
             jobs,
             mp_context=context,
@@ -126,30 +123,3 @@ def _count(size_b: int) -> None:
         if _counter.value < 0:
             raise _StoppedError
         _counter.value += size_b
-
-
-@contextmanager
-def _told_when_broken() -> Iterator[None]:
-    """Say in a sentence that a process was ended, of which Python says little."""
-    try:
-        yield
-    except BrokenProcessPool as exc:
-        raise AnalysisError(
-            "a process that audits was ended from outside, most often for want of "
-            "memory; try again with --jobs 1"
-        ) from exc
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that are started meanwhile use one thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
