@@ -11,6 +11,7 @@ import typer
 
 from testbed.cli.publish_closing import about_of
 from testbed.cli.reading import StepsTold, counted, size
+from testbed.cli.secrets_file import SecretsTold, read_secrets
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.errors import ConfigError
 
@@ -183,22 +184,22 @@ def publish(
     from analysis.exporters.bundle import Request
 
     folders, out = _folders(campaigns)
-    _publish(
-        Request(
-            campaigns=folders,
-            out=out,
-            about=about_of(title, licence, author or (), answers),
-            policy=_policy(payload, names),
-            extra=(*_extra(secrets_file), *_variables(folders, no_secret or ())),
-            accept=_accepted(accept or ()),
-            words=_words(accept_words, out),
-            shift=shift_time,
-            part_b=_part_b(part_size),
-            jobs=jobs,
-            key=_key(key),
-            results=None if no_results else _results(classifier or ()),
-        )
+    told = _told(secrets_file)
+    request = Request(
+        campaigns=folders,
+        out=out,
+        about=about_of(title, licence, author or (), answers),
+        policy=_policy(payload, names),
+        extra=(*told.every, *_variables(folders, no_secret or ())),
+        accept=_accepted(accept or ()),
+        words=_words(accept_words, out),
+        shift=shift_time,
+        part_b=_part_b(part_size),
+        jobs=jobs,
+        key=_key(key),
+        results=None if no_results else _results(classifier or ()),
     )
+    _publish(request, told)
 
 
 def _results(classifiers: Sequence[str]) -> "Report":
@@ -207,7 +208,7 @@ def _results(classifiers: Sequence[str]) -> "Report":
     return Report(classifiers, jobs=os.cpu_count() or 1)
 
 
-def _publish(request: "Request") -> None:
+def _publish(request: "Request", told: SecretsTold) -> None:
     from analysis.exporters.bundle import RefusedError, publish
     from testbed.cli.publish_closing import closing_lines
 
@@ -215,16 +216,16 @@ def _publish(request: "Request") -> None:
         made = publish(request, StepsTold())
     except RefusedError as exc:
         _tell_refusal(exc)
+        _tell(told.unmet_lines(exc.unmet))
         raise
     except KeyboardInterrupt:
         where = f"what is done lies in {request.draft}; call it again to go on"
         print(f"testbed: interrupted; {where}", file=sys.stderr)
         raise typer.Exit(130) from None
-    for line in kept_lines(made.kept):
-        print(line, file=sys.stderr)
-    for line in closing_lines(made.out):
-        print(line, file=sys.stderr)
+    _tell(kept_lines(made.kept))
+    _tell(closing_lines(made.out))
     _tell_unneeded(made.unneeded)
+    _tell(told.unmet_lines(made.unmet))
     for path in made.parts:
         print(path)
     print(f"{made.out}: {counted(made.n_files, 'file')}, {size(made.size_b)}")
@@ -238,6 +239,8 @@ def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:
         raise ConfigError(f"{out}: has no name of its own; name the folder to make")
     if (out / "campaign.yaml").exists():
         raise ConfigError(f"{out}: is a campaign; the last folder is the one to make")
+    if out.exists() and not out.with_name(f"{out.name}.draft").is_dir():
+        raise ConfigError(f"{out}: is already there; name another folder")
     for folder in folders:
         if folder.resolve() in (out.resolve(), *out.resolve().parents):
             raise ConfigError(f"{out}: lies in {folder}; name a folder elsewhere")
@@ -283,14 +286,12 @@ def _part_b(megabytes: int) -> int:
     return megabytes * _MB
 
 
-def _extra(path: Path | None) -> "tuple[Identifier, ...]":
+def _told(path: Path | None) -> SecretsTold:
     """Read secrets that no other file tells, and say how many. Raises ConfigError."""
-    from testbed.cli.secrets_file import in_words, read_secrets
-
     if path is None:
-        return ()
+        return SecretsTold()
     told = read_secrets(path)
-    print(f"secrets: {in_words(told) or 'none'}", file=sys.stderr)
+    print(f"secrets: {told.in_words()}", file=sys.stderr)
     return told
 
 
@@ -364,6 +365,11 @@ def _make_key(path: Path) -> None:
     part.replace(path)
     why = "whoever has it can undo pseudonyms; without it none can be made again"
     print(f"testbed: a key was made: {path}; {why}", file=sys.stderr)
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 def _tell_unneeded(names: Sequence[str]) -> None:

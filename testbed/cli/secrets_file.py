@@ -5,6 +5,8 @@ looks for. So nothing is guessed: a line of several words begins with a kind.
 """
 
 from collections import Counter
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,36 +19,66 @@ if TYPE_CHECKING:
 _WHAT = "--secrets"
 
 
-def read_secrets(path: Path) -> "tuple[Identifier, ...]":
-    """Return what a file tells, a secret per line: KIND VALUE, or a value of one word.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsTold:
+    """Secrets of a file, by the number of the line that tells each.
+
+    path  the file, None where none was named
+    """
+
+    path: Path | None = None
+    by_line: "Mapping[int, Identifier]" = field(default_factory=dict, repr=False)
+
+    @property
+    def every(self) -> "tuple[Identifier, ...]":
+        """All of them, in order."""
+        return tuple(self.by_line.values())
+
+    def in_words(self) -> str:
+        """Return how many of each kind there are, for who told them."""
+        counts = Counter(each.kind for each in self.every)
+        said = ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
+        return said or "none"
+
+    def unmet_lines(self, unmet: "Container[Identifier]") -> tuple[str, ...]:
+        """Return what to say of lines that nothing recorded says; never a value."""
+        why = "nothing that was recorded says so; is it spelt as it was recorded?"
+        return tuple(
+            f"testbed: {_WHAT}: {self.path}: line {number}: {each.kind}: {why}"
+            for number, each in self.by_line.items()
+            if each in unmet
+        )
+
+
+def read_secrets(path: Path) -> SecretsTold:
+    """Return what lines of a file tell: KIND VALUE, or a value of one word.
 
     Empty lines and lines that begin with # count for nothing. Raises ConfigError with
     all faulty lines; a sentence never holds a value.
     """
+    from analysis.exporters.identifiers import KINDS
+
     text = text_told(_WHAT, path)
-    found, faults = [], []
+    found: dict[int, Identifier] = {}
+    faults = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            found.append(_secret(line.strip()))
+            found[number] = _secret(line.strip())
         except ValueError as exc:
             faults.append(f"{_WHAT}: {path}: line {number}: {exc}")
     if faults:
+        faults.append(f"{_WHAT}: kinds are {', '.join(KINDS)}")
         raise ConfigError("\n".join(faults))
-    return tuple(found)
-
-
-def in_words(told: "tuple[Identifier, ...]") -> str:
-    """Return how many of each kind there are, for who told them."""
-    counts = Counter(each.kind for each in told)
-    return ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
+    return SecretsTold(path=path, by_line=found)
 
 
 def _secret(line: str) -> "Identifier":
     """Return what a line tells; raises ValueError that does not hold the value."""
     from analysis.exporters.audit.looking import searchable
     from analysis.exporters.identifiers import KINDS, Identifier
+    from analysis.exporters.identifiers.search import ANCHOR_B
 
     first, *rest = line.split(maxsplit=1)
     kind, value = first.rstrip(":=").lower(), "".join(rest)
@@ -54,18 +86,17 @@ def _secret(line: str) -> "Identifier":
         raise ValueError(f"must be KIND VALUE: {kind}")
     if kind not in KINDS:
         if value:
-            raise ValueError(
-                f"begins with no kind; begin it with one of {', '.join(KINDS)}"
-            )
+            raise ValueError("is several words and begins with no kind")
         kind, value = "secret", line
     if " #" in value or "\t#" in value:
         raise ValueError("a remark stands in a line of its own")
     try:
         found = Identifier(kind=kind, value=value, source="secrets")
     except ValueError:
-        raise ValueError(f"must be KIND VALUE: {kind}") from None
+        raise ValueError(f"{kind}: what stands behind it is none") from None
     if not searchable(found):
         raise ValueError(
-            f"{kind}: is too short to be found; leave it out, or tell more"
+            f"{kind}: is too short to be found: {len(value.encode())} bytes, where "
+            f"{ANCHOR_B} are the least; tell more of it, such as a whole name"
         )
     return found

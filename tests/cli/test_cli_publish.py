@@ -11,6 +11,7 @@ from analysis.exporters.bundle import RefusedError
 from testbed.cli import build
 from testbed.cli import publish as module
 from testbed.cli.publish_variables import of_variables
+from testbed.cli.secrets_file import read_secrets
 from testbed.errors import ConfigError
 from testbed.runner.campaigns.folder import load_inputs
 
@@ -31,7 +32,7 @@ def asked(monkeypatch, tmp_path):
     """Return the requests that are made, none of which is done."""
     requests = []
 
-    monkeypatch.setattr(module, "_publish", requests.append)
+    monkeypatch.setattr(module, "_publish", lambda asked, _tell: requests.append(asked))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return requests
 
@@ -88,10 +89,10 @@ def test_secrets_are_of_a_kind_or_secrets(asked, tmp_path):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("mac 44-65-nonsense", "must be KIND VALUE: mac"),
+        ("mac 44-65-nonsense", "mac: what stands behind it is none"),
         ("person", "must be KIND VALUE: person"),
-        ("phone +46701234567", "begins with no kind; begin it with one of mac, "),
-        ("correct horse battery", "begins with no kind"),
+        ("phone +46701234567", "is several words and begins with no kind"),
+        ("correct horse battery", "is several words and begins with no kind"),
         ("place +46.70 # my summer house", "a remark stands in a line of its own"),
         ("person Al", "person: is too short to be found"),
     ],
@@ -103,9 +104,10 @@ def test_a_secret_that_may_be_read_wrongly_is_refused_and_not_shown(
     path.write_text(f"person Ada Byron\n{line}\nphone +1\n")
     with pytest.raises(ConfigError) as raised:
         call(EXAMPLE, tmp_path / "set", "--secrets", path)
-    first, second = str(raised.value).splitlines()  # all faults at once
+    first, second, kinds = str(raised.value).splitlines()  # all faults at once
     assert first.startswith(f"--secrets: {path}: line 2: {reason}")
-    assert "line 3: begins with no kind" in second
+    assert "line 3: is several words" in second
+    assert kinds.startswith("--secrets: kinds are mac, ipv4, ")
     assert line.partition(" ")[2].partition("#")[0] not in first or " " not in line
     assert asked == []
 
@@ -117,6 +119,7 @@ def test_a_secret_that_may_be_read_wrongly_is_refused_and_not_shown(
         ([EXAMPLE, "."], "has no name of its own"),
         ([EXAMPLE, EXAMPLE], "is a campaign; the last folder is the one to make"),
         ([EXAMPLE, f"{EXAMPLE}/set"], "lies in"),
+        ([EXAMPLE, Path(EXAMPLE).parent], "is already there; name another folder"),
         ([EXAMPLE, "set", "--payload", "half"], "must be keep, headers or truncate:N"),
         ([EXAMPLE, "set", "--names", "all"], "must be keep-public or pseudonym"),
         ([EXAMPLE, "set", "--licence", "CC-BY"], "did you mean 'CC-BY-4.0'"),
@@ -213,3 +216,12 @@ def test_a_folder_of_campaigns_says_which_it_holds(tmp_path):
     (tmp_path / "own" / "act" / "campaign.yaml").write_text("campaign: act\n")
     with pytest.raises(ConfigError, match=r"it holds campaigns, such as .*own/act$"):
         load_inputs(tmp_path / "own")
+
+
+def test_a_secret_that_nothing_recorded_says_is_told_by_its_line(tmp_path):
+    path = tmp_path / "secrets"
+    path.write_text(SECRETS)
+    told = read_secrets(path)
+    (line,) = told.unmet_lines(told.every[-1:])
+    assert line.startswith(f"testbed: --secrets: {path}: line 8: mac: nothing that")
+    assert "44" not in line.removeprefix(f"testbed: --secrets: {path}")

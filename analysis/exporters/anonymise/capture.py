@@ -210,7 +210,17 @@ class _Writing:
             blocks=self._sections.dropped,
             unread=self._changes.n_unread,
             replaced=dict(sorted(replaced.items())),
+            met=self._met(),
         )
+
+    def _met(self) -> tuple[int, ...]:
+        """Return rows of the identifiers that stood in headers or payloads."""
+        patterns = self._changes.patterns
+        hit = {patterns.owners[row] for row in np.flatnonzero(self._hits).tolist()}
+        known = self._addresses.knows
+        headers = {row for raw, row in patterns.headers.items() if known(raw)}
+        every = hit | headers | self._replacer.met | self._changes.met
+        return tuple(sorted(every - {-1}))
 
     def _payloads(self, batch: Batch, new: Uint8, spans: Spans) -> Uint8:
         """Write what the first pass found; say which packets changed."""

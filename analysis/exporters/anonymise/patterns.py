@@ -4,8 +4,8 @@ A spelling of an identifier becomes the same spelling of its pseudonym, as long 
 has the same length; else a text of the same shape.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 import numpy as np
@@ -38,6 +38,7 @@ class Change:
     edges  row of `EDGES`: what must not stand beside it; or a pointer of DNS that must
            follow
     kind   of the identifier
+    owner  row of the identifier among all, -1 for what is of none
     """
 
     pattern: bytes
@@ -45,6 +46,7 @@ class Change:
     fold: bool
     edges: int
     kind: str
+    owner: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Patterns:
     keys     (u,) uint32, first four bytes, increasing
     group    (u+1,) int64, the first pattern of each key
     bitmap   uint64 words; the bit of a hash of each key is set
+    kinds, owners  of each, as in `Change`
+    headers  addresses as they stand in headers -> row of the identifier
     """
 
     pool: Uint8
@@ -72,6 +76,8 @@ class Patterns:
     group: Int64
     bitmap: NDArray[np.uint64]
     kinds: tuple[str, ...]
+    owners: tuple[int, ...]
+    headers: Mapping[bytes, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.first.size
@@ -95,6 +101,7 @@ class Patterns:
             fold=np.concatenate((self.fold, zeros)),
             edges=np.concatenate((self.edges, zeros)),
             kinds=(*self.kinds, *(c.kind for c in changes)),
+            owners=(*self.owners, *(c.owner for c in changes)),
         )
 
     @property
@@ -135,22 +142,26 @@ def assigned(
 
 def patterns_of(identifiers: Iterable[Identifier], pseudonyms: Pseudonyms) -> Patterns:
     """Lay out all spellings of the identifiers."""
-    known = [each for each in identifiers if not _stays(each, pseudonyms)]
-    texts = assigned(known, pseudonyms)
+    known = {
+        row: each for row, each in enumerate(identifiers) if not stays(each, pseudonyms)
+    }
+    texts = assigned(list(known.values()), pseudonyms)
     changes: dict[tuple[bytes, bool], Change] = {}
-    for each in known:
+    for row, each in known.items():
         instead = texts[(each.kind, each.value)]
         for change in _changes(each, instead, pseudonyms):
             if LEAST_B <= len(change.pattern) <= MOST_B:
-                changes.setdefault((change.pattern, change.fold), change)
-    return laid_out(list(changes.values()))
+                owned = replace(change, owner=row)
+                changes.setdefault((change.pattern, change.fold), owned)
+    headers = {each.binary: row for row, each in known.items() if each.binary}
+    return replace(laid_out(list(changes.values())), headers=headers)
 
 
 def written_addresses(
     identifiers: Iterable[Identifier], pseudonyms: Pseudonyms
 ) -> dict[str, str]:
     """Return address as in headers -> as written into payloads, where these differ."""
-    known = [each for each in identifiers if not _stays(each, pseudonyms)]
+    known = [each for each in identifiers if not stays(each, pseudonyms)]
     texts = assigned(known, pseudonyms)
     found: dict[str, str] = {}
     for each in known:
@@ -161,7 +172,7 @@ def written_addresses(
     return found
 
 
-def _stays(identifier: Identifier, pseudonyms: Pseudonyms) -> bool:
+def stays(identifier: Identifier, pseudonyms: Pseudonyms) -> bool:
     """Say whether there is no pseudonym: beacons, addresses that are everybody's."""
     kind, raw = identifier.kind, identifier.binary
     if kind == "mac":
@@ -192,6 +203,7 @@ def laid_out(changes: Sequence[Change]) -> Patterns:
         group=np.append(group, len(ordered)).astype(np.int64),
         bitmap=_bitmap(keys),
         kinds=tuple(c.kind for c in ordered),
+        owners=tuple(c.owner for c in ordered),
     )
 
 

@@ -1,6 +1,6 @@
 """What to do with a capture, and what was done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 WEEK_NS = 7 * 86_400 * 1_000_000_000
@@ -59,6 +59,7 @@ class Counts:
     blocks     dropped: secrets, those of unknown kinds
     unread     packets with a packed payload that was too large to look into
     replaced   how often each kind of identifier was replaced in payloads
+    met        rows of the identifiers that stood anywhere, as these were given
     """
 
     packets: int = 0
@@ -69,13 +70,15 @@ class Counts:
     blocks: int = 0
     unread: int = 0
     replaced: Mapping[str, int] = field(default_factory=dict)
+    met: Sequence[int] = ()
 
     def __add__(self, other: "Counts") -> "Counts":
-        names = [each for each in self.__slots__ if each != "replaced"]
+        names = [n for n in self.__slots__ if n not in ("replaced", "met")]
         sums = {each: getattr(self, each) + getattr(other, each) for each in names}
         kinds = sorted({*self.replaced, *other.replaced})
         replaced = {
             kind: self.replaced.get(kind, 0) + other.replaced.get(kind, 0)
             for kind in kinds
         }
-        return Counts(**sums, replaced=replaced)
+        met = tuple(sorted({*self.met, *other.met}))
+        return Counts(**sums, replaced=replaced, met=met)

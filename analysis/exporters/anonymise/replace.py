@@ -67,11 +67,15 @@ class Hits:
 
 
 class Replacer:
-    """Writes what patterns become into bytes and texts; counts them by kind."""
+    """Writes what patterns become into bytes and texts; counts them by kind.
+
+    met  rows of identifiers of which a spelling was replaced
+    """
 
     def __init__(self, patterns: Patterns) -> None:
         self.patterns = patterns
         self.counts: Counter[str] = Counter()
+        self.met: set[int] = set()
 
     def bytes(self, data: bytes) -> bytes:
         """Return the bytes with every spelling replaced, as long as before."""
@@ -102,6 +106,7 @@ class Replacer:
         )
         for row in np.flatnonzero(counts).tolist():
             self.counts[patterns.kinds[row]] += int(counts[row])
+            self.met.add(patterns.owners[row])
         return new.tobytes()
 
     def text(self, text: str) -> str:

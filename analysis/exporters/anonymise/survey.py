@@ -41,6 +41,7 @@ class Changes:
     """What the second pass writes: group, place and pattern, by group and place.
 
     later  groups of later IP fragments among them
+    met    rows of identifiers in what is packed
     """
 
     groups: Int64
@@ -49,6 +50,7 @@ class Changes:
     patterns: Patterns
     later: Int64
     n_unread: int
+    met: frozenset[int]
 
 
 class Survey:
@@ -114,6 +116,7 @@ class Survey:
             patterns=patterns,
             later=np.concatenate(self._later),
             n_unread=self._watch.n_unread,
+            met=frozenset(self._replacer.met),
         )
 
     def _across(self, group: int, place: int, data: bytes) -> None:

@@ -47,10 +47,14 @@ _CHUNK_B = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
-    """What a campaign is called now, and free texts that stayed, by field."""
+    """What a campaign is called now, and free texts that stayed, by field.
+
+    met  rows of the identifiers that the texts had in them
+    """
 
     campaign: str
     kept: Mapping[str, list[str]]
+    met: frozenset[int]
 
 
 def anonymise_texts(
@@ -92,7 +96,8 @@ def anonymise_texts(
         facts = folder.receipt(_json(receipt), target / "raw", policy)
         text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
         _write(target / "raw" / receipt.name, text)
-    return Rewritten(campaign=str(made.get("campaign", "")), kept=folder.kept.found())
+    name = str(made.get("campaign", ""))
+    return Rewritten(campaign=name, kept=folder.kept.found(), met=words.met())
 
 
 class _Folder:

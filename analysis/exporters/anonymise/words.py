@@ -19,7 +19,7 @@ from analysis.exporters.anonymise.patterns import (
 from analysis.exporters.anonymise.policy import Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
 from analysis.exporters.anonymise.replace import Replacer
-from analysis.exporters.identifiers.model import Identifier
+from analysis.exporters.identifiers.model import Identifier, canonical
 from analysis.exporters.identifiers.rewriting import rewritten
 
 _DAY_NS = 86_400 * 1_000_000_000
@@ -64,6 +64,8 @@ class Words:
             for (kind, value), text in assigned(known, pseudonyms).items()
             if kind != "beacon"
         }
+        self._every = every
+        self._met: set[str] = set()
         self._shift_ns = policy.shift_ns
         self._days = timedelta(days=policy.shift_ns // _DAY_NS)
         self.known = lru_cache(_MOST_CACHED)(self._known)
@@ -72,6 +74,7 @@ class Words:
     def _known(self, text: str) -> str:
         """Return a text without identifiers; addresses of IP and dates in it stay."""
         if text in self._whole:
+            self._met.add(text)
             return self._whole[text]
         return self._rewritten(text, _ONE_MAC, self._units)
 
@@ -82,6 +85,7 @@ class Words:
     def _text(self, text: str) -> str:
         """Return a text under pseudonyms; addresses in it may become longer."""
         if text in self._whole:
+            self._met.add(text)
             return self._whole[text]
         return self.dates(self._rewritten(text, _ONE_ADDRESS, self._all))
 
@@ -104,12 +108,15 @@ class Words:
 
     def _instead(self, found: re.Match[str]) -> str:
         mac = found["mac"]
+        if mac:
+            self._met.add(canonical("mac", mac))
         return self.pseudonyms.text(mac, "mac") if mac else self.address(found[0])
 
     def person(self, name: str) -> str:
         """Return another name for somebody, or for a home; none for none."""
         if not name:
             return name
+        self._met.add(name)
         return self._whole.get(name) or self.pseudonyms.text(name, "person")
 
     def address(self, text: str) -> str:
@@ -118,11 +125,19 @@ class Words:
             address = ipaddress.ip_address(text)
         except ValueError:
             return text
+        self._met.add(str(address))
         if address.version == 4:
             made = self.pseudonyms.ipv4(int(address)).to_bytes(4)
         else:
             made = self.pseudonyms.ipv6(address.packed)
         return str(ipaddress.ip_address(made))
+
+    def met(self) -> frozenset[int]:
+        """Return rows of the identifiers that texts had in them until now."""
+        rows = {row for row, e in enumerate(self._every) if e.value in self._met}
+        return frozenset(rows).union(
+            *(each.met for each in (self._names, self._units, self._all))
+        )
 
     def dates(self, text: str) -> str:
         """Shift the dates in a text, as 2026-01-31 and as 20260131T1200."""
@@ -186,6 +201,7 @@ def _without(patterns: Patterns, kinds: tuple[str, ...]) -> Patterns:
                 fold=bool(patterns.fold[row]),
                 edges=int(patterns.edges[row]),
                 kind=patterns.kinds[row],
+                owner=patterns.owners[row],
             )
             for row in rows
         ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analysis.dataset import load_campaign
 from analysis.exporters.anonymise import Kept, Rewritten, Words, anonymise_texts
-from analysis.exporters.bundle.captures import capture_step
+from analysis.exporters.bundle.captures import capture_step, counts_of
 from analysis.exporters.bundle.sources import LABELS, MANIFEST, named
 from analysis.exporters.bundle.work import (
     Made,
@@ -63,9 +63,19 @@ def write_texts(work: Work, source: Source, identifiers: Sequence[Identifier]) -
         for recorded, published in source.called.items():
             files.file(recorded, published)
         made = [p for name in TEXTS if (p := folder / name).is_file()]
-        return Made(outputs=made, facts={"kept": {**said.kept, **files.found()}})
+        facts = {"kept": {**said.kept, **files.found()}, "met": sorted(said.met)}
+        return Made(outputs=made, facts=facts)
 
     work.step(f"texts {source.name}", inputs, make)
+
+
+def met_of(work: Work, sources: Sequence[Source]) -> frozenset[int]:
+    """Return rows of the identifiers that captures and texts of campaigns had."""
+    found: set[int] = set()
+    for source in sources:
+        found.update(counts_of(work, source).met)
+        found.update(work.ledger.facts(f"texts {source.name}")["met"])
+    return frozenset(found)
 
 
 def kept_of(work: Work, sources: Sequence[Source]) -> dict[str, list[str]]:

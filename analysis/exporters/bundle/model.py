@@ -29,6 +29,7 @@ class RefusedError(AnalysisError):
 
     findings  all of them;  draft  the folder to look into
     unneeded  acceptances by names that nothing has which was found
+    unmet  of `Request.extra`, what nothing recorded says
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class RefusedError(AnalysisError):
         self.findings = findings
         self.draft = draft
         self.unneeded = unneeded
+        self.unmet: tuple[Identifier, ...] = ()
 
 
 def _counted(findings: tuple[Finding, ...]) -> str:

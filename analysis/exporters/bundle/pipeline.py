@@ -10,16 +10,17 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.errors import DatasetError, RequestError
 from analysis.exporters.audit.second import refuse_without_tshark
 from analysis.exporters.bundle import campaigns, captures, crate, sealing
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
-from analysis.exporters.bundle.model import Request, Watcher
+from analysis.exporters.bundle.model import RefusedError, Request, Watcher
 from analysis.exporters.bundle.said import FOUND, TOLD, refuse_said
 from analysis.exporters.bundle.sources import checked, packed_in, read_b, sources_of
+from analysis.exporters.bundle.unmet import unmet_of
 from analysis.exporters.bundle.vocabulary import parted
 from analysis.exporters.bundle.work import (
     Made,
@@ -41,6 +42,7 @@ class Published:
 
     kept  free texts that stayed, by the field that holds them
     unneeded  acceptances that nothing of the audit needed
+    unmet  of `Request.extra`, what nothing recorded says
     """
 
     out: Path
@@ -49,6 +51,7 @@ class Published:
     size_b: int
     kept: Mapping[str, Sequence[str]]
     unneeded: tuple[str, ...] = ()
+    unmet: tuple[Identifier, ...] = ()
 
 
 def publish(request: Request, watcher: Watcher) -> Published:
@@ -70,14 +73,21 @@ def publish(request: Request, watcher: Watcher) -> Published:
     with _drafted(request, asked) as ledger:
         if not ledger.is_done(_FINISH, asked):
             ledger.forget(_FINISH)  # of another call; from here on it is no more whole
-            _make(Work(request, ledger, watcher), sources)
-            ledger.done(_FINISH, asked, ())
+            unmet = _make(Work(request, ledger, watcher), sources)
+            rows = [row for row, each in enumerate(_told(request)) if each in unmet]
+            ledger.done(_FINISH, asked, (), {"unmet": rows})
+        told, rows = _told(request), ledger.facts(_FINISH)["unmet"]
         _finish(request)
-    return _published(request)
+    return replace(_published(request), unmet=tuple(told[row] for row in rows))
 
 
-def _make(work: Work, sources: Sequence[Source]) -> None:
-    """Make everything in the draft."""
+def _told(request: Request) -> list[Identifier]:
+    """Return what people told, in an order that no call changes."""
+    return sorted(request.extra)
+
+
+def _make(work: Work, sources: Sequence[Source]) -> tuple[Identifier, ...]:
+    """Make everything in the draft; return what was told and stands nowhere."""
     identifiers, held = _identifiers(work, sources)
     refuse_said(work.request, identifiers, FOUND)
     every = (*identifiers, *held)
@@ -88,7 +98,22 @@ def _make(work: Work, sources: Sequence[Source]) -> None:
         campaigns.write_labels(work, source)
         campaigns.write_tables(work, source)
         campaigns.write_manifest(work, source)
-    sealing.seal(work, sources, identifiers)
+    unmet = _unmet(work, sources, every)
+    try:
+        sealing.seal(work, sources, identifiers)
+    except RefusedError as exc:
+        exc.unmet = unmet
+        raise
+    return unmet
+
+
+def _unmet(
+    work: Work, sources: Sequence[Source], every: Sequence[Identifier]
+) -> tuple[Identifier, ...]:
+    if work.policy.most_payload_b == 0:
+        return ()  # nothing was looked for in what was cut away
+    met = campaigns.met_of(work, sources)
+    return unmet_of(work.request.extra, every, met, work.pseudonyms)
 
 
 def _asked(request: Request, sources: Sequence[Source]) -> dict[str, str]:

@@ -1,0 +1,63 @@
+"""What is told as a secret and stands nowhere: people want to hear of it."""
+
+import hashlib
+
+import pytest
+
+from analysis.exporters.anonymise import Policy
+from analysis.exporters.bundle import RefusedError, pipeline, publish
+from analysis.exporters.identifiers import Identifier
+
+MET = (
+    ("mac", "14:91:82:77:00:32"),  # a header alone
+    ("account", "koogeek/121005"),  # a payload
+    ("domain", "push.phone.example"),  # labels of DNS
+    ("secret", "phone.example"),  # part of another that was met
+    ("place", "An evening of Tom"),  # nothing but campaign.yaml, changed below
+)
+UNMET = (
+    ("mac", "14:91:82:77:00:33"),
+    ("person", "Ada Birun"),
+    ("secret", "koogeek/121006"),
+)
+
+
+def told(pairs):
+    return tuple(Identifier(kind=k, value=v, source="secrets") for k, v in pairs)
+
+
+@pytest.fixture
+def asked(campaign, request_for, tmp_path):
+    path = campaign / "campaign.yaml"
+    said = "A small campaign to look at without running anything"
+    path.write_text(path.read_text().replace(said, "An evening of Tom"))
+    manifest = campaign / "MANIFEST.sha256"
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(_again(line, path) for line in lines))
+    return lambda **options: request_for(
+        tmp_path / "set", campaign, extra=told((*MET, *UNMET)), part_b=0, **options
+    )
+
+
+def _again(line, path):
+    if not line.endswith(f"  {path.name}\n"):
+        return line
+    return f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+
+
+@pytest.mark.usefixtures("_without_tshark")
+def test_what_was_told_and_stands_nowhere_is_told(asked, watcher, monkeypatch):
+    with monkeypatch.context() as patch:  # a second opinion that is missing later
+        patch.setattr(pipeline, "refuse_without_tshark", lambda _: None)
+        with pytest.raises(RefusedError) as refused:
+            publish(asked(), watcher)
+    assert set(refused.value.unmet) == set(told(UNMET))
+    made = publish(asked(accept=("unread:tshark",)), watcher)
+    assert set(made.unmet) == set(told(UNMET))
+
+
+@pytest.mark.usefixtures("_without_tshark")
+def test_what_was_cut_away_is_not_said_to_be_missing(asked, watcher):
+    headers = Policy(payload="headers")
+    made = publish(asked(policy=headers, accept=("unread:tshark",)), watcher)
+    assert made.unmet == ()
