@@ -31,8 +31,9 @@ class Addresses:
     def knows(self, raw: bytes) -> bool:
         """Say whether an address, 4, 6 or 16 bytes, stood in some header."""
         b = np.frombuffer(raw, dtype=np.uint8)
-        slot = _slot(self._table, *_key(b, 0, b.size))
-        return bool(self._table[2][slot])
+        # a plain int is another type to a kernel as soon as it has its 64th bit
+        high, low = map(np.uint64, _key(b, 0, b.size))
+        return bool(self._table[2][_slot(self._table, high, low)])
 
     def write(self, b: Uint8, new: Uint8, places: Int64, sizes: Int64) -> None:
         """Write into `new` what the addresses at places of `b` become.
