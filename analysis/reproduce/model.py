@@ -1,6 +1,6 @@
 """What is asked for, who makes and watches it, and what comes out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -97,10 +97,17 @@ class Makers(Protocol):
     def results(self, recipe: Recipe, campaign: Path, out: Path) -> None:
         """Write the tables and figures of one campaign folder into `out`."""
 
-    def tables(self, campaigns: Sequence[Path], data: Path) -> None:
+    def tables(
+        self,
+        campaigns: Sequence[Path],
+        data: Path,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         """Write the tables over all campaigns into `data`, named as published.
 
         What only who published can tell is left empty.
+
+        progress  is called with bytes of captures that were read since its last call
         """
 
     def surroundings(self) -> Mapping[str, Any]:

@@ -169,20 +169,21 @@ class _Work:
     def make(self) -> None:
         """Make it, in the order in which one comes of the other."""
         request, dataset, read = self._request, self._dataset, self._watcher.read
-        folders = []
+        folders, all_b = [], 0
         for name in dataset.campaigns:
             source = dataset.folder(name)
             folder = _opened_again(source, self._made / "campaigns" / name)
             folders.append(folder)
             raw_b = sum(path.stat().st_size for path in files_below(folder / "raw"))
+            all_b += raw_b
             label = partial(_label, folder, source, read)
             self._step(f"label {name}", (folder / "labelled",), label, raw_b)
             places = tuple(folder / each for each in _MADE_OF[1:])
             tabulate = partial(_tabulate, folder, request.jobs, read)
             self._step(f"packets {name}", places, tabulate, raw_b)
         places = (self._made / "tables", self._made / "splits.json")
-        tables = partial(request.makers.tables, folders, self._made)
-        self._step("tables", places, tables)
+        tables = partial(request.makers.tables, folders, self._made, read)
+        self._step("tables", places, tables, all_b)
         if dataset.recipe is not None:
             for folder in folders:
                 if folder.name in dataset.recipe.campaigns:

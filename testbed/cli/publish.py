@@ -213,7 +213,8 @@ def _publish(request: "Request", told: SecretsTold) -> None:
     from testbed.cli.publish_closing import closing_lines
 
     try:
-        made = publish(request, StepsTold())
+        with StepsTold() as watcher:
+            made = publish(request, watcher)
     except RefusedError as exc:
         _tell_refusal(exc)
         _tell(told.unmet_lines(exc.unmet))

@@ -95,16 +95,15 @@ def _reproduced(
     from analysis.reproduce import reproduce as make_again
     from testbed.cli.results import Remaker
 
-    return make_again(
-        Request(
-            dataset=dataset,
-            out=place,
-            makers=Remaker(jobs),
-            jobs=jobs,
-            tolerance=tolerance,
-        ),
-        _Told(),
+    request = Request(
+        dataset=dataset,
+        out=place,
+        makers=Remaker(jobs),
+        jobs=jobs,
+        tolerance=tolerance,
     )
+    with _Told() as watcher:
+        return make_again(request, watcher)
 
 
 class _Told(StepsTold):

@@ -1,7 +1,7 @@
 """Results of a dataset: made when it is published, and again when it is reproduced."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class Report:
         from analysis.report import write_report
 
         _write_features(campaign, out / FEATURES)
-        with shown_progress() as told:
+        with shown_progress(f"results {campaign.name}") as told:
             write_report(
                 [campaign],
                 out,
@@ -84,7 +84,12 @@ class Remaker:
         report = Report(recipe.classifiers, seed=recipe.seed, jobs=self._jobs)
         report.write(campaign, out)
 
-    def tables(self, campaigns: Sequence[Path], data: Path) -> None:
+    def tables(
+        self,
+        campaigns: Sequence[Path],
+        data: Path,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         """Write the tables over all campaigns, and the splits of their trials.
 
         How addresses are written in payloads is left empty: it follows from the key.
@@ -92,7 +97,7 @@ class Remaker:
         from analysis.exporters.bundle.splits import splits_of
         from analysis.exporters.bundle.tables import tables_of, write_frame
 
-        for name, frame in tables_of(campaigns).items():
+        for name, frame in tables_of(campaigns, progress=progress).items():
             write_frame(frame, data / "tables" / name)
         text = json.dumps(splits_of(campaigns), indent=1) + "\n"
         (data / "splits.json").write_text(text, encoding="utf-8")

@@ -80,7 +80,8 @@ def verify(
     keep_little()
     from analysis.verify import verify as look_at
 
-    found = look_at(where, StepsTold(), quick=quick, readers=readers, digest=digest)
+    with StepsTold() as watcher:
+        found = look_at(where, watcher, quick=quick, readers=readers, digest=digest)
     if as_json:
         asked = {"quick": quick, "readers": readers and not quick}
         print(json.dumps(_as_json(found) | asked, indent=1))

@@ -44,7 +44,8 @@ def published_as(
         shutil.rmtree(place)
         words = Words(work.pseudonyms, identifiers, work.policy)
         called = {path.name: words.capture(path.name) for path in source.captures}
-        return Made(facts={"name": named(name, called), "called": called}, note=name)
+        note = "stays" if name == source.recorded else f"is now {name}"
+        return Made(facts={"name": named(name, called), "called": called}, note=note)
 
     inputs["captures"] = " ".join(path.name for path in source.captures)
     work.step(step, inputs, make)

@@ -194,7 +194,10 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> list[tuple[Identifier
             each
             for source in sources
             for each in harvest(
-                source.folder, extra=request.extra, names=request.policy.names
+                source.folder,
+                extra=request.extra,
+                names=request.policy.names,
+                progress=work.watcher.read,
             )
         ]
         both = parted(unique((*found, *request.extra)), request.extra)
@@ -206,7 +209,8 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> list[tuple[Identifier
             note += f"; not looked for where they are words of the format: {left}"
         return Made(outputs=[path], note=note)
 
-    work.step("identifiers", inputs, make)
+    total_b = sum(p.stat().st_size for s in sources for p in s.captures)
+    work.step("identifiers", inputs, make, total_b=total_b)
     return [
         tuple(Identifier(kind=k, value=v, source=s) for k, v, s in rows)
         for rows in json.loads(path.read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """Tables over all campaigns of a dataset: activities, devices, hosts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from analysis.exporters.anonymise import written_addresses
 from analysis.exporters.bundle.work import Made, Source, Work
 from analysis.exporters.identifiers import Identifier
 from analysis.hosts import find_hosts
-from analysis.packets import load_index
+from analysis.packets import find_raw, load_index
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -31,7 +31,7 @@ def write_tables(
 
     def make() -> Made:
         written = written_addresses(identifiers, work.pseudonyms)
-        frames = tables_of(folders, written)
+        frames = tables_of(folders, written, progress=work.watcher.read)
         made: list[Path] = []
         for name, frame in frames.items():
             made += write_frame(frame, work.data / "tables" / name)
@@ -41,21 +41,28 @@ def write_tables(
             note=", ".join(f"{f.height} {name}" for name, f in frames.items()),
         )
 
-    work.step("tables", work.after("identifiers", *steps), make)
+    total_b = sum(p.stat().st_size for each in folders for p in find_raw(each))
+    inputs = work.after("identifiers", *steps)
+    work.step("tables", inputs, make, total_b=total_b)
 
 
 def tables_of(
-    folders: Sequence[Path], written: Mapping[str, str] | None = None
+    folders: Sequence[Path],
+    written: Mapping[str, str] | None = None,
+    *,
+    progress: Callable[[int], None] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Return the tables over published campaign folders, in their order.
 
-    written  address -> as it is written into payloads, where that is not the same;
-             nobody but who published can tell
+    written   address -> as it is written into payloads, where that is not the same;
+              nobody but who published can tell
+    progress  is called with bytes of captures that were read since its last call
     """
+    hosts = [find_hosts(each, written=written, progress=progress) for each in folders]
     return {
         "activities": _activities(folders),
         "devices": _devices(folders),
-        "hosts": pl.concat([find_hosts(each, written=written) for each in folders]),
+        "hosts": pl.concat(hosts),
     }
 
 

@@ -4,7 +4,7 @@ One walk over the packets, in flat memory: headers by columns, messages one by o
 each distinct one once, TCP streams put together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -41,10 +41,15 @@ _COOKIE = (0x21, 0x12, 0xA4, 0x42)  # of STUN
 _PACKED = (0xD0, 0x78, 0x1F)  # with which autokey, zlib and gzip begin
 
 
-def harvest_capture(path: Path, gathered: Gathered) -> None:
-    """Take all that a capture tells. Raises CaptureError where it is damaged."""
+def harvest_capture(
+    path: Path, gathered: Gathered, progress: Callable[[int], None] | None = None
+) -> None:
+    """Take all that a capture tells. Raises CaptureError where it is damaged.
+
+    progress  is called with bytes that were read since its last call
+    """
     reader = _Reader(path.name, gathered)
-    streams = Streams(_OVERLAP_B)
+    streams, seen_b = Streams(_OVERLAP_B), 0
     with open_capture_stream(path) as capture:
         for batch in capture:
             decoded = decode_batch(batch)
@@ -54,6 +59,9 @@ def harvest_capture(path: Path, gathered: Gathered) -> None:
             reader.below(batch, decoded)
             for stretch in streams.add(batch, decoded):
                 gathered.take_all(of_stretch(stretch), path.name)
+            if progress is not None:
+                progress(capture.size_b - seen_b)
+                seen_b = capture.size_b
         for stretch in streams.finish():
             gathered.take_all(of_stretch(stretch), path.name)
     reader.finish()

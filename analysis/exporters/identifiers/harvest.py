@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,14 @@ def harvest(
     lab: Mapping[str, Any] | None = None,
     extra: Iterable[Identifier] = (),
     names: str = "keep-public",
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[Identifier, ...]:
     """Return the identifiers of a campaign, sorted, each once.
 
     lab    the lab file as it was read, besides what the campaign has of it
     extra  what people know and no file tells, such as secrets named by reference
     names  'keep-public' leaves names of the cloud alone, 'pseudonym' takes them too
+    progress  is called with bytes of captures that were read since its last call
 
     Raises DatasetError when the campaign cannot be read, CaptureError for a damaged
     capture, RequestError for another word in `names`.
@@ -52,7 +54,7 @@ def harvest(
     if receipt.is_file():
         gathered.take_all(looks(receipt.read_bytes()), "receipt.json")
     for capture in find_raw(campaign):
-        harvest_capture(capture, gathered)
+        harvest_capture(capture, gathered, progress)
     beacon = f"TBB1|{about.get('campaign', campaign.name)}|"
     own = Identifier(kind="beacon", value=beacon, source="campaign.yaml")
     told = tuple(extra)

@@ -108,6 +108,7 @@ def test_killed_before_it_is_put_in_place_it_is_made_again_when_asked_otherwise(
         made.append(work.request)
         if not work.bag.exists():
             _stand_in(request)
+        return ()
 
     def finish(request):
         raise KilledError
@@ -146,6 +147,7 @@ def test_what_was_whole_before_another_call_began_is_looked_at_again(
             raise KilledError
         if not work.bag.exists():
             _stand_in(request)
+        return ()
 
     def finish(request):
         raise KilledError
@@ -425,7 +427,7 @@ def test_whoever_is_named_in_a_campaign_does_not_sign_by_that_name(
     person = Identifier(kind="person", value="Ada Byron", source="raw/lan.pcapng")
     told = (Identifier(kind="person", value="Mona Lindqvist"),)
 
-    def harvested(folder, *, extra, names):
+    def harvested(folder, *, extra, names, progress):
         assert extra == told  # of whom their names alone count, too
         return (person,)
 
