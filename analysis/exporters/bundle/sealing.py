@@ -317,6 +317,8 @@ def _info(facts: Facts, digests: crate.Digests) -> dict[str, str]:
 def _parts(work: Work) -> None:
     request = work.request
     if not request.part_b:
+        # of an earlier call, with other secrets maybe: they would be put beside `out`
+        shutil.rmtree(request.draft / "parts", ignore_errors=True)
         return
     size_b = sum(path.stat().st_size for path in files_in(work.bag))
 

@@ -253,9 +253,12 @@ def test_nothing_is_left_of_a_draft_with_other_options(
         with pytest.raises(KilledError):
             publish(other, killer)
     assert list(request.draft.rglob("old.csv"))
-    publish(request, watcher)
+    (request.draft / "parts").mkdir()
+    (request.draft / "parts" / "set-01.zip").write_text("old")
+    publish(replace(request, part_b=0), watcher)
     assert "check" in watcher.anew
     assert contents(request.out) == contents(published)
+    assert not request.parts.exists()
 
 
 def test_a_campaign_that_goes_on_is_not_published(
