@@ -25,7 +25,7 @@ def csv_differences(
     wanted_heads, wanted = _read(remade, without)
     if heads != wanted_heads:
         yield from _other_heads(heads, wanted_heads)
-        return
+        return  # and never without a word: rows were not compared
 
     def same(one: Sequence[str], two: Sequence[str]) -> bool:
         return len(one) == len(two) and all(map(rule.same_text, one, two))
@@ -146,7 +146,7 @@ def _other_heads(one: Sequence[str], two: Sequence[str]) -> Iterator[Told]:
     for name in two:
         if name not in one:
             yield f"column {name}", "is missing, but made anew", "", name
-    if sorted(one) == sorted(two):
+    if set(one) == set(two):  # in another order, or one of them twice
         yield said("columns", ", ".join(one), ", ".join(two))
 
 

@@ -67,6 +67,12 @@ def test_a_column_that_is_missing_is_told(pair):
     assert found == [("column f1", "is missing, but made anew", "", "f1")]
 
 
+def test_a_column_that_is_there_twice_is_told(pair):
+    twice = "\n".join(f"{row},{row[-1]}" for row in (HEAD, *ROWS)) + "\n"
+    (found,) = csv_differences(*pair(".csv", twice, table(*ROWS)), EXACT)
+    assert found[0] == "columns"
+
+
 def test_rows_of_json_are_told_like_those_of_a_csv(pair):
     rows = [{"device": "bulb", "f1": 0.5}, {"device": "plug", "f1": 0.25}]
     other = [rows[0], {"device": "plug", "f1": None}]
