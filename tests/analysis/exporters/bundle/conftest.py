@@ -1,5 +1,6 @@
 """The example campaign, published once for all that look at it."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -66,6 +67,44 @@ def campaign(tmp_path):
     folder = tmp_path / "campaign"
     shutil.copytree(EXAMPLE, folder)
     return folder
+
+
+@pytest.fixture
+def recorded(campaign):
+    """Return a copy of the example campaign without all that is made of a recording."""
+    for name in ("labelled", "packets", "flows"):
+        shutil.rmtree(campaign / name)
+    (campaign / "packets.json").unlink()
+    return campaign
+
+
+@pytest.fixture(scope="session")
+def close():
+    """Return what writes the manifest of a campaign folder that was changed."""
+
+    def _close(folder):
+        lines = [
+            f"{hashlib.sha256(data).hexdigest()}  {name}\n"
+            for name, data in sorted(_contents(folder).items())
+            if name != "MANIFEST.sha256"
+        ]
+        (folder / "MANIFEST.sha256").write_text("".join(lines))
+
+    return _close
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """Return what reads all files of a folder, by their names in it."""
+    return _contents
+
+
+def _contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.fixture

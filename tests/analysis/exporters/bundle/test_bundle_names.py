@@ -23,31 +23,10 @@ NAMES = ("adas_bedside", "toms_lamp", "byron_flat", "Tom Huber")
 TOLD = tuple(Identifier(kind="person", value=name) for name in NAMES)
 
 
-def closed(folder):
-    """Write the manifest of a campaign folder that was changed."""
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n"
-        for path in files
-        if path.name != "MANIFEST.sha256"
-    ]
-    (folder / "MANIFEST.sha256").write_text("".join(lines))
-
-
-def contents(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 @pytest.fixture
-def household(campaign):
+def household(recorded, close):
     """Return a campaign with personal names of plugs, devices, files and fields."""
-    for name in ("labelled", "packets", "flows"):
-        shutil.rmtree(campaign / name)
-    (campaign / "packets.json").unlink()
+    campaign = recorded
     for name in ("campaign.yaml", "activities.csv", "journal.jsonl"):
         text = (campaign / name).read_text().replace("tplink_hs110", "toms_lamp")
         (campaign / name).write_text(text)
@@ -60,7 +39,7 @@ def household(campaign):
     (raw / "lan-00001.pcapng").rename(raw / "byron_flat-00001.pcapng")
     receipt = (raw / "receipt.json").read_text().replace("lan-0", "byron_flat-0")
     (raw / "receipt.json").write_text(receipt)
-    closed(campaign)
+    close(campaign)
     return campaign
 
 
@@ -92,7 +71,7 @@ def test_it_is_published_in_one_go_without_any_of_the_names(
 
 @pytest.mark.usefixtures("_without_tshark")
 def test_a_name_that_is_told_after_a_refusal_is_gone_from_the_draft(
-    household, tmp_path, request_for, watcher, monkeypatch
+    household, tmp_path, request_for, watcher, monkeypatch, contents
 ):
     monkeypatch.setattr(pipeline, "refuse_without_tshark", lambda _: None)
     request = request_for(tmp_path / "set", household, part_b=0)
@@ -131,7 +110,7 @@ def test_a_free_text_in_a_field_of_a_closed_list_makes_no_word_of_the_format():
 
 @pytest.mark.usefixtures("_without_tshark")
 def test_a_word_of_the_format_is_replaced_where_it_is_none(
-    household, tmp_path, request_for, watcher, monkeypatch
+    household, tmp_path, request_for, watcher, monkeypatch, close
 ):
     path = household / "campaign.yaml"
     about = yaml.safe_load(path.read_text())
@@ -139,7 +118,7 @@ def test_a_word_of_the_format_is_replaced_where_it_is_none(
     about["lab"]["lab"] = "manifest"
     about["devices"][0]["category"] = "speaker of interrupt"
     path.write_text(yaml.safe_dump(about))
-    closed(household)
+    close(household)
     found = [
         *(Identifier(kind="ssid", value="interrupt"), *TOLD),
         *(Identifier(kind="hostname", value=v) for v in ("manifest", "first_beacon")),

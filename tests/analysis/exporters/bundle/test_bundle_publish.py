@@ -49,16 +49,8 @@ class Killer:
         raise KilledError
 
 
-def contents(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 def test_killed_after_every_step_it_goes_on_and_makes_the_same_bytes(
-    published, tmp_path, request_for
+    published, tmp_path, request_for, contents
 ):
     request, killer = request_for(tmp_path / "set"), Killer()
     while not request.out.exists():
@@ -236,7 +228,7 @@ def test_what_tells_one_original_is_not_published(
 
 
 def test_nothing_is_left_of_a_draft_with_other_options(
-    published, tmp_path, request_for, watcher
+    published, tmp_path, request_for, watcher, contents
 ):
     class Results:
         recipe = {"made_by": "test"}  # noqa: RUF012

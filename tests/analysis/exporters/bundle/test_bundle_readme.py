@@ -1,6 +1,5 @@
 """The commands of ours that the README of a dataset names, run as they stand."""
 
-import hashlib
 import json
 import re
 import shlex
@@ -47,7 +46,7 @@ class Silent:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
+def both(tmp_path_factory, close):
     """Return a dataset of two campaigns, one of which has a device renamed."""
     place = tmp_path_factory.mktemp("both")
     second = place / "second"
@@ -57,13 +56,7 @@ def both(tmp_path_factory):
         for old, new in (("221930.567Z", "221930.568Z"), ("tplink_hs110", "toms_plug")):
             text = text.replace(old, new)
         (second / name).write_text(text)
-    files = [path for path in sorted(second.rglob("*")) if path.is_file()]
-    sums = (
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(second)}\n"
-        for path in files
-        if path.name != "MANIFEST.sha256"
-    )
-    (second / "MANIFEST.sha256").write_text("".join(sums))
+    close(second)
     request = Request(
         campaigns=(EXAMPLE, second),
         out=place / "set",

@@ -1,8 +1,6 @@
 """The walk of who publishes words: refused, read, hidden or accepted, published."""
 
-import hashlib
 import json
-import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -18,25 +16,16 @@ HIDDEN = "Vintrelka"
 
 
 @pytest.fixture
-def talkative(campaign, tmp_path):
+def talkative(recorded, tmp_path, close):
     """Return a campaign in which a device says what nobody knows."""
-    for name in ("labelled", "packets", "flows"):
-        shutil.rmtree(campaign / name)
-    (campaign / "packets.json").unlink()
     more = tmp_path / "more.pcapng"
     with open_capture(more, interfaces=(Interface(link=1),)) as out:
         for number, frame in enumerate(tcp(7331, SAID)):
             out.packet(START_NS + 10**9 * 3000 + number, frame, interface=0)
-    with (campaign / "raw" / "lan-00001.pcapng").open("ab") as file:
+    with (recorded / "raw" / "lan-00001.pcapng").open("ab") as file:
         file.write(more.read_bytes())
-    files = [p for p in sorted(campaign.rglob("*")) if p.is_file()]
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(campaign)}"
-        for path in files
-        if path.name != "MANIFEST.sha256"
-    ]
-    (campaign / "MANIFEST.sha256").write_text("\n".join([*lines, ""]))
-    return campaign
+    close(recorded)
+    return recorded
 
 
 def call(*words):
