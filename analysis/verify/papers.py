@@ -57,7 +57,7 @@ def _of_audit(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "policy.beacons", "beacons, which tell of the lab, were kept"
     audit = about["audit"]
     if audit["findings"] != 0:
-        yield "audit.findings", f"{audit['findings']} identifiers were still found"
+        yield "audit.findings", f"{audit['findings']} findings of the audit were left"
     if not audit["looked_at"]["files"]:
         yield "audit.looked_at", "the audit looked at no file"
 

@@ -208,7 +208,7 @@ def test_findings_are_told_one_by_one_and_no_secret_whole(capsys):
     assert told[-2] == "testbed: and 10 more"
     assert told[-1].startswith("testbed: --accept same:zzz: was not needed: nothing")
     assert error.exit_code == 1
-    assert "60 identifiers are still found; the draft is set.draft" in str(error)
+    assert "60 findings of identifiers that are still there; the draft is" in str(error)
 
 
 def test_a_folder_of_campaigns_says_which_it_holds(tmp_path):

@@ -154,7 +154,9 @@ class _Writing:
         self._pseudonyms = pseudonyms
         self._addresses = Addresses(pseudonyms)
         self._grouper = Grouper()
+        # how often each pattern stood in packets, and in what of them was written
         self._hits = np.zeros(len(self._changes.patterns), dtype=np.int64)
+        self._written = np.zeros_like(self._hits)
         self._comments = np.zeros(1, dtype=np.int64)
         self._packets = self._beacons = self._changed = 0
         self._fields = tuple(np.empty(_ROOM, dtype=np.int64) for _ in range(2))
@@ -168,7 +170,13 @@ class _Writing:
             return
         spans = self._grouper.spans(batch)
         new = _copied(batch)
-        changed = self._payloads(batch, new, spans)
+        rows = np.arange(len(batch), dtype=np.int64)
+        if self._policy.strip_beacons:
+            beacons = beacon_rows(batch, spans.decoded)
+            rows = np.setdiff1d(rows, beacons)
+            self._beacons += beacons.size
+        keep_b = self._kept(batch, spans)
+        changed, written = self._payloads(batch, new, spans, (rows, keep_b))
         self._headers(batch, new, spans)
         write_mapped(batch, new, spans, self._pseudonyms, changed)
         write_networks(batch, new, spans, self._pseudonyms, changed)
@@ -186,19 +194,14 @@ class _Writing:
             changed | messages.may_hold_fields(spans.decoded),
         )
         add_differences(self._split, batch, new, spans)
-        rows = np.arange(len(batch), dtype=np.int64)
-        if self._policy.strip_beacons:
-            beacons = beacon_rows(batch, spans.decoded)
-            rows = np.setdiff1d(rows, beacons)
-            self._beacons += beacons.size
         self._packets += rows.size
-        self._changed += int(np.count_nonzero(changed[rows]))
-        self._write(batch, new, rows, self._kept(batch, spans))
+        self._changed += int(np.count_nonzero(written))
+        self._write(batch, new, rows, keep_b)
 
     def counts(self) -> Counts:
         """Say what was done."""
         replaced = dict(self._replacer.counts)
-        for kind, n in zip(self._changes.patterns.kinds, self._hits, strict=True):
+        for kind, n in zip(self._changes.patterns.kinds, self._written, strict=True):
             if n:
                 replaced[kind] = replaced.get(kind, 0) + int(n)
         return Counts(
@@ -222,15 +225,34 @@ class _Writing:
         every = hit | headers | self._replacer.met | self._changes.met
         return tuple(sorted(every - {-1}))
 
-    def _payloads(self, batch: Batch, new: Uint8, spans: Spans) -> Uint8:
-        """Write what the first pass found; say which packets changed."""
+    def _payloads(
+        self, batch: Batch, new: Uint8, spans: Spans, kept: tuple[Int64, Int64]
+    ) -> tuple[Uint8, Uint8]:
+        """Write what the first pass found; say which packets changed, and as written.
+
+        kept  rows of the packets that are written, and how many bytes of each packet
+
+        What is left out or cut away changes as well, for checksums cover it, but it is
+        not counted as replaced.
+        """
+        changed = self._changed_in(batch, new, (spans, spans.end), self._hits)
+        rows, keep_b = kept
+        ends = spans.begin.copy()
+        ends[rows] = np.minimum(spans.end, batch.start + keep_b)[rows]
+        ends = np.maximum(ends, spans.begin)
+        return changed, self._changed_in(batch, new, (spans, ends), self._written)
+
+    def _changed_in(
+        self, batch: Batch, new: Uint8, where: tuple[Spans, Int64], counts: Int64
+    ) -> Uint8:
+        """Write changes of payloads, each up to an end; say which packets changed."""
         changed = np.zeros(len(batch), dtype=np.uint8)
-        changes = self._changes
+        changes, (spans, ends) = self._changes, where
         if changes.groups.size:
             write_changes(
                 batch.data,
                 new,
-                (spans.begin, spans.end, spans.group, spans.place),
+                (spans.begin, ends, spans.group, spans.place),
                 (
                     changes.groups,
                     changes.places,
@@ -238,7 +260,7 @@ class _Writing:
                     changes.patterns.longest_b,
                 ),
                 (changes.patterns.tables, changes.patterns.instead),
-                (changed, self._hits),
+                (changed, counts),
             )
         return changed
 

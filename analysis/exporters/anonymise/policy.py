@@ -53,12 +53,13 @@ class Counts:
 
     packets    that were written
     beacons    that were left out
-    changed    packets with a replacement above their headers
+    changed    packets that were written with a replacement above their headers
     addresses  that differ, of all kinds, in headers
     comments   of packets, sections and interfaces, dropped
     blocks     dropped: secrets, those of unknown kinds
     unread     packets with a packed payload that was too large to look into
-    replaced   how often each kind of identifier was replaced in payloads
+    replaced   places in payloads that were written, by kind of the identifier that
+               stood there; what a border of segments cuts is two
     met        rows of the identifiers that stood anywhere, as these were given
     """
 

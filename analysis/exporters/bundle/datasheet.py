@@ -239,13 +239,15 @@ def _collection(facts: Facts) -> Sequence[Answer]:
 
 
 def _preprocessing(policy: Policy, counts: Counts) -> Sequence[Answer]:
-    replaced = ", ".join(f"{n} {kind}" for kind, n in counts.replaced.items())
+    kinds = ", ".join(f"{n} {kind}" for kind, n in counts.replaced.items())
+    n = sum(counts.replaced.values())
+    places = f"{n} places ({kinds})" if n else "no place"
     moved = "moved by whole weeks" if policy.shift_ns else "as they were"
     return (
         (
             "Was anything preprocessed, cleaned or labelled?",
-            f"Every address in a header became a pseudonym ({counts.addresses} of "
-            f"them); in payloads were replaced: {replaced or 'none'}. Lengths of "
+            f"Every address in a header became a pseudonym ({counts.addresses} "
+            f"different ones); identifiers in payloads did at {places}. Lengths of "
             f"packets are as they were, stamps are {moved}, checksums are as right or "
             "wrong as they were. Labels and tables were made after that.",
         ),

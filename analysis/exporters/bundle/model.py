@@ -50,7 +50,11 @@ def _counted(findings: tuple[Finding, ...]) -> str:
     n = {kind: sum(f.kind == kind for f in findings) for kind in (*NOT_HARVESTED, TIME)}
     found = len(findings) - sum(n.values())
     said = (
-        (found, "1 identifier is still found", "identifiers are still found"),
+        (
+            found,
+            "1 finding of an identifier that is still there",
+            "findings of identifiers that are still there",
+        ),
         (
             n[SAME],
             "1 value of identity is as it was recorded",

@@ -204,7 +204,7 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> list[tuple[Identifier
         rows = [[[e.kind, e.value, e.source] for e in each] for each in both]
         work.private.mkdir(exist_ok=True, mode=0o700)
         write_text(path, json.dumps(rows, indent=0) + "\n")
-        note = counted(sum(map(len, both)), "identifier")
+        note = f"{sum(map(len, both))} found or told, each once"
         if left := ", ".join(sorted({each.value for each in both[1]})):
             note += f"; not looked for where they are words of the format: {left}"
         return Made(outputs=[path], note=note)

@@ -21,7 +21,7 @@ def test_an_audit_that_was_not_passed_and_a_paper_that_is_gone_are_found(dataset
     (dataset.data / "CITATION.cff").unlink()
     faults = faults_of(dataset, "", quick=True)
     assert (
-        "data/anonymisation.json: audit.findings: 2 identifiers were still found"
+        "data/anonymisation.json: audit.findings: 2 findings of the audit were left"
         in (faults)
     )
     assert any("policy.beacons: beacons" in each for each in faults)

@@ -9,6 +9,7 @@ import pytest
 
 from analysis.exporters.anonymise.packed import decoded, encoded
 from analysis.exporters.identifiers import Identifier
+from analysis.pcap.beacons import Beacon, encode
 
 SERIAL = "LMP-77Q4-Q93X-Z81"
 SECRET = (Identifier(kind="serial", value=SERIAL),)
@@ -42,6 +43,24 @@ def test_a_secret_is_replaced_in_every_spelling(bench, craft, spelt):
     assert payload(made)[-2:] == body[-2:]
     assert craft.checks(made)
     assert bench.counts.replaced == {"serial": 1}
+
+
+def test_what_is_left_out_or_cut_away_is_not_counted_as_replaced(bench, craft):
+    said = craft.udp(b"id " + SERIAL.encode())
+    told = Beacon(
+        campaign=SERIAL, trial="0001", attempt=1, phase="before", sent_ns=10**18
+    )
+    beacon = craft.udp(encode(told), dport=47777)
+    cut = craft.udp(bytes(40) + SERIAL.encode(), dport=4001)
+    assert len(bench.run([said, beacon, cut], SECRET)) == 2
+    assert (bench.counts.changed, bench.counts.replaced) == (2, {"serial": 2})
+    made = bench.run([said, beacon, cut], SECRET, payload="truncate:40")
+    assert (bench.counts.changed, bench.counts.replaced) == (1, {"serial": 1})
+    assert SERIAL.encode() not in made[0]
+    assert bench.counts.met == (0,)
+    bench.run([beacon], SECRET)
+    assert bench.counts.met == (0,)  # it was recorded, though nothing of it is kept
+    assert bench.counts.replaced == {}
 
 
 @pytest.mark.parametrize("step", [1, 2, 5, 11])
