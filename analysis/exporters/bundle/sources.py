@@ -11,6 +11,7 @@ import numpy as np
 
 from analysis.dataset import load_campaign
 from analysis.errors import DatasetError
+from analysis.exporters.anonymise.foreign import foreign_in
 from analysis.exporters.anonymise.words import unpacked
 from analysis.exporters.bundle.work import Source, sha256_of
 from analysis.packets import find_raw
@@ -68,7 +69,8 @@ def checked(source: Source, told: Callable[[int], None]) -> Source:
 
     Raises DatasetError when it is not closed, or when folder and manifest differ in
     what was recorded: a line for each file that is missing, was added or is another
-    one. What is derived of it, such as `labelled` and `report`, may come and go.
+    one; and when captures hold packets that nobody here reads. What is derived, such as
+    `labelled` and `report`, may come and go.
     """
     folder = source.folder
     _refuse_open(folder)
@@ -81,9 +83,18 @@ def checked(source: Source, told: Callable[[int], None]) -> Source:
         if _differs(path, name, digests[name], manifest):
             reason = f"differs from {MANIFEST}; it is damaged, or was changed since"
             faults.append(f"{path}: {reason}")
+    faults = faults or _foreign(source)
     if faults:
         raise DatasetError("\n".join(faults))
     return replace(source, digests=digests)
+
+
+def _foreign(source: Source) -> list[str]:
+    """Return a sentence for each capture with packets that nobody here reads."""
+    try:
+        return [told for path in source.captures if (told := foreign_in(path))]
+    except CaptureError as exc:
+        raise DatasetError(str(exc)) from exc
 
 
 def packed_in(source: Source) -> int:

@@ -8,6 +8,8 @@ import pytest
 from analysis.errors import DatasetError
 from analysis.exporters.bundle import pipeline
 from analysis.exporters.bundle.sources import checked, packed_in, sources_of
+from analysis.pcap.blocks import Interface
+from analysis.pcap.writer import open_capture
 
 RAW = "raw/lan-00001.pcapng"
 
@@ -98,3 +100,25 @@ def test_the_faults_of_all_campaigns_are_told_at_once(campaign, watcher):
     with pytest.raises(DatasetError) as raised:
         pipeline._checked(watcher, (source, source))
     assert len(str(raised.value).splitlines()) == 2
+
+
+def test_packets_that_nobody_here_reads_refuse_a_campaign_before_any_work(
+    campaign, close
+):
+    zigbee = bytes.fromhex("418807621affff0000") + b"50c7bf6be019"
+    for name, link in (("a", 1), ("b", 113), ("c", 195)):
+        interfaces = [Interface(link=link), Interface(link=195)]
+        path = campaign / "raw" / f"{name}.pcapng"
+        with open_capture(path, interfaces=interfaces) as capture:
+            for number in (0, 1):
+                capture.packet(1_767_607_200 * 10**9, zigbee, interface=number)
+    close(campaign)
+    told = faults(campaign)
+    assert [line.split(", in which")[0] for line in told] == [
+        "raw/a.pcapng: holds 1 packet of IEEE 802.15.4 (link type 195)",
+        "raw/b.pcapng: holds 1 packet of IEEE 802.15.4 (link type 195)",
+        "raw/c.pcapng: holds 2 packets of IEEE 802.15.4 (link type 195)",
+    ]
+    assert "`tshark -r a.pcapng -Y 'eth' -w OTHER` writes it" in told[0]
+    assert "`tshark -r b.pcapng -Y 'sll' -w OTHER` writes it" in told[1]
+    assert told[2].endswith("leave this capture out and import the others again")
