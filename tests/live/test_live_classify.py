@@ -86,13 +86,18 @@ def classifying(lab, model):
     """Yield the process once packets are captured for it, and its tool's number."""
     words = ["-m", "testbed", "classify", str(model), "--live", "--json"]
     with lab.background([sys.executable, *words]) as process:
-        assert soon(lambda: tool_of(lab))
-        yield process, tool_of(lab)
+        assert soon(lambda: tool_of(lab) or process.poll() is not None)
+        tool = tool_of(lab)
+        assert tool, process.poll()
+        yield process, tool
 
 
 def soon(condition):
-    """Wait until a condition holds, and say whether it does."""
-    return wait_until(condition, clock=SystemClock(), deadline_s=60.0, poll_s=0.2)
+    """Wait until a condition holds, and say whether it does.
+
+    Long enough for a machine on which a dozen others run: a model takes a minute.
+    """
+    return wait_until(condition, clock=SystemClock(), deadline_s=240.0, poll_s=0.2)
 
 
 def tool_of(lab):
