@@ -1,7 +1,6 @@
 """`publish`: campaigns as a dataset that strangers can open, check and run again."""
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from testbed.cli.faults import Faults
+from testbed.cli.folders import refuse_unwritable
 from testbed.cli.publish_closing import about_of
+from testbed.cli.publish_key import Key as PublishKey
+from testbed.cli.publish_key import key_of
 from testbed.cli.reading import StepsTold, counted, size
 from testbed.cli.secrets_file import SecretsTold, read_secrets
 from testbed.cli.starting import keep_little, load_kernels
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from analysis.exporters.identifiers import Identifier
     from testbed.cli.results import Report
 
-_KEY_B = 32
 _MB = 10**6
 _STEPS = (  # what mends a refusal for words
     "these words stand, not hidden, in {0}; copy that file and read the copy:",
@@ -181,40 +183,45 @@ def publish(
     """
     load_kernels()
     keep_little()
+    from analysis.exporters.anonymise import Policy
+    from analysis.exporters.audit import NO_WORDS
     from analysis.exporters.bundle import Request
 
-    folders, out = _folders(campaigns)
-    told = _told(secrets_file)
+    faults = Faults()
+    folders, out = faults.of(((), campaigns[-1]), _folders, campaigns)
+    told = faults.of(SecretsTold(), _told, secrets_file)
+    pseudonyms = faults.of(PublishKey(), key_of, key)
     request = Request(
         campaigns=folders,
         out=out,
-        about=about_of(title, licence, author or (), answers),
-        policy=_policy(payload, names),
-        extra=(*told.every, *_variables(folders, no_secret or ())),
-        accept=_accepted(accept or ()),
-        words=_words(accept_words, out),
+        about=about_of(faults, title, licence, author or (), answers),
+        policy=faults.of(Policy(), _policy, payload, names),
+        extra=(*told.every, *faults.of((), _variables, folders, no_secret or ())),
+        accept=faults.of((), _accepted, accept or ()),
+        words=faults.of(NO_WORDS, _words, accept_words, out),
         shift=shift_time,
-        part_b=_part_b(part_size),
+        part_b=faults.of(0, _part_b, part_size),
         jobs=jobs,
-        key=_key(key),
-        results=None if no_results else _results(classifier or ()),
+        key=pseudonyms.value,
+        results=None if no_results else faults.of(None, _results, classifier or ()),
     )
-    _publish(request, told)
+    faults.refuse()
+    _publish(request, told, pseudonyms)
 
 
-def _results(classifiers: Sequence[str]) -> "Report":
+def _results(classifiers: Sequence[str]) -> "Report | None":
     from testbed.cli.results import Report
 
     return Report(classifiers, jobs=os.cpu_count() or 1)
 
 
-def _publish(request: "Request", told: SecretsTold) -> None:
+def _publish(request: "Request", told: SecretsTold, key: PublishKey) -> None:
     from analysis.exporters.bundle import RefusedError, publish
     from testbed.cli.publish_closing import closing_lines
 
     try:
         with StepsTold() as watcher:
-            made = publish(request, watcher)
+            made = publish(request, watcher, key.keep)
     except RefusedError as exc:
         _tell_refusal(exc)
         _tell(told.unmet_lines(exc.unmet))
@@ -224,7 +231,7 @@ def _publish(request: "Request", told: SecretsTold) -> None:
         print(f"testbed: interrupted; {where}", file=sys.stderr)
         raise typer.Exit(130) from None
     _tell(kept_lines(made.kept))
-    _tell(closing_lines(made.out))
+    _tell(closing_lines(made.out, request.about))
     _tell_unneeded(made.unneeded)
     _tell(told.unmet_lines(made.unmet))
     for path in made.parts:
@@ -245,6 +252,7 @@ def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:
     for folder in folders:
         if folder.resolve() in (out.resolve(), *out.resolve().parents):
             raise ConfigError(f"{out}: lies in {folder}; name a folder elsewhere")
+    refuse_unwritable(out)
     return tuple(folders), out
 
 
@@ -260,10 +268,14 @@ def _policy(payload: str, names: str) -> "Policy":
 def _accepted(names: Sequence[str]) -> tuple[str, ...]:
     from analysis.exporters.audit import NOT_HARVESTED
 
-    for name in names:
-        if name.partition(":")[0] not in NOT_HARVESTED:
-            kinds = ", ".join(NOT_HARVESTED)
-            raise ConfigError(f"--accept: {name}: must begin with one of {kinds}")
+    kinds = ", ".join(NOT_HARVESTED)
+    faults = [
+        f"--accept: {name}: must begin with one of {kinds}"
+        for name in names
+        if name.partition(":")[0] not in NOT_HARVESTED
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
     return tuple(sorted(set(names)))
 
 
@@ -303,7 +315,11 @@ def _variables(
     from testbed.cli.publish_variables import of_variables
     from testbed.runner.campaigns.folder import load_inputs
 
-    labs = [load_inputs(folder).get("lab") or {} for folder in folders]
+    faults = Faults()
+    labs = [faults.of({}, load_inputs, each).get("lab") or {} for each in folders]
+    faults.refuse()
+    if not labs:
+        return ()  # why is told already
     found, told = of_variables(labs, declared)
     for line in told:
         print(f"testbed: {line}", file=sys.stderr)
@@ -335,37 +351,6 @@ def _listed(texts: Sequence[str]) -> str:
     short = [f"{s[:_MOST_TEXT]}..." if len(s) > _MOST_TEXT else s for s in shown]
     more = len(texts) - _MOST_KEPT
     return ", ".join(short) + (f", and {more} more" if more > 0 else "")
-
-
-def _key(path: Path | None) -> bytes:
-    """Read the key; make one where none was named. Raises ConfigError."""
-    if path is None:
-        home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-        path = Path(home).expanduser() / "testbed" / "publish.key"
-        if not path.exists():
-            _make_key(path)
-    try:
-        key = path.read_bytes()
-    except OSError as exc:
-        raise ConfigError(f"--key: {path}: cannot be read: {exc.strerror}") from exc
-    if len(key) != _KEY_B:
-        reason = f"must hold {_KEY_B} random bytes, holds {len(key)}"
-        raise ConfigError(
-            f"--key: {path}: {reason}; head -c 32 /dev/urandom makes them"
-        )
-    return key
-
-
-def _make_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    place = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(place, "wb") as file:
-        file.write(secrets.token_bytes(_KEY_B))
-    part.replace(path)
-    why = "whoever has it can undo pseudonyms; without it none can be made again"
-    print(f"testbed: a key was made: {path}; {why}", file=sys.stderr)
 
 
 def _tell(lines: Sequence[str]) -> None:

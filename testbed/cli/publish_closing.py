@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.cli.faults import Faults
 from testbed.cli.reading import counted
 
 if TYPE_CHECKING:
@@ -14,10 +15,15 @@ _ANONYMISATION = "anonymisation.json"
 
 
 def about_of(
-    title: str, licence: str, authors: Sequence[str], answers: Path | None
+    faults: Faults,
+    title: str,
+    licence: str,
+    authors: Sequence[str],
+    answers: Path | None,
 ) -> "About":
-    """Return what people say of a dataset. Raises RequestError.
+    """Return what people say of a dataset.
 
+    faults   are told what is wrong with it
     answers  file of what they answer for the datasheet
     """
     from analysis.exporters.bundle import About, licence_of
@@ -25,11 +31,13 @@ def about_of(
     from analysis.exporters.bundle.authors import authors_of
     from analysis.exporters.bundle.datasheet import QUESTIONS
 
+    known = None if answers is None else faults.of((), read_answers, answers, QUESTIONS)
+    chosen = faults.of(None, licence_of, licence)
     return About(
         title=title,
-        licence=licence_of(licence).name,
-        authors=authors_of(authors),
-        answers=() if answers is None else read_answers(answers, QUESTIONS),
+        licence=chosen.name if chosen is not None else licence,
+        authors=faults.of((), authors_of, authors),
+        answers=known or (),
     )
 
 
@@ -38,14 +46,27 @@ def template_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.answers.yaml")
 
 
-def closing_lines(out: Path) -> tuple[str, ...]:
+def closing_lines(out: Path, about: "About") -> tuple[str, ...]:
     """Return what to say of a dataset that was made; leave a file of its gaps.
 
     A file of answers that is there already stays as it is.
     """
     data = out / "data"
     told = json.loads((data / _ANONYMISATION).read_text(encoding="utf-8"))
-    return (*_renamed(list(told.get("renamed") or ())), *_gaps(out, data))
+    renamed = _renamed(list(told.get("renamed") or ()))
+    return (*renamed, *_unsigned(about), *_gaps(out, data))
+
+
+def _unsigned(about: "About") -> tuple[str, ...]:
+    """Say that a citation has nobody, or a title that nobody gave."""
+    lacks = [
+        *(["names nobody (--author)"] if not about.authors else []),
+        *(["has a title that was made up (--title)"] if not about.title else []),
+    ]
+    if not lacks:
+        return ()
+    how = "publish anew with it, before somebody cites it"
+    return (f"testbed: CITATION.cff {' and '.join(lacks)}; {how}",)
 
 
 def _renamed(names: list[str]) -> tuple[str, ...]:

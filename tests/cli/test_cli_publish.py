@@ -1,15 +1,18 @@
 """`testbed publish`: what is asked for wrongly, the key, secrets, and a refusal."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, DatasetError
 from analysis.exporters.audit import Finding
-from analysis.exporters.bundle import RefusedError
+from analysis.exporters.bundle import About, RefusedError
 from testbed.cli import build
 from testbed.cli import publish as module
+from testbed.cli import publish_closing as closing
+from testbed.cli.publish_key import key_of
 from testbed.cli.publish_variables import of_variables
 from testbed.cli.secrets_file import read_secrets
 from testbed.errors import ConfigError
@@ -32,7 +35,11 @@ def asked(monkeypatch, tmp_path):
     """Return the requests that are made, none of which is done."""
     requests = []
 
-    monkeypatch.setattr(module, "_publish", lambda asked, _tell: requests.append(asked))
+    def publish(asked, _told, key):
+        key.keep()
+        requests.append(asked)
+
+    monkeypatch.setattr(module, "_publish", publish)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return requests
 
@@ -132,6 +139,71 @@ def test_what_cannot_be_is_told_before_anything_is_done(asked, words, sentence):
         call(*words)
     assert told.value.exit_code == 2
     assert asked == []
+
+
+def test_all_that_is_wrong_is_told_at_once_and_no_key_is_made(asked, tmp_path):
+    words = ["--payload", "half", "--licence", "CC-BY", "--author", "a@b.se"]
+    words += ["--accept", "mac", "--secrets", tmp_path / "none", "--part-size", "1"]
+    with pytest.raises(ConfigError) as told:
+        call(tmp_path / "nowhere", EXAMPLE, EXAMPLE, *words)
+    lines = str(told.value).splitlines()
+    wanted = [
+        "is a campaign; the last",
+        "--secrets: ",
+        "--author: a@b.se",
+        "did you mean 'CC-BY-4.0'",
+    ]
+    wanted += ["payload must be", "--accept: mac", "--part-size"]
+    assert all(any(each in line for line in lines) for each in wanted), lines
+    assert len(lines) == len(wanted)
+    assert not (tmp_path / "config").exists()
+
+
+def test_no_key_is_made_for_a_campaign_that_is_not_published(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    campaign = Path(shutil.copytree(EXAMPLE, tmp_path / "campaign"))
+    (campaign / "activities.csv").write_text("changed")
+    with pytest.raises(DatasetError, match="differs from MANIFEST"):
+        call(campaign, tmp_path / "set", "--no-results")
+    assert not (tmp_path / "config").exists()
+    assert not (tmp_path / "set.draft").exists()
+
+
+def test_a_key_that_another_call_made_meanwhile_stays(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    one, two = key_of(None), key_of(None)
+    assert one.value != two.value
+    one.keep()
+    with pytest.raises(ConfigError, match="another call made a key meanwhile"):
+        two.keep()
+    assert key_of(None).value == one.value
+    assert [path.name for path in (tmp_path / "testbed").iterdir()] == ["publish.key"]
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("file/set", "cannot be made: .*/file is no folder; name another one"),
+        ("closed/a/set", "you may not write in .*/closed; name another folder"),
+    ],
+)
+def test_an_out_that_cannot_be_made_is_told_before_the_work(
+    asked, monkeypatch, tmp_path, place, sentence
+):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr("os.access", lambda path, _how: path != tmp_path / "closed")
+    with pytest.raises(ConfigError, match=sentence):
+        call(EXAMPLE, tmp_path / place)
+    assert asked == []
+
+
+def test_a_citation_that_names_nobody_is_told_at_the_end():
+    (line,) = closing._unsigned(About())
+    assert "names nobody (--author) and has a title that was made up (--title)" in line
+    (line,) = closing._unsigned(About(title="A kitchen"))
+    assert "CITATION.cff names nobody (--author); publish anew" in line
+    assert closing._unsigned(About(title="A kitchen", authors=("Ada Byron",))) == ()
 
 
 LAB = {"router": {"user": "${ADMIN_USER}", "key_env": "MY_KEY", "folder": "/tmp"}}

@@ -8,7 +8,7 @@ import hmac
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,8 +54,12 @@ class Published:
     unmet: tuple[Identifier, ...] = ()
 
 
-def publish(request: Request, watcher: Watcher) -> Published:
+def publish(
+    request: Request, watcher: Watcher, begin: Callable[[], None] = lambda: None
+) -> Published:
     """Make a dataset of campaigns in `request.out`, which appears whole or not at all.
+
+    begin  is called when nothing speaks against it, before anything is written
 
     Raises DatasetError for a campaign that is not closed or damaged, RequestError when
     `out` is there or title, authors or answers say what must not leave, RefusedError
@@ -70,6 +74,7 @@ def publish(request: Request, watcher: Watcher) -> Published:
     _refuse_taken(request, known=request.draft.is_dir())
     sources = _checked(watcher, sources)
     asked = _asked(request, sources)
+    begin()
     with _drafted(request, asked) as ledger:
         if not ledger.is_done(_FINISH, asked):
             ledger.forget(_FINISH)  # of another call; from here on it is no more whole
