@@ -181,13 +181,9 @@ def publish(
     It is made in OUT.draft and appears as OUT when no identifier is found any more.
     Call it again after an interruption: it goes on.
     """
-    load_kernels()
-    keep_little()
-    from analysis.exporters.anonymise import Policy
-    from analysis.exporters.audit import NO_WORDS
+    faults = _begun()
     from analysis.exporters.bundle import Request
 
-    faults = Faults()
     folders, out = faults.of(((), campaigns[-1]), _folders, campaigns)
     told = faults.of(SecretsTold(), _told, secrets_file)
     pseudonyms = faults.of(PublishKey(), key_of, key)
@@ -195,10 +191,10 @@ def publish(
         campaigns=folders,
         out=out,
         about=about_of(faults, title, licence, author or (), answers),
-        policy=faults.of(Policy(), _policy, payload, names),
+        policy=_policy(faults, payload, names),
         extra=(*told.every, *faults.of((), _variables, folders, no_secret or ())),
         accept=faults.of((), _accepted, accept or ()),
-        words=faults.of(NO_WORDS, _words, accept_words, out),
+        words=_words(faults, accept_words, out),
         shift=shift_time,
         part_b=faults.of(0, _part_b, part_size),
         jobs=jobs,
@@ -207,6 +203,13 @@ def publish(
     )
     faults.refuse()
     _publish(request, told, pseudonyms)
+
+
+def _begun() -> Faults:
+    """Load what all of it needs; return who collects what is wrong."""
+    load_kernels()
+    keep_little()
+    return Faults()
 
 
 def _results(classifiers: Sequence[str]) -> "Report | None":
@@ -256,13 +259,16 @@ def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:
     return tuple(folders), out
 
 
-def _policy(payload: str, names: str) -> "Policy":
+def _policy(faults: Faults, payload: str, names: str) -> "Policy":
     from analysis.exporters.anonymise import Policy
 
-    try:
-        return Policy(payload=payload, names=names)
-    except ValueError as exc:
-        raise ConfigError(str(exc)) from exc
+    def made() -> Policy:
+        try:
+            return Policy(payload=payload, names=names)
+        except ValueError as exc:
+            raise ConfigError(str(exc)) from exc
+
+    return faults.of(Policy(), made)
 
 
 def _accepted(names: Sequence[str]) -> tuple[str, ...]:
@@ -279,14 +285,14 @@ def _accepted(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def _words(path: Path | None, out: Path) -> "AcceptedWords":
-    """Read words that may stay, and say how many. Raises ConfigError."""
+def _words(faults: Faults, path: Path | None, out: Path) -> "AcceptedWords":
+    """Read words that may stay, and say how many."""
     from analysis.exporters.audit import NO_WORDS
     from testbed.cli.accepted_file import read_accepted
 
     if path is None:
         return NO_WORDS
-    words = read_accepted(path, out)
+    words = faults.of(NO_WORDS, read_accepted, path, out)
     print(f"accepted words: {len(words)}", file=sys.stderr)
     return words
 
