@@ -185,8 +185,7 @@ def publish(
     from analysis.exporters.bundle import Request
 
     folders, out = faults.of(((), campaigns[-1]), _folders, campaigns)
-    told = faults.of(SecretsTold(), _told, secrets_file)
-    pseudonyms = faults.of(PublishKey(), key_of, key)
+    told, pseudonyms = _told(faults, secrets_file), faults.of(PublishKey(), key_of, key)
     request = Request(
         campaigns=folders,
         out=out,
@@ -305,11 +304,11 @@ def _part_b(megabytes: int) -> int:
     return megabytes * _MB
 
 
-def _told(path: Path | None) -> SecretsTold:
-    """Read secrets that no other file tells, and say how many. Raises ConfigError."""
+def _told(faults: Faults, path: Path | None) -> SecretsTold:
+    """Read secrets that no other file tells, and say how many."""
     if path is None:
         return SecretsTold()
-    told = read_secrets(path)
+    told = faults.of(SecretsTold(), read_secrets, path)
     print(f"secrets: {told.in_words()}", file=sys.stderr)
     return told
 
