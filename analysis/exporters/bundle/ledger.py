@@ -70,9 +70,9 @@ class Ledger:
         self._write()
         self._current.add(step)
 
-    def forget(self, step: str) -> None:
-        """Strike a step out, if it is entered: what it said is no longer so."""
-        if self._steps.pop(step, None) is not None:
+    def forget(self, *steps: str) -> None:
+        """Strike steps out that are entered: what they said is no longer so."""
+        if [step for step in steps if self._steps.pop(step, None) is not None]:
             self._write()
 
     def _write(self) -> None:

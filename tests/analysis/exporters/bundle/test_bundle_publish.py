@@ -20,6 +20,7 @@ from analysis.exporters.bundle import (
     sealing,
 )
 from analysis.exporters.bundle.said import TOLD, refuse_said
+from analysis.exporters.bundle.work import Work
 from analysis.exporters.identifiers import Identifier
 
 EXAMPLE = Path(__file__).parents[4] / "captures" / "example"
@@ -151,6 +152,29 @@ def test_what_was_whole_before_another_call_began_is_looked_at_again(
         with pytest.raises(KilledError):
             publish(asked, watcher)
     assert len(made) == 3
+
+
+@pytest.mark.usefixtures("_without_tshark")
+def test_a_capture_of_a_call_that_was_killed_is_not_taken_for_that_of_another(
+    tmp_path, request_for, watcher, monkeypatch
+):
+    word = b"characteristics"  # of a payload
+    told = (Identifier(kind="person", value=word.decode()),)
+    asked = request_for(tmp_path / "set", accept=("unread:tshark",), part_b=0)
+
+    def killed(*_):
+        raise KilledError
+
+    whole = replace(asked, extra=told)
+    # the second one when a capture is written and not entered yet
+    for request, place, name in ((whole, sealing, "seal"), (asked, Work, "done")):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, killed)
+            with pytest.raises(KilledError):
+                publish(request, watcher)
+    publish(whole, watcher)
+    (raw,) = (asked.out / "data" / "campaigns").glob("*/raw/*.pcapng")
+    assert word not in raw.read_bytes()
 
 
 class Recipe:
