@@ -35,6 +35,35 @@ _OF = {
         lldp.mgn.addr.ip4 lldp.mgn.addr.ip6 lldp.port.id.mac x509ce.IPAddress.ipv4
         x509ce.IPAddress.ipv6 wol.mac btcommon.eir_ad.entry.bd_addr bluetooth.addr
         btle.advertising_address zbee_nwk.src64 wpan.src64 wpan.dst64
+        stp.root.hw stp.bridge.hw mstp.cist_bridge.hw lacp.actor.sysid
+        lacp.partner.sysid ieee1905.1905_al_mac_addr ieee1905.mac_addr
+        ieee1905.neighbor_al_mac_addr ieee1905.local_intf.mac_address
+        ieee1905.assoc_client.mac_addr ieee1905.bssid lltd.discovery.real_dest_addr
+        lltd.discovery.real_src_addr lltd.hello.current_address
+        lltd.hello.apparent_address lltd.host_id lltd.bssid batadv.iv_ogm.orig
+        batadv.ogm2.orig batadv.elp.orig batadv.unicast.dst batadv.bcast.orig
+        batadv.tt_entry.entry homeplug_av.brg_infos_cnf.mac
+        homeplug_av.nw_info_cnf.cco_mac homeplug_av.nw_info_cnf.sta_info.da
+        homeplug_av.cc_disc_list_cnf.sta_info.mac homeplug.ns.netw_da
+        wlan.nreport.bssid wlan.fixed.current_ap
+        wlan.link_id.bssid wlan.interworking.hessid wlan.hwmp.orig_sta
+        wlan.hwmp.targ_sta
+        wifi_p2p.device_id wifi_p2p.dev_info.p2p_dev_addr
+        wifi_p2p.intended_interface_addr wifi_p2p.p2p_group_id.p2p_dev_addr
+        wifi_p2p.p2p_group_bssid awdl.syncparams.master awdl.electionparams.master
+        awdl.datastate.infra_bssid awdl.datastate.infra_addr eero.hw_mac mndp.mac
+        ubdp.mac knxip.macaddr artnet.poll_reply.mac mactelnet.source_mac
+        mactelnet.destination_mac snmp.engineid.mac
+        icmpv6.opt.aro.eui64 thread_address.tlv.ext_mac_addr ip.opt.addr ip.rec_rt
+        ip.empty_rt ip.src_rt ip.cur_rt ipv6.routing.src.addr igmp.saddr
+        dns.opt.client.addr4 dns.opt.client.addr6 rip.ip rip.next_hop
+        ripng.rte.ipv6_prefix
+        ospf.srcrouter ospf.advrouter ospf.hello.designated_router
+        ospf.hello.backup_designated_router ospf.hello.active_neighbor
+        ospf.lsa.router.linkid ospf.lsa.router.linkdata vrrp.ip_addr vrrp.ipv6_addr
+        hsrp.virt_ip sctp.parameter_ipv4_address sctp.parameter_ipv6_address
+        teredo.orig.addr socks.dst isakmp.id.data.ipv4_addr isakmp.id.data.ipv6_addr
+        isakmp.ike.nat_original_address_ipv4
     """,
     NAME: """
         dns.qry.name dns.resp.name dns.ptr.domain_name dns.cname dns.srv.target

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from analysis.exporters.audit.keys import FIXED, without_keys
 from analysis.exporters.audit.numbers import DIALLED, is_dialled, is_long_number
 from analysis.exporters.audit.vocabulary import WORDS
+from analysis.exporters.identifiers.public import is_known_group
 from analysis.exporters.identifiers.zones import dynamic_zone
 
 _LEAST_LETTERS = 3  # a shorter piece stands in every text
@@ -214,7 +215,12 @@ def _email(text: str) -> bool:
 
 
 def _mac(text: str) -> bool:
-    return not is_public_mac(text)
+    """Say whether what is written as a MAC tells: numbers of units may look like one.
+
+    Accessories of HomeKit draw theirs at random, every other one like that of a group.
+    """
+    raw = bytes.fromhex(text.replace(":", "").replace("-", ""))
+    return not is_public_mac(text) or bool(raw[0] & 1 and not is_known_group(raw))
 
 
 def _ipv6(text: str) -> bool | None:

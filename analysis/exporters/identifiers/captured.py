@@ -17,7 +17,13 @@ from analysis.exporters.identifiers.hidden import in_bytes
 from analysis.exporters.identifiers.speech import PORTS, of_message, of_stretch
 from analysis.exporters.identifiers.streams import Streams
 from analysis.exporters.identifiers.texts import candidates
-from analysis.pcap.blocks import LINK_ETHERNET, LINK_IEEE802_11, LINK_RADIOTAP
+from analysis.pcap.blocks import (
+    LINK_ETHERNET,
+    LINK_IEEE802_11,
+    LINK_RADIOTAP,
+    LINK_SLL,
+    LINK_SLL2,
+)
 from analysis.pcap.decode import UDP, Decoded, decode_batch
 from analysis.pcap.network import LATER
 from analysis.pcap.stream import open_capture_stream
@@ -26,6 +32,8 @@ from analysis.pcap.walk import Batch
 Int64 = NDArray[np.int64]
 
 _ARP = 0x0806
+_OTHERWISE = (_ARP, 0x0800, 0x86DD)  # is read as ARP and IP
+_HEAD_B = 14  # of Ethernet
 _OVERLAP_B = 2048
 _MOST_SEEN = 1 << 20
 _LOOKED_B = 8  # a payload whose first bytes are all below 0x80 may be text
@@ -113,12 +121,14 @@ class _Reader:
 
     def below(self, batch: Batch, decoded: Decoded) -> None:
         """Take what frames without IP, ICMP and 802.11 say."""
-        kinds = np.isin(decoded.ethertype, (0, *frames.KINDS))
-        kinds &= (decoded.protocol == 0) & (batch.link == LINK_ETHERNET)
-        for row in np.flatnonzero(kinds).tolist():
-            frame = _bytes_of(batch, row)
+        bare = (decoded.protocol == 0) & ~np.isin(decoded.ethertype, _OTHERWISE)
+        bare &= np.isin(batch.link, (LINK_ETHERNET, LINK_SLL, LINK_SLL2))
+        for row in np.flatnonzero(bare).tolist():
+            frame = _as_ethernet(_bytes_of(batch, row), int(batch.link[row]))
             if self._is_new(frame):
                 self._gathered.take_all(frames.of_frame(frame), self._source)
+                found = in_bytes(frame[_HEAD_B:], (), self._makers)
+                self._gathered.take_all(found, self._source)
         for number, reader in ((_ICMP, frames.icmp), (_ICMP6, frames.icmp6)):
             told = (decoded.protocol == number) & (decoded.payload_b >= _LOOKED_B)
             for row in np.flatnonzero(told).tolist():
@@ -224,6 +234,16 @@ def _networks(decoded: Decoded, row: int) -> set[bytes]:
         if int(ends[row, 0]) == 0 and low >> 32 == _MAPPED and address.is_private:
             found.add(address.packed[:3])
     return found
+
+
+def _as_ethernet(frame: bytes, link: int) -> bytes:
+    """Return a frame with the head of Ethernet, where it was cooked by Linux."""
+    if link == LINK_SLL:
+        return bytes(12) + (frame[16:] if frame[14:15] == b"\0" else frame[14:])
+    if link == LINK_SLL2:
+        kind = b"" if frame[:1] == b"\0" else frame[:2]
+        return bytes(12) + kind + frame[20:]
+    return frame
 
 
 def _bytes_of(batch: Batch, row: int) -> bytes:

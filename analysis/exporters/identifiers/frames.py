@@ -1,9 +1,14 @@
-"""Find identifiers below and beside IP: LLDP, CDP, 802.1X, PPPoE, ICMP and its kin."""
+"""Find identifiers below and beside IP: LLDP, CDP, 802.1X, PPPoE, ICMP and its kin.
+
+What bridges, links in a bundle, meshes and power lines say of each other is read by
+`bridges`.
+"""
 
 import ipaddress
 import struct
 from collections.abc import Iterator
 
+from analysis.exporters.identifiers.bridges import BRIDGES, spanning_tree
 from analysis.exporters.identifiers.messages import eap
 from analysis.exporters.identifiers.naming import is_telling
 from analysis.exporters.identifiers.texts import Candidate, candidates
@@ -11,7 +16,6 @@ from analysis.exporters.identifiers.wire import mailslot
 from analysis.pcap.dns import labels_at
 
 LLDP, EAPOL, PPPOE_DISCOVERY, PPPOE = 0x88CC, 0x888E, 0x8863, 0x8864
-KINDS = (LLDP, EAPOL, PPPOE_DISCOVERY, PPPOE)
 _CDP = b"\xaa\xaa\x03\x00\x00\x0c\x20\x00"
 _PAP, _CHAP, _IPCP = 0xC023, 0xC223, 0x8021
 _ERRORS, _ERRORS6 = (3, 4, 5, 11, 12), (1, 2, 3, 4)
@@ -31,11 +35,13 @@ def of_frame(frame: bytes) -> Iterator[Candidate]:
         (EAPOL, eapol),
         (PPPOE_DISCOVERY, pppoe_discovery),
         (PPPOE, pppoe),
+        *BRIDGES.items(),
     ):
         at = frame.find(kind.to_bytes(2), 12, 48)
         if at >= 0:
             yield from reader(frame[at + 2 :])
             return
+    yield from spanning_tree(frame)
     yield from mailslot(frame)  # NetBIOS over anything else
 
 

@@ -9,6 +9,7 @@ from analysis.exporters.identifiers.model import Identifier
 from analysis.exporters.identifiers.naming import is_everyday, parts_of
 from analysis.exporters.identifiers.public import (
     Products,
+    is_known_group,
     is_local_name,
     is_public_address,
     is_public_mac,
@@ -33,6 +34,7 @@ _ANYBODYS = frozenset(
         *("com", "net", "org", "de", "box", "internal"),
     }
 )
+_MARKS = (":", "-")  # of a MAC that is written down
 _ARPA4, _ARPA6 = ("in-addr", "arpa"), ("ip6", "arpa")
 
 
@@ -174,6 +176,10 @@ class Gathered:
             return
         if not is_public_mac(found.binary):
             self._keep("mac", found.value, source)
+            return
+        written = found.binary[0] & 1 and any(mark in value for mark in _MARKS)
+        if written and not is_known_group(found.binary):
+            self._keep("serial", value, source)  # such as a number of HomeKit
 
     def _address(self, value: str, source: str, n: int, own: bool = False) -> None:
         """Take an address.

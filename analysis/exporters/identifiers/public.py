@@ -37,6 +37,23 @@ _SEPARATORS = re.compile(r"[\s_.\-]+")
 _VIRTUAL_ROUTER = b"\x00\x00\x5e"
 # what apps of Android get instead of the real one, and those that imports make up
 _STAND_INS = b"\x02\x00\x00\x00\x00"
+# IPv4, IPv6, bridges, Cisco, PTP, industry, NetBEUI, AppleTalk, loops, everybody
+_GROUPS = tuple(
+    bytes.fromhex(each)
+    for each in (
+        *("01005e", "3333", "0180c2", "01000c", "011b19", "010ccd", "010ecf"),
+        *("010081", "01e02f", "014096", "010b85", "03000000", "0900", "ab0000"),
+        *("cf0000", "ffffffffffff"),
+    )
+)
+
+
+def is_known_group(raw: bytes) -> bool:
+    """Say whether six bytes are the MAC of a group that protocols really have.
+
+    Numbers of units are written like MACs, too, and may have the flag of a group.
+    """
+    return raw.startswith(_GROUPS)
 
 
 def is_public_mac(raw: bytes) -> bool:

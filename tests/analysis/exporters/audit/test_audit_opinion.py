@@ -145,6 +145,35 @@ def test_an_address_as_recorded_is_found_whoever_overlooked_it(looked):
     assert found["ip.src"].accept == ("same:ip.src",)
 
 
+def test_addresses_that_bridges_and_routers_tell_each_other_are_fields(looked):
+    mac, four = bytes.fromhex("b4750edeadbe"), bytes([192, 168, 178, 58])
+    prefix = b"\x80\0" + mac
+    tree = b"\x42\x42\x03" + bytes(5) + prefix + bytes(4) + prefix + bytes(10)
+    ends = b"\xd8\x0d\x17\xaa\xbc\x01\x50\xc7\xbf\x6b\xe0\x19"
+    bridge = b"\x01\x80\xc2\0\0\0" + ends[6:] + struct.pack(">H", 38) + tree
+    mac = mac[:5] + b"\xbf"
+    bundle = b"\1\1\1\x14\x80\0" + mac + bytes(10) + b"\2\x14\x80\0" + mac
+    lacp = ends + b"\x88\x09" + bundle + bytes(70)
+    frames = [bridge, lacp]
+    for number, (protocol, body) in enumerate(
+        (
+            (2, b"\x22\0\0\0\0\0\0\1\1\0\0\1\xef\xff\xff\xfa" + four),
+            (89, b"\2\1\0\x18" + four[:3] + b"\x3b" + bytes(16)),
+            (112, b"\x21\1\x64\1\0\1\0\0" + four[:3] + b"\x3c" + bytes(8)),
+        )
+    ):
+        size_b = 20 + len(body)
+        head = struct.pack(">BBHIBBHI", 0x45, 0, size_b, 0, 1, protocol, 0, number)
+        frames.append(ends + b"\x08\0" + head + b"\xe0\0\0\5" + body)
+    route = four[:3] + b"\x3d"
+    frames += udp(520, b"\2\2\0\0\0\2\0\0" + route + bytes(12))
+    found = {f.encoding for f in looked(frames, frames, None) if f.kind == SAME}
+    assert found >= {
+        *("stp.root.hw", "lacp.actor.sysid", "igmp.saddr", "ospf.srcrouter"),
+        *("vrrp.ip_addr", "rip.ip"),
+    }
+
+
 def test_a_field_that_this_tshark_does_not_know_is_unread_where_it_matters(
     looked, monkeypatch
 ):
@@ -171,6 +200,8 @@ def test_all_fields_are_known_to_this_tshark():
         "version 1.0.12.3",
         "0.000000 1767607300 00000000 ff0000ff",
         "239.255.255.250:1900",
+        "01:00:5e:00:00:fb",
+        "ff:ff:ff:ff:ff:ff",
     ],
 )
 def test_what_protocols_say_tells_nobody(text):
@@ -186,6 +217,7 @@ def test_what_protocols_say_tells_nobody(text):
         "84.172.33.91",
         "10.0.0.5",
         "3c:5a:b4:11:22:c3",
+        "id=4D:2A:11:9C:77:E0",  # of HomeKit: drawn at random, flags and all
         "2003:cb:4711:beef::1234",
         "52.520008",
         "+4989123456",

@@ -131,6 +131,12 @@ def dns(name):
     return udp((50100, 53), head + labels(name) + struct.pack(">HH", 1, 1))
 
 
+def txt(name, *texts):
+    told = b"".join(sized(text, ">B") for text in texts)
+    head = struct.pack(">6H", 0, 0x8400, 0, 1, 0, 0)
+    return head + labels(name) + struct.pack(">HHI", 16, 1, 120) + sized(told)
+
+
 def certificate(subject, *others):
     named = b"".join(
         tlv(0x31, tlv(0x30, tlv(6, bytes.fromhex(oid)), tlv(0x0C, text)))

@@ -9,6 +9,7 @@ from tests.analysis.exporters.identifiers.crafted import (
     mqtt,
     page,
     tcp,
+    txt,
     udp,
 )
 
@@ -221,5 +222,10 @@ PLANTED = {
     "autokey": (
         udp((9999, 50009), keyed(b'{"alias":"Uhus Nest"}')),
         "person Uhus Nest",
+    ),
+    # a number drawn at random, with the flag of a group of addresses
+    "homekit": (
+        udp((5353, 5353), txt("Plug._hap._tcp.local", "id=4D:2A:11:9C:77:E0")),
+        "serial 4D:2A:11:9C:77:E0",
     ),
 }

@@ -10,7 +10,11 @@ from analysis.exporters.identifiers.public import Products
 from analysis.exporters.identifiers.speech import PORTS
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
-from tests.analysis.exporters.identifiers import said_by_apps, said_by_networks
+from tests.analysis.exporters.identifiers import (
+    said_by_apps,
+    said_by_bridges,
+    said_by_networks,
+)
 from tests.analysis.exporters.identifiers.crafted import (
     asked,
     certificate,
@@ -29,7 +33,7 @@ from tests.analysis.exporters.identifiers.crafted import (
 
 START_NS = 1_767_607_200_000_000_000
 # protocol: frames, (kind, value) of all that is planted in them
-PLANTED = said_by_networks.PLANTED | said_by_apps.PLANTED
+PLANTED = said_by_networks.PLANTED | said_by_apps.PLANTED | said_by_bridges.PLANTED
 SECRETS = [
     (protocol, *each.split(" ", 1))
     for protocol, (_, *told) in PLANTED.items()
@@ -135,3 +139,18 @@ def test_noise_at_any_port_is_no_identifier(tmp_path):
         "203.0.113.40",
     }
     assert len(found) == 4
+
+
+@pytest.mark.parametrize("link", [113, 276])
+def test_frames_that_linux_cooked_are_read_as_those_of_ethernet(tmp_path, link):
+    (tree,), (switch,) = said_by_bridges.tree(1, 2), lldp((5, b"schalter-birke"))
+    path = tmp_path / "any.pcapng"
+    with open_capture(path, interfaces=[Interface(link=link)]) as out:
+        for frame, kind in ((tree, b"\0\4"), (switch, b"\x88\xcc")):
+            sender = frame[6:12] + b"\0\0"
+            head = b"\0\0\0\1\0\6" + sender + kind
+            if link == 276:
+                head = kind + b"\0\0\0\0\0\2\0\1\0\6" + sender
+            out.packet(START_NS, head + frame[14:])
+    told = {each.value for each in harvest_of(path)}
+    assert {"b4:75:0e:de:00:01", "b4:75:0e:de:00:02", "schalter-birke"} <= told
