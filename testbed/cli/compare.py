@@ -11,6 +11,7 @@ import typer
 from analysis.errors import AnalysisError
 from analysis.pcap.errors import CaptureError
 from testbed.cli.datasets import find_campaign
+from testbed.cli.folders import refuse_unwritable
 from testbed.cli.options import AsJson, Seed
 from testbed.cli.reading import counted
 from testbed.cli.starting import keep_little, load_kernels
@@ -91,6 +92,8 @@ def compare(
     folders = find_campaign(a).folder, find_campaign(b).folder
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha: must be between 0 and 1, got {alpha:g}")
+    if out is not None:
+        refuse_unwritable(out, "--out")
     load_kernels()
     keep_little()
     from analysis.compare import Asked, as_plain, write

@@ -1,4 +1,8 @@
-"""A campaign, by its folder or by the published dataset that holds it."""
+"""A campaign, by its folder or by the published dataset that holds it.
+
+refuse_others(path, wanted)  says what a path is instead, and what to name
+find_campaign(path, name)    the campaign that is meant
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,8 +11,45 @@ from pathlib import Path
 from testbed.errors import ConfigError
 
 _BAG = "manifest-sha256.txt"
+_PARTS = "parts.sha256"
 _INPUTS = "campaign.yaml"
 _MANIFEST = "MANIFEST.sha256"
+_EITHER = "a dataset or a campaign"
+
+
+def refuse_others(path: Path, wanted: str = _EITHER) -> None:
+    """Raise ConfigError for what is easily named instead of a dataset or a campaign.
+
+    wanted  what is to be named, for the sentence
+    """
+    try:
+        other = _other(path, wanted)
+    except OSError as exc:
+        other = f"cannot be read: {exc.strerror}"
+    if other:
+        raise ConfigError(f"{path}: {other}")
+
+
+def _other(path: Path, wanted: str) -> str:
+    """Return what a path is, and what to do; '' where it may be what is wanted."""
+    if not path.exists():
+        return f"there is no such folder; name {wanted}"
+    if path.suffix == ".zip":
+        how = "unpack all its parts in one folder, and name what comes out"
+        return f"is an archive, or a part of one; {how}"
+    if not path.is_dir():
+        return f"is a file; name the folder of {wanted}"
+    if (path / _PARTS).is_file():
+        beside = path.with_suffix("")
+        known = path.suffix == ".parts" and (beside / _BAG).is_file()
+        how = f"name {beside}" if known else "unpack them, as its README.txt says"
+        return f"holds the parts of an archive; {how}"
+    if path.suffix == ".draft" and not (path / _INPUTS).is_file():
+        how = "call what made it again, and it goes on"
+        return f"is a draft that was not finished; {how}"
+    if next(path.iterdir(), None) is None:
+        return f"is an empty folder; name {wanted}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +78,17 @@ def find_campaign(path: Path, name: str | None = None) -> Found:
 
     Raises ConfigError when there is none, or it is not clear which.
     """
+    refuse_others(path)
     path = path.resolve()
     if (path / _INPUTS).is_file():
         if name is not None and name != path.name:
             raise ConfigError(f"{path}: is the campaign {path.name}, not {name!r}")
         return Found(folder=path, dataset=_bag_of(path))
-    if not path.is_dir():
-        raise ConfigError(f"{path}: there is no such folder")
     places = (path / "data" / "campaigns", path / "campaigns", path)
     found = next((f for f in map(_campaigns, places) if f), ())
     if not found:
-        raise ConfigError(f"{path}: is no campaign, and no dataset that holds one")
+        reason = "is no campaign, and no dataset that holds one"
+        raise ConfigError(f"{path}: {reason}; name {_EITHER}")
     names = ", ".join(folder.name for folder in found)
     chosen = [folder for folder in found if name in (None, folder.name)]
     if not chosen:

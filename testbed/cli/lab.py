@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli.datasets import find_campaign
 from testbed.cli.lab_homes import homes
 from testbed.cli.lab_learn import learn_lab
 from testbed.cli.options import AsJson, CampaignFolder
@@ -93,7 +94,7 @@ def learn(
         return
     if device is not None or activity:
         raise ConfigError("--device and --activity go with --out, which is not given")
-    _tell_settle(folder, as_json)
+    _tell_settle(find_campaign(folder).folder, as_json)
 
 
 def _tell_settle(folder: Path, as_json: bool) -> None:

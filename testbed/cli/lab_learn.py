@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.cli.datasets import find_campaign
+from testbed.cli.folders import refuse_unwritable
 from testbed.cli.reading import counted
 from testbed.errors import ConfigError
 
@@ -25,7 +27,8 @@ def learn_lab(
     """
     if out.exists() or out.is_symlink():
         raise ConfigError(f"{out}: is there already; remove it, or name another")
-    folder = campaign_in(source)
+    refuse_unwritable(out, "--out")
+    folder = find_campaign(source).folder
     name = device or _only_device(folder)
     learnt = learnt_of(folder, name, activities=activities or None)
     twin_of = write_twin(learnt, out)
@@ -131,23 +134,6 @@ def write_twin(learnt: "LearntTwin", out: Path) -> str:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return name
-
-
-def campaign_in(source: Path) -> Path:
-    """Return the campaign folder that is meant: itself, or the only one of a dataset.
-
-    Raises ConfigError when a dataset holds several.
-    """
-    if (source / "campaign.yaml").exists():
-        return source
-    found = sorted((source / "data" / "campaigns").glob("*/campaign.yaml"))
-    if len(found) > 1:
-        names = ", ".join(path.parent.name for path in found)
-        raise ConfigError(
-            f"{source}: holds several campaigns; name one of {source}/data/campaigns: "
-            f"{names}"
-        )
-    return found[0].parent if found else source
 
 
 def _only_device(folder: Path) -> str:

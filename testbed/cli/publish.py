@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from testbed.cli.datasets import refuse_others
 from testbed.cli.faults import Faults
 from testbed.cli.folders import refuse_unwritable
 from testbed.cli.publish_closing import about_of
@@ -292,7 +293,8 @@ def _words(faults: Faults, path: Path | None, out: Path) -> "AcceptedWords":
     if path is None:
         return NO_WORDS
     words = faults.of(NO_WORDS, read_accepted, path, out)
-    print(f"accepted words: {len(words)}", file=sys.stderr)
+    if words is not NO_WORDS:  # else why is told
+        print(f"accepted words: {len(words)}", file=sys.stderr)
     return words
 
 
@@ -309,7 +311,8 @@ def _told(faults: Faults, path: Path | None) -> SecretsTold:
     if path is None:
         return SecretsTold()
     told = faults.of(SecretsTold(), read_secrets, path)
-    print(f"secrets: {told.in_words()}", file=sys.stderr)
+    if told.path is not None:  # else why is told
+        print(f"secrets: {told.in_words()}", file=sys.stderr)
     return told
 
 
@@ -321,6 +324,9 @@ def _variables(
     from testbed.runner.campaigns.folder import load_inputs
 
     faults = Faults()
+    for each in folders:
+        faults.of(None, refuse_others, each, "a campaign")
+    faults.refuse()
     labs = [faults.of({}, load_inputs, each).get("lab") or {} for each in folders]
     faults.refuse()
     if not labs:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from testbed.cli.datasets import refuse_others
+from testbed.cli.folders import refuse_unwritable
 from testbed.cli.options import AsJson
 from testbed.cli.reading import StepsTold, counted
 from testbed.cli.starting import keep_little, load_kernels
@@ -67,9 +69,12 @@ def reproduce(
 
     Exit 1 when anything comes out otherwise than it was published.
     """
-    if not dataset.is_dir():
-        raise ConfigError(f"{dataset}: is no folder; unpack the archive, if it is one")
+    refuse_others(dataset, "a dataset")
+    if (dataset / "campaign.yaml").is_file():
+        how = "`testbed publish` makes a dataset of it"
+        raise ConfigError(f"{dataset}: is a campaign; {how}")
     if out is not None:
+        refuse_unwritable(out, "--out")
         found = _reproduced(dataset, out, jobs, tolerance)
     else:
         from analysis.workspace import working_folder

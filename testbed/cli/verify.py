@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from testbed.cli.datasets import refuse_others
 from testbed.cli.options import AsJson
 from testbed.cli.reading import StepsTold, counted, size
 from testbed.cli.starting import keep_little, load_kernels
@@ -72,6 +73,7 @@ def verify(
     Nothing is written there: labels and tables are made again in a folder for
     temporary files (TMPDIR), and compared.
     """
+    refuse_others(where)
     if digest and not re.fullmatch("[0-9a-fA-F]{64}", digest):
         raise ConfigError(
             f"--digest: must be 64 hexadecimal digits, got {digest!r:.80}"

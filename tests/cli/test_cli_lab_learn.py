@@ -99,15 +99,15 @@ def test_what_cannot_be_learnt_is_said_and_leaves_nothing(testbed, tmp_path, cap
 
 
 def test_the_only_campaign_of_a_dataset_is_found(tmp_path):
-    from testbed.cli.lab_learn import campaign_in
+    from testbed.cli.datasets import find_campaign
     from testbed.errors import ConfigError
 
     inner = tmp_path / "data" / "campaigns" / "one"
     inner.mkdir(parents=True)
     (inner / "campaign.yaml").touch()
-    assert campaign_in(tmp_path) == inner
+    assert find_campaign(tmp_path).folder == inner
     other = inner.with_name("two")
     other.mkdir()
     (other / "campaign.yaml").touch()
-    with pytest.raises(ConfigError, match="several campaigns"):
-        campaign_in(tmp_path)
+    with pytest.raises(ConfigError, match="holds 2 campaigns: one, two; name one"):
+        find_campaign(tmp_path)

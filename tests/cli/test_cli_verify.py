@@ -61,6 +61,7 @@ def test_machines_get_the_same_as_json(campaign):
 
 
 def test_a_folder_that_is_neither_is_refused(tmp_path):
+    (tmp_path / "mine.txt").touch()
     with pytest.raises(RequestError, match="neither a dataset nor a campaign") as told:
         call(tmp_path)
     assert told.value.exit_code == 2
