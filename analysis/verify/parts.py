@@ -11,7 +11,7 @@ from analysis.verify.model import Findings
 from analysis.verify.sums import Digests, compare, load_sums
 
 SUMS = "parts.sha256"
-_NOT_SUMMED = (SUMS, "README.txt")
+READ_ME = "README.txt"
 _PIECE_B = 1 << 20
 # what the library raises for an archive that is damaged, encrypted or packed otherwise
 _DAMAGED = (
@@ -47,12 +47,12 @@ def check_parts(
     sums = load_sums(folder / SUMS, found)
     if sums is None:
         return
-    there = [path for path in parts.files if path.name not in _NOT_SUMMED]
+    there = [path for path in parts.files if path != folder / SUMS]
     compare(found, parts, folder / SUMS, sums, there)
     if quick:
         return
     inside = _Inside(bag, found, digests)
-    for name in sums:
+    for name in [name for name in sums if name != READ_ME]:
         with found.guarded(folder / name):
             try:
                 inside.read(folder / name, told)

@@ -41,8 +41,10 @@ def write_parts(
         made.append(path)
     sums = "".join(f"{sha256_of(path, told)}  {path.name}\n" for path in made)
     sliced = sorted({e[1].rpartition(".slice-")[0] for g in groups for e in g} - {""})
-    made.append(write_text(target / SUMS, sums))
     made.append(write_text(target / READ_ME, _read_me(name, sliced)))
+    # strangers run what it says: it has to be as it was written, too
+    sums += f"{sha256_of(made[-1])}  {READ_ME}\n"
+    made.append(write_text(target / SUMS, sums))
     return made
 
 
