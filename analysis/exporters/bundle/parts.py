@@ -7,6 +7,7 @@ from version to version. What is larger than a part is cut into slices.
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import BinaryIO
 
 from analysis.exporters.bundle.work import files_in, sha256_of, write_text
@@ -57,8 +58,10 @@ def _entries(bag: Path, name: str, most_b: int) -> Iterator[Entry]:
         if size_b <= room_b:
             yield path, place, 0, size_b
             continue
-        for number, first in enumerate(range(0, size_b, room_b), start=1):
-            cut = f"{place}.slice-{number:03}"
+        firsts = range(0, size_b, room_b)
+        width = max(3, len(str(len(firsts))))  # a shell puts them in order of letters
+        for number, first in enumerate(firsts, start=1):
+            cut = f"{place}.slice-{number:0{width}}"
             yield path, cut, first, min(room_b, size_b - first)
 
 
@@ -108,13 +111,13 @@ def _read_me(name: str, sliced: Sequence[str]) -> str:
         "Parts of one archive. Check them, unpack all of them in one folder:",
         "",
         f"    sha256sum -c {SUMS}",
-        f"    for part in {name}-*.zip; do unzip -q $part; done",
+        f'    for part in {quote(name)}-*.zip; do unzip -q "$part"; done',
     ]
     if sliced:
         lines += ["", "Files larger than a part are in slices; put them together:", ""]
         lines += [
-            f"    cat '{each}'.slice-* > '{each}' && rm '{each}'.slice-*"
-            for each in sliced
+            f"    cat {each}.slice-* > {each} && rm {each}.slice-*"
+            for each in map(quote, sliced)
         ]
     return (
         "\n".join([*lines, "", f"The dataset is then in {name}/; see data/README.md."])

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from analysis.exporters.bundle.parts import LEAST_B, write_parts
+from analysis.exporters.bundle.parts import LEAST_B, _entries, write_parts
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def files_of(folder):
 
 def test_what_is_larger_than_a_part_comes_back_by_the_commands_shown(bag, tmp_path):
     target, read = tmp_path / "parts", []
-    made = write_parts(bag, "set", target, LEAST_B, read.append)
+    made = write_parts(bag, "Ada's set", target, LEAST_B, read.append)
     zips = [path for path in made if path.suffix == ".zip"]
     assert len(zips) == 5
     assert max(path.stat().st_size for path in zips) <= LEAST_B
@@ -33,10 +33,17 @@ def test_what_is_larger_than_a_part_comes_back_by_the_commands_shown(bag, tmp_pa
     assert sum(read) == written_b + sum(path.stat().st_size for path in zips)
     commands = re.findall(r"^    (.+)$", (target / "README.txt").read_text(), re.M)
     script = "\n".join(commands).replace(
-        "unzip -q $part", "python3 -m zipfile -e $part ."
+        'unzip -q "$part"', 'python3 -m zipfile -e "$part" .'
     )
     subprocess.run(["sh", "-ec", script], cwd=target, check=True, capture_output=True)
-    assert files_of(target / "set") == files_of(bag)
+    assert files_of(target / "Ada's set") == files_of(bag)
+
+
+def test_slices_are_in_order_of_letters_however_many(bag):
+    names = [name for _, name, *_ in _entries(bag, "set", 7000)]
+    slices = [name for name in names if "large file" in name]
+    assert len(slices) > 999
+    assert slices == sorted(slices)
 
 
 def test_parts_are_alike_and_nothing_is_left_of_an_attempt(bag, tmp_path):
