@@ -28,7 +28,7 @@ _KEPT = frozenset(
     (
         *("device", "activity", "channel", "network", "outcome", "phase", "trial"),
         *("event", "form", "category", "scenario", "is_device", "feeds", "package"),
-        *("driver", "tool", "point", "firmware", "app_version", "version", "capture"),
+        *("driver", "tool", "point", "firmware", "app_version", "version"),
         *("simulated", "depth", "times", "vendor", "model", "anchor", "versions"),
         *("attempt", "unit"),
     )
@@ -235,8 +235,6 @@ class _Folder:
             return value
         if key in _KEPT:
             return self._words.known(value)
-        if key == "session":
-            return self._words.dates(value)
         if key in _PEOPLE:
             made_up = self._simulated
             return self._words.known(value) if made_up else self._words.person(value)

@@ -254,6 +254,34 @@ def household(folder):
     return folder
 
 
+def test_sessions_that_imports_name_after_files_hold_no_address_and_no_name(tmp_path):
+    folder, made = tmp_path / "plain", tmp_path / "made"
+    (folder / "raw").mkdir(parents=True)
+    about = {"campaign": "hue", "simulated": False, "form": "imported"}
+    (folder / "campaign.yaml").write_text(yaml.safe_dump(about))
+    session = "2018-10-25-192_168_1_132-mayas_den"
+    log = f"campaign,session,device\nhue,{session},hub\nhue,2018-10-26,hub\n"
+    (folder / "activities.csv").write_text(log)
+    files = [{"name": f"{session}-00000.pcapng", "size_b": 1, "sha256": ""}]
+    capture = {"capture": session, "session": session, "files": files}
+    (folder / "raw" / "receipt.json").write_text(json.dumps({"captures": [capture]}))
+    identifiers = (
+        Identifier(kind="ipv4", value="192.168.1.132"),
+        Identifier(kind="place", value="mayas_den"),
+    )
+    anonymise_texts(
+        folder, made, pseudonyms=NAMES, identifiers=identifiers, policy=Policy()
+    )
+    rows = rows_of(made)
+    (told,) = json.loads((made / "raw" / "receipt.json").read_text())["captures"]
+    assert rows[1]["session"] == "2018-10-26"
+    assert rows[0]["session"].startswith("2018-10-25-192_168_")
+    assert told["capture"] == told["session"] == rows[0]["session"]
+    assert told["files"][0]["name"] == f"{rows[0]['session']}-00000.pcapng"
+    for said in ("192_168_1_132", "mayas_den"):
+        assert said not in rows[0]["session"]
+
+
 def test_names_of_fields_and_files_are_texts_as_values_are(tmp_path):
     plain, made = household(tmp_path / "plain"), tmp_path / "made"
     told = tuple(
