@@ -102,6 +102,24 @@ def test_days_are_exchanged_in_every_way_there_is():
     assert found.p[0] == pytest.approx(np.mean(np.array(scores) >= scores[-1] - 1e-9))
 
 
+def test_steps_down_as_the_slow_way_does():
+    rng = np.random.default_rng(3)
+    days = rng.normal(size=(5, 1, 8)) + rng.normal(size=(5, 4, 8)) / 3
+    days[:2] += 1.5 * EIGHT
+    questions = [of_means(each) for each in days.reshape(20, 8)]
+    found = asked(questions)
+    ways = [np.isin(np.arange(8), chosen) for chosen in combinations(range(8), 4)]
+    scores = np.array([asked(questions, way, n=0).score for way in ways])
+    order, least = np.argsort(-found.score), 0.0
+    for at, row in enumerate(order):
+        most = scores[:, order[at:]].max(axis=1)
+        least = max(least, float(np.mean(most >= found.score[row] * (1 - 1e-9))))
+        assert found.p_adjusted[row] == pytest.approx(least)
+        alone = np.mean(scores[:, row] >= found.score[row] * (1 - 1e-9))
+        assert found.p[row] == pytest.approx(alone)
+    assert found.critical == pytest.approx(np.sort(scores.max(axis=1))[-4])  # of 70
+
+
 def test_what_is_the_same_on_all_days_and_then_another_beats_days_in_order():
     days = np.random.default_rng(1).normal(size=(40, 8))
     noise = [of_means(np.sort(each)[[0, 5, 2, 7, 1, 6, 3, 4]]) for each in days]
@@ -133,7 +151,7 @@ def test_what_few_trials_scatter_is_no_certainty():
 )
 def test_few_days_tell_nothing_and_a_strict_level_wants_more(a, b, alpha, can):
     assert can_tell(a, b, alpha) is can
-    assert (units_needed(0.05), units_needed(0.01)) == (4, 5)
+    assert [units_needed(level) for level in (0.05, 0.01, 0.005)] == [4, 5, 6]
 
 
 @pytest.mark.parametrize("days", [1, 2, 3])
