@@ -54,6 +54,9 @@ def change(path, column, value, row=1):
         ("parameters", "a=b", "parameters: is 'a=b', but journal.jsonl says ''"),
         ("delta_ns", 60 * SECOND, "its label window overlaps by "),
         ("t_uncertainty_ns", "1000", "t_uncertainty_ns: is 1000, less than 0.5 ms, as"),
+        ("t_return_ns", "", "t_issue_ns, t_return_ns or t_uncertainty_ns: is empty"),
+        ("t_return_ns", "1000", "t_issue_ns: is later than t_return_ns"),
+        ("t_issue_ns", "1000", "session '2026-01-05-01' is longer than a day: it beg"),
     ],
 )
 def test_every_value_of_the_log_that_cannot_be_is_told_by_its_line(
@@ -72,6 +75,13 @@ def test_all_lines_with_faults_are_told_not_the_first_alone(campaign, faults):
     assert [each.split(": ")[1] for each in told] == ["line 2", "line 5", "line 7"]
 
 
+def test_a_trial_has_one_label_however_often_it_was_tried(campaign, faults):
+    change(campaign / "activities.csv", "trial", "0001", row=2)
+    change(campaign / "activities.csv", "attempt", "2", row=2)
+    told = [each for each in faults() if "trial 0001 has 2 attempts with a l" in each]
+    assert [each.split(": ")[1] for each in told] == ["line 2", "line 3"]
+
+
 def test_drops_clock_and_files_of_the_receipt_are_looked_at(campaign, faults):
     path = campaign / "raw/receipt.json"
     receipt = json.loads(path.read_text())
@@ -79,6 +89,8 @@ def test_drops_clock_and_files_of_the_receipt_are_looked_at(campaign, faults):
     capture["dropped"] = 12
     capture["clock"][1]["error_ns"] = 90_000_000
     capture["clock"][2]["at_ns"] -= SECOND
+    capture["clock"][3]["error_ns"] = -1
+    capture["ready_ns"] = capture["stopped_ns"] + 1
     capture["files"][0]["size_b"] += 1
     capture["files"].append({"name": "lan-00002.pcapng", "size_b": 1, "sha256": ""})
     path.write_text(json.dumps(receipt))
@@ -88,6 +100,8 @@ def test_drops_clock_and_files_of_the_receipt_are_looked_at(campaign, faults):
         "capture c01: 12 of 1267 packets were dropped",
         "capture c01: clock measurement 2 is known to 90 ms only",
         "capture c01: clock measurement 3 is earlier than the one before",
+        "capture c01: clock measurement 4 has an error below 0",
+        "capture c01: stopped before it was ready",
         "raw/lan-00001.pcapng: has 477692 bytes, but raw/receipt.json says 477693",
         "raw/lan-00002.pcapng: is not there, but raw/receipt.json names it",
         "raw/lan-00009.pcapng: is not named by raw/receipt.json",
