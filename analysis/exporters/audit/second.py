@@ -41,7 +41,7 @@ TSHARK = "tshark"  # by which it is accepted that there is none
 _TLS_PORTS = (443, 8443, 8883)
 _MOST_WAITING_B = 1 << 28
 _NONE = np.zeros(0, dtype=np.int64)
-_FRAME = re.compile(rb"(?m)^Frame (\d+):")
+_FRAME = re.compile(rb"Frame (\d+):")
 # what tshark makes of four bytes: sequence numbers and stamps are any number by chance
 _NUMBER = re.compile(rb"\d{1,10}(?![^\s,\])(])")
 _ANNOUNCED = re.compile(rb"(?:[:=]\s?|[(\[]|TSval |TSecr )\Z")
@@ -212,7 +212,7 @@ def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> tuple[int
     """
     frame, last, told, end = 1, 0, 0, b""
     for _base, data, span in pieces(lines, looker.margin_b):
-        marks = [(m.start(), int(m.group(1))) for m in _FRAME.finditer(data)]
+        marks = list(_frames(data))
         starts = [at for at, _ in marks]
         seen: Counter[tuple[int, int, str]] = Counter()
         for at, row, encoding in looker.hits(data, span):
@@ -231,6 +231,20 @@ def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> tuple[int
             frame = last = marks[-1][1]
     looker.looked_at.dissected += told
     return told, end == b"\n\n"
+
+
+def _frames(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield (place, number) of lines that begin a packet.
+
+    Searching for the end of the line before is several times as fast as a pattern.
+    """
+    at = 0
+    while True:
+        if found := _FRAME.match(data, at):
+            yield at, int(found.group(1))
+        at = data.find(b"\nFrame ", at) + 1
+        if not at:
+            return
 
 
 def demand(frames: Frames, told: int, *, whole: bool) -> None:

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from urllib.parse import unquote_to_bytes
 
@@ -31,6 +32,7 @@ _MOST_UNPACKED_B = 1 << 26
 _MOST_AUTOKEY_B = 1 << 14
 _FIRST_STEP_B, _LAST_STEP_B = 64, 1 << 14
 _LEAST_RUN_B = 16
+_SHORT_RUN_B, _SHORT_RUNS = 256, 1 << 13  # runs whose meaning is kept: 16 MB at most
 _MOST_NUMBER = 19  # digits
 _LONG_RUN_B = CONTEXT_B // 2
 _BASE64, _SPECIAL = 1, 2
@@ -92,7 +94,9 @@ def unpacked(
     end = len(data) if last is None else last
     for begin, stop in runs(data, first, end):
         if changed is None or changed[begin:stop].any():
-            yield from _of_run(begin, data[begin:stop].translate(None, b"\r\n"))
+            run = data[begin:stop].translate(None, b"\r\n")
+            said = _of_short(run) if len(run) <= _SHORT_RUN_B else _of_run(run)
+            yield from ((begin, name, inner) for name, inner in said)
     tried_to = {PERCENT: -1 if percent else end, KEYED: -1}
     for kind, start in _marks(view, first, end, _mark_starts):
         if changed is not None and not changed[start : start + _NEAR_B].any():
@@ -139,10 +143,16 @@ def _joined(data: bytes, runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int,
         yield begun
 
 
-def _of_run(start: int, run: bytes) -> Iterator[tuple[int, str, bytes]]:
+def _of_run(run: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield what a run says in each of its notations, from wherever it may begin."""
     for name, parts in groupby(parts_of(run), key=lambda part: part.name):
-        yield start, name, b"\0".join(part.inner for part in parts)
+        yield name, b"\0".join(part.inner for part in parts)
+
+
+@lru_cache(maxsize=_SHORT_RUNS)
+def _of_short(run: bytes) -> tuple[tuple[str, bytes], ...]:
+    """Return the same at once: names of trials and types come a million times."""
+    return tuple(_of_run(run))
 
 
 def parts_of(run: bytes) -> Iterator[Part]:

@@ -174,6 +174,8 @@ def _anchor(pattern: bytes) -> int:
 def _rarity(byte: int) -> int:
     if byte == 0:
         return 0
+    if byte == ord("0"):
+        return 1  # rows of it are in whatever tshark or a table says
     if byte in b"\xff =/.:-" or byte in b"etaoinsr":
         return 2
     if byte in b"0123456789" or chr(byte).isalpha():
