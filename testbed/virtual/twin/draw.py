@@ -3,8 +3,8 @@
 A trial is drawn part by part, one for each other end (address, protocol, port), since
 devices talk to several at a time:
 
-1. one recorded trial of the activity tells which other ends there are; what is said
-   unasked, with or without an activity, is of any trial like it;
+1. one recorded trial of the activity tells which other ends there are. What it says
+   unasked, as between trials, is left out and drawn by itself: see `twin.unasked`;
 2. amounts are drawn: packets and bytes each way, seconds, how gaps are spread. They are
    the mean of that trial and the half of its session that is most like it, moved by
    what some trial differs from such a mean, and by as much more as the mean of a
@@ -23,6 +23,7 @@ there is none, connection by connection. Then 4 and 5. `spread` scales what is m
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import Generator
@@ -36,7 +37,6 @@ from testbed.virtual.twin.groups import (
     of_group,
     parts_of,
     roles_of,
-    unasked_of,
 )
 from testbed.virtual.twin.parts import (
     between,
@@ -50,6 +50,7 @@ from testbed.virtual.twin.parts import (
     warped,
 )
 from testbed.virtual.twin.read import Shape, Trial, Twin
+from testbed.virtual.twin.unasked import unasked_of
 
 _MANY = 40  # packets from which a part is a walk, and changes its length
 _CANDIDATES = 6
@@ -61,16 +62,18 @@ _SMALL_B = 70  # frames below are all header
 Amounts = NDArray[np.float64]
 _N, _SMALL_OUT, _SMALL_IN, _GAP, _GAP_SPREAD = 0, 6, 7, 8, 9
 _DIMS = 10
+_SYN = 2
+_NEW_FLOWS = 1 << 20  # more than a part has
 
 
 class Drawer:
     """Draws trials of one twin; what it needs of all trials is computed once."""
 
     def __init__(self, twin: Twin) -> None:
-        self._twin = twin
         self._gaps = Gaps(parts_of(twin))
         self._roles = roles_of(twin)
-        self._unasked = {name: unasked_of(twin, name) for name in twin.trials}
+        self._unasked = unasked_of(twin)
+        self._twin = twin = replace(twin, trials=self._unasked.trials)
         self._kept: dict[tuple[int, Role], list[Shape]] = {}
         self._scale = np.ones(_DIMS)
         rough = [self._differences(name) for name in twin.trials]
@@ -91,13 +94,9 @@ class Drawer:
         mates = session_mates(self._twin, activity, session)
         base = mates[int(rng.integers(len(mates)))]
         delta_ns = self._twin.delta_ns[activity]
-        givers = self._givers(base, mates, rng)
-        whole = joined(
-            [
-                self._part(giver, mates, group, delta_ns, rng)
-                for group, giver in givers.items()
-            ]
-        )
+        groups = groups_in(base)
+        parts = [self._part(base, mates, group, delta_ns, rng) for group in groups]
+        whole = joined([*parts, *self._said_unasked(activity, delta_ns, rng)])
         offset = whole.columns["offset_ns"]
         inside = (offset < delta_ns) & (offset >= 0)
         order = np.argsort(offset[inside], kind="stable")
@@ -112,27 +111,19 @@ class Drawer:
             stretched(event, self._gaps, spread, _NEVER_NS, rng), spread, rng
         )
 
-    def _givers(
-        self, base: Trial, mates: Sequence[Trial], rng: Generator
-    ) -> dict[int, Trial]:
-        """Return which trial each part is drawn from; most are of the first one.
-
-        What is said unasked has nothing to do with the rest, if it is little: it is of
-        any trial like the first, or not at all.
-        """
-        like = self._alike([base.shape, *(m.shape for m in mates if m is not base)])
-        alike = [mate for mate in mates if any(mate.shape is each for each in like)]
-        found: dict[int, Trial] = {}
-        unasked = self._unasked[base.activity]
-        for group in sorted({*groups_in(base), *unasked}):
-            giver = base
-            if group in unasked:
-                giver = alike[int(rng.integers(len(alike)))]
-            n = [int((t.shape.columns["group"] == group).sum()) for t in (base, giver)]
-            giver = base if max(n) >= _MANY else giver
-            if (giver.shape.columns["group"] == group).any():
-                found[group] = giver
-        return found or dict.fromkeys(groups_in(base), base)
+    def _said_unasked(
+        self, activity: str, delta_ns: int, rng: Generator
+    ) -> list[Shape]:
+        """Return what is said unasked meanwhile, with connections of its own."""
+        found: list[Shape] = []
+        for at_ns, event in self._unasked.drawn(activity, delta_ns, rng):
+            made = stretched(event, self._gaps, self._twin.spread, _NEVER_NS, rng)
+            if (made.columns["tcp_flags"] & _SYN).any():
+                flow = made.columns["flow"] + _NEW_FLOWS * (len(found) + 1)
+                columns = {**made.columns, "flow": flow.astype(np.int32)}
+                made = Shape(columns=columns)
+            found.append(_moved(made, at_ns))
+        return found
 
     def _part(
         self,

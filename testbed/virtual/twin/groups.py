@@ -1,4 +1,4 @@
-"""Parts of trials: with whom something is said, about what, and unasked or not."""
+"""Parts of trials: with whom something is said, and about what."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ import numpy as np
 
 from testbed.virtual.twin.read import Shape, Trial, Twin
 
-_AS_IDLE = 1.5  # times as many packets per second, at most
 # protocol, port of the service, and whether that port is the twin's own
 Role = tuple[int, int, bool]
 
@@ -58,20 +57,4 @@ def roles_of(twin: Twin) -> dict[int, Role]:
         if len(own[group]) < len(far[group])
         else (number, min(far[group]), False)
         for group, number in protocol.items()
-    }
-
-
-def unasked_of(twin: Twin, activity: str) -> set[int]:
-    """Return the groups that say no more during an activity than without any."""
-    idle: dict[int, float] = defaultdict(float)
-    for source in twin.idle:
-        mean = sum(map(len, source.events)) / len(source.events)
-        idle[int(source.events[0].columns["group"][0])] += mean / source.mean_s
-    trials = twin.trials[activity]
-    groups = np.concatenate([t.shape.columns["group"] for t in trials])
-    observed_s = sum(t.length_ns for t in trials) / 1e9
-    return {
-        group
-        for group, rate in idle.items()
-        if np.count_nonzero(groups == group) <= _AS_IDLE * rate * observed_s
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from testbed.virtual.twin.gaps import Gaps, gaps_of
-from testbed.virtual.twin.groups import connections, roles_of, unasked_of
+from testbed.virtual.twin.groups import connections, roles_of
 
 
 def with_gaps(part, gaps):
@@ -44,12 +44,6 @@ def test_a_service_of_the_twin_is_told_by_its_one_port(twin):
     asked = replace(first.shape, columns={**first.shape.columns, "remote_port": far})
     trials = {"ask": (replace(first, shape=asked), *rest), "stop": twin.trials["stop"]}
     assert roles_of(replace(twin, trials=trials)) == {0: (6, 40_000, True)}
-
-
-def test_what_is_said_as_much_without_an_activity_is_unasked(twin):
-    assert unasked_of(twin, "ask") == set()
-    often = tuple(replace(source, mean_s=0.01) for source in twin.idle)
-    assert unasked_of(replace(twin, idle=often), "ask") == {0}
 
 
 def test_connections_of_a_part_are_told_apart_and_in_order(twin):
