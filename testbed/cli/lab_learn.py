@@ -14,7 +14,7 @@ from testbed.errors import ConfigError
 if TYPE_CHECKING:
     from analysis.twins import Known, LearntTwin, Limits
 
-_DRAFT = ".draft"
+_DRAFT = ".lab-draft"  # `publish` keeps one of its own beside an `out` of that name
 _MOST_NAMED = 8
 
 
@@ -123,7 +123,7 @@ def write_twin(learnt: "LearntTwin", out: Path) -> str:
     from testbed.virtual.twin.read import load_twin, twin_name
 
     name = twin_name(learnt.device)
-    draft = out.with_name(out.name + _DRAFT)
+    draft = out.with_name(f".{out.name}{_DRAFT}")
     shutil.rmtree(draft, ignore_errors=True)  # of somebody who was killed
     try:
         (draft / FOLDER).mkdir(parents=True)

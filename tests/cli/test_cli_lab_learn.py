@@ -53,9 +53,11 @@ def test_a_twin_is_learnt_and_its_lab_records_labelled_trials(
 def test_what_was_not_learnt_few_trials_and_the_next_command_are_said(
     testbed, tmp_path, capsys
 ):
-    out = tmp_path / "my lab"
+    out, other = tmp_path / "my lab", tmp_path / "my lab.draft"
+    other.mkdir()  # of a publication, which has to go on there
     words = ("--device", "tplink_hs110", "--activity", "turn_on")
     assert learn(testbed, out, *words) == 0
+    assert sorted(tmp_path.iterdir()) == [out, other]
     said = capsys.readouterr().out
     assert "turn_on: 2 trials, 1 session" in said
     assert "not learnt: turn_off (2): their trials have no packet" in said
