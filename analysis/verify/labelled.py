@@ -75,6 +75,8 @@ def _tell(path: Path, made: Path, found: Findings) -> None:
             n_told += 1
         if n_told == _MOST_TOLD or None in (is_there, wanted):
             break
+    if n_told == _MOST_TOLD:
+        found.fault(path, f"may differ in more than these {n_told} frames")
     if not n_told:
         what = "differs from what raw captures give, beside its packets"
         found.fault(path, f"{what}: a section, an interface or another block")

@@ -1,7 +1,9 @@
 """What is found while a dataset is looked at: faults, and what was not looked at."""
 
 import csv
+import errno
 import json
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,9 @@ from analysis.errors import AnalysisError, WorkspaceError
 from analysis.pcap.errors import CaptureError
 from analysis.workspace import room_told
 
-_MOST_OF_A_KIND = 5
+MOST_OF_A_KIND = 1000  # of a file; who is told of more learns nothing
+# what several checks say of one file
+_GONE = ("is not there", f"cannot be read: {os.strerror(errno.ENOENT)}")
 # what readers of damaged files raise, ours and those of others
 _NONSENSE = (
     pa.ArrowException,
@@ -91,14 +95,15 @@ class Findings:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.checks: list[str] = []
-        self._faults: dict[Fault, None] = {}
+        self._faults: dict[str, Fault] = {}
+        self._gone: set[str] = set()
         self.unchecked: list[str] = []
         self.remarks: list[str] = []
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What is wrong, in the order in which it was found."""
-        return tuple(self._faults)
+        return tuple(self._faults.values())
 
     def name(self, path: Path) -> str:
         """Return how a file is told."""
@@ -108,14 +113,19 @@ class Findings:
             return path.relative_to(self.root.parent).as_posix()
 
     def fault(self, path: Path, what: str, place: str = "") -> None:
-        """Enter a fault; one that is known is not entered again."""
-        self._faults[Fault(file=self.name(path), place=place, what=what)] = None
+        """Enter a fault; one that is told in the same words is not entered again."""
+        made = Fault(file=self.name(path), place=place, what=what)
+        if not place and what.startswith(_GONE):
+            if made.file in self._gone:
+                return
+            self._gone.add(made.file)
+        self._faults.setdefault(str(made), made)
 
     def several(self, path: Path, places: list[str], what: str) -> None:
         """Enter a fault of many rows: the first few, and how many more."""
-        for place in places[:_MOST_OF_A_KIND]:
+        for place in places[:MOST_OF_A_KIND]:
             self.fault(path, what, place)
-        more = len(places) - _MOST_OF_A_KIND
+        more = len(places) - MOST_OF_A_KIND
         if more > 0:
             self.fault(path, f"{what}; so {more} more")
 
@@ -163,10 +173,15 @@ class Findings:
         return path if path.is_relative_to(self.root) else otherwise
 
     def _told(self, path: Path, text: str) -> None:
-        """Enter the sentence of an error, which often names its file itself."""
+        """Enter the sentence of an error, which often names its file itself.
+
+        It may be by a link in a folder for temporary files.
+        """
         head, _, rest = text.partition(": ")
-        named = Path(head)
-        if rest and named.is_absolute() and named.is_relative_to(self.root):
-            self.fault(named, rest)
-        else:
-            self.fault(path, text)
+        named, root = Path(head), self.root.resolve()
+        if rest and (named.is_absolute() or named.exists()):
+            real = named if named.is_relative_to(root) else named.resolve()
+            if real.is_relative_to(root):
+                self.fault(self.root / real.relative_to(root), rest)
+                return
+        self.fault(path, text)

@@ -13,6 +13,7 @@ import yaml
 from analysis.dataset import HOST_SOURCES, TABLES
 from analysis.packets import load_index
 from analysis.verify.campaign import Looked
+from analysis.verify.model import MOST_OF_A_KIND as _MOST
 from analysis.verify.model import Findings
 
 FOLDER = "tables"
@@ -20,7 +21,6 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KINDS = {str: "text", int: "int64", bool: "bool"}
 _KEYS = {"activities": ("trial", "attempt"), "devices": ("device",)}
 _BATCH = 16_384
-_MOST = 20  # rows of a table that are told one by one
 _WORDS = {"true": True, "false": False}
 Values = dict[str, Any]
 

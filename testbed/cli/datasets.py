@@ -15,6 +15,7 @@ _PARTS = "parts.sha256"
 _INPUTS = "campaign.yaml"
 _MANIFEST = "MANIFEST.sha256"
 _EITHER = "a dataset or a campaign"
+FORMS = ("live", "fast")  # of campaigns that were run, and not imported
 
 
 def refuse_others(path: Path, wanted: str = _EITHER) -> None:

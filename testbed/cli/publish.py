@@ -14,7 +14,7 @@ from testbed.cli.folders import refuse_unwritable
 from testbed.cli.publish_closing import about_of
 from testbed.cli.publish_key import Key as PublishKey
 from testbed.cli.publish_key import key_of
-from testbed.cli.reading import StepsTold, counted, size
+from testbed.cli.reading import StepsTold, counted, size, tell_next
 from testbed.cli.secrets_file import SecretsTold, read_secrets
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.errors import ConfigError
@@ -240,6 +240,7 @@ def _publish(request: "Request", told: SecretsTold, key: PublishKey) -> None:
     for path in made.parts:
         print(path)
     print(f"{made.out}: {counted(made.n_files, 'file')}, {size(made.size_b)}")
+    tell_next("verify", made.out)
 
 
 def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:

@@ -1,5 +1,6 @@
 """How far long work is: a bar on a terminal, plain lines elsewhere."""
 
+import shlex
 import sys
 import threading
 from pathlib import Path
@@ -196,6 +197,12 @@ def text_told(option: str, path: Path) -> str:
         ) from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{option}: {path}: is no text in UTF-8") from exc
+
+
+def tell_next(command: str, *words: Path | str) -> None:
+    """Say which command comes next, as it can be pasted."""
+    said = " ".join(shlex.quote(str(word)) for word in words)
+    print(f"next: testbed {command} {said}", file=sys.stderr)
 
 
 def counted(number: int, noun: str) -> str:

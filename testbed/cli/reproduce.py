@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from testbed.cli.datasets import refuse_others
+from testbed.cli.datasets import FORMS, refuse_others
 from testbed.cli.folders import refuse_unwritable
 from testbed.cli.options import AsJson
-from testbed.cli.reading import StepsTold, counted
+from testbed.cli.reading import StepsTold, counted, tell_next
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.errors import ConfigError
+from testbed.runner.campaigns.folder import load_inputs
 
 if TYPE_CHECKING:
     from analysis.reproduce import Reproduced
@@ -89,6 +90,18 @@ def reproduce(
             print(f"made anew in {out}")
     if not found.alike:
         raise typer.Exit(1)
+    if not as_json:
+        _tell_rerun(dataset)
+
+
+def _tell_rerun(dataset: Path) -> None:
+    """Say how a campaign of it is run again, where one was run at all."""
+    root = dataset / "data" if (dataset / "data").is_dir() else dataset
+    folders = sorted(path.parent for path in root.glob("campaigns/*/campaign.yaml"))
+    ran = [each for each in folders if load_inputs(each).get("form") in FORMS]
+    if ran:
+        which = ("--campaign", ran[0].name) if folders[1:] else ()
+        tell_next("rerun", dataset, *which, "--check")
 
 
 def _reproduced(

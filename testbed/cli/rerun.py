@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from testbed.cli.datasets import Found, find_campaign
+from testbed.cli.datasets import FORMS, Found, find_campaign
 from testbed.cli.inside import is_inside
 from testbed.cli.options import Fast
 from testbed.cli.places import OutFolder, Place
@@ -138,7 +138,7 @@ def _past(found: Found) -> _Past:
     """Read how a campaign was run. Raises ConfigError."""
     frozen = load_inputs(found.folder)
     name = str(frozen["campaign"])
-    if frozen.get("form") not in ("live", "fast"):
+    if frozen.get("form") not in FORMS:
         raise ConfigError(f"{name}: was imported; there is nothing of it to run")
     profiles = _profiles(name, frozen.get("profiles"))
     seed = frozen.get("seed")

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +12,16 @@ import typer
 
 from testbed.cli.datasets import refuse_others
 from testbed.cli.options import AsJson
-from testbed.cli.reading import StepsTold, counted, size
+from testbed.cli.reading import StepsTold, counted, size, tell_next
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from analysis.verify import Verified
+    from analysis.verify import Fault, Verified
+
+_SHOWN = 5  # faults of one file that say alike
+_VALUE = re.compile(r"'[^']*'|\d+")
+_PREFIX = re.compile(r"^sha-?256\s*[:=]?\s*", re.IGNORECASE)
 
 Where = Annotated[
     Path,
@@ -74,10 +79,7 @@ def verify(
     temporary files (TMPDIR), and compared.
     """
     refuse_others(where)
-    if digest and not re.fullmatch("[0-9a-fA-F]{64}", digest):
-        raise ConfigError(
-            f"--digest: must be 64 hexadecimal digits, got {digest!r:.80}"
-        )
+    digest = _digest(digest)
     load_kernels()
     keep_little()
     from analysis.verify import verify as look_at
@@ -93,9 +95,32 @@ def verify(
         raise typer.Exit(1)
 
 
+def _digest(text: str) -> str:
+    """Return the digits of a digest, in lower case. Raises ConfigError."""
+    bare = _PREFIX.sub("", text.strip()).lower()
+    if text and not re.fullmatch("[0-9a-f]{64}", bare):
+        raise ConfigError(
+            "--digest: must be 64 hexadecimal digits, with `sha256:` before them or "
+            f"without, got {len(bare)} characters: {text!r:.80}"
+        )
+    return bare
+
+
+def folded(faults: "Sequence[Fault]") -> Iterator[str]:
+    """Yield a line per fault; of those of a file that say alike, the first few."""
+    groups: dict[tuple[str, str], list[Fault]] = {}
+    for each in faults:
+        alike = each.file, _VALUE.sub("#", each.what)
+        groups.setdefault(alike, []).append(each)
+    for (file, _), group in groups.items():
+        yield from map(str, group[:_SHOWN])
+        if len(group) > _SHOWN:
+            yield f"{file}: {len(group) - _SHOWN} more like these; --json tells them"
+
+
 def _tell(found: "Verified") -> None:
-    for fault in found.faults:
-        print(fault)
+    for line in folded(found.faults):
+        print(line)
     for text in found.remarks:
         print(f"remark: {text}", file=sys.stderr)
     for text in found.unchecked:
@@ -107,6 +132,8 @@ def _tell(found: "Verified") -> None:
     n = len(found.unchecked)
     left_out = f"; {counted(n, 'thing')} not checked, as told above" if n else ""
     print(f"{found.path}: {found.kind} of {files}: {told}{left_out}")
+    if not found.faults and found.kind == "dataset":
+        tell_next("reproduce", found.path)
 
 
 def _as_json(found: "Verified") -> dict[str, Any]:

@@ -1,11 +1,19 @@
 """How far long work is, as people see it."""
 
 import io
+from pathlib import Path
 
 import pytest
 
 from testbed.cli.bar import plain_lines
-from testbed.cli.reading import Reading, StepsTold, counted, duration, size
+from testbed.cli.reading import (
+    Reading,
+    StepsTold,
+    counted,
+    duration,
+    size,
+    tell_next,
+)
 
 
 class Hand:
@@ -119,6 +127,11 @@ def test_a_terminal_gets_a_bar_that_is_taken_away():
 )
 def test_sizes_and_durations_have_units_of_the_right_size(words, expected):
     assert words == expected
+
+
+def test_what_comes_next_can_be_pasted(capsys):
+    tell_next("rerun", Path("my sets/kitchen"), "--check")
+    assert capsys.readouterr().err == "next: testbed rerun 'my sets/kitchen' --check\n"
 
 
 def test_one_is_one_and_others_are_many():

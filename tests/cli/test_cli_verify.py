@@ -73,11 +73,35 @@ def test_a_digest_that_was_told_elsewhere_is_held_against_it(campaign):
     done = call(campaign, "--quick", "--digest", digest.upper())
     assert done.exit_code == 0
     assert f"digest: {digest}\n" in done.stderr
+    for told in (f"sha256:{digest}", f"SHA256:{digest.upper()}", f" {digest}\n"):
+        assert call(campaign, "--quick", "--digest", told).exit_code == 0
     lines = manifest.read_text().splitlines(keepends=True)
     manifest.write_text("".join(reversed(lines)))  # says the same of all files
     assert call(campaign, "--quick").exit_code == 0
     done = call(campaign, "--quick", "--digest", digest)
     assert done.exit_code == 1
     assert done.stdout.startswith("MANIFEST.sha256: has the SHA-256 ")
-    with pytest.raises(ConfigError, match="must be 64 hexadecimal digits"):
-        call(campaign, "--digest", "abc")
+    with pytest.raises(ConfigError, match=r"must be 64 hexadecimal .*got 3 charac"):
+        call(campaign, "--digest", "sha256:abc")
+
+
+def test_faults_of_a_file_that_say_alike_are_folded_and_counted_all_the_same(campaign):
+    journal = campaign / "activities.csv"
+    text = journal.read_text()
+    journal.write_text(text.replace("confirmed", "done"))
+    done = call(campaign, "--quick")
+    lines = [line for line in done.stdout.splitlines() if "outcome: must be" in line]
+    n = text.count("confirmed")
+    assert n > len(lines) == 5
+    assert f"activities.csv: {n - 5} more like these; --json tells them" in done.stdout
+    told = json.loads(call(campaign, "--quick", "--json").stdout)["faults"]
+    assert sum("outcome: must be" in each["what"] for each in told) == n
+    said = [": ".join(filter(None, each.values())) for each in told]
+    assert len(said) == len(set(said))
+    assert f": {len(told)} faults; " in done.stdout
+
+
+def test_what_is_missing_is_told_once(campaign):
+    (campaign / "journal.jsonl").unlink()
+    lines = call(campaign, "--quick").stdout.splitlines()
+    assert sum(line.startswith("journal.jsonl: ") for line in lines) == 1
