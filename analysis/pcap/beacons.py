@@ -7,10 +7,12 @@ text: `TBB1|campaign|trial|attempt|phase|sent_ns`. Published data hold none.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.pcap.reader import Frames, read_frames
+if TYPE_CHECKING:
+    from analysis.pcap.reader import Frames
 
 BEACON_PORT = 47777
 MAGIC = b"TBB1"
@@ -72,10 +74,13 @@ def find_beacons(path: Path) -> list[tuple[int, int, Beacon]]:
     In the order of the file. Raises CaptureError when it cannot be read; a file that
     ends inside a packet is read up to there.
     """
+    # Late, since kernels are heavy to load, and who only sends beacons needs none.
+    from analysis.pcap.reader import read_frames
+
     return beacons_of(read_frames(path))
 
 
-def beacons_of(frames: Frames) -> list[tuple[int, int, Beacon]]:
+def beacons_of(frames: "Frames") -> list[tuple[int, int, Beacon]]:
     """Return the beacons of a capture that is already read; see `find_beacons`."""
     found = []
     at = frames.source.find(_PREFIX)

@@ -73,3 +73,14 @@ def test_packets_loads_neither_lab_nor_tables_of_others(tmp_path):
     )
     assert "114 packets" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_who_reads_no_packets_loads_no_kernels():
+    script = (
+        "import sys\n"
+        "import testbed.cli.run, testbed.cli.schedule, testbed.cli.status\n"
+        "print([m for m in sys.modules if m in ('numba', 'scipy', 'polars')])\n"
+    )
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
