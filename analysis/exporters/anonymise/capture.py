@@ -18,6 +18,7 @@ from analysis.exporters.anonymise import fields, messages
 from analysis.exporters.anonymise.clients import write_clients
 from analysis.exporters.anonymise.clocks import Clocks
 from analysis.exporters.anonymise.emit import emit_blocks, emit_records
+from analysis.exporters.anonymise.foreign import refuse_foreign
 from analysis.exporters.anonymise.fragments import add_differences, differences
 from analysis.exporters.anonymise.mapped import write_mapped
 from analysis.exporters.anonymise.networks import write_networks
@@ -26,6 +27,7 @@ from analysis.exporters.anonymise.policy import Counts, Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
 from analysis.exporters.anonymise.repair import repair, write_changes
 from analysis.exporters.anonymise.replace import Replacer
+from analysis.exporters.anonymise.sealed import write_sealed
 from analysis.exporters.anonymise.sections import Sections, ticks_of
 from analysis.exporters.anonymise.spans import Grouper, Spans
 from analysis.exporters.anonymise.survey import Changes, Survey
@@ -168,6 +170,7 @@ class _Writing:
         if not len(batch):
             self._write(batch, batch.data, np.zeros(0, np.int64), np.zeros(0, np.int64))
             return
+        refuse_foreign(self._stream.path, batch.link)
         spans = self._grouper.spans(batch)
         new = _copied(batch)
         rows = np.arange(len(batch), dtype=np.int64)
@@ -181,6 +184,7 @@ class _Writing:
         write_mapped(batch, new, spans, self._pseudonyms, changed)
         write_networks(batch, new, spans, self._pseudonyms, changed)
         write_clients(batch, new, spans, self._pseudonyms, changed)
+        write_sealed(batch, new, spans, self._replacer.bytes, changed)
         repair(
             batch.data,
             new,

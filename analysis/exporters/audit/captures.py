@@ -16,6 +16,7 @@ from analysis.exporters.audit.chance import Headers
 from analysis.exporters.audit.fragments import Datagrams
 from analysis.exporters.audit.known import Layers
 from analysis.exporters.audit.looking import Key, Looker, View, fixed
+from analysis.exporters.identifiers.sealed import said_to_all
 from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.packets.select import beacon_rows
 from analysis.pcap.decode import UDP, Decoded
@@ -66,6 +67,7 @@ def look_at_capture(
             looker.looked_at.packets += len(batch)
             known.headers(file, batch, decoded)
             _plain_packets(looker, file, layers)
+            _said_to_all(looker, file, layers)
             for stretch in streams.add(batch, decoded):
                 _stretch(looker, file, stretch)
             _together(looker, file, datagrams.add(layers))
@@ -124,6 +126,15 @@ def _together(
         # a name of its own: what is chance elsewhere in the file does not take it along
         layer = " in fragments"
         looker.look(View(file=file, reader="stream", place=place, layer=layer), data)
+
+
+def _said_to_all(looker: Looker, file: str, layers: Layers) -> None:
+    """Search what is under keys that everybody knows."""
+    for row, _, part in said_to_all(layers.batch, layers.decoded):
+        place = fixed(f"packet {layers.batch.first_frame + row + 1}")
+        layer = f" under the key of {part.name}"
+        view = View(file=file, reader="stream", place=place, layer=layer)
+        looker.look(view, part.inner)
 
 
 class _Known:

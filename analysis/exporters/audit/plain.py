@@ -20,6 +20,7 @@ from analysis.exporters.audit.judging import Judge
 from analysis.exporters.audit.letters import is_text, runs
 from analysis.exporters.audit.slack import is_of_names, slack
 from analysis.exporters.identifiers.layers import dechunked, unpacked
+from analysis.exporters.identifiers.sealed import said_to_all
 from analysis.exporters.identifiers.streams import Streams, Stretch
 from analysis.packets.select import beacon_rows
 from analysis.pcap.conversations import Conversations
@@ -30,6 +31,7 @@ from analysis.pcap.walk import Batch
 
 Int64 = NDArray[np.int64]
 
+_OF_FIELDS = ("quic",)  # the name that it tells is a field of identity
 # DNS, NTP, NetBIOS, mDNS, LLMNR: their names are fields of identity
 CLAIMED = frozenset({53, 123, 137, 5353, 5355})
 _IP_TYPES = (0x0800, 0x86DD)
@@ -225,6 +227,9 @@ def _messages(
         claimed = any(is_of_names(port, data) for port in of)
         if data and not (claimed and data.translate(None, _CONTROLS) != data):
             yield row, data
+    for row, _, part in said_to_all(batch, decoded):
+        if own[row] and part.name not in _OF_FIELDS:
+            yield row, part.inner
     yield from slack(batch, decoded, own)
 
 

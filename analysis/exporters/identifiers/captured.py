@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from analysis.exporters.identifiers import frames, wire
 from analysis.exporters.identifiers.gathered import PACKETS, Gathered
 from analysis.exporters.identifiers.hidden import in_bytes
+from analysis.exporters.identifiers.sealed import may_be_sealed
 from analysis.exporters.identifiers.speech import PORTS, of_message, of_stretch
 from analysis.exporters.identifiers.streams import Streams
 from analysis.exporters.identifiers.texts import candidates
@@ -221,7 +222,8 @@ def _datagrams(batch: Batch, decoded: Decoded) -> Iterator[tuple[int, bytes]]:
     for k, byte in enumerate(_COOKIE):
         asked &= batch.data[np.minimum(at + 4 + k, batch.data.size - 1)] == byte
     packed = np.isin(batch.data[np.minimum(at, batch.data.size - 1)], _PACKED)
-    for k in np.flatnonzero(plain | text | packed | asked).tolist():
+    sealed = may_be_sealed(batch.data, at, end)
+    for k in np.flatnonzero(plain | text | packed | asked | sealed).tolist():
         yield int(rows[k]), batch.data[at[k] : end[k]].tobytes()
 
 

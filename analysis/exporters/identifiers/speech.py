@@ -19,6 +19,7 @@ from analysis.exporters.identifiers.messages import (
     ntlm,
     stun,
 )
+from analysis.exporters.identifiers.sealed import opened_by_all
 from analysis.exporters.identifiers.streams import Stretch
 from analysis.exporters.identifiers.texts import Candidate, candidates, text_runs
 from analysis.pcap.names import server_name
@@ -55,11 +56,22 @@ def of_message(data: bytes, ports: tuple[int, int]) -> Iterator[Candidate]:
         if port in _MORE:
             yield from _MORE[port](data)
             break
+    for each in opened_by_all(data):
+        yield from opened(each.inner)
+        if each.name == "quic":
+            yield from _of_hello(each.inner)
     if data[:2] == KEYED:
         data = unkeyed(data)
     if data[:1] == b"\x10":
         yield from mqtt(data)
     yield from opened(data)
+
+
+def _of_hello(inner: bytes) -> Iterator[Candidate]:
+    """Yield the server that a ClientHello names, which no record is around."""
+    name = server_name(b"\x16\x03\x01" + len(inner).to_bytes(2) + inner)
+    if name:
+        yield "name", name
 
 
 def of_stretch(stretch: Stretch) -> Iterator[Candidate]:
