@@ -1,6 +1,7 @@
 """Judge what was found: which candidates are identifiers, and of which kind."""
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
@@ -34,6 +35,9 @@ _ANYBODYS = frozenset(
         *("com", "net", "org", "de", "box", "internal"),
     }
 )
+_LOGINS = ("account", "secret", "token", "serial", "uuid")
+_SIX_PAIRS = re.compile(r"[0-9A-Fa-f]{2}([:\-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}")
+_FOUR_NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _MARKS = (":", "-")  # of a MAC that is written down
 _ARPA4, _ARPA6 = ("in-addr", "arpa"), ("ip6", "arpa")
 
@@ -81,6 +85,7 @@ class Gathered:
         value = value.strip(" \t\r\n\0") if kind != "ssid" else value.strip("\0")
         if not value or len(value) > _MOST_B or "\ufffd" in value or "${" in value:
             return
+        kind = _kind_by_form(kind, value)
         if kind in ("ipv4", "ipv6", "own"):
             self._address(value, source, n, own=kind == "own")
         elif kind in self._takers:
@@ -265,6 +270,18 @@ class Gathered:
             return
         if self._tells("hostname", label):
             self._keep("hostname", label, source)
+
+
+def _kind_by_form(kind: str, value: str) -> str:
+    """Return the kind of a text: a token that is a MAC is that, whoever says it.
+
+    It would become a text otherwise, and another one than the MAC in headers.
+    """
+    if kind not in _LOGINS:
+        return kind
+    if _SIX_PAIRS.fullmatch(value) and not int(value[:2], 16) & 1:
+        return "mac"
+    return "ipv4" if _FOUR_NUMBERS.fullmatch(value) else kind
 
 
 def _is_anybodys(zone: str) -> bool:

@@ -228,4 +228,12 @@ PLANTED = {
         udp((5353, 5353), txt("Plug._hap._tcp.local", "id=4D:2A:11:9C:77:E0")),
         "serial 4D:2A:11:9C:77:E0",
     ),
+    "logins-that-are-addresses": (
+        mqtt(4, "B4-75-0E-DE-01-01", "b4:75:0e:de:01:02", "10.44.0.9", "a/b")
+        + asked("GET / HTTP/1.1", "Cookie: session=b4:75:0e:de:01:03"),
+        "mac b4:75:0e:de:01:01",
+        "mac b4:75:0e:de:01:02",
+        "mac b4:75:0e:de:01:03",
+        "ipv4 10.44.0.9",
+    ),
 }

@@ -141,6 +141,12 @@ def test_noise_at_any_port_is_no_identifier(tmp_path):
     assert len(found) == 4
 
 
+def test_what_is_an_address_is_no_login_beside(found):
+    assert {kind for kind, value in found if value.lower().startswith("b4:75")} == {
+        "mac"
+    }
+
+
 @pytest.mark.parametrize("link", [113, 276])
 def test_frames_that_linux_cooked_are_read_as_those_of_ethernet(tmp_path, link):
     (tree,), (switch,) = said_by_bridges.tree(1, 2), lldp((5, b"schalter-birke"))
