@@ -38,7 +38,8 @@ def learn_idle(table: PacketTable, windows: Windows, group: Int32) -> Idle:
             part = table.take(some)
             shapes.append(shapes_of(part, n * 0, n, begin_ns, group[some]))
             sources.append(number)
-        mean_s.append(observed_ns / 1e9 / len(events[key]))
+        # in a stretch of a few ms one event is no hundred of them in a second
+        mean_s.append(max(observed_ns / len(events[key]), _APART_NS) / 1e9)
         cv.append(_variation(begins[key], stretches))
     return Idle(
         shapes=_joined(shapes),

@@ -1,12 +1,15 @@
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from analysis.packets.table import PacketTable, empty_table
-from analysis.twins import learn_twin, limits_of
+from analysis.twins import idle, learn_twin, limits_of
 from analysis.twins.shapes import groups_of
 
+START_NS = 1_767_607_200_000_000_000
 EXAMPLE = Path(__file__).parents[3] / "captures" / "example"
 
 
@@ -55,6 +58,21 @@ def test_groups_are_the_same_from_either_end(table):
     turned = [(remote, protocol, far, own) for remote, protocol, own, far in flows]
     one, other = groups_of(table(*flows)), groups_of(table(*turned, outbound=False))
     assert one.tolist() == other.tolist()
+
+
+def test_a_capture_that_is_idle_for_some_ms_teaches_no_flood(table, monkeypatch):
+    seen = (
+        (START_NS, START_NS + 3_000_000),
+        (START_NS + 10**10, START_NS + 2 * 10**10),
+    )
+    monkeypatch.setattr(idle, "free_stretches", lambda *_: seen)
+    windows = SimpleNamespace(start_ns=np.zeros(0), end_ns=np.zeros(0))
+    packets = table((1, 17, 5000, 9998), (1, 17, 5000, 9998))
+    times = np.array([START_NS + 1, START_NS + 2_000_000], dtype=np.int64)
+    packets = replace(packets, time_ns=times, covered_ns=seen)
+    learnt = idle.learn_idle(packets, windows, np.zeros(2, dtype=np.int32))
+    assert learnt.observed_s == 0.003
+    assert learnt.mean_s.tolist() == [2.0]
 
 
 def test_what_was_not_learnt_is_told_by_activity():
