@@ -61,10 +61,7 @@ def test_groups_are_the_same_from_either_end(table):
 
 
 def test_a_capture_that_is_idle_for_some_ms_teaches_no_flood(table, monkeypatch):
-    seen = (
-        (START_NS, START_NS + 3_000_000),
-        (START_NS + 10**10, START_NS + 2 * 10**10),
-    )
+    seen = ((START_NS, START_NS + 3_000_000),)
     monkeypatch.setattr(idle, "free_stretches", lambda *_: seen)
     windows = SimpleNamespace(start_ns=np.zeros(0), end_ns=np.zeros(0))
     packets = table((1, 17, 5000, 9998), (1, 17, 5000, 9998))
