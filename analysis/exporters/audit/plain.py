@@ -31,6 +31,17 @@ from analysis.pcap.walk import Batch
 
 Int64 = NDArray[np.int64]
 
+# what has neither ports nor a field of identity may hold the number of a unit: types of
+# Ethernet and protocols of IP that are taken apart, or are ciphertext or tunnels
+_BELOW = ("ethernet/", "ip/")
+_DISSECTED = frozenset(
+    (
+        *(f"ethernet/{k}" for k in ("0000", "0806", "0800", "86dd", "8809", "8863")),
+        *(f"ethernet/{k}" for k in ("8864", "8847", "8848", "888e", "88cc", "88d9")),
+        *(f"ethernet/{k}" for k in ("893a", "88f7", "4305", "88e5", "8906", "2000")),
+        *(f"ip/{k}" for k in (1, 2, 4, 41, 47, 50, 51, 58, 59, 88, 89, 103, 112, 132)),
+    )
+)
 _OF_FIELDS = ("quic",)  # the name that it tells is a field of identity
 # DNS, NTP, NetBIOS, mDNS, LLMNR: their names are fields of identity
 CLAIMED = frozenset({53, 123, 137, 5353, 5355})
@@ -282,10 +293,16 @@ class _Reader:
         for text, run in self._texts(data, end, _DEPTH):
             for word in self._judge.telling(text):
                 found.setdefault(word, run)
-        if end.name in self._opaque and not is_text(data):
+        if self._is_opaque(end) and not is_text(data):
             found.update((each.hex(), hash(each)) for each in opaque_runs(data))
         for word, run in found.items():
             yield Said(end=end, flow=where[0], frame=where[1], word=word), run
+
+    def _is_opaque(self, end: End) -> bool:
+        """Say whether nobody knows the protocol: none of a port, or of a frame."""
+        if end.name in self._opaque:
+            return True
+        return end.protocol.startswith(_BELOW) and end.protocol not in _DISSECTED
 
     def _texts(self, data: bytes, end: End, depth: int) -> Iterator[tuple[str, int]]:
         for run in runs(data):

@@ -131,6 +131,20 @@ def test_a_number_of_a_unit_is_found_where_nobody_knows_the_protocol(looked):
     assert found.words == ("040102a4cf1294772c",)
 
 
+def test_a_number_of_a_unit_is_found_in_frames_that_nobody_knows(looked):
+    told = b"\0\1\0\0" + bytes.fromhex("b4750edeadbe") + bytes(36)
+    ends = bytes.fromhex("d80d17aabc0150c7bf6be019")
+    head = struct.pack(">BBHIBBHQ", 0x45, 0, 20 + len(told), 0, 64, 253, 0, 1)
+    for kind, body, name in (
+        (b"\x88\xe1", told, "plain:ethernet/88e1"),
+        (b"\x08\0", head + told, "plain:ip/253"),
+    ):
+        frame = ends + kind + body
+        (found,) = [f for f in looked([frame], [frame]) if f.kind == PLAIN]
+        assert found.words == ("b4750edeadbe",)
+        assert name in found.accept
+
+
 def test_what_is_no_dns_is_read_on_its_port_too(looked):
     head = struct.pack(">6H", 7, 256, 1, 0, 0, 0)
     said = udp(53, head + b"\x09Vintrelka\0\0\x01")
