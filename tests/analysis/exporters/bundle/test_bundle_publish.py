@@ -340,6 +340,27 @@ def test_a_clock_that_was_not_moved_with_the_rest_is_not_published(
     assert not [e for e in told.value.findings if "2026" in e.sentence]
 
 
+@pytest.mark.usefixtures("_without_tshark")
+def test_what_is_written_after_the_audit_is_looked_at_too(
+    tmp_path, request_for, watcher, monkeypatch
+):
+    written = sealing.crate.write_crate
+
+    def telling(data, facts, digests):
+        path = written(data, facts, digests)
+        mac = "14:91:82:77:00:32"  # of a header of the recording
+        path.write_text(path.read_text().replace("Three devices", mac, 1))
+        return path
+
+    monkeypatch.setattr(sealing.crate, "write_crate", telling)
+    request = request_for(tmp_path / "set", accept=("unread:tshark",), part_b=0)
+    with pytest.raises(RefusedError) as refused:
+        publish(request, watcher)
+    (found,) = refused.value.findings
+    assert (found.kind, found.file) == ("mac", "ro-crate-metadata.json")
+    assert not request.out.exists()
+
+
 def test_free_texts_that_stay_are_told_where_strangers_look(published):
     data = published / "data"
     kept = json.loads((data / "anonymisation.json").read_text())["kept"]
