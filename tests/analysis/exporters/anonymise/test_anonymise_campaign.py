@@ -21,6 +21,7 @@ from analysis.exporters.anonymise import (
     patterns_of,
 )
 from analysis.exporters.identifiers import Identifier, harvest
+from analysis.exporters.identifiers.harvest import scalars
 from analysis.features.matrix import features_of
 from analysis.labelling.captures import label_campaign
 from analysis.packets import find_raw, load_packets
@@ -164,6 +165,22 @@ def test_the_receipt_is_about_the_captures_as_they_are(campaigns):
     (file,) = receipt["captures"][0]["files"]
     assert file["size_b"] == (made / "raw" / file["name"]).stat().st_size
     assert receipt["captures"][0]["first_beacon"]["frame"] is None
+
+
+def test_what_tools_said_in_words_of_their_own_and_their_numbers_are_left_out(
+    campaigns,
+):
+    for folder, logs, numbers in (
+        (campaigns[0], {"1267 packets captured"}, {29327}),
+        (campaigns[1], {""}, {0}),
+    ):
+        texts = [
+            (folder / "raw" / "receipt.json").read_text(),
+            *(folder / "journal.jsonl").read_text().splitlines(),
+        ]
+        said = [(k, v) for each in map(json.loads, texts) for k, v in scalars(each)]
+        assert {value for key, value in said if key == "log"} == logs
+        assert {int(value) for key, value in said if key == "pid"} == numbers
 
 
 def test_time_is_shifted_by_whole_weeks_in_captures_and_texts_alike(tmp_path):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from analysis.exporters.anonymise import Policy
+from analysis.exporters.anonymise import Policy, Pseudonyms
 from analysis.exporters.bundle import RefusedError, pipeline, publish
+from analysis.exporters.bundle.unmet import unmet_of
 from analysis.exporters.identifiers import Identifier
 
 MET = (
@@ -51,3 +52,8 @@ def test_what_was_cut_away_is_not_said_to_be_missing(asked, watcher):
     headers = Policy(payload="headers")
     made = publish(asked(policy=headers, accept=("unread:tshark",)), watcher)
     assert made.unmet == ()
+
+
+def test_addresses_of_everybody_are_not_said_to_be_missing():
+    groups = told((("mac", "01:00:5e:00:00:fb"), ("ipv4", "224.0.0.251")))
+    assert unmet_of(groups, groups, frozenset(), Pseudonyms(bytes(32))) == ()
