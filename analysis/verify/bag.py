@@ -17,8 +17,8 @@ _OXUM = "Payload-Oxum"
 def check_bag(bag: Path, found: Findings, digests: Digests) -> None:
     """Compare a bag with its manifests, both ways."""
     data = bag / PAYLOAD
-    payload = digests.below(data)
-    tags = [path for path in digests.files if path not in set(payload)]
+    payload = dict.fromkeys(digests.below(data))
+    tags = [path for path in digests.files if path not in payload]
     with found.guarded(bag / DECLARATION):
         if (bag / DECLARATION).read_text(encoding="utf-8") != _DECLARED:
             found.fault(bag / DECLARATION, "does not declare BagIt 1.0 in UTF-8")
