@@ -62,6 +62,12 @@ class _Interrupted(BaseException):
 class _Commands(TyperGroup):
     """The commands; Ctrl-C comes out of them as what `main` can tell of."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().make_context(*args, **kwargs)
+        except KeyboardInterrupt as exc:
+            raise _Interrupted from exc
+
     def invoke(self, ctx: Any) -> Any:  # the context of a library within typer
         try:
             return super().invoke(ctx)
@@ -114,8 +120,8 @@ def main() -> None:
         build(needed(sys.argv[1:]))()
     except (TestbedError, AnalysisError, CaptureError) as exc:
         _leave(_told(exc, str(exc)), exc.exit_code)
-    except (KeyboardInterrupt, _Interrupted):
-        _leave("interrupted", 130)
+    except (KeyboardInterrupt, _Interrupted) as exc:
+        _leave(_told(exc.__cause__ or exc, "interrupted"), 130)
     except OSError as exc:
         _leave(_told(exc, explain(exc)), 4)
 
@@ -137,7 +143,7 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _told(exc: Exception, sentence: str) -> str:
+def _told(exc: BaseException, sentence: str) -> str:
     """Return a sentence with the notes that were added on its way."""
     return "; ".join([sentence, *getattr(exc, "__notes__", ())])
 

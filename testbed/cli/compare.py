@@ -12,6 +12,7 @@ from analysis.errors import AnalysisError
 from analysis.pcap.errors import CaptureError
 from testbed.cli.datasets import find_campaign
 from testbed.cli.folders import refuse_unwritable
+from testbed.cli.interrupting import says_when_interrupted
 from testbed.cli.options import AsJson, Seed
 from testbed.cli.reading import counted
 from testbed.cli.starting import keep_little, load_kernels
@@ -94,18 +95,19 @@ def compare(
         raise ConfigError(f"--alpha: must be between 0 and 1, got {alpha:g}")
     if out is not None:
         refuse_unwritable(out, "--out")
-    load_kernels()
-    keep_little()
-    from analysis.compare import Asked, as_plain, write
-
+    aliases = _renamed(renamed or [])
     wanted = classifier or ["rf"]
     names = () if wanted == ["none"] else tuple(wanted)
-    asked = Asked(
-        alpha=alpha, seed=seed, classifiers=names, renamed=_renamed(renamed or [])
-    )
-    found = _compared(folders, asked)
+    with says_when_interrupted(lambda: "nothing is kept; call it again"):
+        load_kernels()
+        keep_little()
+        from analysis.compare import Asked, as_plain, write
+
+        asked = Asked(alpha=alpha, seed=seed, classifiers=names, renamed=aliases)
+        found = _compared(folders, asked)
     if out is not None:
-        write(found, out)
+        with says_when_interrupted(lambda: f"{out} is not whole; call it again"):
+            write(found, out)
     if as_json:
         print(json.dumps(as_plain(found), indent=1))
     else:

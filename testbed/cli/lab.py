@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from testbed.cli.datasets import find_campaign
+from testbed.cli.interrupting import says_when_interrupted
 from testbed.cli.lab_homes import homes
 from testbed.cli.lab_learn import learn_lab
 from testbed.cli.options import AsJson, CampaignFolder
@@ -90,7 +91,8 @@ def learn(
     """
     load_kernels()
     if out is not None:
-        learn_lab(folder, device, out, activity or ())
+        with says_when_interrupted(lambda: "nothing is kept; call it again"):
+            learn_lab(folder, device, out, activity or ())
         return
     if device is not None or activity:
         raise ConfigError("--device and --activity go with --out, which is not given")

@@ -11,6 +11,7 @@ import typer
 from testbed.cli.datasets import refuse_others
 from testbed.cli.faults import Faults
 from testbed.cli.folders import refuse_unwritable
+from testbed.cli.interrupting import lies_in, says_when_interrupted
 from testbed.cli.publish_closing import about_of
 from testbed.cli.publish_key import Key as PublishKey
 from testbed.cli.publish_key import key_of
@@ -222,17 +223,14 @@ def _publish(request: "Request", told: SecretsTold, key: PublishKey) -> None:
     from analysis.exporters.bundle import RefusedError, publish
     from testbed.cli.publish_closing import closing_lines
 
+    kept = lies_in(request.draft, "nothing was made yet; call it again")
     try:
-        with StepsTold() as watcher:
+        with says_when_interrupted(kept), StepsTold() as watcher:
             made = publish(request, watcher, key.keep)
     except RefusedError as exc:
         _tell_refusal(exc)
         _tell(told.unmet_lines(exc.unmet))
         raise
-    except KeyboardInterrupt:
-        where = f"what is done lies in {request.draft}; call it again to go on"
-        print(f"testbed: interrupted; {where}", file=sys.stderr)
-        raise typer.Exit(130) from None
     _tell(kept_lines(made.kept))
     _tell(closing_lines(made.out, request.about))
     _tell_unneeded(made.unneeded)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from testbed.cli.datasets import FORMS, refuse_others
 from testbed.cli.folders import refuse_unwritable
+from testbed.cli.interrupting import lies_in, says_when_interrupted
 from testbed.cli.options import AsJson
 from testbed.cli.reading import StepsTold, counted, tell_next
 from testbed.cli.starting import keep_little, load_kernels
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from analysis.reproduce import Reproduced
 
 _SHOWN = 20  # differences of one file; --json has more
+_NOTHING_KEPT = "nothing is kept; with --out FOLDER the next call goes on"
 _HEADS = ("equal", "different", "not compared")
 _WIDE = 14
 
@@ -76,12 +79,8 @@ def reproduce(
         raise ConfigError(f"{dataset}: is a campaign; {how}")
     if out is not None:
         refuse_unwritable(out, "--out")
-        found = _reproduced(dataset, out, jobs, tolerance)
-    else:
-        from analysis.workspace import working_folder
-
-        with working_folder("reproduce-") as place:
-            found = _reproduced(dataset, place, jobs, tolerance)
+    with says_when_interrupted(lies_in(out, _NOTHING_KEPT)), _place(out) as place:
+        found = _reproduced(dataset, place, jobs, tolerance)
     if as_json:
         print(json.dumps(_as_json(found, kept=out is not None), indent=1))
     else:
@@ -92,6 +91,13 @@ def reproduce(
         raise typer.Exit(1)
     if not as_json:
         _tell_rerun(dataset)
+
+
+def _place(out: Path | None) -> AbstractContextManager[Path]:
+    """Return the folder to make everything in; by default one that goes again."""
+    from analysis.workspace import working_folder
+
+    return nullcontext(out) if out is not None else working_folder("reproduce-")
 
 
 def _tell_rerun(dataset: Path) -> None:

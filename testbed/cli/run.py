@@ -295,7 +295,7 @@ def _conduct(inputs: Inputs, place: Place, settings: Settings) -> None:
             hold = _Hold(stop=stop, clock=clock, plain=plain, store=store, lease=lease)
             result = _carry_out(inputs, place, settings, hold)
             _finish(result, place, inputs.depth, store)
-    except (LabError, JournalError, OSError) as exc:
+    except (LabError, JournalError, OSError, KeyboardInterrupt) as exc:
         # Frozen inputs and a plan are what there is to go on with.
         if taken and (place.captures / inputs.campaign / INPUTS).exists():
             exc.add_note(_goes_on(inputs.campaign, place))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from testbed.cli.datasets import refuse_others
+from testbed.cli.interrupting import says_when_interrupted
 from testbed.cli.options import AsJson
 from testbed.cli.reading import StepsTold, counted, size, tell_next
 from testbed.cli.starting import keep_little, load_kernels
@@ -19,6 +20,7 @@ from testbed.errors import ConfigError
 if TYPE_CHECKING:
     from analysis.verify import Fault, Verified
 
+_NOTHING_KEPT = "nothing is kept; call it again, with --no-readers it takes less time"
 _SHOWN = 5  # faults of one file that say alike
 _VALUE = re.compile(r"'[^']*'|\d+")
 _PREFIX = re.compile(r"^sha-?256\s*[:=]?\s*", re.IGNORECASE)
@@ -80,11 +82,11 @@ def verify(
     """
     refuse_others(where)
     digest = _digest(digest)
-    load_kernels()
-    keep_little()
-    from analysis.verify import verify as look_at
+    with says_when_interrupted(lambda: _NOTHING_KEPT), StepsTold() as watcher:
+        load_kernels()
+        keep_little()
+        from analysis.verify import verify as look_at
 
-    with StepsTold() as watcher:
         found = look_at(where, watcher, quick=quick, readers=readers, digest=digest)
     if as_json:
         asked = {"quick": quick, "readers": readers and not quick}

@@ -1,12 +1,16 @@
 """What commands say when they are interrupted, or asked for what is not there."""
 
 import sys
+from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 
 import testbed.cli.data
 from testbed.cli import main
 
+EXAMPLE = Path(__file__).parents[2] / "captures" / "example"
+SET = "."
 IMPORT = ("import", "pcap", "a", "--activities", "b")
 
 
@@ -31,6 +35,53 @@ def test_ctrl_c_is_answered_with_a_word(run, monkeypatch):
     code, said = run("label", "anywhere")
     assert code == 130
     assert said.startswith("testbed: interrupted")
+
+
+def test_ctrl_c_while_words_are_read_is_answered_as_well(run, monkeypatch):
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TyperGroup, "make_context", interrupted)
+    assert run("label", "anywhere") == (130, "testbed: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (("verify", EXAMPLE), "nothing is kept; call it again, with --no-readers"),
+        (("reproduce", SET), "nothing is kept; with --out FOLDER the next call"),
+        (
+            ("reproduce", SET, "--out", "."),
+            "what is done lies in .; call it again to go on",
+        ),
+        (("compare", EXAMPLE, EXAMPLE), "nothing is kept; call it again"),
+        (
+            ("lab", "learn", EXAMPLE, "--device", "echo_dot", "--out", "twin"),
+            "nothing is kept; call it again",
+        ),
+        (("publish", EXAMPLE, "set"), "nothing was made yet; call it again"),
+    ],
+)
+def test_who_is_interrupted_is_told_what_is_kept(
+    run, monkeypatch, tmp_path, words, kept
+):
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    (tmp_path / "set").mkdir()
+    monkeypatch.chdir(tmp_path / "set")
+    (tmp_path / "set" / "data").mkdir()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "set" / "config"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    for name in ("compare.compare", "verify.verify", "reproduce.reproduce"):
+        monkeypatch.setattr(f"analysis.{name}", interrupted)
+    monkeypatch.setattr("analysis.twins.learn_twin", interrupted)
+    monkeypatch.setattr("analysis.exporters.bundle.publish", interrupted)
+    code, said = run(*words)
+    assert code == 130
+    assert said.splitlines()[-1].startswith(f"testbed: interrupted; {kept}")
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 @pytest.mark.parametrize(
