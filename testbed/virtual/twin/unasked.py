@@ -22,6 +22,7 @@ _SILENCE_NS = 250_000_000  # a longer one of one other end parts what is said
 _NEAR, _NEAR_B = 0.12, 16  # share and bytes by which lengths differ that are the same
 _OFTENER = 1.5  # times as often as between trials is not asked for yet
 _CHANCE = 0.05
+_FEW = 2.0  # times that count as much as what was seen within windows
 _MANY = 40  # packets; so many that nobody else says are not odd but a conversation
 Rows = NDArray[np.int64]
 Lengths = NDArray[np.float64]
@@ -93,13 +94,16 @@ class _Known:
     def __init__(self, sources: Sequence[IdleSource]) -> None:
         self.sources = {int(s.events[0].columns["group"][0]): s for s in sources}
         self.pieces_per_s: dict[int, float] = {}
+        self.odd_per_s: dict[int, float] = {}
         self._lengths: dict[Saying, list[Lengths]] = defaultdict(list)
         for group, source in self.sources.items():
             said = [e.take(rows) for e in source.events for rows in pieces(e)]
             for piece in said:
                 self._lengths[_saying(piece)].append(_lengths(piece))
-            n_each = len(said) / len(source.events)
-            self.pieces_per_s[group] = n_each / source.mean_s
+            n_odd = sum(n == 1 for n in Counter(map(_saying, said)).values())
+            seen_s = len(source.events) * source.mean_s
+            self.pieces_per_s[group] = len(said) / seen_s
+            self.odd_per_s[group] = n_odd / seen_s
 
     def has(self, piece: Shape) -> bool:
         """Say whether the same is said between trials, with such lengths."""
@@ -152,23 +156,27 @@ class _Found:
         )
 
     def senders(self) -> tuple[Sender, ...]:
-        """Return who speaks unasked, never oftener than was seen within windows."""
+        """Return who speaks unasked, how often: as within windows, drawn to between."""
         found = []
         for group, free in self._free.items():
             if free is not None:
                 source = self._known.sources[group]
-                apart_s = self._seen_s / (len(free) + 1)
-                found.append(Sender(source=source, mean_s=max(source.mean_s, apart_s)))
+                n_each = self._known.pieces_per_s[group] * source.mean_s
+                n_seen = len(free) / n_each + _FEW
+                seen_s = self._seen_s + _FEW * source.mean_s
+                found.append(Sender(source=source, mean_s=seen_s / n_seen))
         return tuple(found)
 
     def _by_chance(self, group: int) -> list[tuple[int, Rows]] | None:
         """Return what a group says unasked; None where it may be asked for."""
         same, odd = self._same[group], self._odd[group]
-        pieces_s = self._known.pieces_per_s[group]
-        if not is_chance(len(same), pieces_s * self._seen_s):
+        n_same, n_odd = (
+            per_s[group] * self._seen_s
+            for per_s in (self._known.pieces_per_s, self._known.odd_per_s)
+        )
+        if not is_chance(len(same), n_same):
             return None
-        mean_s = self._known.sources[group].mean_s
-        return same + odd if is_chance(len(odd), self._seen_s / mean_s) else same
+        return same + odd if is_chance(len(odd), n_odd) else same
 
 
 def is_chance(n: int, expected: float) -> bool:

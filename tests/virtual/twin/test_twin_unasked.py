@@ -25,11 +25,17 @@ def beat(like, at_ns, lengths=BEAT_B, flags=0x18):
     return Shape(columns=columns)
 
 
-def beating(twin, in_trials, mean_s=8.0):
-    """Return a twin whose trials have the named beats, and some between them."""
+def beating(twin, in_trials, mean_s=8.0, odd_flags=0x18):
+    """Return a twin whose trials have the named beats, and some between them.
+
+    odd_flags  of one of these
+    """
     like = twin.trials["ask"][0].shape
     (source,) = twin.idle
-    events = tuple(beat(like, 0, (120 + k, 140 + k, 66)) for k in range(4))
+    flags = (0x18, 0x18, 0x18, odd_flags)
+    events = tuple(
+        beat(like, 0, (120 + k, 140 + k, 66), each) for k, each in enumerate(flags)
+    )
     trials = tuple(
         replace(trial, shape=joined([trial.shape, *(beat(like, *b) for b in beats)]))
         for trial, beats in zip(twin.trials["ask"], in_trials, strict=True)
@@ -72,9 +78,12 @@ def test_other_lengths_are_another_saying(twin):
     assert [n_beats(trial.shape) for trial in found.trials["ask"]] == [1] * 6
 
 
-def test_an_odd_piece_of_who_speaks_unasked_is_taken_out_too(twin):
+def test_odd_pieces_are_unasked_where_odd_ones_are_said_between_trials(twin):
     odd = (2 * S, (420, 140, 66), 0x19)
-    found = unasked_of(beating(twin, [[odd], [], [], [], [], []]))
+    trials = [[odd], [], [], [], [], []]
+    found = unasked_of(beating(twin, trials))
+    assert [n_beats(trial.shape) for trial in found.trials["ask"]] == [1, 0, 0, 0, 0, 0]
+    found = unasked_of(beating(twin, trials, odd_flags=0x1B))
     assert [n_beats(trial.shape) for trial in found.trials["ask"]] == [0] * 6
 
 
