@@ -33,7 +33,14 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def testbed(place):
+def testbed(place, call_in):
+    return lambda *words: call_in(place, *words)
+
+
+@pytest.fixture
+def program(place):
+    """Return what starts the command as a process of its own."""
+
     def call(*words, **env):
         return subprocess.run(
             [sys.executable, "-m", "testbed", *words],
@@ -85,8 +92,8 @@ def test_every_activity_of_every_profile_can_be_caused_by_each_channel(testbed, 
     assert {r["outcome"] for r in rows} == {"confirmed"}
 
 
-def test_what_is_added_to_a_closed_campaign_is_in_its_manifest(testbed, place):
-    assert testbed("run", "short.yaml", "--fast").returncode == 0
+def test_what_is_added_to_a_closed_campaign_is_in_its_manifest(program, testbed, place):
+    assert program("run", "short.yaml", "--fast").returncode == 0
     folder = only_campaign(place)
     assert holds(folder)
     assert testbed("label", str(folder), "--widen").returncode == 0
@@ -107,9 +114,9 @@ def test_looking_at_a_campaign_makes_no_journal_and_hides_none(testbed, place):
     assert testbed("resume", str(folder)).returncode == 0
 
 
-def test_debug_adds_a_traceback_and_keeps_the_exit_code(testbed):
-    plain = testbed("plan", "nothing")
-    loud = testbed("--debug", "plan", "nothing")
+def test_debug_adds_a_traceback_and_keeps_the_exit_code(program):
+    plain = program("plan", "nothing")
+    loud = program("--debug", "plan", "nothing")
     assert plain.returncode == loud.returncode == 2
     assert "Traceback" not in plain.stderr
     assert "Traceback" in loud.stderr
@@ -124,20 +131,20 @@ def test_a_journal_that_cannot_be_opened_leaves_with_4(testbed, place):
     assert "not a database" in done.stderr
 
 
-def test_a_lab_whose_phone_driver_does_not_exist_is_refused(testbed, place):
+def test_a_lab_whose_phone_driver_does_not_exist_is_refused(program, place):
     lab = place / "lab.yaml"
     text = lab.read_text().split("virtual:")[0]
     lab.write_text(text.replace("androidviewclient", "androidviewcleint"))
     env = {"TESTBED_LAB_STATE": str(place), "TESTBED_ROUTER_KEY": str(place / "key")}
-    done = testbed("run", "short.yaml", **env)
+    done = program("run", "short.yaml", **env)
     assert done.returncode == 2
     assert "did you mean 'androidviewclient'?" in done.stderr
 
 
-def test_a_lab_that_is_not_ready_leaves_with_3_before_any_trial(testbed, place):
+def test_a_lab_that_is_not_ready_leaves_with_3_before_any_trial(program, place):
     lab = place / "lab.yaml"
     lab.write_text(lab.read_text().split("virtual:")[0])
-    done = testbed("run", "short.yaml", TESTBED_LAB_STATE=str(place))
+    done = program("run", "short.yaml", TESTBED_LAB_STATE=str(place))
     assert done.returncode == 3, done.stderr
     assert "the lab is not ready" in done.stderr
     assert "Traceback" not in done.stderr

@@ -12,16 +12,27 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def testbed(tmp_path):
+def place(tmp_path):
     for name in ("lab.yaml", "devices", "scenarios"):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def testbed(place, call_in):
+    return lambda *words: call_in(place, *words)
+
+
+@pytest.fixture
+def program(place):
+    """Return what starts the command as a process of its own."""
 
     def call(*words):
         return subprocess.run(
             [sys.executable, "-m", "testbed", *words],
-            cwd=tmp_path,
+            cwd=place,
             capture_output=True,
             text=True,
             check=False,
@@ -49,9 +60,9 @@ def test_check_lists_faults_of_several_files_and_leaves_with_2(testbed, tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_check_for_machines(testbed, tmp_path):
+def test_check_for_machines(program, tmp_path):
     (tmp_path / "devices" / "arlo_q.yaml").write_text("device: arlo_q\n")
-    done = testbed("check", "--json")
+    done = program("check", "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 2
     assert not found["ok"]
@@ -72,8 +83,8 @@ def test_plan_for_machines_lists_every_trial(testbed):
     assert len({trial["device"] for trial in found["trials"]}) == 9
 
 
-def test_an_unknown_scenario_names_the_nearest(testbed):
-    done = testbed("plan", "dmo")
+def test_an_unknown_scenario_names_the_nearest(program):
+    done = program("plan", "dmo")
     assert done.returncode == 2
     assert done.stderr == (
         "testbed: 'dmo' is not a scenario in scenarios; did you mean 'demo'?\n"
