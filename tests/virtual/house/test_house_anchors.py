@@ -1,3 +1,4 @@
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,16 @@ def _name(case):
 
 
 each_interaction = pytest.mark.parametrize(
-    "case", ANCHORS["interactions"], ids=[_name(c) for c in ANCHORS["interactions"]]
+    ("number", "case"),
+    list(enumerate(ANCHORS["interactions"])),
+    ids=[_name(c) for c in ANCHORS["interactions"]],
 )
 
 
-def _trials(case):
+@cache
+def _trials(number):
+    """Return trials of an interaction, made once for all that look at them."""
+    case = ANCHORS["interactions"][number]
     act = Act(
         activity=case["activity"],
         channel=case["channel"],
@@ -44,8 +50,9 @@ def _trials(case):
 
 
 @each_interaction
-def test_medians_are_within_a_quarter_of_the_measured_ones(case, figures):
-    medians = dict(zip(COLUMNS, np.median(figures(_trials(case)), axis=0), strict=True))
+def test_medians_are_within_a_quarter_of_the_measured_ones(number, case, figures):
+    table = figures(_trials(number))
+    medians = dict(zip(COLUMNS, np.median(table, axis=0), strict=True))
     for column in COLUMNS:
         if column in case:
             measured = case[column]
@@ -54,15 +61,15 @@ def test_medians_are_within_a_quarter_of_the_measured_ones(case, figures):
 
 
 @each_interaction
-def test_trials_vary_at_least_as_much_as_the_measured_ones(case, figures):
-    table = figures(_trials(case))
+def test_trials_vary_at_least_as_much_as_the_measured_ones(number, case, figures):
+    table = figures(_trials(number))
     for column, measured in case["cv"].items():
         values = table[:, COLUMNS.index(column)]
         assert values.std(ddof=1) / values.mean() >= measured, column
 
 
 def test_spoken_commands_have_the_medians_of_real_ones(anchors, figures):
-    table = figures(_spoken(60), IP_ONLY)
+    table = figures(_spoken(), IP_ONLY)
     for column in ("packets", "out_b", "in_b", "span_s"):
         median = np.median(table[:, COLUMNS.index(column)])
         measured = anchors["spoken_commands"][column]
@@ -70,7 +77,7 @@ def test_spoken_commands_have_the_medians_of_real_ones(anchors, figures):
 
 
 def test_a_spoken_command_varies_as_much_as_a_real_one(anchors, figures):
-    per_command = figures(_spoken(80), IP_ONLY).reshape(80, 5, len(COLUMNS))
+    per_command = figures(_spoken(), IP_ONLY).reshape(80, 5, len(COLUMNS))
     cv = per_command.std(axis=1, ddof=1) / per_command.mean(axis=1)
     for column, measured in anchors["spoken_commands"]["cv"].items():
         # Five repeats per command: the median over 80 commands is good to about 5 %.
@@ -97,6 +104,7 @@ def test_on_and_off_of_a_plug_are_alike_on_the_encrypted_side(figures):
         assert abs(on[:, column].mean() - off[:, column].mean()) < 0.5 * pooled
 
 
-def _spoken(n):
+@cache
+def _spoken():
     unit = draw_unit("echo_dot", unit="1", firmware="", session=0, seed=2)
-    return sample_commands(unit, draw_commands(n, 4), 5, seed=2)
+    return sample_commands(unit, draw_commands(80, 4), 5, seed=2)
