@@ -18,6 +18,7 @@ from analysis.exporters.anonymise.kept import Kept
 from analysis.exporters.anonymise.policy import Policy
 from analysis.exporters.anonymise.pseudonyms import Pseudonyms
 from analysis.exporters.anonymise.words import Words, unpacked
+from analysis.exporters.identifiers.harvest import scalars
 from analysis.exporters.identifiers.model import Identifier
 from analysis.pcap.errors import cannot_write
 
@@ -112,6 +113,8 @@ class _Folder:
         """Return what campaign.yaml says instead."""
         made: dict[str, Any] = self._value("", {**about, "lab": None})
         if isinstance(about.get("lab"), Mapping):
+            for _, text in scalars(about["lab"]):
+                self._words.text(text)  # what is left out stood there all the same
             made["lab"] = self._value("", self._lab(about["lab"]))
         else:
             made.pop("lab", None)

@@ -12,6 +12,7 @@ MET = (
     ("account", "koogeek/121005"),  # a payload
     ("domain", "push.phone.example"),  # labels of DNS
     ("secret", "phone.example"),  # part of another that was met
+    ("serial", "SIM00000032"),  # nothing but what is left out of the lab
     ("place", "An evening of Tom"),  # nothing but campaign.yaml, changed below
 )
 UNMET = (
