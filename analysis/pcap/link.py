@@ -31,6 +31,8 @@ Head = tuple[int, int, int, int]
 IPV4_TYPE, IPV6_TYPE = 0x0800, 0x86DD
 _MAX_TAGS = 64  # more than any network puts there
 _LLC_SNAP = 0xAAAA
+_PPPOE, _PPP_IPV4, _PPP_IPV6 = 0x8864, 0x0021, 0x0057
+_MPLS, _MPLS_GROUPS, _MAX_LABELS = 0x8847, 0x8848, 16
 # the numbers of link types that are understood
 DECODED = frozenset(
     {
@@ -100,7 +102,10 @@ def _ethernet(b: Uint8, p: int, end: int) -> Head:
 
 @kernel
 def _inside(b: Uint8, at: int, end: int, kind: int) -> tuple[int, int]:
-    """Step over VLAN tags and a SNAP header; return the type below and its place."""
+    """Step over what lies between a link and IP; return the type below and its place.
+
+    Tags of VLANs, a SNAP header, PPPoE, MPLS.
+    """
     tags = 0
     while kind in (0x8100, 0x88A8, 0x9100) and at + 4 <= end and tags < _MAX_TAGS:
         kind = be16(b, at + 2)
@@ -108,6 +113,38 @@ def _inside(b: Uint8, at: int, end: int, kind: int) -> tuple[int, int]:
         tags += 1
     if kind < 1536 and _is_snap(b, at, end):
         return be16(b, at + 6), at + 8
+    if kind == _PPPOE:
+        return _session(b, at, end)
+    if kind in (_MPLS, _MPLS_GROUPS):
+        return _labels(b, at, end, kind)
+    return kind, at
+
+
+@kernel
+def _session(b: Uint8, at: int, end: int) -> tuple[int, int]:
+    """Step over PPPoE to IP; what else is said in a session is left as it is."""
+    if at + 8 > end or u8(b, at) != 0x11 or u8(b, at + 1) != 0:
+        return _PPPOE, at
+    protocol = be16(b, at + 6)
+    if protocol == _PPP_IPV4:
+        return IPV4_TYPE, at + 8
+    return (IPV6_TYPE, at + 8) if protocol == _PPP_IPV6 else (_PPPOE, at)
+
+
+@kernel
+def _labels(b: Uint8, at: int, end: int, kind: int) -> tuple[int, int]:
+    """Step over labels of MPLS to IP, which no field tells but its version."""
+    p = at
+    for _ in range(_MAX_LABELS):
+        if p + 5 > end:
+            break
+        last = u8(b, p + 2) & 1
+        p += 4
+        if last:
+            version = u8(b, p) >> 4
+            if version == 4:
+                return IPV4_TYPE, p
+            return (IPV6_TYPE, p) if version == 6 else (kind, at)
     return kind, at
 
 

@@ -62,6 +62,7 @@ LOOKED_THROUGH = {
     "loop",
 }
 LOOKED_THROUGH |= {"loop", "radiotap", "wlan_radio", "wlan", "llc"}
+LOOKED_THROUGH |= {"pppoes", "ppp", "mpls"}
 # status of a checksum that does not add up, and of one that IPv6 forbids to leave out
 _BAD = ("0", "4")
 

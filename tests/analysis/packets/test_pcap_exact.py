@@ -147,7 +147,8 @@ def test_the_outermost_header_is_told_by_the_order_of_layers(from_bench):
     assert (tunnel.ip, tunnel.above, tunnel.below) == ("ip", "udp", ())
     quoted = shape_of("eth:ethertype:ipv6:ipv6.hopopts:icmpv6:ipv6:udp")
     assert (quoted.extensions, quoted.above) == (("ipv6.hopopts",), "icmpv6")
-    assert shape_of("eth:ethertype:mpls:ip:tcp").below == ("mpls",)
+    assert shape_of("eth:ethertype:mpls:ip:tcp").below == ()
+    assert shape_of("eth:ethertype:nsh:ip:tcp").below == ("nsh",)
     assert shape_of("eth:ethertype:arp").ip == ""
 
 
@@ -229,3 +230,27 @@ def test_loopback_frames_say_by_their_family_whether_they_are_ip(
     assert report.reasons == {}
     protocol = decode_frames(read_frames(path)).protocol.tolist()
     assert protocol == ([6, 17, 17, 17] + [0] * 8) * len(orders)
+
+
+def test_sessions_of_pppoe_and_labels_of_mpls_are_walked_to_ip(
+    craft, write, from_bench
+):
+    bench = from_bench("tests.bench.exact")
+    four, six = craft.udp4(b"told")[14:], craft.udp6(b"told")[14:]
+
+    def session(inner, protocol):
+        head = struct.pack(">BBHHH", 0x11, 0, 7, 2 + len(inner), protocol)
+        return craft.ether(0x8864, head + inner)
+
+    frames = [
+        session(four, 0x21),
+        session(six, 0x57),
+        session(b"\x09\1\0\x08abcd", 0xC021),
+        session(four, 0x21)[:24],
+        craft.ether(0x8847, b"\0\1\x11\xff" + four),
+        craft.ether(0x8847, b"\0\1\x10\xff\0\1\x21\xff" + six),
+        craft.ether(0x8847, b"\0\1\x10\xff" * 3),
+    ]
+    report = bench.compare(write(list(enumerate(frames))), "deep")
+    assert report.reasons == {}
+    assert report.packets == len(frames)
