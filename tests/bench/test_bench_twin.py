@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,10 +45,26 @@ def test_a_twin_that_copies_is_seen_to_be_nearer_and_a_fair_one_is_not(parted):
     fold, known, rng = parted
     copied = copies(*fold(known + rng.normal(0, 0.01, known.shape)))
     assert copied["p_twin_nearer"] < 1e-6
+    assert copied["p_by_activity"] < 1e-6
     assert copied["nearer_than_any_held_out"] > 0.5
     fair = copies(*fold(rng.normal(size=(40, 3))))
     assert fair["p_twin_nearer"] > 0.05
     assert 0.35 < fair["auc"] < 0.65
+
+
+def test_a_twin_that_plays_more_of_what_is_alike_is_nearer_but_not_by_activity(parted):
+    fold, _known, rng = parted
+    apart = np.where(np.arange(40) % 2, 0.1, 3.0)[:, None]
+    source, folds = fold(rng.normal(size=(40, 3)) * apart)
+    source = replace(source, x=rng.normal(size=(80, 3)) * np.tile(apart, (2, 1)))
+    x = rng.normal(size=(400, 3)) * 0.1
+    alike = samples(
+        np.vstack((folds[0].twin_a.x, x)), ["on", "off"] * 20 + ["off"] * 400
+    )
+    found = copies(source, [replace(folds[0], twin_a=alike)])
+    assert found["auc"] < 0.4
+    assert 0.35 < found["auc_by_activity"] < 0.65
+    assert found["p_by_activity"] > 0.05
 
 
 @pytest.mark.parametrize(

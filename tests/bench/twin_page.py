@@ -66,7 +66,7 @@ def _transfers(splits: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _copies(splits: Sequence[Mapping[str, Any]]) -> list[str]:
     head = ("split", "nearest: held-out [5, 50, 95 %]", "nearest: twin", "p (nearer)")
-    head += ("AUC", "nearer than any", "discriminator", "without delays")
+    head += ("AUC", "by activity", "nearer than any", "discriminator", "without delays")
     rows = []
     for split in splits:
         near = split["copies"]
@@ -77,6 +77,7 @@ def _copies(splits: Sequence[Mapping[str, Any]]) -> list[str]:
                 _quantiles(near["twin"], near["n_twin"]),
                 f"{near['p_twin_nearer']:.2g}",
                 f"{near['auc']:.2f}",
+                f"{near['auc_by_activity']:.2f} (p {near['p_by_activity']:.2g})",
                 f"{100 * near['nearer_than_any_held_out']:.1f} %",
                 f"{split['discriminator']['auroc']:.2f}",
                 f"{split['discriminator_without_delays']['auroc']:.2f}",

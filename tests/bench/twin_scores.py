@@ -142,24 +142,30 @@ def _drawn(values: Any, seed: int) -> list[float]:
 
 
 def copies(source: Samples, folds: Sequence[Fold]) -> Record:
-    """Compare how near a twin of A and how near B come to the nearest trial of A."""
+    """Compare how near a twin of A and how near B come to the nearest trial of A.
+
+    Once with the trials as they are, and once activity by activity: a twin plays as many
+    of each, the source has more of some, and some are farther apart than others.
+    """
     from scipy.stats import ks_2samp, mannwhitneyu
 
     held, twin = [], []
+    activity: tuple[list[Any], list[Any]] = [], []
     for fold in folds:
         scale = source.x[fold.a].std(axis=0)
         used = scale > 1e-9
         rows = source.x[fold.a][:, used] / scale[used]
         known = source.activity[fold.a]
-        for found, x, activity in (
-            (held, source.x[fold.b], source.activity[fold.b]),
-            (twin, fold.twin_a.x, fold.twin_a.activity),
+        for found, x, names, of in (
+            (held, source.x[fold.b], source.activity[fold.b], activity[0]),
+            (twin, fold.twin_a.x, fold.twin_a.activity, activity[1]),
         ):
             # a far-off value of one feature must not drown the others
             points = np.clip(x[:, used] / scale[used], rows.min(0) - 3, rows.max(0) + 3)
-            for point, name in zip(points, activity, strict=True):
+            for point, name in zip(points, names, strict=True):
                 away = np.sqrt(((rows[known == name] - point) ** 2).sum(axis=1))
                 found.append(away.min())
+            of.extend(names.tolist())
     one, two = np.array(held), np.array(twin)
     test = mannwhitneyu(two, one, alternative="less")
     return {
@@ -171,7 +177,26 @@ def copies(source: Samples, folds: Sequence[Fold]) -> Record:
         "auc": float(test.statistic / (one.size * two.size)),
         "p_differ": float(ks_2samp(one, two).pvalue),
         "nearer_than_any_held_out": float((two < one.min()).mean()),
+        **_by_activity(one, np.array(activity[0]), two, np.array(activity[1])),
     }
+
+
+def _by_activity(held: Any, held_of: Any, twin: Any, twin_of: Any) -> Record:
+    """Return the same test within activities (van Elteren); AUC by held-out trials."""
+    from scipy.stats import mannwhitneyu, norm
+
+    shift = variance = auc = 0.0
+    for name in np.unique(held_of):
+        one, two = held[held_of == name], twin[twin_of == name]
+        pairs, n = one.size * two.size, one.size + two.size + 1
+        if not pairs:
+            continue
+        u = float(mannwhitneyu(two, one, alternative="less").statistic)
+        shift += (u - pairs / 2) / n
+        variance += pairs / 12 / n
+        auc += u / pairs * one.size
+    p = float(norm.cdf(shift / np.sqrt(variance)))
+    return {"auc_by_activity": auc / held.size, "p_by_activity": p}
 
 
 def discriminator(
