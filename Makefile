@@ -2,6 +2,8 @@
 PY := .venv/bin/python
 # Most tests wait for a real tool: more of them at a time than there are cores.
 JOBS ?= 4
+# Each of hundreds of processes would compile all modules again, if none were kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test lint bench torture faults docs help
 
