@@ -36,7 +36,9 @@ def pytest_make_parametrize_id(config, val, argname):
 
 
 def pytest_collection_modifyitems(items):
-    items[:] = [items[k] for k in suite.in_order([item.path.name for item in items])]
+    names = [item.path.name for item in items]
+    live = {item.path.name for item in items if item.get_closest_marker("live")}
+    items[:] = [items[k] for k in suite.in_order(names, live)]
 
 
 @pytest.hookimpl(wrapper=True)

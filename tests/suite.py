@@ -5,6 +5,7 @@ does not find them has found a fault: it fails, and is left out by `-m "not live
 """
 
 import re
+from collections.abc import Collection
 
 # What no setup can bring. All else that is skipped is a failure.
 MAY_BE_SKIPPED = (
@@ -31,6 +32,10 @@ LONGEST_FIRST = (
     "test_live_life.py",
     "test_phone_over_adb.py",
     "test_room_hearing.py",
+    "test_house_hardness.py",
+    "test_resume.py",
+    "test_pcap_exact.py",
+    "test_pcap_fuzz.py",
 )
 
 
@@ -39,8 +44,12 @@ def may_be_skipped(reason: str) -> bool:
     return any(re.search(known, reason) for known in MAY_BE_SKIPPED)
 
 
-def in_order(names: list[str]) -> list[int]:
-    """Return the indices of files in the order in which they are begun."""
+def in_order(names: list[str], live: Collection[str] = ()) -> list[int]:
+    """Return the indices of files in the order in which they are begun.
+
+    After the longest come those in which a test is `live`: they wait more than they
+    work, which others use that are begun beside them.
+    """
     last = len(LONGEST_FIRST)
-    place = {name: k for k, name in enumerate(LONGEST_FIRST)}
-    return sorted(range(len(names)), key=lambda k: place.get(names[k], last))
+    place = dict.fromkeys(live, last) | {n: k for k, n in enumerate(LONGEST_FIRST)}
+    return sorted(range(len(names)), key=lambda k: place.get(names[k], last + 1))

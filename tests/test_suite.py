@@ -48,7 +48,7 @@ def test_the_long_files_are_there(name):
 
 def test_the_long_files_come_first_and_the_others_keep_their_order():
     first, second = suite.LONGEST_FIRST[:2]
-    names = ["b.py", second, "a.py", first, "b.py"]
-    assert [names[k] for k in suite.in_order(names)] == [
-        *(first, second, "b.py", "a.py", "b.py")
+    names = ["b.py", second, "a.py", first, "b.py", "live.py", "a.py"]
+    assert [names[k] for k in suite.in_order(names, {"live.py", second})] == [
+        *(first, second, "live.py", "b.py", "a.py", "b.py", "a.py")
     ]
