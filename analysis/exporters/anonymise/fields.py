@@ -22,12 +22,13 @@ from analysis.pcap.words import Uint8, be16, le16, u8
 Int64 = NDArray[np.int64]
 Fields = tuple[Int64, Int64, Int64]
 
-MOST = 96  # fields of a packet; those of a packet with more stay in the payload's care
+MOST = 512  # fields of a packet; those of a packet with more stay in the payload's care
 _ARP, _IPV4, _IPV6 = 0x0806, 0x0800, 0x86DD
 _ICMP, _ICMPV6 = 1, 58
 _LATER = 2
 _MAX_OPTIONS = 16
-_MAX_GROUPS = 32
+_MAX_REPORTED = 400  # groups and their sources: all that 6 kB hold
+_MAX_SERVERS = 16  # of one option
 
 
 @kernel
@@ -142,6 +143,9 @@ def _icmpv6(b: Uint8, at: int, end: int, fields: Fields) -> None:
         _note(at + 32, 16, end, fields)
     elif 130 <= kind <= 132:
         _note(at + 8, 16, end, fields)
+        if kind == 130 and at + 28 <= end:  # a later version has sources
+            last = fields[2][0] + _MAX_REPORTED
+            _sources(at + 28, be16(b, at + 26), end, last, fields)
     elif kind == 143:
         _reported(b, at, end, fields)
     elif 133 <= kind <= 137:
@@ -167,7 +171,7 @@ def _options(b: Uint8, at: int, end: int, fields: Fields) -> None:
         elif kind == 3 and size == 32:
             _note(at + 16, 16, end, fields)
         elif kind == 25:
-            for k in range(min((size - 8) // 16, 3)):
+            for k in range(min((size - 8) // 16, _MAX_SERVERS)):
                 _note(at + 8 + 16 * k, 16, end, fields)
         at += size
 
@@ -175,13 +179,21 @@ def _options(b: Uint8, at: int, end: int, fields: Fields) -> None:
 @kernel
 def _reported(b: Uint8, at: int, end: int, fields: Fields) -> None:
     """Find the groups that a report of listeners names, and their sources."""
-    groups = be16(b, at + 6)
+    groups, last = be16(b, at + 6), fields[2][0] + _MAX_REPORTED
     at += 8
-    for _ in range(min(groups, _MAX_GROUPS)):
-        if at + 20 > end:
+    for _ in range(groups):
+        if at + 20 > end or fields[2][0] >= last:
             return
         _note(at + 4, 16, end, fields)
         sources = be16(b, at + 2)
-        for k in range(min(sources, 1)):
-            _note(at + 20 + 16 * k, 16, end, fields)
+        _sources(at + 20, sources, end, last, fields)
         at += 20 + 16 * sources + 4 * u8(b, at + 1)
+
+
+@kernel
+def _sources(at: int, n: int, end: int, last: int, fields: Fields) -> None:
+    """Find the sources of a group, while there are fewer than `last` fields."""
+    for k in range(n):
+        if at + 16 * k + 16 > end or fields[2][0] >= last:
+            return
+        _note(at + 16 * k, 16, end, fields)

@@ -56,6 +56,7 @@ _OF = {
         mactelnet.destination_mac snmp.engineid.mac
         icmpv6.opt.aro.eui64 thread_address.tlv.ext_mac_addr ip.opt.addr ip.rec_rt
         ip.empty_rt ip.src_rt ip.cur_rt ipv6.routing.src.addr igmp.saddr
+        icmpv6.mld.source_address icmpv6.mldr.mar.source_address
         dns.opt.client.addr4 dns.opt.client.addr6 rip.ip rip.next_hop
         ripng.rte.ipv6_prefix
         ospf.srcrouter ospf.advrouter ospf.hello.designated_router

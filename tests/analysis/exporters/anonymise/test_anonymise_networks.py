@@ -126,6 +126,36 @@ def test_a_whole_address_behind_a_prefix_becomes_that_of_headers(
     assert frame[-16:] == pseudonyms.ipv6(six("2003:cb:51:40::1"))
 
 
+GROUPS = [six(f"ff02::1:ff5a:{k:x}") for k in range(0x1000, 0x1028)]
+SOURCES = [six(f"2001:db8:77::{k}") for k in range(1, 6)]
+
+
+def recorded(group, sources=()):
+    return struct.pack(">BBH", 4, 0, len(sources)) + group + b"".join(sources)
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "told"),
+    [
+        ((143, 0, 0, 0, 40), b"".join(map(recorded, GROUPS)), GROUPS),
+        ((143, 0, 0, 0, 1), recorded(GROUPS[0], SOURCES), [GROUPS[0], *SOURCES]),
+        (
+            (130, 0, 0, 1000, 0),
+            GROUPS[0] + struct.pack(">BBH", 2, 125, 5) + b"".join(SOURCES),
+            [GROUPS[0], *SOURCES],
+        ),
+    ],
+)
+def test_all_groups_and_sources_that_listeners_name_are_rewritten(
+    bench, craft, pseudonyms, head, body, told
+):
+    data = struct.pack(">BBHHH", *head) + body
+    (frame,) = bench.run([packet(craft, 58, data, 2, dst="ff02::16")])
+    assert not [each for each in told if each in frame]
+    assert all(pseudonyms.ipv6(each) in frame for each in told)
+    assert craft.sum(above(frame)) == 0
+
+
 def test_a_default_route_and_a_damaged_option_stay(bench, craft):
     for option in (route("::/0", 8), prefix("fd56::/64")[:20], b"\x18\x02\x40"):
         (frame,) = bench.run([advertised(craft, option)])
