@@ -82,7 +82,7 @@ def conn_log_lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     Raises DatasetError, with the line that is wrong.
     """
     fields: list[str] = []
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, 1):
             text = line.rstrip("\n")
             if text.startswith("#fields"):

@@ -25,7 +25,13 @@ from datetime import tzinfo
 from pathlib import Path
 
 from analysis.errors import ImportDataError
-from analysis.importers.faults import few, lacking, no_such_column, other_separator
+from analysis.importers.faults import (
+    few,
+    lacking,
+    misspelt,
+    no_such_column,
+    other_separator,
+)
 from analysis.importers.names import unprintable
 from analysis.importers.stamps import INSTANTS, Instant, parse_duration
 
@@ -108,7 +114,8 @@ def load_activity_table(
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            header = tuple(reader.fieldnames or ())
+            header = tuple(name.strip() for name in reader.fieldnames or ())
+            reader.fieldnames = header
             lines = [(reader.line_num, line) for line in reader]
     except OSError as exc:
         reason = f"{path}: cannot be read: {exc.strerror}"
@@ -162,6 +169,8 @@ def _sources(path: Path, header: Sequence[str], recipe: Recipe) -> dict[str, str
         )
     if len(given & set(ends)) > 1:
         faults.append(f"{path}: line 1: has more than one column of {', '.join(ends)}")
+    others = {*starts, *ends, "delta", *TEXTS} - given
+    faults += misspelt(path, header, others, tuple(sources.values()))
     if faults:
         raise ImportDataError(tuple(faults))
     return sources

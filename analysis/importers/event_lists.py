@@ -8,13 +8,13 @@ zone), `start_epoch` (seconds) and `start_ns`. Other columns are not looked at.
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.detectors.events import Events, events_of_answers, make_events
 from analysis.errors import ImportDataError
-from analysis.importers.faults import few
+from analysis.importers.faults import few, misspelt, other_separator
 from analysis.importers.stamps import INSTANTS, load_zone
 
 _LARGEST = 1 << 63
@@ -73,7 +73,8 @@ def _of_table(path: Path, text: str, zone: str) -> Events:
     names: list[tuple[str, str]] = []
     faults: list[str] = []
     try:
-        column, parse = _start_of(path, rows.fieldnames or ())
+        rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
+        column, parse = _start_of(path, rows.fieldnames)
         for row in rows:
             try:
                 name = (_text(row, "device"), _text(row, "activity"))
@@ -89,11 +90,18 @@ def _of_table(path: Path, text: str, zone: str) -> Events:
     return make_events(stamps, names, zone)
 
 
-def _start_of(path: Path, columns: Iterable[str]) -> tuple[str, Any]:
+def _start_of(path: Path, columns: Sequence[str]) -> tuple[str, Any]:
     there = set(columns)
     for suffix, parse in INSTANTS.items():
         if {f"start{suffix}", "device", "activity"} <= there:
             return f"start{suffix}", parse
+    starts = [f"start{suffix}" for suffix in INSTANTS]
+    needed = ["device", "activity", *([] if there & set(starts) else starts)]
+    if faults := [
+        *other_separator(path, columns),
+        *misspelt(path, columns, set(needed) - there, option=False),
+    ]:
+        raise ImportDataError(tuple(faults))
     reason = "has no columns device, activity and start (or start_epoch, start_ns)"
     raise ImportDataError((f"{path}: {reason}; name them in the first line",))
 

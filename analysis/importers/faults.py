@@ -5,6 +5,7 @@ A file with one fault in every row is wrong as a whole, and its first rows tell 
 
 import difflib
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def lacking(
     path: Path, names: Sequence[str], header: Sequence[str], remedy: str = ""
 ) -> str:
     """Return that a file lacks columns, what helps, and what it has instead."""
-    near = [difflib.get_close_matches(name, header, n=1) for name in names]
+    near = [_near(name, header) for name in names]
     has = [column for column in header if column.isprintable()][:12]
     told = f"it has {', '.join(has)}"
     if all(near):
@@ -58,6 +59,45 @@ def lacking(
     what = f"column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
     helps = f"{remedy}; " if remedy else ""
     return f"{path}: line 1: has no {what}; {helps}{told}"
+
+
+def misspelt(
+    path: Path,
+    header: Sequence[str],
+    wanted: Iterable[str],
+    taken: Collection[str] = (),
+    *,
+    option: bool = True,
+) -> list[str]:
+    """Return a sentence for each column that is not taken for how it is written.
+
+    It would be passed over without a word, and what it says would be missed.
+
+    wanted  columns that could be there and are not;  taken  those that are
+    option  whether --column can name theirs
+    """
+    ours = {_bare(name): name for name in wanted}
+    faults = []
+    for theirs in header:
+        name = ours.get(_bare(theirs)) if theirs not in taken else None
+        if name:
+            what = f"{theirs!r} is not taken; did you mean {name!r}? rename it"
+            given = shlex.quote(f"{name}={theirs}")
+            can = option and theirs.isprintable()
+            how = f", or say --column {given}" if can else ""
+            faults.append(f"{path}: line 1: {what}{how}")
+    return faults
+
+
+def _near(name: str, header: Sequence[str]) -> list[str]:
+    """Return the column that is most likely meant, in a list; none where none is."""
+    same = [theirs for theirs in header if _bare(theirs) == _bare(name)]
+    return same[:1] or difflib.get_close_matches(name, header, n=1)
+
+
+def _bare(name: str) -> str:
+    """Return a name without case, blanks, marks and what editors put before it."""
+    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def few_files(faults: Iterable[Sequence[str]]) -> list[str]:

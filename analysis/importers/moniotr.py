@@ -99,7 +99,7 @@ def load_macs(path: Path) -> dict[str, str]:
     MACs there leave leading zeros out, as `f8:da:c:7b:a:8f`. Raises ImportDataError.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise ImportDataError((f"{path}: cannot be read: {exc}",)) from exc
     macs: dict[str, str] = {}

@@ -86,7 +86,7 @@ class _TermError(ValueError):
 def load_netflow_rules(path: Path) -> tuple[NetflowRule, ...]:
     """Read a file of rules. Raises ImportDataError with every fault found."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise ImportDataError((f"{path}: cannot be read: {exc}",)) from exc
     faults: list[str] = []

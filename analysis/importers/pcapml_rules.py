@@ -111,7 +111,7 @@ def _rows(
 
 def _rules(path: Path, faults: list[str]) -> Iterator[_Rule]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise ImportDataError((f"{path}: cannot be read: {exc}",)) from exc
     told: Mapping[str, str] = {}

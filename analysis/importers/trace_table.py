@@ -28,7 +28,13 @@ from pathlib import Path
 
 from analysis.errors import ImportDataError
 from analysis.importers.activity_table import CHANNELS, NETWORKS, RESERVED
-from analysis.importers.faults import few, few_files, lacking, no_such_column
+from analysis.importers.faults import (
+    few,
+    few_files,
+    lacking,
+    misspelt,
+    no_such_column,
+)
 from analysis.importers.names import unprintable, unprintable_files
 from analysis.importers.trace_rows import (
     MORE,
@@ -179,10 +185,13 @@ def _places(
         places[name] = sheet.column(theirs)
         if places[name] < 0 and (name in needed or name in recipe.columns):
             absent.setdefault(_remedy(name), []).append(theirs)
-    if absent:
-        raise ImportDataError(
-            tuple(lacking(sheet.path, n, sheet.header, r) for r, n in absent.items())
-        )
+    faults = [lacking(sheet.path, n, sheet.header, r) for r, n in absent.items()]
+    there = {sheet.header[place] for place in places.values() if place >= 0}
+    others = {name for name, place in places.items() if place < 0}
+    others -= {*needed, *recipe.columns, *recipe.constants}
+    faults += misspelt(sheet.path, sheet.header, others, there)
+    if faults:
+        raise ImportDataError(tuple(faults))
     return places
 
 

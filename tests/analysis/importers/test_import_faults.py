@@ -1,7 +1,9 @@
 import pytest
 
 from analysis.errors import ImportDataError
-from analysis.importers.activity_table import Recipe
+from analysis.flows.conn_log import conn_log_lines
+from analysis.importers.activity_table import Recipe, load_activity_table
+from analysis.importers.event_lists import read_events
 from analysis.importers.pcap import import_pcap
 from analysis.importers.trace_table import TraceRecipe
 from analysis.importers.traces import import_traces
@@ -132,3 +134,64 @@ def test_a_wrong_mac_is_one_sentence_beside_them(faults_of_pcap):
     assert "40 of 41" in outside
     assert "no capture holds a packet of 02:00:00:00:00:99; the most seen are" in unseen
     assert "\n" not in unseen
+
+
+@pytest.mark.parametrize("trace", ["Trace", " TRACE ", "tr-ace", "\u200btrace"])
+def test_a_column_that_is_written_otherwise_is_told_and_not_passed_over(
+    faults_of_traces, trace
+):
+    text = HEAD.strip() + f",{trace}\na,s,0,60,1,1\na,s,1,60,1,2\n"
+    (told,) = faults_of_traces({"all.csv": text})
+    assert f"line 1: {trace.strip()!r} is not taken; did you mean 'trace'?" in told
+    assert trace.isprintable() == ("or say --column trace=" in told)
+
+
+def test_columns_that_are_needed_are_found_in_any_case(faults_of_traces):
+    (told,) = faults_of_traces(
+        {"all.csv": "\ufeffActivity, SESSION ,time,size,direction\na,s,0,60,1\n"}
+    )
+    assert told.endswith("did you mean 'Activity', 'SESSION'?")
+
+
+def test_what_is_named_by_an_option_is_no_misspelling(tmp_path):
+    path = tmp_path / "all.csv"
+    path.write_text(HEAD.strip() + ",Trace,Day\na,s,0,60,1,1,2\na,s,0,60,1,2,2\n")
+    recipe = TraceRecipe(columns={"trace": "Trace"}, constants={"day": "1"})
+    done = import_traces([path], target=tmp_path / "out", recipe=recipe)
+    assert done.n_packets == 2
+
+
+def test_a_table_of_activities_is_read_with_blanks_and_told_by_its_letters(tmp_path):
+    path = tmp_path / "acts.csv"
+    recipe = Recipe()
+    path.write_text(
+        f"\ufeffdevice, activity,start_epoch ,delta\nlamp,on,{ZERO_S},1 s\n"
+    )
+    table = load_activity_table(path, ["lamp"], recipe)
+    assert [row.activity for row in table.rows] == ["on"]
+    path.write_text("device,activity,Start,delta,Trial\nlamp,on,7,1 s,1\n")
+    with pytest.raises(ImportDataError) as caught:
+        load_activity_table(path, ["lamp"], recipe)
+    told = "\n".join(caught.value.faults)
+    assert "'Start' is not taken; did you mean 'start'? rename it, or say" in told
+    assert "'Trial' is not taken; did you mean 'trial'?" in told
+
+
+def test_a_list_of_events_says_how_its_columns_must_be_written(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("Device,activity,START_NS\nlamp,on,7\n")
+    with pytest.raises(ImportDataError) as caught:
+        read_events(path)
+    assert [fault.partition(": line 1: ")[2] for fault in caught.value.faults] == [
+        "'Device' is not taken; did you mean 'device'? rename it",
+        "'START_NS' is not taken; did you mean 'start_ns'? rename it",
+    ]
+    rows = f"lamp,on,{ZERO_S}000000000\n"
+    path.write_text(f"\ufeff device ,activity, start_ns\n{rows}")
+    assert len(read_events(path)) == 1
+
+
+def test_a_mark_before_the_first_line_of_a_conn_log_is_no_record(tmp_path):
+    path = tmp_path / "conn.log"
+    path.write_text("\ufeff#separator \\x09\n#fields\tts\tproto\n7.0\ttcp\n")
+    assert list(conn_log_lines(path)) == [(3, {"ts": "7.0", "proto": "tcp"})]
