@@ -32,6 +32,7 @@ from analysis.exporters.anonymise.sections import Sections, ticks_of
 from analysis.exporters.anonymise.spans import Grouper, Spans
 from analysis.exporters.anonymise.survey import Changes, Survey
 from analysis.exporters.anonymise.table import Addresses
+from analysis.exporters.anonymise.tunnels import write_tunnels
 from analysis.exporters.identifiers.model import Identifier
 from analysis.packets.select import beacon_rows
 from analysis.pcap.blocks import LINK_IEEE802_11, LINK_RADIOTAP
@@ -185,6 +186,7 @@ class _Writing:
         write_networks(batch, new, spans, self._pseudonyms, changed)
         write_clients(batch, new, spans, self._pseudonyms, changed)
         write_sealed(batch, new, spans, self._replacer.bytes, changed)
+        write_tunnels(batch, new, spans, self._pseudonyms, changed)
         repair(
             batch.data,
             new,

@@ -5,13 +5,13 @@ each distinct one once, TCP streams put together.
 """
 
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.exporters.identifiers import frames, wire
+from analysis.exporters.identifiers import frames, tunnels, wire
 from analysis.exporters.identifiers.gathered import PACKETS, Gathered
 from analysis.exporters.identifiers.hidden import in_bytes
 from analysis.exporters.identifiers.sealed import may_be_sealed
@@ -34,7 +34,7 @@ Int64 = NDArray[np.int64]
 
 _ARP = 0x0806
 _OTHERWISE = (_ARP, 0x0800, 0x86DD)  # is read as ARP and IP
-_HEAD_B = 14  # of Ethernet
+_HEAD_B, _MAC_B = 14, 6  # of Ethernet
 _OVERLAP_B = 2048
 _MOST_SEEN = 1 << 20
 _LOOKED_B = 8  # a payload whose first bytes are all below 0x80 may be text
@@ -66,6 +66,7 @@ def harvest_capture(
             reader.messages(batch, decoded)
             reader.blocks(batch)
             reader.below(batch, decoded)
+            reader.within(batch, decoded)
             for stretch in streams.add(batch, decoded):
                 gathered.take_all(of_stretch(stretch), path.name)
             if progress is not None:
@@ -119,6 +120,27 @@ class _Reader:
                 if not set(ports) & _READ:
                     found = in_bytes(data, _networks(decoded, row), self._makers)
                     self._gathered.take_all(found, self._source)
+
+    def within(self, batch: Batch, decoded: Decoded) -> None:
+        """Take addresses of headers inside tunnels, and what datagrams there say."""
+        for row in np.flatnonzero(tunnels.may_be(decoded)).tolist():
+            frame = _bytes_of(batch, row)
+            protocol = int(decoded.protocol[row])
+            data = frame[int(decoded.payload_at[row]) - 8 * (protocol == UDP) :]
+            ports = (int(decoded.src_port[row]), int(decoded.dst_port[row]))
+            found = tunnels.inside(data, protocol, ports)
+            for place, size, turned in found.fields:
+                raw = data[place : place + size]
+                if turned:
+                    raw = bytes(byte ^ 0xFF for byte in raw)
+                if size == _MAC_B:
+                    self._take("mac", raw.hex())
+                else:
+                    kind = "own" if turned else f"ipv{4 if size == 4 else 6}"
+                    self._take(kind, str(ip_address(raw)))
+            for said, inner in tunnels.messages(data, found):
+                if self._is_new(said):
+                    self._gathered.take_all(of_message(said, inner), self._source)
 
     def below(self, batch: Batch, decoded: Decoded) -> None:
         """Take what frames without IP, ICMP and 802.11 say."""
