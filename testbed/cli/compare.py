@@ -14,8 +14,9 @@ from testbed.cli.datasets import find_campaign
 from testbed.cli.folders import refuse_unwritable
 from testbed.cli.interrupting import says_when_interrupted
 from testbed.cli.options import AsJson, Seed
-from testbed.cli.reading import counted
+from testbed.cli.reading import CLEARED, Pace, counted
 from testbed.cli.starting import keep_little, load_kernels
+from testbed.clock import SystemClock
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -135,9 +136,14 @@ def _compared(folders: tuple[Path, Path], asked: "Asked") -> "Comparison":
     """Compare; what cannot be read is bad input here, whatever is wrong with it."""
     from analysis.compare import compare as compare_both
 
+    clock = SystemClock()
+    pace = Pace(clock.monotonic_s())
+
     def told(what: str) -> None:
         if sys.stderr.isatty():
-            print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
+            print(f"{CLEARED}{what}", end="", file=sys.stderr, flush=True)
+        elif what and pace.is_due(clock.monotonic_s()):
+            print(f"compare: {what}", file=sys.stderr, flush=True)
 
     try:
         return compare_both(*folders, asked, told)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.cli.faults import Faults
-from testbed.cli.reading import counted
+from testbed.cli.reading import counted, text_told
 
 if TYPE_CHECKING:
     from analysis.exporters.bundle import About
@@ -31,13 +31,17 @@ def about_of(
     from analysis.exporters.bundle.authors import authors_of
     from analysis.exporters.bundle.datasheet import QUESTIONS
 
-    known = None if answers is None else faults.of((), read_answers, answers, QUESTIONS)
+    def answered() -> tuple[tuple[str, str], ...]:
+        if answers is None:
+            return ()
+        return read_answers(answers, text_told("--answers", answers), QUESTIONS)
+
     chosen = faults.of(None, licence_of, licence)
     return About(
         title=title,
         licence=chosen.name if chosen is not None else licence,
         authors=faults.of((), authors_of, authors),
-        answers=known or (),
+        answers=faults.of((), answered),
     )
 
 
@@ -65,7 +69,7 @@ def _unsigned(about: "About") -> tuple[str, ...]:
     ]
     if not lacks:
         return ()
-    how = "publish anew with it, before somebody cites it"
+    how = "publish anew before somebody cites it"
     return (f"testbed: CITATION.cff {' and '.join(lacks)}; {how}",)
 
 
