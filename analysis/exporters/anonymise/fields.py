@@ -24,9 +24,10 @@ Fields = tuple[Int64, Int64, Int64]
 
 MOST = 512  # fields of a packet; those of a packet with more stay in the payload's care
 _ARP, _IPV4, _IPV6 = 0x0806, 0x0800, 0x86DD
-_ICMP, _ICMPV6 = 1, 58
+_ICMP, _IGMP, _ICMPV6 = 1, 2, 58
 _LATER = 2
 _MAX_OPTIONS = 16
+_QUERY, _REPORT = 0x11, 0x22  # of IGMP
 _MAX_REPORTED = 400  # groups and their sources: all that 6 kB hold
 _MAX_SERVERS = 16  # of one option
 
@@ -61,6 +62,8 @@ def find_fields(
             _note(at + 16, 4, end, fields)
             if protocol[i] == _ICMP and fragment[i] != _LATER:
                 _icmp(b, transport[i], end, fields)
+            elif protocol[i] == _IGMP and fragment[i] != _LATER:
+                _igmp(b, transport[i], min(end, at + be16(b, at + 2)), fields)
         elif ethertype[i] == _IPV6:
             _note(at + 8, 16, end, fields)
             _note(at + 24, 16, end, fields)
@@ -145,7 +148,7 @@ def _icmpv6(b: Uint8, at: int, end: int, fields: Fields) -> None:
         _note(at + 8, 16, end, fields)
         if kind == 130 and at + 28 <= end:  # a later version has sources
             last = fields[2][0] + _MAX_REPORTED
-            _sources(at + 28, be16(b, at + 26), end, last, fields)
+            _sources(at + 28, be16(b, at + 26), 16, (end, last), fields)
     elif kind == 143:
         _reported(b, at, end, fields)
     elif 133 <= kind <= 137:
@@ -186,14 +189,34 @@ def _reported(b: Uint8, at: int, end: int, fields: Fields) -> None:
             return
         _note(at + 4, 16, end, fields)
         sources = be16(b, at + 2)
-        _sources(at + 20, sources, end, last, fields)
+        _sources(at + 20, sources, 16, (end, last), fields)
         at += 20 + 16 * sources + 4 * u8(b, at + 1)
 
 
 @kernel
-def _sources(at: int, n: int, end: int, last: int, fields: Fields) -> None:
-    """Find the sources of a group, while there are fewer than `last` fields."""
+def _igmp(b: Uint8, at: int, end: int, fields: Fields) -> None:
+    """Find the sources that a query or a report of IGMP names; groups stay."""
+    if at + 12 > end:
+        return
+    kind, last = u8(b, at), fields[2][0] + _MAX_REPORTED
+    if kind == _QUERY:
+        _sources(at + 12, be16(b, at + 10), 4, (end, last), fields)
+    elif kind == _REPORT:
+        groups = be16(b, at + 6)
+        at += 8
+        for _ in range(groups):
+            if at + 8 > end:
+                return
+            sources = be16(b, at + 2)
+            _sources(at + 8, sources, 4, (end, last), fields)
+            at += 8 + 4 * sources + 4 * u8(b, at + 1)
+
+
+@kernel
+def _sources(at: int, n: int, size: int, ends: tuple[int, int], fields: Fields) -> None:
+    """Find n addresses, while they are captured and fields are fewer than the last."""
+    end, last = ends
     for k in range(n):
-        if at + 16 * k + 16 > end or fields[2][0] >= last:
+        if at + size * (k + 1) > end or fields[2][0] >= last:
             return
-        _note(at + 16 * k, 16, end, fields)
+        _note(at + size * k, size, end, fields)

@@ -16,7 +16,7 @@ Int64 = NDArray[np.int64]
 Tables = tuple[Uint8, Uint8, Int64, Int64, Uint8, Uint8]
 
 _IPV4, _IPV6 = 0x0800, 0x86DD
-_ICMP, _TCP, _UDP, _ICMPV6 = 1, 6, 17, 58
+_ICMP, _IGMP, _TCP, _UDP, _ICMPV6 = 1, 2, 6, 17, 58
 _LATER = 2
 
 
@@ -146,6 +146,10 @@ def _transport(
         if protocol == _ICMP:
             delta = 0  # knows nothing of addresses
         _quoted(b, new, at, end, protocol)
+        changed = 1
+    elif protocol == _IGMP:
+        check = at + 2
+        delta = 0
         changed = 1
     else:
         return

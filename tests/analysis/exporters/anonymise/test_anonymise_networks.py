@@ -156,6 +156,31 @@ def test_all_groups_and_sources_that_listeners_name_are_rewritten(
     assert craft.sum(above(frame)) == 0
 
 
+SENDERS = ("87.141.215.251", "192.168.1.77", "10.8.0.3")
+
+
+@pytest.mark.parametrize(
+    ("head", "before"),
+    [
+        ((0x22, 0, 0, 0, 2), struct.pack(">BBHI", 4, 1, 0, 0xE8000A22) + b"aux:"),
+        ((0x11, 100, 0, 0xE800, 0x0A23), b""),
+    ],
+)
+def test_sources_of_groups_are_rewritten_and_checksums_of_igmp_stay_right(
+    bench, craft, pseudonyms, head, before
+):
+    raw = [ip_address(each).packed for each in SENDERS]
+    record = struct.pack(">BBHI", 3, 0, 3, 0xE8000A23)
+    told = record if before else struct.pack(">BBH", 2, 125, 3)
+    body = struct.pack(">BBHHH", *head) + before + told + b"".join(raw)
+    body = body[:2] + struct.pack(">H", craft.sum(body)) + body[4:]
+    (frame,) = bench.run([craft.ether(craft.ipv4(2, body, dst="224.0.0.22"))])
+    made = [pseudonyms.ipv4(int(ip_address(each))).to_bytes(4) for each in SENDERS]
+    assert frame[34:].startswith(body[:2])
+    assert frame[38:] == body[4:-12] + b"".join(made)
+    assert craft.sum(frame[34:]) == 0
+
+
 def test_a_default_route_and_a_damaged_option_stay(bench, craft):
     for option in (route("::/0", 8), prefix("fd56::/64")[:20], b"\x18\x02\x40"):
         (frame,) = bench.run([advertised(craft, option)])
