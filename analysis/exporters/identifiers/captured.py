@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.exporters.identifiers import frames, tunnels, wire
+from analysis.exporters.identifiers import air, frames, tunnels, wire
 from analysis.exporters.identifiers.gathered import PACKETS, Gathered
 from analysis.exporters.identifiers.hidden import in_bytes
 from analysis.exporters.identifiers.sealed import may_be_sealed
@@ -159,12 +159,15 @@ class _Reader:
                 if self._is_new(data[8:]):
                     self._gathered.take_all(reader(data), self._source)
         radio = np.isin(batch.link, (LINK_IEEE802_11, LINK_RADIOTAP))
+        other = (decoded.ethertype > 0) & ~np.isin(decoded.ethertype, _OTHERWISE)
         for row in np.flatnonzero(radio).tolist():
             frame = _bytes_of(batch, row)
             if batch.link[row] == LINK_RADIOTAP:
                 frame = frame[int.from_bytes(frame[2:4], "little") :]
             if self._is_new(frame[10:22] + frame[36:72] + len(frame).to_bytes(4)):
-                self._gathered.take_all(wire.wireless(frame), self._source)
+                self._gathered.take_all(air.wireless(frame), self._source)
+            if other[row] and self._is_new(frame[24:]):
+                self._gathered.take_all(frames.of_frame(frame), self._source)
 
     def blocks(self, batch: Batch) -> None:
         """Take what comments and blocks without a packet say."""

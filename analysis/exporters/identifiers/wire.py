@@ -1,4 +1,4 @@
-"""Find identifiers in binary protocols: DNS, NetBIOS, 802.11, pcapng blocks.
+"""Find identifiers in binary protocols: DNS, NetBIOS, pcapng blocks.
 
 Each function takes the bytes of one message and yields (kind, value); 'name' stands for
 a name with or without dots, of which others judge. What cannot be read is passed over.
@@ -6,10 +6,8 @@ a name with or without dots, of which others judge. What cannot be read is passe
 
 import ipaddress
 import struct
-import uuid
 from collections.abc import Iterator
 
-from analysis.exporters.identifiers.naming import is_serial
 from analysis.exporters.identifiers.texts import Candidate, candidates
 from analysis.pcap import blocks
 from analysis.pcap.dns import (
@@ -29,13 +27,6 @@ from analysis.pcap.dns import (
 
 _BROWSER = b"\\MAILSLOT\\BROWSE\0"
 _NETBIOS_NAME_B = 32
-_VENDORS, _WPS = 221, b"\x00\x50\xf2\x04"
-_WPS_TEXTS = {
-    **{0x1011: "person", 0x1042: "serial", 0x1045: "ssid", 0x1027: "secret"},
-    **{0x1021: "product", 0x1023: "product", 0x1024: "product"},
-}
-_WPS_UUID = 0x1047
-_BODY_OF = {0: 4, 2: 10, 4: 0, 5: 12, 8: 12}  # management frames: fields before tags
 
 
 def dns(payload: bytes) -> Iterator[Candidate]:
@@ -105,39 +96,6 @@ def datagram(payload: bytes) -> Iterator[Candidate]:
     """Yield what a datagram of NetBIOS tells."""
     yield from netbios(payload)
     yield from mailslot(payload)
-
-
-def wireless(frame: bytes) -> Iterator[Candidate]:
-    """Yield SSID, BSSID and what WPS tells of a management frame without radiotap."""
-    if len(frame) < 24 or frame[0] & 0x0C:
-        return
-    yield "mac", frame[16:22].hex()
-    head = _BODY_OF.get(frame[0] >> 4)
-    at = 24 + (head or 0)
-    if head is None:
-        return
-    first = at
-    while at + 2 <= len(frame):
-        kind, value = frame[at], frame[at + 2 : at + 2 + frame[at + 1]]
-        if kind == 0 and at == first and value.strip(b"\0"):
-            yield "ssid", value.decode(errors="replace")
-        elif kind == _VENDORS and value[:4] == _WPS:
-            yield from _simple_config(value[4:])
-        at += 2 + frame[at + 1]
-
-
-def _simple_config(data: bytes) -> Iterator[Candidate]:
-    """Yield name, serial number and UUID of a device that speaks WPS."""
-    at = 0
-    while at + 4 <= len(data):
-        kind, size = struct.unpack_from(">HH", data, at)
-        value = data[at + 4 : at + 4 + size]
-        what, text = _WPS_TEXTS.get(kind), value.decode(errors="replace")
-        if what and (what != "serial" or is_serial(text)):
-            yield what, text
-        elif kind == _WPS_UUID and size == 16 and any(value):
-            yield "uuid", str(uuid.UUID(bytes=value))
-        at += 4 + size
 
 
 def pcapng_block(block: bytes) -> Iterator[Candidate]:

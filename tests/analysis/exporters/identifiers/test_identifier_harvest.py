@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from analysis.errors import DatasetError, RequestError
 from analysis.exporters.identifiers import (
     Identifier,
+    air,
     frames,
     harvest,
     leased,
@@ -193,7 +194,7 @@ def test_a_text_without_an_identifier_tells_nothing(text):
 
 
 READERS = (
-    *(wire.dns, leased.dhcp, leased.dhcp6, wire.netbios, wire.wireless),
+    *(wire.dns, leased.dhcp, leased.dhcp6, wire.netbios, air.wireless),
     *(mqtt, snmp, radius, eap, ntlm, coap, stun, ldap, kerberos, port_mapping),
     *(frames.lldp, frames.cdp, frames.eapol, frames.pppoe, frames.icmp6, wide),
     *(certificates, of_certificate, dialogue, frames.pppoe_discovery),
