@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-_NAME = "ledger.json"
+NAME = "ledger.json"
 FORMAT = 2
 State = tuple[int, int]  # bytes and time of change
 
@@ -24,7 +24,7 @@ class Ledger:
         self._steps: dict[str, dict[str, Any]] = {}
         self._current: set[str] = set()
         try:
-            data = json.loads((draft / _NAME).read_text(encoding="utf-8"))
+            data = json.loads((draft / NAME).read_text(encoding="utf-8"))
             if data["format"] == FORMAT:
                 self._steps = dict(data["steps"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -78,9 +78,9 @@ class Ledger:
     def _write(self) -> None:
         # without indent, which takes five times as long: all is written at each step
         text = json.dumps({"format": FORMAT, "steps": self._steps})
-        part = self._draft / f".{_NAME}.part"
+        part = self._draft / f".{NAME}.part"
         part.write_text(text + "\n", encoding="utf-8")
-        part.replace(self._draft / _NAME)
+        part.replace(self._draft / NAME)
 
     def _states(self, files: Iterable[Path]) -> dict[str, State | None]:
         names = sorted(path.relative_to(self._draft).as_posix() for path in files)

@@ -7,7 +7,6 @@ import fcntl
 import hmac
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from pathlib import Path
 from analysis.errors import DatasetError, RequestError
 from analysis.exporters.audit.second import refuse_without_tshark
 from analysis.exporters.bundle import campaigns, captures, crate, sealing
+from analysis.exporters.bundle.drafts import begin_draft, finish_draft
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import RefusedError, Request, Watcher
 from analysis.exporters.bundle.said import FOUND, TOLD, refuse_said
@@ -149,7 +149,7 @@ def _drafted(request: Request, asked: Mapping[str, str]) -> Iterator[Ledger]:
     draft = request.draft
     known = draft.is_dir() and Ledger(draft).is_done(_FINISH, asked)
     _refuse_taken(request, known=known)
-    draft.mkdir(parents=True, exist_ok=True, mode=0o700)
+    begin_draft(draft)
     place = os.open(draft, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -228,13 +228,7 @@ def _finish(request: Request) -> None:
     for made, place in ((draft / "parts", request.parts), (draft / "bag", request.out)):
         if made.exists():
             made.rename(place)
-    # the ledger last: whoever is killed here can go on
-    for path in draft.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-    for path in draft.iterdir():
-        path.unlink()
-    draft.rmdir()
+    finish_draft(draft)
 
 
 def _published(request: Request) -> Published:
