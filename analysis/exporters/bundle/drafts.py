@@ -1,6 +1,6 @@
 """The draft of a dataset: a folder of this software alone, and secret.
 
-begin_draft(draft)   makes it, or takes the one that is there, so that git sees none of it
+begin_draft(draft)   makes it, or takes the one that is there; git sees none of it
 finish_draft(draft)  removes it, when what was made has left it
 """
 
