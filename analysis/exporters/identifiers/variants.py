@@ -141,12 +141,36 @@ def _of_text(identifier: Identifier) -> Iterator[Variant]:
         latin = value.encode("latin-1", errors="ignore")
         if len(latin) == len(value):
             yield Variant(encoding="latin-1", pattern=latin, fold=True)
+        yield from _cased(value, edges)
     if identifier.kind == "hostname" and len(raw := value.upper().encode()) <= 15:
         nibbles = (half for byte in raw for half in (byte >> 4, byte & 15))
         yield Variant(encoding="netbios", pattern=bytes(0x41 + n for n in nibbles))
     if "." in value or len(value) < _SHORT_TEXT:
         labels = _labels(value.split("."))
         yield Variant(encoding="dns", pattern=labels, fold=True)
+
+
+def _cased(value: str, edges: str) -> Iterator[Variant]:
+    """Yield a text in other cases, of letters that `fold` does not know."""
+    for case, cased in (
+        ("upper", value.upper()),
+        ("lower", value.lower()),
+        ("title", value.title()),
+    ):
+        for form in ("NFC", "NFD"):
+            text = unicodedata.normalize(form, cased)
+            for code in ("utf-8", "utf-16le", "utf-16be"):
+                name, raw = f"{code} {case} {form}", text.encode(code)
+                yield Variant(encoding=name, pattern=raw, fold=True, edges=edges)
+        for name, text in (
+            ("json", json.dumps(cased)[1:-1]),
+            ("percent", quote(cased)),
+        ):
+            raw = text.encode()
+            yield Variant(encoding=f"{name} {case}", pattern=raw, fold=True)
+        latin = cased.encode("latin-1", errors="ignore")
+        if len(latin) == len(cased):
+            yield Variant(encoding=f"latin-1 {case}", pattern=latin, fold=True)
 
 
 def _escaped(value: str) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
 import base64
 import json
+import unicodedata
 import uuid
 
 import pytest
@@ -62,6 +63,12 @@ def test_base64_betrays_a_text_wherever_it_stands(value, before):
         ("ipv6", "fd00::9", b"fd00:0000:0000:0000:0000:0000:0000:0009"),
         ("hostname", "NAS-1", b"EOEBFDCNDB"),
         ("person", "Åsa", json.dumps("Åsa").encode()),
+        ("person", "Åsa Öberg", "ÅSA ÖBERG".encode()),
+        ("person", "åsa öberg", "Åsa Öberg".encode("latin-1")),
+        ("person", "Öström", "ÖSTRÖM".encode("utf-16-be")),
+        ("hostname", "müller-pc", unicodedata.normalize("NFD", "MÜLLER-PC").encode()),
+        ("person", "Эмма Тень", "эмма тень".encode()),
+        ("person", "Åsa Öberg", json.dumps("ÅSA ÖBERG").encode()),
         ("person", "Tom & Jo", b"<n>Tom &amp; Jo</n>"),
         ("domain", "a1.lan", b"\x02a1\x03lan\0"),
         ("uuid", VALUES["uuid"], uuid.UUID(VALUES["uuid"]).bytes_le),
