@@ -11,7 +11,7 @@ import typer
 from analysis.errors import AnalysisError
 from analysis.pcap.errors import CaptureError
 from testbed.cli.datasets import find_campaign
-from testbed.cli.folders import refuse_unwritable
+from testbed.cli.folders import refuse_unwritable, refuse_without_tables
 from testbed.cli.interrupting import says_when_interrupted
 from testbed.cli.options import AsJson, Seed
 from testbed.cli.reading import CLEARED, Pace, counted
@@ -92,6 +92,8 @@ def compare(
     there are too few days of them.
     """
     folders = find_campaign(a).folder, find_campaign(b).folder
+    for folder in folders:
+        refuse_without_tables(folder)
     if not 0 < alpha < 1:
         raise ConfigError(f"--alpha: must be between 0 and 1, got {alpha:g}")
     if out is not None:

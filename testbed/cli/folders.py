@@ -5,6 +5,15 @@ from pathlib import Path
 
 from testbed.errors import ConfigError
 
+_TABLES = "packets.json"
+
+
+def refuse_without_tables(campaign: Path) -> None:
+    """Raise ConfigError where tables of packets are missing and cannot be made."""
+    if not (campaign / _TABLES).is_file() and not os.access(campaign, os.W_OK):
+        reason = "has no tables of packets, and you may not write them there"
+        raise ConfigError(f"{campaign}: {reason}; copy it, and name the copy")
+
 
 def refuse_unwritable(folder: Path, option: str = "") -> None:
     """Raise ConfigError where a folder cannot be made, or written.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.cli.datasets import find_campaign
-from testbed.cli.folders import refuse_unwritable
+from testbed.cli.folders import refuse_unwritable, refuse_without_tables
 from testbed.cli.reading import counted
 from testbed.errors import ConfigError
 
@@ -29,6 +29,7 @@ def learn_lab(
         raise ConfigError(f"{out}: is there already; remove it, or name another")
     refuse_unwritable(out, "--out")
     folder = find_campaign(source).folder
+    refuse_without_tables(folder)
     name = device or _only_device(folder)
     learnt = learnt_of(folder, name, activities=activities or None)
     twin_of = write_twin(learnt, out)

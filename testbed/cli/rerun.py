@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from testbed.cli.datasets import FORMS, Found, find_campaign
+from testbed.cli.folders import refuse_unwritable
 from testbed.cli.inside import is_inside
 from testbed.cli.options import Fast
 from testbed.cli.places import OutFolder, Place
@@ -83,6 +84,8 @@ def rerun(
     the lab file and the device profiles here. What differs is told, a line each.
     """
     found = find_campaign(where, campaign)
+    if out is not None:
+        refuse_unwritable(out, "--out")
     past = _past(found)
     the_lab, ours = load_lab(lab), load_profiles(devices)
     require_drivers(the_lab, lab)

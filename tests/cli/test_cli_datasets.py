@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cli.datasets import find_campaign, refuse_others
-from testbed.cli.folders import refuse_unwritable
+from testbed.cli.folders import refuse_unwritable, refuse_without_tables
 from testbed.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "captures" / "example"
@@ -59,3 +59,13 @@ def test_a_folder_that_is_a_file_is_told_with_its_option(tmp_path):
     made(tmp_path, "file")
     with pytest.raises(ConfigError, match=r"^--out: .*/file: is no folder; name"):
         refuse_unwritable(tmp_path / "file", "--out")
+
+
+def test_tables_that_cannot_be_made_are_told_and_not_a_part_of_them(
+    monkeypatch, tmp_path
+):
+    refuse_without_tables(tmp_path)
+    monkeypatch.setattr("os.access", lambda _path, _how: False)
+    with pytest.raises(ConfigError, match="has no tables of packets, and you may not"):
+        refuse_without_tables(tmp_path)
+    refuse_without_tables(made(tmp_path, "packets.json"))
