@@ -23,7 +23,9 @@ Uint8 = NDArray[np.uint8]
 _PORTS, _PORTS6 = (67, 68), (546, 547)
 _DUIDS, _LEASES, _RELAYED = (1, 2), (3, 4, 25), 9
 _MOST_RELAYS = 8
-_CLIENT, _OF_DUID = 61, 255
+_CLIENT, _OF_DUID, _MACHINE, _HARDWARE = 61, 255, 97, 1
+_UUID_B = 16
+_OF_MAKER, _OF_MACHINE = b"\0\2", b"\0\4"  # kinds of DUID
 _WITH_TIME, _WITHOUT = b"\0\1\0\1", b"\0\3\0\1"  # kind of DUID, Ethernet
 _MAC_B, _NUMBER_B = 6, 4
 _LATEST = 0x3FFF_FFFF  # seconds since 2000: in 2034
@@ -31,8 +33,12 @@ _LATEST = 0x3FFF_FFFF  # seconds since 2000: in 2034
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Places in a message: of times and MACs of DUIDs, and of numbers of leases."""
+    """Places in a message: of times and MACs of DUIDs, and of numbers of leases.
 
+    drawn  place and size of what is no text and tells a machine from all others
+    """
+
+    drawn: list[tuple[int, int]] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     macs: list[int] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -69,6 +75,8 @@ def _made(
     for at in told.times:
         own = pseudonyms.filler(b"duid" + data[at : at + _NUMBER_B], _NUMBER_B)
         yield at, (int.from_bytes(own) & _LATEST).to_bytes(_NUMBER_B)
+    for at, size in told.drawn:
+        yield at, pseudonyms.filler(b"client" + data[at : at + size], size)
     macs = {data[at : at + _MAC_B] for at in told.macs}
     for at in told.macs:
         yield at, pseudonyms.mac(data[at : at + _MAC_B])
@@ -88,6 +96,10 @@ def _told4(data: bytes, told: _Told) -> None:
         if code == _CLIENT and end - begin > 5 and data[begin] == _OF_DUID:
             told.numbers.append(begin + 1)
             _duid(data, begin + 5, end, told)
+        elif code == _CLIENT and end - begin > _MAC_B and data[begin] != _HARDWARE:
+            _drawn(data, begin + 1, end, told)
+        elif code == _MACHINE and end - begin == 1 + _UUID_B:
+            told.drawn.append((begin + 1, _UUID_B))
 
 
 def _told6(data: bytes, told: _Told, first: int = 0, depth: int = 0) -> None:
@@ -109,3 +121,14 @@ def _duid(data: bytes, begin: int, end: int, told: _Told) -> None:
         told.macs.append(begin + 8)
     elif head == _WITHOUT and end - begin == 4 + _MAC_B:
         told.macs.append(begin + 4)
+    elif head[:2] == _OF_MAKER:
+        _drawn(data, begin + 6, end, told)
+    elif head[:2] == _OF_MACHINE and end - begin == 2 + _UUID_B:
+        told.drawn.append((begin + 2, _UUID_B))
+
+
+def _drawn(data: bytes, begin: int, end: int, told: _Told) -> None:
+    """Note what is no text: texts are harvested, and replaced wherever they stand."""
+    raw = data[begin:end]
+    if raw and not (raw.isascii() and raw.rstrip(b"\0").decode().isprintable()):
+        told.drawn.append((begin, end - begin))

@@ -15,7 +15,8 @@ MOST = 256  # fields of a message
 _TCP, _UDP = 6, 17
 _COOKIE = 0x63825363
 _MAX_LABELS = 128
-_PORTS = (53, 5353, 5355, 67, 68)
+_PORTS = (53, 5353, 5355, 67, 68, 123)
+_NTP, _NTP_B, _REFERENCE_AT = 123, 48, 12
 
 
 def may_hold_fields(decoded: Decoded) -> Uint8:
@@ -46,6 +47,8 @@ def find_message_fields(
             _dns(b, at + 2, end[row], fields)
         elif protocol[row] == _UDP and low in (67, 68) and high in (67, 68):
             _dhcp(b, at, end[row], fields)
+        elif protocol[row] == _UDP and (low == _NTP or high == _NTP):
+            _ntp(b, at, end[row], fields)
         row += 1
     return row
 
@@ -56,6 +59,15 @@ def _note(at: int, size: int, end: int, fields: Fields) -> None:
         n = fields[2][0]
         fields[0][n], fields[1][n] = at, size
         fields[2][0] = n + 1
+
+
+@kernel
+def _ntp(b: Uint8, p: int, end: int, fields: Fields) -> None:
+    """Find the server that a clock goes by: below the first rank it is an address."""
+    if p + _NTP_B > end or not 3 <= u8(b, p) & 7 <= 5:
+        return
+    if 1 < u8(b, p + 1) < 16 and u8(b, p + _REFERENCE_AT) != 0:
+        _note(p + _REFERENCE_AT, 4, end, fields)
 
 
 @kernel

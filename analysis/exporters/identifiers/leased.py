@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 
+from analysis.exporters.identifiers.hidden import in_bytes
 from analysis.exporters.identifiers.naming import is_serial, is_telling
 from analysis.exporters.identifiers.texts import Candidate, candidates
 from analysis.pcap.dhcp import (
@@ -18,6 +19,8 @@ from analysis.pcap.dhcp import (
 from analysis.pcap.dns import labels_at
 
 _SHORT_ID = 4
+_CLIENT = 61
+_NUMBERS = (51, 53, 55, 57, 58, 59)  # times, sizes, lists of codes
 _ADDRESSES = (3, 6, 28, 50, 54, 42, 44)
 # what programs say of themselves, in option 60
 _PROGRAMS = re.compile(
@@ -48,6 +51,22 @@ def dhcp(payload: bytes) -> Iterator[Candidate]:
                 yield "ipv4", str(ipaddress.IPv4Address(data[at : at + 4]))
         elif code in _READERS:
             yield from _READERS[code](data)
+    yield from _elsewhere(payload)
+
+
+def _elsewhere(payload: bytes) -> Iterator[Candidate]:
+    """Yield addresses of the network, and MACs of the client's maker, in any option.
+
+    Routes, controllers of access points and what vendors think out hold some.
+    """
+    told = [payload[at : at + 4] for at in (12, 16, 20, 24)]
+    told += [payload[b:e] for code, b, e in options(payload) if code in _ADDRESSES]
+    heads = {raw[:3] for raw in told if len(raw) >= 4 and any(raw[:3])}
+    heads -= {b"\xff\xff\xff"}
+    for code, begin, end in options(payload):
+        if code not in _ADDRESSES and code not in _NUMBERS:
+            makers = (payload[28:31],) if code != _CLIENT else ()
+            yield from in_bytes(payload[begin:end], heads, makers)
 
 
 def _of_name(data: bytes) -> Iterator[Candidate]:
@@ -100,6 +119,7 @@ def _of_relay(data: bytes) -> Iterator[Candidate]:
     """Yield circuit and remote id, which providers know a home by."""
     for _, begin, end in suboptions(data, 0):
         raw = data[begin:end]
+        raw = raw[2:] if raw[:2] == b"\0\6" and len(raw) == 8 else raw
         if len(raw) == 6 and not raw.isascii():
             yield "mac", raw.hex()
         elif len(raw) > _SHORT_ID and _text(raw).isprintable():
@@ -142,6 +162,10 @@ def duid(data: bytes) -> Iterator[Candidate]:
     head = {b"\0\x01": 8, b"\0\x03": 4}.get(data[:2])
     if head and data[2:4] == b"\0\x01" and len(data) == head + 6:
         yield "mac", data[head:].hex()
+    elif data[:2] == b"\0\x02" and len(data) > 6:
+        text = _text(data[6:])
+        if text.isascii() and text.isprintable() and len(text) > _SHORT_ID:
+            yield "serial", text  # others are written anew in captures
 
 
 def full_name(data: bytes, encoded: bool) -> Iterator[Candidate]:

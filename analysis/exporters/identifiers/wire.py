@@ -5,10 +5,12 @@ a name with or without dots, of which others judge. What cannot be read is passe
 """
 
 import ipaddress
+import re
 import struct
 from collections.abc import Iterator
 
-from analysis.exporters.identifiers.texts import Candidate, candidates
+from analysis.exporters.identifiers.keys import kind_of
+from analysis.exporters.identifiers.texts import Candidate, candidates, of_field
 from analysis.pcap import blocks
 from analysis.pcap.dns import (
     AAAA,
@@ -27,6 +29,11 @@ from analysis.pcap.dns import (
 
 _BROWSER = b"\\MAILSLOT\\BROWSE\0"
 _NETBIOS_NAME_B = 32
+_STATUS = b"\0\x21\0\1"  # type and class of such an answer
+_ANYBODYS = ("*", "WORKGROUP", "MSBROWSE", "\1\2__MSBROWSE__\2")
+# keys of DNS-SD that mean something else elsewhere: of Cast, HomeKit and Thread
+_TOLD_BY = {"fn": "person", "bs": "mac", "sh": "token", "nn": "ssid"}
+_LONG_HEX = re.compile(r"[0-9A-Fa-f]{12,}")
 
 
 def dns(payload: bytes) -> Iterator[Candidate]:
@@ -56,8 +63,21 @@ def _record(payload: bytes, record: Record) -> Iterator[Candidate]:
         yield from _name(payload, begin + 6)
     elif kind == TXT:
         while data:
-            yield from candidates(data[1 : 1 + data[0]])
+            yield from _of_text(data[1 : 1 + data[0]])
             data = data[1 + data[0] :]
+
+
+def _of_text(text: bytes) -> Iterator[Candidate]:
+    """Yield what a pair of DNS-SD tells, whose value goes on to its end."""
+    yield from candidates(text)
+    key, _, raw = text.decode(errors="replace").partition("=")
+    kind = _TOLD_BY.get(key.lower())
+    if kind and raw:
+        yield kind, raw
+    elif kind_of(key):
+        yield from of_field(key, raw, alone=True)
+    elif _LONG_HEX.fullmatch(raw) and any(c.isdigit() for c in raw):
+        yield "token", raw
 
 
 def _name(payload: bytes, at: int) -> Iterator[Candidate]:
@@ -76,9 +96,25 @@ def netbios(payload: bytes) -> Iterator[Candidate]:
             pairs = zip(raw[::2], raw[1::2], strict=True)
             name = bytes((a - 0x41) << 4 | (b - 0x41) for a, b in pairs)
             text = name[:15].decode(errors="replace").rstrip(" \0")
-            if text.isprintable() and text not in ("*", "WORKGROUP", "MSBROWSE"):
+            if text.isprintable() and text not in _ANYBODYS:
                 yield "name", text
         at += 1
+    yield from _status(payload)
+
+
+def _status(payload: bytes) -> Iterator[Candidate]:
+    """Yield names and MAC that a machine tells who asks for its status."""
+    at = payload.find(_STATUS, 12, 128)
+    if at < 0 or not payload[2] & 0x80 or at + 11 > len(payload):
+        return
+    n, at = payload[at + 10], at + 11
+    for k in range(n):
+        name = payload[at + 18 * k :][:15].decode(errors="replace").strip(" \0")
+        if name and name.isprintable() and name not in _ANYBODYS:
+            yield "name", name
+    unit = payload[at + 18 * n :][:6]
+    if len(unit) == 6 and any(unit):
+        yield "mac", unit.hex()
 
 
 def mailslot(data: bytes) -> Iterator[Candidate]:

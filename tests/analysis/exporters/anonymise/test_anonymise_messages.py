@@ -1,7 +1,7 @@
 """The kernel finds in messages what the readers of `analysis.pcap` find there."""
 
 import struct
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 
 import numpy as np
 import pytest
@@ -110,3 +110,15 @@ def test_an_address_that_stun_hides_becomes_that_of_headers(tmp_path, address, f
     wanted = stun(str(ip_address(made)), framed)
     assert wanted[-len(raw) - 28 :] != frame[-len(raw) - 28 :]
     assert wanted[-len(raw) - 28 :] in after.read_bytes()
+
+
+def test_the_server_that_a_clock_goes_by_gets_its_pseudonym(bench, craft, pseudonyms):
+    server = IPv4Address("192.168.1.1")
+    body = b"\x24\3\6\xe9" + bytes(8) + server.packed + bytes(32)
+    first = b"\x24\1\6\xe9" + bytes(8) + b"GPS\0" + bytes(32)
+    told, rank = bench.run([craft.udp(body, 123, 123), craft.udp(first, 123, 123)])
+    made = pseudonyms.ipv4(int(server)).to_bytes(4)
+    assert told[42:] == body[:12] + made + body[16:]
+    assert rank[42:] == first
+    assert craft.checks(told)
+    assert craft.checks(rank)

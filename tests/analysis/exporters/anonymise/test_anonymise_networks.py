@@ -228,3 +228,40 @@ def test_other_duids_and_numbers_stay(bench, craft):
         raw = asked(craft, duid, b"\0\0\0\7")
         for before, after in zip(raw, bench.run(raw), strict=True):
             assert before[62:] == after[62:]
+
+
+MACHINE = bytes.fromhex("8f3ac9d1e27b6640")
+
+
+@pytest.mark.parametrize(
+    ("duid", "kept"),
+    [
+        (b"\0\2\0\0\xab\x11" + MACHINE, 6),  # as systemd makes it
+        (b"\0\4" + MACHINE * 2, 2),
+    ],
+)
+def test_numbers_of_machines_in_a_duid_become_others_of_the_key(
+    bench, craft, duid, kept
+):
+    six_, four_ = bench.run(list(asked(craft, duid, b"\0\0\0\7")))
+    made = six_[six_.index(duid[:kept]) :][: len(duid)]
+    assert made[:kept] == duid[:kept]
+    assert made != duid
+    assert made in four_
+    assert MACHINE not in six_ + four_
+    assert craft.checks(four_)
+
+
+def test_what_a_client_calls_itself_in_bytes_becomes_other_bytes(bench, craft):
+    def client(code, value):
+        option = bytes([code, len(value)]) + value
+        four_ = b"\1\1\6" + bytes(233) + b"\x63\x82\x53\x63" + option + b"\xff"
+        return craft.udp(four_, 68, 67, "192.168.1.23", "192.168.1.1")
+
+    said = [client(61, b"\0" + MACHINE), client(97, b"\0" + MACHINE * 2)]
+    said.append(client(61, b"\0toms-lamp"))
+    own, machine, text = bench.run(said)
+    assert MACHINE not in own + machine
+    assert b"toms-lamp" in text  # is harvested, and replaced as a text
+    assert craft.checks(own)
+    assert craft.checks(machine)

@@ -33,6 +33,7 @@ from tests.analysis.exporters.identifiers.crafted import (
     tcp,
     tls,
     tlv,
+    txt,
     udp,
 )
 
@@ -320,5 +321,53 @@ PLANTED = {
         [ip6(59, b"", "2003:cb:54::aa", "2a00:1450::1")],
         "ipv6 2003:cb:54::aa",
         "ipv6 2003:cb:54::",
+    ),
+    "dns-sd": (
+        udp(
+            (5353, 5353),
+            txt("a._googlecast._tcp.local", "fn=Mayas Stube", "bs=FA8FCA3B7D11"),
+        )
+        + udp((5353, 5353), txt("b._googlecast._tcp.local", "cd=9A8B7C6D5E4F3A2B"))
+        + udp(
+            (5353, 5353), txt("c._meshcop._udp.local", "nn=Huberthread", "sh=Zq1xAw==")
+        ),
+        "person Mayas Stube",
+        "mac fa:8f:ca:3b:7d:11",
+        "token 9A8B7C6D5E4F3A2B",
+        "ssid Huberthread",
+        "token Zq1xAw==",
+    ),
+    "netbios-status": (
+        udp(
+            (137, 137),
+            b"\0\1\x84\0\0\0\0\1\0\0\0\0\x20CK"
+            + b"A" * 30
+            + b"\0\0\x21\0\1"
+            + bytes(4)
+            + b"\0\x53\2"
+            + b"HUBERSTUBE     \0\4\0"
+            + b"WORKGROUP      \0\x84\0"
+            + bytes.fromhex("b4750ede0201")
+            + bytes(40),
+        ),
+        "hostname HUBERSTUBE",
+        "mac b4:75:0e:de:02:01",
+    ),
+    "dhcp-routes": (
+        dhcp(
+            option(54, four("192.168.144.2")),
+            option(121, b"\x18\xc0\xa8\x4d" + four("192.168.144.9")),
+            option(138, four("192.168.144.10")),
+            option(43, b"\1\6" + bytes.fromhex("50c7bf77aa02")),
+            option(82, option(2, b"\0\6" + bytes.fromhex("b4750ede0202"))),
+        ),
+        "ipv4 192.168.144.9",
+        "ipv4 192.168.144.10",
+        "mac 50:c7:bf:77:aa:02",
+        "mac b4:75:0e:de:02:02",
+    ),
+    "dhcp6-maker": (
+        udp((546, 547), b"\1abc\0\1\0\x11\0\2\0\0\0\xabHUBERDUID77"),
+        "serial HUBERDUID77",
     ),
 }
