@@ -261,20 +261,18 @@ def _middle(
 
 
 def _would_have(comparison: Comparison) -> str:
-    """Say what would have been found, in the device of most and in that of least."""
-    powers = powers_of(comparison)
-    blind = [p["device"] for p in powers if p["delta"] is None]
-    if len(blind) == len(powers):
+    """Say in how many measures anything would have been found, and the least of it."""
+    n = sum(t.kind in _NUMBERS for t in comparison.tests)
+    devices = list(dict.fromkeys(t.device for t in comparison.tests))
+    found = [t for device in devices for t in _findable(comparison, device)]
+    if not found:
         return "; no difference however large would have been found in any measure"
-    best, worst = (
-        choose((p for p in powers if p["delta"] is not None), key=lambda p: p["delta"])
-        for choose in (min, max)
-    )
-    said = f"{best['delta']:.2f} ({best['device']}: {best['measure']})"
-    if worst is not best:
-        said += f" to {worst['delta']:.2f} ({worst['device']}: {worst['measure']})"
-    text = f"; 80 of 100 would find a Cliff's delta of {said}"
-    return text + (f", and none of {', '.join(blind)}" if blind else "")
+    best = min(found, key=lambda t: t.detectable or 0.0)
+    text = f"; 80 of 100 would find a difference at all in {len(found)} of {n} measures"
+    least = f"{best.detectable:.2f} ({best.device}: {best.measure})"
+    blind = [d for d in devices if not _findable(comparison, d)]
+    none = f", and none of {', '.join(blind)}" if blind else ""
+    return f"{text}, a Cliff's delta of {least} in the best{none}"
 
 
 def power_lines(comparison: Comparison) -> list[str]:
