@@ -187,16 +187,44 @@ def size(size_b: float) -> str:
 def text_told(option: str, path: Path) -> str:
     """Return the text of a file that an option names, without a mark of its order.
 
-    Raises ConfigError when it cannot be read, or is no UTF-8.
+    Raises ConfigError when it cannot be read, or is no text in UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
     except OSError as exc:
         raise ConfigError(
             f"{option}: {path}: cannot be read: {exc.strerror or exc}"
         ) from exc
+    other = _other_text(data)
+    if other:
+        raise ConfigError(f"{option}: {path}: is no text in UTF-8: {other}")
+    return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _other_text(data: bytes) -> str:
+    """Return what bytes are instead of UTF-8, and what to do; '' where they are it.
+
+    NUL is a byte of it, and of no text: UTF-16 without a mark, which would be read as
+    other words than were written.
+    """
+    zero = data.find(0)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return f"it is UTF-16; {_save_it('UTF-16')}"
+    if zero >= 0 and 3 * data.count(0) > len(data):
+        return f"it seems to be UTF-16; {_save_it(('UTF-16BE', 'UTF-16LE')[zero % 2])}"
+    if zero >= 0:
+        how = "name the file that was meant, or save it as text"
+        return f"byte {zero + 1} is zero, as in no text; {how}"
+    try:
+        data.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise ConfigError(f"{option}: {path}: is no text in UTF-8") from exc
+        line = data.count(b"\n", 0, exc.start) + 1
+        return f"line {line} is not; if it is Latin-1, {_save_it('LATIN1')}"
+    return ""
+
+
+def _save_it(code: str) -> str:
+    return f"save it anew, such as by `iconv -f {code} -t UTF-8 FILE > NEW`"
 
 
 def tell_next(command: str, *words: Path | str) -> None:
