@@ -8,6 +8,7 @@ from pathlib import Path
 
 from analysis.dataset import load_campaign
 from analysis.exporters.anonymise import Kept, Rewritten, Words, anonymise_texts
+from analysis.exporters.bundle import drafts
 from analysis.exporters.bundle.captures import capture_step, counts_of
 from analysis.exporters.bundle.sources import LABELS, MANIFEST, named
 from analysis.exporters.bundle.work import (
@@ -34,7 +35,7 @@ def published_as(
 
     Raises DatasetError when one of them is no name of a folder, or two are alike.
     """
-    place = work.private / "names"
+    place = work.private / drafts.NAMES
     inputs = _digests_of_texts(source) | work.after("identifiers")
     step = f"name {source.recorded}"
 

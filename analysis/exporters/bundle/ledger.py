@@ -12,8 +12,20 @@ from pathlib import Path
 from typing import Any
 
 NAME = "ledger.json"
+PART = f".{NAME}.part"  # of one that is being written
 FORMAT = 2
 State = tuple[int, int]  # bytes and time of change
+
+
+def is_ledger(path: Path) -> bool | None:
+    """Say whether a file is a ledger, of any version; None where nobody can tell."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return None
+    return isinstance(data, dict) and data.keys() == {"format", "steps"}
 
 
 class Ledger:
@@ -75,10 +87,15 @@ class Ledger:
         if [step for step in steps if self._steps.pop(step, None) is not None]:
             self._write()
 
+    def begin(self) -> None:
+        """Write a ledger without steps where there is none: the draft is ours now."""
+        if not (self._draft / NAME).exists():
+            self._write()
+
     def _write(self) -> None:
         # without indent, which takes five times as long: all is written at each step
         text = json.dumps({"format": FORMAT, "steps": self._steps})
-        part = self._draft / f".{NAME}.part"
+        part = self._draft / PART
         part.write_text(text + "\n", encoding="utf-8")
         part.replace(self._draft / NAME)
 

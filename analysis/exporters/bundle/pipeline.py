@@ -15,7 +15,14 @@ from pathlib import Path
 from analysis.errors import DatasetError, RequestError
 from analysis.exporters.audit.second import refuse_without_tshark
 from analysis.exporters.bundle import campaigns, captures, crate, sealing
-from analysis.exporters.bundle.drafts import begin_draft, finish_draft
+from analysis.exporters.bundle.drafts import (
+    BAG,
+    IDENTIFIERS,
+    PARTS,
+    begin_draft,
+    finish_draft,
+    refuse_foreign,
+)
 from analysis.exporters.bundle.ledger import Ledger, digest_of_json
 from analysis.exporters.bundle.model import RefusedError, Request, Watcher
 from analysis.exporters.bundle.said import FOUND, TOLD, refuse_said
@@ -71,6 +78,7 @@ def publish(
     sources = sources_of(request.campaigns)
     if any(source.captures for source in sources):
         refuse_without_tshark(request.accept)
+    refuse_foreign(request.draft)
     _refuse_taken(request, known=request.draft.is_dir())
     sources = _checked(watcher, sources)
     asked = _asked(request, sources)
@@ -149,6 +157,7 @@ def _drafted(request: Request, asked: Mapping[str, str]) -> Iterator[Ledger]:
     draft = request.draft
     known = draft.is_dir() and Ledger(draft).is_done(_FINISH, asked)
     _refuse_taken(request, known=known)
+    refuse_foreign(draft)
     begin_draft(draft)
     place = os.open(draft, os.O_RDONLY)
     try:
@@ -157,7 +166,9 @@ def _drafted(request: Request, asked: Mapping[str, str]) -> Iterator[Ledger]:
         os.close(place)
         raise RequestError(f"{draft}: another process is publishing here") from exc
     try:
-        yield Ledger(draft)
+        ledger = Ledger(draft)
+        ledger.begin()
+        yield ledger
     finally:
         os.close(place)
 
@@ -190,7 +201,7 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> list[tuple[Identifier
     Return what the audit looks for, and what every dataset holds as its own words.
     """
     request = work.request
-    path = work.private / "identifiers.json"
+    path = work.private / IDENTIFIERS
     inputs = {f"{s.recorded}/{k}": v for s in sources for k, v in s.digests.items()}
     inputs["extra"] = digest_of_json([[e.kind, e.value] for e in request.extra])
 
@@ -225,7 +236,7 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> list[tuple[Identifier
 def _finish(request: Request) -> None:
     """Put everything where it belongs; the dataset last."""
     draft = request.draft
-    for made, place in ((draft / "parts", request.parts), (draft / "bag", request.out)):
+    for made, place in ((draft / PARTS, request.parts), (draft / BAG, request.out)):
         if made.exists():
             made.rename(place)
     finish_draft(draft)

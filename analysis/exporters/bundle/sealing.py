@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis.exporters.anonymise import Counts
 from analysis.exporters.audit import AuditResult, audit, compared_b, listed
-from analysis.exporters.bundle import bag, crate, croissant, parts
+from analysis.exporters.bundle import bag, crate, croissant, drafts, parts
 from analysis.exporters.bundle.audited import Audited
 from analysis.exporters.bundle.campaigns import kept_of
 from analysis.exporters.bundle.captures import counts_of
@@ -35,7 +35,6 @@ from analysis.exporters.bundle.work import (
 from analysis.exporters.identifiers import Identifier
 
 ANONYMISATION = "anonymisation.json"
-WORDS = "plain.txt"  # of what the audit found said in plain; it stays in the draft
 _LATE = (ANONYMISATION, croissant.NAME, crate.NAME)  # they tell of all other files
 
 
@@ -175,7 +174,7 @@ def _originals(work: Work, sources: Sequence[Source]) -> dict[str, Path]:
 def _write_words(work: Work, result: AuditResult) -> None:
     """Write for who publishes, and nobody else, what is said in plain."""
     lines = listed((*result.findings, *result.accepted))
-    write_text(work.private / WORDS, "".join(lines))
+    write_text(work.private / drafts.WORDS, "".join(lines))
 
 
 def _everything(
@@ -271,7 +270,7 @@ def _audit_late(
     work: Work, files: Sequence[Path], identifiers: Sequence[Identifier]
 ) -> None:
     """Look at files that were made after the audit, apart from all others."""
-    place = work.request.draft / "late"
+    place = work.request.draft / drafts.LATE
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     for path in files:
@@ -318,7 +317,7 @@ def _parts(work: Work) -> None:
     request = work.request
     if not request.part_b:
         # of an earlier call, with other secrets maybe: they would be put beside `out`
-        shutil.rmtree(request.draft / "parts", ignore_errors=True)
+        shutil.rmtree(request.draft / drafts.PARTS, ignore_errors=True)
         return
     size_b = sum(path.stat().st_size for path in files_in(work.bag))
 
@@ -326,7 +325,7 @@ def _parts(work: Work) -> None:
         made = parts.write_parts(
             work.bag,
             request.out.name,
-            request.draft / "parts",
+            request.draft / drafts.PARTS,
             request.part_b,
             work.watcher.read,
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import analysis
 from analysis.exporters.anonymise import Policy, Pseudonyms
+from analysis.exporters.bundle import drafts
 from analysis.exporters.bundle.ledger import Ledger
 from analysis.exporters.bundle.model import Request, Watcher
 
@@ -73,7 +74,7 @@ class Work:
     @property
     def bag(self) -> Path:
         """The folder that will be the dataset."""
-        return self.request.draft / "bag"
+        return self.request.draft / drafts.BAG
 
     @property
     def data(self) -> Path:
@@ -83,7 +84,7 @@ class Work:
     @property
     def private(self) -> Path:
         """What is needed meanwhile, and must not leave."""
-        return self.request.draft / "private"
+        return self.request.draft / drafts.PRIVATE
 
     def campaign(self, source: Source) -> Path:
         """Return the folder of a campaign in the dataset."""

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.errors import RequestError
 from analysis.exporters.bundle import pipeline, publish
+from analysis.exporters.bundle.drafts import begin_draft, finish_draft, refuse_foreign
+from analysis.exporters.bundle.ledger import Ledger
 
 ROOT = Path(__file__).parents[4]
 
@@ -77,3 +80,77 @@ def test_git_takes_nothing_that_commands_of_the_readme_make_here(tmp_path, name)
     assert files_that_git_takes(tmp_path) == [
         *(".gitignore", "analysis/models/store.py", "testbed/virtual/homes/life.py")
     ]
+
+
+def put(folder, name, text):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"mine.txt": "hi"},
+        {"ledger.json": '{"entries": []}'},
+        {"ledger.json": "1 May: 3 EUR", "bag/mine.txt": "hi"},
+        {".gitignore": "*.log\n"},
+        {"ledger.json": '{"format": 2, "steps": {}}', "mine.txt": "hi"},
+        {"ledger.json": '{"format": 1, "steps": {}}', "private/my words.txt": "hi"},
+    ],
+)
+def test_a_draft_of_somebody_else_is_refused_and_stays(
+    tmp_path, request_for, watcher, files
+):
+    request = request_for(tmp_path / "set")
+    for name, text in files.items():
+        put(request.draft, name, text)
+    with pytest.raises(RequestError, match="did not make, and would remove: ") as told:
+        publish(request, watcher)
+    assert str(told.value).endswith("move it away, or name another OUT")
+    assert watcher.begun == {}  # before any work
+    for name, text in files.items():
+        assert (request.draft / name).read_text() == text
+
+
+def test_a_file_or_a_link_in_the_place_of_a_draft_is_refused(tmp_path):
+    put(tmp_path, "set.draft", "hi")
+    (tmp_path / "two.draft").symlink_to(tmp_path / "elsewhere")
+    for name in ("set.draft", "two.draft"):
+        with pytest.raises(RequestError, match="is no folder, and a draft would be"):
+            refuse_foreign(tmp_path / name)
+
+
+def test_what_a_kill_or_a_power_cut_leaves_of_a_draft_is_ours(
+    tmp_path, request_for, leave_draft
+):
+    draft = tmp_path / "set.draft"
+    draft.mkdir()
+    refuse_foreign(draft)
+    (draft / ".gitignore").touch()
+    refuse_foreign(draft)
+    (draft / ".gitignore").unlink()
+    leave_draft(request_for(tmp_path / "set"))
+    refuse_foreign(draft)
+    (draft / "ledger.json").write_text("")
+    refuse_foreign(draft)
+
+
+def test_what_somebody_puts_into_a_draft_meanwhile_stays_and_git_does_not_take_it(
+    tmp_path,
+):
+    draft = tmp_path / "set.draft"
+    begin_draft(draft)
+    Ledger(draft).begin()
+    put(draft, "private/plain.txt", "ours")
+    put(draft, "private/names/campaign.yaml", "ours")
+    put(draft, "late/a.json", "ours")
+    put(draft, "private/words.txt", "mine")
+    finish_draft(draft)
+    left = sorted(p.relative_to(draft).as_posix() for p in draft.rglob("*.*"))
+    assert left == [".gitignore", "private/words.txt"]
+    (draft / "private/words.txt").unlink()
+    (draft / "private").rmdir()
+    refuse_foreign(draft)
+    finish_draft(draft)
+    assert not draft.exists()
