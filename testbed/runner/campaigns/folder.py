@@ -27,6 +27,8 @@ JOURNAL = "journal.jsonl"
 ACTIVITIES = "activities.csv"
 RECEIPT = "raw/receipt.json"
 MANIFEST = "MANIFEST.sha256"
+# the safe loader in C, where there is one: six times as fast
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def campaign_name(scenario: str, now_ns: int) -> str:
@@ -97,9 +99,13 @@ def load_inputs(folder: Path) -> dict[str, Any]:
     """Load `campaign.yaml`; raises ConfigError when there is none, or a broken one."""
     path = folder / INPUTS
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
     except OSError as exc:
-        inside = sorted(each.parent for each in folder.glob(f"*/{INPUTS}"))
+        inside = sorted(
+            each.parent
+            for where in ("*", "data/campaigns/*", "campaigns/*")  # of a dataset, too
+            for each in folder.glob(f"{where}/{INPUTS}")
+        )
         hint = f"; it holds campaigns, such as {inside[0]}" if inside else ""
         raise ConfigError(
             f"{folder} is not a campaign folder: {INPUTS} cannot be read "
