@@ -47,6 +47,7 @@ _OPAQUE = {b":tcp:data": "tcp", b":udp:data": "udp"}
 _FILLED = re.compile(rb"[^\t]+")
 _TOLD_EACH = 1 << 10  # packets
 _MOST_WAITING = 1 << 16  # different cells of a table that wait to be judged
+_MOST_ROWS = 1 << 13  # different ones that are known again
 _CERTIFICATE = ("x509sat.", "x509ce.", "x509af.")
 _AND = "\x1f"  # between values of one field
 _MOST = 1 << 20  # different values that are kept
@@ -324,6 +325,7 @@ def _read(
         if name.startswith(_CERTIFICATE)
     }
     counted: dict[_Cell, list[int]] = {}
+    rows: dict[bytes, list[list[int]]] = {}  # packets of a conversation tell the same
     for line in lines:
         number, protocols, tcp, udp, tls, dtls, rest = line.rstrip(b"\r\n").split(
             b"\t", len(_FIRST)
@@ -331,18 +333,22 @@ def _read(
         frame = int(number)
         if protocols not in asked.heard or protocols.endswith(_DATA):
             asked.hear(protocols, tcp or udp, frames.of(frame)[0])
-        cells = list(_cells(rest))
-        if told := tls or dtls:
-            public = certificates.public_values(told)
-            cells = list(_private(cells, of_certificates, public))
-        for cell in cells:
-            if cell in counted:
-                counted[cell][1] += 1
-            else:
-                counted[cell] = [frame, 1]
+        told = tls or dtls
+        row = None if told else rows.get(rest)
+        if row is None:
+            cells = _cells(rest)
+            if told:
+                public = certificates.public_values(told)
+                cells = _private(cells, of_certificates, public)
+            row = [counted.setdefault(cell, [frame, 0]) for cell in cells]
+            if not told and len(rows) < _MOST_ROWS:
+                rows[rest] = row
+        times = frames.count(frame)
+        for count in row:
+            count[1] += times
         if len(counted) > _MOST_WAITING:
             yield from _said(counted, frames, asked.names)
-            counted = {}
+            counted, rows = {}, {}
     yield from _said(counted, frames, asked.names)
 
 

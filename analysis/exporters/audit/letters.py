@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
+
+from analysis.pcap.jit import kernel
 
 _TEXT_SHARE = 0.85
 _LEAST_RUN_B, _STRONG_RUN_B = 6, 24
@@ -40,7 +43,8 @@ _STRONG = re.compile(
 # sorts of bytes: ASCII letters, those that follow, leads of three bytes, leads of two
 _LETTER, _FOLLOWS, _OF_THREE, _OF_TWO = 1, 2, 3, 7
 _BESIDE_UMLAUT = 3
-_PAD = bytes(6)
+_BESIDE_B = 6
+_PAD = bytes(_BESIDE_B)
 _OF_SCRIPTS = (b"\xe0", b"\xe1", bytes(range(0xE3, 0xEA)), b"\xea\xeb\xec\xed")
 _LATIN_ON = (b"\xc3\xc4\xc5", b"\xcd\xce\xcf", b"\xd0\xd1\xd2\xd3")
 _HEBREW_ON = (b"\xd4\xd5\xd6\xd7", b"\xd8\xd9\xda\xdb")
@@ -192,22 +196,34 @@ def _holds_foreign(data: bytes) -> bool:
 
     Noise of a packet holds such in one of five.
     """
-    sort = np.frombuffer((_PAD + data + _PAD).translate(_SORT), dtype=np.uint8)
-    follows = sort == _FOLLOWS
-    at = np.flatnonzero(sort >= _OF_TWO)
-    at = at[follows[at + 1]]
-    if ((sort[at] == sort[at + 2]) & follows[at + 3]).any():
-        return True
-    three = np.flatnonzero((sort >= _OF_THREE) & (sort < _OF_TWO))
-    three = three[sort[three] == sort[three + 3]]
-    rest = follows[three + 1] & follows[three + 2]
-    if (rest & follows[three + 4] & follows[three + 5]).any():
-        return True
-    at = at[sort[at] == _OF_TWO]
-    is_letter = (sort == _LETTER).astype(np.int8)
-    before = is_letter[at - 1] * (1 + is_letter[at - 2])
-    behind = is_letter[at + 2] * (1 + is_letter[at + 3])
-    return bool((before + behind >= _BESIDE_UMLAUT).any())
+    return _foreign(
+        np.frombuffer((_PAD + data + _PAD).translate(_SORT), dtype=np.uint8)
+    )
+
+
+@kernel
+def _foreign(sort: NDArray[np.uint8]) -> bool:
+    """Say the same of sorts of bytes, with six of none at both ends."""
+    for at in range(_BESIDE_B, sort.size - _BESIDE_B):
+        lead = sort[at]
+        if lead < _OF_THREE or sort[at + 1] != _FOLLOWS:
+            continue
+        if lead < _OF_TWO:
+            again = sort[at + 3] == lead and sort[at + 2] == _FOLLOWS
+            if again and sort[at + 4] == _FOLLOWS and sort[at + 5] == _FOLLOWS:
+                return True
+            continue
+        if sort[at + 2] == lead and sort[at + 3] == _FOLLOWS:
+            return True
+        if lead == _OF_TWO:
+            beside = 0
+            if sort[at - 1] == _LETTER:
+                beside += 1 + (sort[at - 2] == _LETTER)
+            if sort[at + 2] == _LETTER:
+                beside += 1 + (sort[at + 3] == _LETTER)
+            if beside >= _BESIDE_UMLAUT:
+                return True
+    return False
 
 
 def _counts_foreign(data: bytes, at: int, end: int) -> bool:

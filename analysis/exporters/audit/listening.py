@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from analysis.exporters.audit.model import PLAIN, Finding, shown
 from analysis.exporters.audit.pairs import Progress, Step, Task
-from analysis.exporters.audit.plain import End, Said, plain_words
+from analysis.exporters.audit.plain import End, Said, Silent, plain_words
 from analysis.pcap.errors import CaptureError
 
 _MOST_WORDS = 1 << 20  # different ones of a capture
@@ -63,12 +64,18 @@ def listened(task: Task, step: Step) -> Heard:
     """Return which words of a capture nobody knows and nobody replaced."""
     ((_, source, published),) = task.pairs
     progress = Progress(task.size_b, step)
-    judge, opaque, share = task.campaign.judge(), task.opaque, task.share
     found: set[str] = set()
     told: dict[_Where, _Conversation] = {}
     read = progress.part(0, 0.5, published.stat().st_size)
+    words = partial(
+        plain_words,
+        judge=task.campaign.judge(),
+        opaque=task.opaque,
+        share=task.share,
+        silent=Silent(),
+    )
     try:
-        for said in plain_words(published, judge, opaque, share=share, step=read):
+        for said in words(published, step=read):
             if len(found) >= _MOST_WORDS:
                 progress.at(1)
                 return Heard(unread=f"says more than {_MOST_WORDS} different words")
@@ -76,7 +83,7 @@ def listened(task: Task, step: Step) -> Heard:
         kept: set[str] = set()
         if found:  # else there is nothing to be found again
             read = progress.part(0.5, 1, source.stat().st_size)
-            again = plain_words(source, judge, opaque, share=share, step=read)
+            again = words(source, step=read)
             kept.update(said.word for said in again if said.word in found)
     except CaptureError as exc:
         return Heard(unread=f"cannot be read as a capture: {exc.reason}")

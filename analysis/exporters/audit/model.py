@@ -60,7 +60,7 @@ class LookedAt:
     unpacked_b        what came out of layers, tables and packed files
     packets           of captures, whose headers were looked at
     stretches         pieces of TCP streams that were put together
-    dissected         packets that tshark dissected
+    dissected         packets that tshark dissected; of some that are alike the first
     spellings         patterns that were searched for
     identities        values of fields of identity that were compared with the recorded
     words             readable words that are in no vocabulary, compared likewise

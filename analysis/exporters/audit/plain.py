@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,7 @@ _NOISE_SHARE, _HIGH_SHARE = 0.9, 0.25
 _NO_CHANCE = 20  # letters of a word that noise does not hold
 _MAPPED = 0xFFFF
 _SYN, _ACK = 2, 16
+_DIGEST_B, _MOST_SILENT = 16, 1 << 19  # 60 MB at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +123,34 @@ class Share:
 ALL = Share()
 
 
+class Silent:
+    """Remembers messages in which nothing is readable, by digests of their bytes.
+
+    What is readable follows from the bytes alone: of a capture as it was recorded only
+    what was replaced need be read again, where it was not readable as published.
+    """
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+
+    def known(self, data: bytes) -> bytes:
+        """Return the digest of a message; b'' where nothing is readable in it."""
+        digest = blake2b(data, digest_size=_DIGEST_B).digest()
+        return b"" if digest in self._digests else digest
+
+    def add(self, digest: bytes) -> None:
+        """Remember a message that is not."""
+        if len(self._digests) < _MOST_SILENT:
+            self._digests.add(digest)
+
+
 def plain_words(
     path: Path,
     judge: Judge,
     opaque: Collection[str] = (),
     *,
     share: Share = ALL,
+    silent: Silent | None = None,
     step: Callable[[int], None] | None = None,
 ) -> Iterator[Said]:
     """Yield the telling words of a capture. Raises CaptureError where it is damaged.
@@ -134,10 +158,11 @@ def plain_words(
     opaque  ports, as 'udp/7338', behind which nobody knows the protocol: of what is
             binary there, and does not look random, runs of bytes are words, too
     share   conversations to read
+    silent  messages that were read before, of another capture
     step    is told bytes of packets as they are read
     """
     streams, flows = Streams(_OVERLAP_B), _Flows()
-    reader = _Reader(judge, opaque)
+    reader = _Reader(judge, opaque, silent or Silent())
     with open_capture_stream(path) as capture:
         for batch in capture:
             decoded = decode_batch(batch)
@@ -247,9 +272,11 @@ def _messages(
 class _Reader:
     """Finds words in bytes; what one side says again in a conversation is read once."""
 
-    def __init__(self, judge: Judge, opaque: Collection[str]) -> None:
+    def __init__(self, judge: Judge, opaque: Collection[str], silent: Silent) -> None:
         self._judge = judge
         self._opaque = opaque
+        self._silent = silent
+        self._n_runs = 0
         self._seen: set[int] = set()
         self._again: set[int] = set()
         self._noise: dict[int, list[int]] = {}
@@ -290,7 +317,7 @@ class _Reader:
     ) -> Iterator[tuple[Said, int]]:
         """Yield what could tell of somebody, and the number of the run it is in."""
         found: dict[str, int] = {}
-        for text, run in self._texts(data, end, _DEPTH):
+        for text, run in self._audible(data, end):
             for word in self._judge.telling(text):
                 found.setdefault(word, run)
         if self._is_opaque(end) and not is_text(data):
@@ -304,8 +331,17 @@ class _Reader:
             return True
         return end.protocol.startswith(_BELOW) and end.protocol not in _DISSECTED
 
+    def _audible(self, data: bytes, end: End) -> Iterator[tuple[str, int]]:
+        """Yield the texts of a message, unless it is known to hold none, new or old."""
+        if digest := self._silent.known(data):
+            before = self._n_runs
+            yield from self._texts(data, end, _DEPTH)
+            if self._n_runs == before:
+                self._silent.add(digest)
+
     def _texts(self, data: bytes, end: End, depth: int) -> Iterator[tuple[str, int]]:
         for run in runs(data):
+            self._n_runs += 1
             number = hash((end.name, end.macs, run))
             if self._is_new(number):
                 yield run.decode(errors="replace"), number
@@ -313,8 +349,9 @@ class _Reader:
                 self._again.add(number)
         if not depth:
             return
-        least_b = _LEAST_INNER_TEXT_B if is_text(data) else _LEAST_INNER_AMONG_BYTES_B
+        least_b = 0
         for _, name, inner in unpacked(data):
+            least_b = least_b or _least_inner_b(data)
             text = len(inner) >= least_b and is_text(inner)
             long = len(inner) >= _LEAST_INNER_B and not name.startswith("base64")
             if text or long:
@@ -326,6 +363,11 @@ class _Reader:
         if len(self._seen) < _MOST_SEEN:
             self._seen.add(number)
         return True
+
+
+def _least_inner_b(data: bytes) -> int:
+    """Return how long a text is at least that is packed in bytes."""
+    return _LEAST_INNER_TEXT_B if is_text(data) else _LEAST_INNER_AMONG_BYTES_B
 
 
 def opaque_runs(data: bytes) -> Iterator[bytes]:

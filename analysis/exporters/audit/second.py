@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.errors import RequestError
+from analysis.exporters.audit.alike import Alike
 from analysis.exporters.audit.captures import plain_rows
 from analysis.exporters.audit.looking import Looker, View, fixed, pieces
 from analysis.exporters.audit.model import UNREAD
@@ -50,10 +51,16 @@ _TURN = 1 << 32
 
 
 class Frames:
-    """Which packet of which capture each packet of the part is."""
+    """Which packet of which capture each packet of the part is.
 
-    def __init__(self, files: tuple[str, ...], numbers: Sequence[Int64]) -> None:
+    counts  for how many packets that are alike each of them stands
+    """
+
+    def __init__(
+        self, files: tuple[str, ...], numbers: Sequence[Int64], counts: list[int]
+    ) -> None:
         self._files = files
+        self.counts = counts
         self._ends = np.cumsum([each.size for each in numbers]).tolist()
         self._numbers = np.concatenate(numbers)
 
@@ -66,6 +73,10 @@ class Frames:
         row = min(max(frame, 1), len(self)) - 1
         file = self._files[bisect_right(self._ends, row)]
         return file, f"packet {self._numbers[row]}"
+
+    def count(self, frame: int) -> int:
+        """Return for how many packets one of the part stands, from 1."""
+        return self.counts[min(max(frame, 1), len(self)) - 1]
 
 
 class SecondReader:
@@ -144,14 +155,17 @@ def series(file: str) -> str:
 
 def _chosen(captures: Sequence[tuple[str, Path]], target: Path, done: int) -> Frames:
     """Copy packets that tell something, behind those done; return whence each comes."""
-    budget, found, n = _Budget(), [], 0
+    budget, alike, found, n = _Budget(), Alike(), [], 0
     with rewritten(target) as writer:
         for _, path in captures:
             numbers = []
+            alike.begin()
             with open_capture_stream(path) as capture:
                 writer.begin(capture)
                 for batch in capture:
-                    chosen = budget.rows(batch, decode_batch(batch))
+                    decoded = decode_batch(batch)
+                    chosen = budget.rows(batch, decoded)
+                    chosen = alike.firsts(batch, decoded, chosen, n)
                     begin, end = max(0, done - n), done + MOST_OF_PART - n
                     n += chosen.size
                     rows = chosen[begin : max(begin, end)]
@@ -160,7 +174,8 @@ def _chosen(captures: Sequence[tuple[str, Path]], target: Path, done: int) -> Fr
             found.append(np.concatenate(numbers) if numbers else _NONE)
         writer.close()
         writer.keep()
-    return Frames(tuple(file for file, _ in captures), found)
+    counts = alike.counts(done, sum(each.size for each in found))
+    return Frames(tuple(file for file, _ in captures), found, counts)
 
 
 class _Budget:
@@ -223,7 +238,7 @@ def _look_at_lines(looker: Looker, lines: BinaryIO, frames: Frames) -> tuple[int
         for (number, row, encoding), n in sorted(seen.items()):
             file, place = frames.of(number)
             view = View(file=file, reader="tshark", place=fixed(place))
-            looker.note(view, row, encoding, place, n)
+            looker.note(view, row, encoding, place, n * frames.count(number))
         # a piece begins with the end of the one before
         told += sum(number > last for _, number in marks)
         end = data[-2:]
