@@ -97,7 +97,7 @@ def test_windows_of_two_campaigns_are_alike_where_that_is_asked(two):
 def test_two_campaigns_are_scored_by_windows_of_one_length(two, monkeypatch):
     seen = joined_samples(monkeypatch)
     asked = ("evaluate", two[0], "--test", two[1], "--classifier", "nb", "--json")
-    found = json.loads(command(*asked, "--window", "longest").output)
+    found = json.loads(command(*asked, "--window", "longest").stdout)
     (both,) = seen
     assert {length for each in both for length in each.length_ns} == {9 * S}
     assert found["devices"][0]["window_s"] == 9.0
@@ -176,7 +176,7 @@ def test_what_makes_a_score_again_is_in_the_json_and_the_length_is_printed(tmp_p
     assert found["classifiers"] == ["naive_bayes"]
     (device,) = found["devices"]
     assert (device["window_s"], device["too_close"]) == (12.0, 2)
-    plain = json.loads(command(*asked, "--overlap", "drop", "--json").output)
+    plain = json.loads(command(*asked, "--overlap", "drop", "--json").stdout)
     assert plain["window"] is None
     assert plain["devices"][0]["window_s"] is None
 

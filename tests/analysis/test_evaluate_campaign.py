@@ -94,7 +94,7 @@ def test_the_open_set_and_every_other_split_can_be_asked_for(folder):
     shown = command(*asked, "--split", "all")
     assert "Activities that were never learnt" in shown.output
     assert "camera: refused: one unit in one home only" in shown.output
-    found = json.loads(command(*asked, "--split", "all", "--json").output)
+    found = json.loads(command(*asked, "--split", "all", "--json").stdout)
     assert {r["split"] for r in found["results"]} >= {"s3", "s5", "s6"}
     (opened,) = (r for r in found["results"] if r["split"] == "s6")
     assert 0 <= opened["open_set"]["auroc"] <= 1
@@ -107,7 +107,7 @@ def test_learnt_from_one_campaign_and_tested_on_another(folder, tmp_path):
     path = other / "activities.csv"
     path.write_text(path.read_text().replace(",settings,", ",only_here,"))
     asked = ("evaluate", folder, "--test", other, "--classifier", "nb")
-    found = json.loads(command(*asked, "--json").output)
+    found = json.loads(command(*asked, "--json").stdout)
     assert found["test"]["campaign"] == "week"
     by_device = {r["device"]: r for r in found["results"]}
     assert by_device["camera"]["split"] == "transfer"
@@ -216,7 +216,7 @@ def test_windows_outside_every_capture_are_left_out_and_told(tmp_path):
     shown = command("evaluate", made, "--classifier", "nb", "--split", "s1")
     assert "camera: 1 windows outside every capture left out" in shown.output
     found = command("evaluate", made, "--classifier", "nb", "--split", "s1", "--json")
-    devices = json.loads(found.output)["devices"]
+    devices = json.loads(found.stdout)["devices"]
     assert [d["uncovered_windows"] for d in devices] == [1, 0]
     assert [d["windows"] for d in devices] == [29, 30]
 

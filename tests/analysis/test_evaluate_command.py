@@ -26,7 +26,7 @@ def test_groups_and_curves_are_printed_and_in_the_json(folder, monkeypatch):
     assert shown.exit_code == 0
     for head in ("By groups that can be told apart", "Accuracy by the first packets"):
         assert head in shown.output
-    found = json.loads(command(*asked, "s2", "--groups", "--curves", "--json").output)
+    found = json.loads(command(*asked, "s2", "--groups", "--curves", "--json").stdout)
     curves = {point["of"] for point in found["curves"]}
     assert curves == {"sessions", "packets", "share"}
     whole = [p for p in found["curves"] if (p["of"], p["value"]) == ("share", 1.0)]
@@ -65,7 +65,7 @@ def test_evaluate_says_why_a_split_is_refused(tmp_path):
     assert str(shown.exception).splitlines()[0].endswith("every split is refused")
     assert str(shown.exception).endswith(f"\n  camera, speaker: s1: {reason}")
     shown = command("evaluate", made, "--classifier", "nb", "--split", "s1", "--json")
-    assert json.loads(shown.output)["refusals"][0]["reason"] == reason
+    assert json.loads(shown.stdout)["refusals"][0]["reason"] == reason
     assert shown.exception.exit_code == 2
 
 
@@ -102,7 +102,7 @@ def test_the_names_of_splits_are_those_there_are():
 def test_evaluate_for_machines_is_json_with_results_and_refusals(folder):
     asked = ("evaluate", folder, "--classifier", "nb", "--split", "s2", "--json")
     shown = command(*asked, "--device", "camera", "--seed", 5)
-    found = json.loads(shown.output)
+    found = json.loads(shown.stdout)
     assert (found["campaign"], found["simulated"], found["seed"]) == ("week", True, 5)
     (result,) = found["results"]
     assert (result["device"], result["split"], result["leaky"]) == (

@@ -98,14 +98,14 @@ def test_accuracy_by_delta_comes_as_json_and_as_a_picture(folder, tmp_path):
     options = ("--classifier", "nb", "--json", "--picture", picture)
     done = run(folder, *options)
     assert done.exit_code == 0, done.output
-    (device,) = json.loads(done.output)["devices"]
+    (device,) = json.loads(done.stdout)["devices"]
     assert set(device["estimates"]) == {"snapshot", "stream"}
     rules = {each["rule"] for each in device["scores"]}
     assert rules == {"profile", "group", "estimated", "longest", "seconds"}
     best = max(each["accuracy"] for each in device["scores"])
     assert best > 0.9
     assert picture.read_text().startswith("<?xml")
-    assert json.loads(run(folder, *options).output)["devices"] == [device]
+    assert json.loads(run(folder, *options).stdout)["devices"] == [device]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_trials_that_are_all_cut_short_are_the_reason_and_shown_before_a_picture
     assert f"camera: refused: {reason}" in done.output
     done = run(crowded, "--classifier", "nb", "--picture", picture, "--json")
     assert done.exit_code != 0
-    (device,) = json.loads(done.output)["devices"]
+    (device,) = json.loads(done.stdout)["devices"]
     assert device["refused"].startswith(reason)
     assert f"nothing could be scored: camera: {reason}" in str(done.exception)
     assert not picture.exists()

@@ -51,21 +51,21 @@ def test_a_table_says_what_is_wrong_and_what_to_do(here):
 
 def test_the_json_is_all_that_is_printed(here):
     done = doctor("--only", "files,here", "--json")
-    found = json.loads(done.output)
+    found = json.loads(done.stdout)
     assert (done.exit_code, found["exit_code"], found["ok"]) == (0, 0, True)
     assert {f["part"] for f in found["findings"]} == {"files", "here"}
 
 
 def test_a_scenario_that_is_not_there_is_a_bad_file(here):
     done = doctor("no_such_thing", "--only", "files,here", "--json")
-    (bad,) = [f for f in json.loads(done.output)["findings"] if f["verdict"] == "bad"]
+    (bad,) = [f for f in json.loads(done.stdout)["findings"] if f["verdict"] == "bad"]
     assert (done.exit_code, bad["check"]) == (2, "files.plan")
     assert "no_such_thing" in bad["said"]
 
 
 def test_a_scenario_says_how_large_it_will_be(here):
     done = doctor("house", "--only", "files,here", "--json")
-    found = {f["check"]: f for f in json.loads(done.output)["findings"]}
+    found = {f["check"]: f for f in json.loads(done.stdout)["findings"]}
     assert found["here.disk"]["measured"]["expected_mb"] > 100
     assert found["files.plan"]["measured"]["trials"] > 1000
 

@@ -45,7 +45,7 @@ def test_traces_are_taken_over_and_what_was_left_out_is_told(run, tmp_path):
     assert "plug: 1 windows, 2 of 2 packets labelled" in done.output
     assert "without a label, left out: 1 files: b.csv" in done.output
     assert "sessions: 1, packets: 2" in done.output
-    last = done.output.splitlines()[-1]
+    last = done.stdout.splitlines()[-1]
     assert last == f"wrote {tmp_path / 'out' / 'plug'}, device plug"
     assert (tmp_path / "out" / "plug" / "campaign.yaml").is_file()
 
@@ -112,12 +112,17 @@ def test_a_refused_import_leaves_no_folder(run, tmp_path):
 def test_the_folder_around_one_campaign_names_it(run, tmp_path):
     table = tmp_path / "a.csv"
     table.write_text("activity,session,time,size,direction\na,s,0,60,1\n")
-    for name, hint in (("act", f"did you mean {tmp_path / 'own' / 'act'}?"), ("b", "")):
-        done = run("traces", table, "--out", tmp_path / "own" / name)
+    own = tmp_path / "own"
+    hints = {
+        "act": f"did you mean {own / 'act'}?",
+        "b": f"name a campaign of it, such as {own / 'act'}: it has act, b",
+    }
+    for name, hint in hints.items():
+        done = run("traces", table, "--out", own / name)
         assert done.exit_code == 0, done.output
-        words = ["evaluate", str(tmp_path / "own")]
+        words = ["evaluate", str(own)]
         told = CliRunner().invoke(build(["learn"]), words).exception
-        assert str(told).endswith(hint or "is this a campaign folder?")
+        assert str(told) == f"{own}: is a folder of campaigns; {hint}"
 
 
 def test_scores_of_traces_say_what_needs_times_that_nobody_recorded(run, tmp_path):

@@ -118,7 +118,7 @@ def test_a_rerun_has_not_drifted(recorded):
     both = recorded.out / "a", recorded.out / "again"
     done = recorded("compare", *both, "--classifier", "nb")
     assert done.exit_code == 0, done.output
-    assert done.output.splitlines()[-1].startswith("no drift")
+    assert done.stdout.splitlines()[-1].startswith("no drift")
     assert "both hold the very same windows" in done.output
 
 
@@ -126,7 +126,7 @@ def test_the_same_lab_has_not_drifted_and_what_would_be_found_is_told(recorded):
     both = recorded.out / "a", recorded.out / "other"
     done = recorded("compare", *both, "--classifier", "none")
     assert done.exit_code == 0, done.output
-    said = done.output.splitlines()[-1]
+    said = done.stdout.splitlines()[-1]
     found = re.match(
         r"no drift found in (\d+) tests; 80 of 100 would find a difference at all in "
         r"(\d+) of (\d+) measures, a Cliff's delta of 0\.\d+ \(",
@@ -150,7 +150,7 @@ def test_a_device_under_another_name_is_compared_as_asked(recorded):
 def test_what_cannot_be_told_is_neither_drift_nor_none(lab, tmp_path):
     done = lab("compare", EXAMPLE, _other_log(tmp_path), "--classifier", "nb", "--json")
     assert done.exit_code == 5, done.output
-    found = json.loads(done.output)
+    found = json.loads(done.stdout)
     assert (found["outcome"], found["drift"]) == ("cannot be told", None)
     assert "A has 1 day, B 1 day" in found["said"]
     assert "record at least 4 days of each" in found["said"]
@@ -171,7 +171,7 @@ def test_a_new_firmware_is_drift_of_that_device_alone(recorded, tmp_path):
     words = ("compare", recorded.out / "a", recorded.out / "new", "--classifier", "nb")
     done = recorded(*words, "--json", "--out", tmp_path)
     assert done.exit_code == 1, done.output
-    found = json.loads(done.output)
+    found = json.loads(done.stdout)
     drifted = [t for t in found["tests"] if t["verdict"] == "drift"]
     assert {t["device"] for t in drifted} == {"echo_dot"}
     assert all(t["p_adjusted"] <= 0.05 for t in drifted)

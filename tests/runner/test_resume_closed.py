@@ -40,7 +40,7 @@ def closed(tmp_path):
 
 
 def state_of(folder):
-    status = json.loads(invoke("status", folder, "--json").output)
+    status = json.loads(invoke("status", folder, "--json").stdout)
     return status["state"], status["done"], status["trials"]
 
 

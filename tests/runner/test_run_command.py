@@ -80,7 +80,7 @@ def test_status_tells_coverage_to_people_and_machines(place):
     _, out = run_short(place)
     said = invoke("status", "--out", out).output
     assert "closed" in said
-    found = json.loads(invoke("status", "--out", out, "--json").output)
+    found = json.loads(invoke("status", "--out", out, "--json").stdout)
     assert found["done"] == found["trials"]
     assert found["left_s"] == 0
     cells = {(c["device"], c["activity"]): c for c in found["coverage"]}
@@ -102,13 +102,13 @@ def test_ctrl_c_exits_with_130_and_resume_goes_on(place, monkeypatch):
     assert result.exit_code == 130
     folder = campaign_of(out)
     assert f"testbed resume {folder}" in result.output
-    status = json.loads(invoke("status", folder, "--json").output)
+    status = json.loads(invoke("status", folder, "--json").stdout)
     assert status["state"] == "interrupted"
     assert status["done"] == 1
     monkeypatch.undo()
     resumed = invoke("resume", folder)
     assert resumed.exit_code == 0, resumed.output
-    status = json.loads(invoke("status", folder, "--json").output)
+    status = json.loads(invoke("status", folder, "--json").stdout)
     assert status["state"] == "closed"
     assert status["done"] == status["trials"]
 
@@ -125,7 +125,7 @@ def test_while_a_fast_campaign_runs_it_says_so_and_nobody_else_goes_on(
             if met:
                 return
             folder = campaign_of(place / "out")
-            met.append(json.loads(invoke("status", folder, "--json").output)["state"])
+            met.append(json.loads(invoke("status", folder, "--json").stdout)["state"])
             monkeypatch.setattr(command, "run_campaign", began)
             with pytest.raises(LabError, match=r"is held by short-.*, process") as told:
                 invoke("resume", folder)
@@ -139,7 +139,7 @@ def test_while_a_fast_campaign_runs_it_says_so_and_nobody_else_goes_on(
     assert met[0] == "running"
     assert len(met) == 2
     assert not list(out.glob("*.lock"))
-    state = json.loads(invoke("status", "--out", out, "--json").output)["state"]
+    state = json.loads(invoke("status", "--out", out, "--json").stdout)["state"]
     assert state == "closed"
 
 

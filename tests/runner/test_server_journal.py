@@ -61,7 +61,7 @@ def test_a_campaign_is_run_interrupted_resumed_and_shown(lab, monkeypatch):
     (folder,) = (lab.parent / "captures").glob("short-*")
     resumed = invoke("resume", folder)
     assert resumed.exit_code == 0, resumed.output
-    found = json.loads(invoke("status", folder, "--json").output)
+    found = json.loads(invoke("status", folder, "--json").stdout)
     assert found["state"] == "closed"
     assert found["done"] == found["trials"]
     assert not list((lab.parent / "captures").glob("journal*"))

@@ -92,6 +92,6 @@ def test_features_and_evaluate_take_the_rules_and_print_each(folder, command, tm
     assert "cleaning: 0 keep_alives removed of 61 packets" in shown
     shown = command(*words, "--clean", "none").output
     assert "cleaning: no rule, all 61 packets kept" in shown
-    told = json.loads(command(*words, "--clean", "errors", "--json").output)
+    told = json.loads(command(*words, "--clean", "errors", "--json").stdout)
     assert told["cleaning"] == ["errors"]
     assert told["devices"][0]["removed"] == {"errors": N}
