@@ -83,9 +83,7 @@ def rerun(
     Activities are those of the campaign; addresses and copies of devices are those of
     the lab file and the device profiles here. What differs is told, a line each.
     """
-    found = find_campaign(where, campaign)
-    if out is not None:
-        refuse_unwritable(out, "--out")
+    found = _found(where, campaign, out)
     past = _past(found)
     the_lab, ours = load_lab(lab), load_profiles(devices)
     require_drivers(the_lab, lab)
@@ -113,6 +111,13 @@ def rerun(
         rerun_of=_record(found, past, plan),
     )
     start(inputs, lab, place, evidence)
+
+
+def _found(where: Path, campaign: str | None, out: Path | None) -> Found:
+    """Return the campaign that is meant. Raises ConfigError, for `out` as well."""
+    if out is not None:
+        refuse_unwritable(out, "--out")
+    return find_campaign(where, campaign)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +256,7 @@ def _too_few(plan: Plan) -> Iterator[str]:
 
 
 def _require_new(place: Place, name: str) -> None:
+    refuse_unwritable(place.captures)
     if (place.captures / name).exists() and not is_inside():
         raise ConfigError(f"{place.captures / name}: is there already; name another")
 
