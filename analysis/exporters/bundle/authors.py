@@ -18,11 +18,13 @@ def author_of(text: str) -> tuple[str, str]:
 def authors_of(texts: Sequence[str]) -> tuple[str, ...]:
     """Return authors as they are asked for, if they can be.
 
-    Raises RequestError with a line for each that is no name, or holds a mail address or
-    an ORCID whose check digit is wrong (ISO 7064, MOD 11-2).
+    Raises RequestError with a line for each that is no name, or holds a mail address,
+    parentheses without an ORCID, or one whose check digit is wrong (ISO 7064).
     """
     faults = [
-        f"--author: {text}: {why}" for text in texts if (why := _wrong_with(text))
+        f"--author: {text.strip() or repr(text)}: {why}"
+        for text in texts
+        if (why := _wrong_with(text))
     ]
     if faults:
         raise RequestError("\n".join(faults))
@@ -30,13 +32,23 @@ def authors_of(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _wrong_with(text: str) -> str:
+    """Return what is wrong with an author, and what to do; '' for nothing."""
     name, orcid = author_of(text)
-    if not name.strip():
-        return "is no name"
+    if not text.strip():
+        return "is empty; name somebody, or leave it out"
+    if "(" in name or ")" in name:
+        return (
+            "what stands in parentheses must be an ORCID, as in "
+            "'Ada Byron (0000-0002-1825-0097)', for all else would be published as a "
+            "part of the name; leave it out"
+        )
+    if not any(char.isalpha() for char in name):
+        return "is no name; write it as 'Ada Byron', or 'Ada Byron (ORCID)'"
     if "@" in name or "<" in name:
         return "a mail address would be published as a part of the name; leave it out"
     if orcid and not _is_orcid(orcid):
-        return f"{orcid} is no ORCID: four groups of four digits, the last one checks"
+        why = f"{orcid} is no ORCID: four groups of four digits, the last one checks"
+        return f"{why}; look it up, or leave it out"
     return ""
 
 
