@@ -51,6 +51,12 @@ _MOST_ROWS = 1 << 13  # different ones that are known again
 _CERTIFICATE = ("x509sat.", "x509ce.", "x509af.")
 _AND = "\x1f"  # between values of one field
 _MOST = 1 << 20  # different values that are kept
+# fields whose addresses the anonymiser replaces, be they harvested or not
+_REWRITTEN = (
+    *("eth.", "sll.", "arp.", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "igmp."),
+    *("icmp", "wlan.addr", "wlan.bssid", "wlan.sa", "wlan.da", "wlan.ta", "wlan.ra"),
+    *("dhcp", "dns.a", "stun."),
+)
 _LEAST_WHOLE = 2
 _LEAST_HEX = 12
 _FEW = 3
@@ -210,6 +216,8 @@ def _finding(found: Sequence[Same]) -> Finding:
     mend = "name in --secrets what must go"
     if longest.sort == ADDRESS:
         mend = "another --key gives other addresses: this one gives one that is there"
+        if not longest.field.startswith(_REWRITTEN):
+            mend = "nothing replaces it there: --payload headers, or leave it out"
     remedy = f"{mend}; who knows that such a field tells nothing: --accept '{accept}'"
     more = f" and {len(found) - 1} more values" if len(found) > 1 else ""
     return Finding(

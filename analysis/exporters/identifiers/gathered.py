@@ -160,7 +160,8 @@ class Gathered:
     def _machine(self, name: str, source: str) -> None:
         """Take what a machine at home calls itself, whatever zone it says it is in."""
         labels = [each for each in name.replace("\0", ".").split(".") if each]
-        if len(labels) < 3 or any(each.isdigit() for each in labels[-1:]):
+        own_zone = len(labels) == 2 and labels[1].isalpha() and len(labels[1]) > 3
+        if (len(labels) < 3 and not own_zone) or labels[-1].isdigit():
             self._names.setdefault(name, source)
             return
         self._label(labels[0], source)

@@ -21,7 +21,9 @@ from analysis.pcap.dns import labels_at
 _SHORT_ID = 4
 _CLIENT = 61
 _NUMBERS = (51, 53, 55, 57, 58, 59)  # times, sizes, lists of codes
-_ADDRESSES = (3, 6, 28, 50, 54, 42, 44)
+# servers of many services, broadcast, what is asked for, controllers
+_ADDRESSES = (3, 4, 6, 7, 28, 33, 41, 42, 44, 45, 50, 54, 69, 70, 138, 150)
+_ROUTES = (121, 249)
 # what programs say of themselves, in option 60
 _PROGRAMS = re.compile(
     r"(?i)(?:msft|android|udhcp|dhcpcd|dhcp|pxeclient|etherboot|cisco|linux|docsis|ubnt"
@@ -49,9 +51,21 @@ def dhcp(payload: bytes) -> Iterator[Candidate]:
         if code in _ADDRESSES:
             for at in range(0, len(data) - 3, 4):
                 yield "ipv4", str(ipaddress.IPv4Address(data[at : at + 4]))
+        elif code in _ROUTES:
+            yield from _of_routes(data)
         elif code in _READERS:
             yield from _READERS[code](data)
     yield from _elsewhere(payload)
+
+
+def _of_routes(data: bytes) -> Iterator[Candidate]:
+    """Yield the routers of routes, which are of any length (RFC 3442)."""
+    at = 0
+    while at < len(data) and data[at] <= 32:
+        at += 1 + (data[at] + 7) // 8
+        if at + 4 <= len(data):
+            yield "ipv4", str(ipaddress.IPv4Address(data[at : at + 4]))
+        at += 4
 
 
 def _elsewhere(payload: bytes) -> Iterator[Candidate]:

@@ -181,8 +181,10 @@ def test_addresses_that_bridges_and_routers_tell_each_other_are_fields(looked):
         frames.append(ends + b"\x08\0" + head + b"\xe0\0\0\5" + body)
     route = four[:3] + b"\x3d"
     frames += udp(520, b"\2\2\0\0\0\2\0\0" + route + bytes(12))
-    found = {f.encoding for f in looked(frames, frames, None) if f.kind == SAME}
-    assert found >= {
+    told = {f.encoding: f for f in looked(frames, frames, None) if f.kind == SAME}
+    assert "another --key" in told["ip.src"].sentence
+    assert "nothing replaces it there: --payload headers" in told["rip.ip"].sentence
+    assert told.keys() >= {
         *("stp.root.hw", "lacp.actor.sysid", "igmp.saddr", "ospf.srcrouter"),
         *("vrrp.ip_addr", "rip.ip"),
     }

@@ -370,4 +370,17 @@ PLANTED = {
         udp((546, 547), b"\1abc\0\1\0\x11\0\2\0\0\0\xabHUBERDUID77"),
         "serial HUBERDUID77",
     ),
+    "dhcp6-name": (
+        udp((546, 547), b"\1abc\0\x27\0\x11\1" + labels("huberuhr.stube")),
+        "hostname huberuhr",
+        "domain huberuhr.stube",
+    ),
+    "dhcp-far": (
+        dhcp(
+            option(121, b"\x14\x0a\x4d\xa0" + four("10.9.8.7")),
+            option(138, four("10.9.8.6")),
+        ),
+        "ipv4 10.9.8.7",
+        "ipv4 10.9.8.6",
+    ),
 }
