@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ LABELLED = ("confirmed", "unchecked")
 OUTCOMES = (*LABELLED, "no_effect", "failed", "aborted")
 # the one in C where the library has it: frozen inputs are some hundred lines
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_NAMED = 8
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -220,11 +220,13 @@ def load_activities(folder: Path) -> ActivityLog:
             if missing:
                 raise DatasetError(f"{path}: line 1: has no column {missing[0]!r}")
             rows = [_typed(path, reader.line_num, row) for row in reader]
-    except FileNotFoundError as exc:
+    except OSError as exc:
+        if not (folder / "campaign.yaml").is_file():
+            _refuse_others(folder, exc)
+        if not isinstance(exc, FileNotFoundError):
+            raise DatasetError(f"{path}: cannot be read: {exc.strerror}") from exc
         reason = "it is written when a campaign stops; has it, or was it killed?"
         raise DatasetError(f"{path}: is not there: {reason}") from exc
-    except OSError as exc:
-        raise DatasetError(f"{path}: cannot be read: {exc.strerror}") from exc
     except (UnicodeDecodeError, csv.Error) as exc:
         raise DatasetError(f"{path}: is not a CSV file in UTF-8: {exc}") from exc
     schema = {name: kind for name, (kind, _parse) in COLUMNS.items()}
@@ -309,7 +311,8 @@ def load_campaign(folder: Path) -> Campaign:
         text = path.read_text(encoding="utf-8")
         data = yaml.load(text, Loader=_LOADER)  # noqa: S506
     except OSError as exc:
-        hint = _campaign_in(folder) or "is this a campaign folder?"
+        _refuse_others(folder, exc)
+        hint = "is this a campaign folder?"
         message = f"{path}: cannot be read: {exc.strerror}; {hint}"
         raise DatasetError(message) from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
@@ -331,10 +334,42 @@ def load_campaign(folder: Path) -> Campaign:
     )
 
 
-def _campaign_in(folder: Path) -> str:
-    """Return a sentence that names the one campaign folder in a folder, or ''."""
-    inside = [path.parent for path in islice(folder.glob("*/campaign.yaml"), 2)]
-    return f"did you mean {inside[0]}?" if len(inside) == 1 else ""
+def _refuse_others(folder: Path, exc: OSError) -> None:
+    """Raise DatasetError where a file is missing as the folder is something else."""
+    if isinstance(exc, FileNotFoundError | NotADirectoryError):
+        instead = instead_of_campaign(folder)
+        if instead:
+            raise DatasetError(f"{folder}: {instead}") from exc
+
+
+def instead_of_campaign(path: Path) -> str:
+    """Return what a path without `campaign.yaml` is, and what to name; '' if untold."""
+    if not path.exists():
+        return "there is no such folder; name the folder of a campaign"
+    if path.suffix == ".zip" and path.is_file():
+        return "is an archive; unpack it, and name a campaign of what comes out"
+    if not path.is_dir():
+        return "is a file; name the folder of a campaign"
+    if (path / "parts.sha256").is_file():
+        how = "unpack them, as its README.txt says, and name a campaign of that"
+        return f"holds the parts of an archive; {how}"
+    for where in ("data/campaigns", "campaigns", "."):
+        inside = sorted(each.parent for each in path.glob(f"{where}/*/campaign.yaml"))
+        if inside:
+            what = "is a folder of campaigns" if where == "." else "is a dataset"
+            return f"{what}; {_named(inside)}"
+    return ""
+
+
+def _named(campaigns: Sequence[Path]) -> str:
+    """Return which campaigns to name, not all of many."""
+    first, *others = campaigns
+    if not others:
+        return f"did you mean {first}?"
+    names = [each.name for each in campaigns[:_MOST_NAMED]]
+    more = len(campaigns) - len(names)
+    names += [f"{more} more"] if more else []
+    return f"name a campaign of it, such as {first}: it has {', '.join(names)}"
 
 
 def _times(path: Path, value: Any) -> Times:

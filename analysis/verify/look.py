@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from analysis.dataset import instead_of_campaign
 from analysis.errors import RequestError
 from analysis.verify import bag
 from analysis.verify.agreement import check_agreement
@@ -101,6 +102,8 @@ def kind_of(path: Path) -> str:
     hint = ""
     if (path.parent / bag.DECLARATION).exists():
         hint = f"; did you mean {path.parent}?"
+    elif instead := instead_of_campaign(path):
+        raise RequestError(f"{path}: {instead}")
     raise RequestError(f"{path}: is neither a dataset nor a campaign{hint}")
 
 

@@ -14,6 +14,7 @@ _BAG = "manifest-sha256.txt"
 _PARTS = "parts.sha256"
 _INPUTS = "campaign.yaml"
 _MANIFEST = "MANIFEST.sha256"
+A_CAMPAIGN = "a campaign"
 _EITHER = "a dataset or a campaign"
 FORMS = ("live", "fast")  # of campaigns that were run, and not imported
 
@@ -50,6 +51,10 @@ def _other(path: Path, wanted: str) -> str:
         return f"is a draft that was not finished; {how}"
     if next(path.iterdir(), None) is None:
         return f"is an empty folder; name {wanted}"
+    if wanted == A_CAMPAIGN and not (path / _INPUTS).is_file():
+        from analysis.dataset import instead_of_campaign
+
+        return instead_of_campaign(path)
     return ""
 
 

@@ -172,12 +172,14 @@ def _acts(events: "Events") -> "set[tuple[int, Name]]":
 
 def _refuse_other_folder(path: Path) -> None:
     """Raise ConfigError for a folder that is no campaign; say where one is."""
+    from analysis.dataset import instead_of_campaign
+
     if (path / _ABOUT).is_file() or (path / _LOG).is_file():
         return
     around = next((p for p in path.resolve().parents if (p / _ABOUT).is_file()), None)
-    inside = [each.parent for each in sorted(path.glob(f"*/{_ABOUT}"))]
-    near = around or (inside[0] if inside else None)
-    remedy = f"did you mean {near}?" if near else f"name one that holds {_ABOUT}"
+    if around is None and (instead := instead_of_campaign(path)):
+        raise ConfigError(f"{path}: {instead}")
+    remedy = f"did you mean {around}?" if around else f"name one that holds {_ABOUT}"
     raise ConfigError(f"{path}: is no campaign folder; {remedy}")
 
 

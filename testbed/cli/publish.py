@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.datasets import refuse_others
+from testbed.cli.datasets import A_CAMPAIGN, refuse_others
 from testbed.cli.faults import Faults
 from testbed.cli.folders import refuse_unwritable
 from testbed.cli.interrupting import lies_in, says_when_interrupted
@@ -254,7 +254,8 @@ def _folders(paths: Sequence[Path]) -> tuple[tuple[Path, ...], Path]:
     for folder in folders:
         if folder.resolve() in (out.resolve(), *out.resolve().parents):
             raise ConfigError(f"{out}: lies in {folder}; name a folder elsewhere")
-    refuse_unwritable(out)
+    # it is there where a call was killed between its last two moves
+    refuse_unwritable(out.parent if out.exists() else out)
     return tuple(folders), out
 
 
@@ -324,7 +325,7 @@ def _variables(
 
     faults = Faults()
     for each in folders:
-        faults.of(None, refuse_others, each, "a campaign")
+        faults.of(None, refuse_others, each, A_CAMPAIGN)
     faults.refuse()
     labs = [faults.of({}, load_inputs, each).get("lab") or {} for each in folders]
     faults.refuse()

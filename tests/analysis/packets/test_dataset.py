@@ -111,6 +111,47 @@ def test_a_folder_that_is_no_campaign_says_so(tmp_path):
         load_activities(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("names", "path", "sentence"),
+    [
+        (("data/campaigns/a/",), "", "is a dataset; did you mean {}/data/campaigns/a?"),
+        (
+            ("data/campaigns/a/", "data/campaigns/b/"),
+            "",
+            "is a dataset; name a campaign of it, such as {}/data/campaigns/a: it has "
+            "a, b",
+        ),
+        (("campaigns/a/",), "", "is a dataset; did you mean {}/campaigns/a?"),
+        (("a/",), "", "is a folder of campaigns; did you mean {}/a?"),
+        ((), "gone", "there is no such folder; name the folder of a campaign"),
+        (
+            ("set-01.zip",),
+            "set-01.zip",
+            "is an archive; unpack it, and name a campaign of what comes out",
+        ),
+        (("file",), "file", "is a file; name the folder of a campaign"),
+        (
+            ("parts.sha256",),
+            "",
+            "holds the parts of an archive; unpack them, as its "
+            "README.txt says, and name a campaign of that",
+        ),
+    ],
+)
+@pytest.mark.parametrize("load", [load_campaign, load_activities])
+def test_what_is_no_campaign_is_told_with_what_to_name(
+    tmp_path, names, path, sentence, load
+):
+    for name in names:
+        made = tmp_path / (f"{name}campaign.yaml" if name.endswith("/") else name)
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.touch()
+    with pytest.raises(DatasetError) as told:
+        load(tmp_path / path)
+    folder = tmp_path / path
+    assert str(told.value) == f"{folder}: {sentence.format(folder)}"
+
+
 def test_an_unknown_device_names_the_known_ones(folder):
     with pytest.raises(DatasetError, match="has no device 'lmap'; it has lamp"):
         load_campaign(folder).device("lmap")
