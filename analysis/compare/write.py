@@ -225,7 +225,7 @@ def powers_of(comparison: Comparison) -> list[dict[str, Any]]:
     made = []
     for device in dict.fromkeys(t.device for t in comparison.tests):
         found = _findable(comparison, device)
-        best = found[0] if found else None
+        best = _best(found)
         made.append(
             {
                 "device": device,
@@ -239,13 +239,21 @@ def powers_of(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _findable(comparison: Comparison, device: str) -> list[Tested]:
-    """Return tests of measures that could have found something, the best first."""
+    """Return tests of measures that could have found something, the best first.
+
+    Those of what is the same on all days would have found anything: 0.
+    """
     own = [
         t
         for t in comparison.tests
-        if t.device == device and t.kind in _NUMBERS and t.detectable
+        if t.device == device and t.kind in _NUMBERS and t.detectable is not None
     ]
     return sorted(own, key=lambda t: t.detectable or 0.0)
+
+
+def _best(found: Sequence[Tested]) -> Tested | None:
+    """Return the best of those that differ from day to day, which say more."""
+    return next((t for t in found if t.detectable), found[0] if found else None)
 
 
 def _middle(
@@ -265,9 +273,9 @@ def _would_have(comparison: Comparison) -> str:
     n = sum(t.kind in _NUMBERS for t in comparison.tests)
     devices = list(dict.fromkeys(t.device for t in comparison.tests))
     found = [t for device in devices for t in _findable(comparison, device)]
-    if not found:
+    best = _best(sorted(found, key=lambda t: t.detectable or 0.0))
+    if best is None:
         return "; no difference however large would have been found in any measure"
-    best = min(found, key=lambda t: t.detectable or 0.0)
     text = f"; 80 of 100 would find a difference at all in {len(found)} of {n} measures"
     least = f"{best.detectable:.2f} ({best.device}: {best.measure})"
     blind = [d for d in devices if not _findable(comparison, d)]

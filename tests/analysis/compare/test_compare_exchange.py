@@ -1,5 +1,6 @@
 """Exchanges of days: exact, right about chance, and silent where they are too few."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -195,6 +196,20 @@ def test_what_would_be_found_is_found_in_about_80_of_100():
     )
     assert 65 <= hits <= 97
     assert detectable(of_means(np.arange(8.0)), EIGHT, bar) is None
+
+
+@pytest.mark.parametrize(("differing", "least"), [(0, "0.00 (lamp: fi"), (1, "0.")])
+def test_of_what_is_the_same_on_all_days_anything_would_be_found(differing, least):
+    sides = []
+    for each in (side("a", 5), side("b", 5)):
+        values = each.values.copy()
+        values[:, differing:] = 7.0
+        sides.append(replace(each, values=values))
+    told = verdict_of(compared(*sides))
+    n = len(MEASURES)
+    assert f"a difference at all in {n} of {n} measures" in told
+    assert f"Cliff's delta of {least}" in told
+    assert ("0.00" in told) is (not differing)
 
 
 def test_a_device_of_few_days_is_not_told_beside_one_of_many():
