@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,12 @@ def learn_twin(
     source              a campaign folder, or what `open_recorded` returned for it
     trials, activities  only these; all by default
 
-    Raises DatasetError when the folder cannot be read, holds no such device or no
-    trial of it with a packet.
+    Raises DatasetError when the folder cannot be read, holds no such device, no trial
+    of it with one of the activities, or none with a packet.
     """
     recorded = open_recorded(source) if isinstance(source, Path) else source
     about = recorded.campaign.device(device)
+    _require_known(recorded, device, activities or ())
     table = clean(load_packets(recorded.folder, device)).table
     # overlapping windows have packets of both: neither is learnt
     windows = cut(
@@ -62,6 +64,23 @@ def learn_twin(
         trials=found,
         idle=idle,
     )
+
+
+def _require_known(
+    recorded: Recorded, device: str, activities: Collection[str]
+) -> None:
+    """Raise DatasetError with a line for each activity that no trial of it has."""
+    held = recorded.log.of_device(device).frame["activity"].unique().sort().to_list()
+    faults = []
+    for name in dict.fromkeys(activities):
+        if name not in held:
+            near = get_close_matches(name, held, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            has = f"{hint}it has {', '.join(held) or 'none at all'}"
+            reason = f"no trial of {device} has the activity {name!r}"
+            faults.append(f"{recorded.folder}: {reason}; {has}")
+    if faults:
+        raise DatasetError("\n".join(faults))
 
 
 def _require_fitting(recorded: Recorded, device: str, chosen: Windows) -> None:

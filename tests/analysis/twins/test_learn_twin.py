@@ -61,9 +61,20 @@ def test_only_the_trials_that_are_named_are_learnt():
     assert (len(found.trials.shapes), found.activities) == (1, ["turn_on"])
 
 
+def test_activities_that_no_trial_has_are_told_with_those_that_there_are():
+    with pytest.raises(DatasetError) as told:
+        learn_twin(EXAMPLE, "tplink_hs110", activities=["turn_on", "sing", "turnoff"])
+    said = "no trial of tplink_hs110 has the activity"
+    assert str(told.value).splitlines() == [
+        f"{EXAMPLE}: {said} 'sing'; it has turn_off, turn_on",
+        f"{EXAMPLE}: {said} 'turnoff'; did you mean 'turn_off'? it has turn_off, "
+        "turn_on",
+    ]
+
+
 def test_a_device_without_a_trial_is_said_to_have_none():
     with pytest.raises(DatasetError, match="no trial of tplink_hs110 has a packet"):
-        learn_twin(EXAMPLE, "tplink_hs110", activities=["sing"])
+        learn_twin(EXAMPLE, "tplink_hs110", trials=["9999"])
     with pytest.raises(DatasetError, match="has no device 'toaster'"):
         learn_twin(EXAMPLE, "toaster")
 
