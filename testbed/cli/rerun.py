@@ -1,6 +1,7 @@
 """`rerun`: a campaign, published or not, once more in this lab."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +30,13 @@ from testbed.model.scenario import Scenario
 from testbed.model.unroll import unroll
 from testbed.model.wired import Wired
 from testbed.runner.campaigns.campaign import Inputs
-from testbed.runner.campaigns.folder import JOURNAL, campaign_name, load_inputs
+from testbed.runner.campaigns.folder import (
+    INPUTS,
+    JOURNAL,
+    campaign_name,
+    is_complete,
+    load_inputs,
+)
 from testbed.runner.journal.event_text import plan_from
 
 Where = Annotated[
@@ -256,9 +263,16 @@ def _too_few(plan: Plan) -> Iterator[str]:
 
 
 def _require_new(place: Place, name: str) -> None:
-    refuse_unwritable(place.captures)
-    if (place.captures / name).exists() and not is_inside():
-        raise ConfigError(f"{place.captures / name}: is there already; name another")
+    """Raise ConfigError where a campaign of that name is there, done or not."""
+    folder = place.captures / name
+    if not folder.exists() or is_inside():
+        return
+    unfinished = (folder / INPUTS).is_file() and not is_complete(folder)
+    remedy = "name another with --name"
+    if unfinished:
+        how = f"`testbed resume {shlex.quote(str(folder))}` goes on"
+        remedy = f"it is not finished: {how}, or {remedy}"
+    raise ConfigError(f"{folder}: is there already; {remedy}")
 
 
 def _lab_differs(frozen: Mapping[str, Any], lab: Lab) -> Iterator[str]:

@@ -255,6 +255,21 @@ def test_steps_and_delta_are_those_of_the_campaign_and_copies_are_ours(lab, tmp_
     assert about["rerun_of"]["kind"] == "dataset"
 
 
+def test_a_name_that_is_taken_is_told_with_how_to_go_on(lab):
+    folder = lab.out / "again"
+    words = ("rerun", EXAMPLE, "--fast", "--out", lab.out, "--name", "again")
+    shutil.copytree(EXAMPLE, folder)
+    with pytest.raises(ConfigError) as told:
+        lab.here(*words)
+    said = f"{folder}: is there already;"
+    assert str(told.value) == f"{said} name another with --name"
+    (folder / "MANIFEST.sha256").unlink()
+    with pytest.raises(ConfigError) as told:
+        lab.here(*words)
+    how = f"it is not finished: `testbed resume {folder}` goes on"
+    assert str(told.value) == f"{said} {how}, or name another with --name"
+
+
 def test_what_was_imported_cannot_be_run_again(lab, tmp_path):
     folder = tmp_path / "imported"
     folder.mkdir()
