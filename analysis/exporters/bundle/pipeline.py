@@ -164,7 +164,9 @@ def _drafted(request: Request, asked: Mapping[str, str]) -> Iterator[Ledger]:
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         os.close(place)
-        raise RequestError(f"{draft}: another process is publishing here") from exc
+        reason = "another process is publishing here"
+        how = "wait until it has ended and call this again, or name another OUT"
+        raise RequestError(f"{draft}: {reason}; {how}") from exc
     try:
         ledger = Ledger(draft)
         ledger.begin()

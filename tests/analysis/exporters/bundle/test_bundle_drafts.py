@@ -1,5 +1,7 @@
 """The draft of a dataset: nobody else's, and nothing that git takes along."""
 
+import fcntl
+import os
 import subprocess
 from pathlib import Path
 
@@ -48,6 +50,20 @@ def test_git_takes_nothing_of_a_draft(tmp_path, request_for, leave_draft):
     leave_draft(request)
     assert (request.draft / "private" / "identifiers.json").is_file()
     assert files_that_git_takes(tmp_path) == []
+
+
+def test_a_draft_that_somebody_else_works_in_is_told_with_what_to_do(
+    tmp_path, request_for, watcher, leave_draft
+):
+    request = request_for(tmp_path / "set")
+    leave_draft(request)
+    place = os.open(request.draft, os.O_RDONLY)
+    fcntl.flock(place, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(RequestError, match="is publishing here; wait until"):
+            publish(request, watcher)
+    finally:
+        os.close(place)
 
 
 def test_what_a_draft_is_hidden_by_does_not_get_into_the_dataset(published):
