@@ -144,8 +144,8 @@ def _drawn(values: Any, seed: int) -> list[float]:
 def copies(source: Samples, folds: Sequence[Fold]) -> Record:
     """Compare how near a twin of A and how near B come to the nearest trial of A.
 
-    Once with the trials as they are, and once activity by activity: a twin plays as many
-    of each, the source has more of some, and some are farther apart than others.
+    Once with the trials as they are, and once activity by activity: a twin plays as
+    many of each, the source has more of some, and some are farther apart than others.
     """
     from scipy.stats import ks_2samp, mannwhitneyu
 
