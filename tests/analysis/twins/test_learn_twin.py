@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.errors import DatasetError
-from analysis.twins import learn_twin, save_twin
+from analysis.twins import learn, learn_twin, save_twin
 
 EXAMPLE = Path(__file__).parents[3] / "captures" / "example"
 
@@ -54,6 +54,17 @@ def test_lengths_that_one_trial_has_alone_are_marked(learnt):
     for row in range(0, length.size, 7):
         like = (length == length[row]) & (activity[trial] == activity[trial[row]])
         assert rare[row] == (np.unique(trial[like]).size == 1)
+
+
+def test_of_an_activity_that_a_session_has_often_the_first_are_learnt(
+    learnt, monkeypatch
+):
+    monkeypatch.setattr(learn, "_MOST_TRIALS", 1)
+    found = learn_twin(EXAMPLE, "tplink_hs110").trials
+    assert len(learnt.trials.activity) > len(found.activity) == 2
+    assert sorted(found.activity.tolist()) == [0, 1]
+    sizes = np.diff(found.shapes.first).tolist()
+    assert sizes == np.diff(learnt.trials.shapes.first).tolist()[:2]
 
 
 def test_only_the_trials_that_are_named_are_learnt():
