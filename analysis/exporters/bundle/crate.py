@@ -58,7 +58,7 @@ def write_crate(data: Path, facts: Facts, digests: Digests) -> Path:
         identifier=facts.licence.name, description=facts.licence.gist,
     )  # fmt: skip
     root["author"] = _one_or_all([_author(crate, each) for each in facts.authors])
-    root["keywords"] = "smart home, IoT, network traffic, labelled activities"
+    root["keywords"] = ", ".join(facts.keywords)
     files = {
         name: crate.add_file(None, name, properties=_file(name, digest, size_b))
         for name, (digest, size_b) in digests.items()
@@ -128,7 +128,7 @@ def _action(
     ]
     how = "that were imported" if is_imported(campaign) else "in the lab"
     if campaign.simulated:
-        how = "in the virtual lab"
+        how = "in the virtual lab (simulated)"
     action = _entity(
         crate, f"#campaign-{campaign.name}", "CreateAction", name=campaign.name,
         description=f"Recording of {campaign.n_labelled} labelled activities {how}",

@@ -75,6 +75,7 @@ def write_croissant(data: Path, facts: Facts, digests: Digests) -> Path:
         "name": facts.name,
         "alternateName": facts.title,
         "description": facts.gist,
+        "keywords": list(facts.keywords),
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "license": facts.licence.url,
         "creator": [
@@ -82,7 +83,7 @@ def write_croissant(data: Path, facts: Facts, digests: Digests) -> Path:
         ],
         "datePublished": facts.day,
         "version": "1.0.0",
-        "citeAs": f"{'; '.join(facts.authors)}: {facts.title}, {facts.day[:4]}",
+        "citeAs": f"{'; '.join(facts.authors)}: {facts.cited_title}, {facts.day[:4]}",
         "distribution": [
             *(_file(path, digests) for path in digests),
             *(_file_set(kind) for kind, paths in sets.items() if paths),

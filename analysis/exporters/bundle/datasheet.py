@@ -138,9 +138,9 @@ def _composition(facts: Facts) -> Sequence[Answer]:
 def _real(facts: Facts) -> str:
     """Say how much of it is of real devices."""
     if facts.simulated:
-        return "All of it is of a virtual lab: no person, no real device."
+        return "All of it is of a virtual lab, simulated: no person, no real device."
     virtual = [each.name for each in facts.campaigns if each.simulated]
-    but = f"; {', '.join(virtual)}: of a virtual lab" if virtual else ""
+    but = f"; {', '.join(virtual)}: of a virtual lab, simulated" if virtual else ""
     if any(making_of(each) is Making.TABLE for each in facts.campaigns):
         return f"Traffic of devices, some of it only as a table told of it{but}."
     return f"Traffic of devices, as it was captured{but}."
@@ -264,9 +264,9 @@ def _preprocessing(policy: Policy, counts: Counts) -> Sequence[Answer]:
 
 def _uses(facts: Facts) -> Sequence[Answer]:
     not_for = (
-        "It is simulated: figures on it say how methods compare on this simulation, "
-        "not how they fare on real devices. "
-        if facts.simulated
+        f"It is {facts.made_up}: figures on a simulation say how methods compare on "
+        "it, not how they fare on real devices. "
+        if facts.made_up
         else ""
     )
     return (

@@ -18,6 +18,7 @@ from analysis.labelling import labelled_as
 from analysis.packets import load_index
 
 SOFTWARE = "smarthome-testbed"
+_KEYWORDS = ("smart home", "IoT", "network traffic", "labelled activities")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NS = 1_000_000_000
 Texts = tuple[str, ...]
@@ -94,6 +95,22 @@ class Facts:
         return all(each.simulated for each in self.campaigns)
 
     @property
+    def made_up(self) -> str:
+        """Return 'simulated', 'partly simulated' or '', as its campaigns are."""
+        return _made_up(self.campaigns)
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """What it is found by."""
+        return (*_KEYWORDS, "simulated") if self.made_up else _KEYWORDS
+
+    @property
+    def cited_title(self) -> str:
+        """Return the title; behind one that hides it, how much of it is simulated."""
+        hidden = self.made_up and "simulat" not in self.title.lower()
+        return f"{self.title} ({self.made_up})" if hidden else self.title
+
+    @property
     def devices(self) -> tuple[str, ...]:
         """Names of all devices, each once."""
         return tuple(sorted({d for each in self.campaigns for d in each.devices}))
@@ -111,8 +128,10 @@ class Facts:
     @property
     def gist(self) -> str:
         """The dataset in one sentence."""
-        imported = all(each.form == "imported" for each in self.campaigns)
+        real = [each for each in self.campaigns if not each.simulated]
+        imported = all(each.form == "imported" for each in real)
         what = "Imported" if imported else "Recorded"
+        what += " and simulated" if self.made_up else ""
         what = "Simulated" if self.simulated else what
         devices = counted(len(self.devices), "smart-home device")
         activities = counted(self.n_labelled, "labelled activity")
@@ -128,8 +147,9 @@ def facts_of(work: Work, sources: Sequence[Source]) -> Facts:
     campaigns = tuple(_campaign(work, source) for source in sources)
     about = work.request.about
     devices = sorted({device for each in campaigns for device in each.devices})
+    what = f"{_made_up(campaigns)} network traffic".strip()
     title = _in_one_line(about.title) or (
-        f"Labelled network traffic of {counted(len(devices), 'smart-home device')}"
+        f"Labelled {what} of {counted(len(devices), 'smart-home device')}"
     )
     return Facts(
         name=work.request.out.name,
@@ -140,6 +160,11 @@ def facts_of(work: Work, sources: Sequence[Source]) -> Facts:
         software=software_version(),
         with_results=work.request.results is not None,
     )
+
+
+def _made_up(campaigns: Sequence[CampaignFacts]) -> str:
+    n = sum(each.simulated for each in campaigns)
+    return "" if not n else "simulated" if n == len(campaigns) else "partly simulated"
 
 
 def software_version() -> str:

@@ -85,7 +85,7 @@ def _citation(facts: Facts) -> str:
         "license": facts.licence.name,
         "license-url": facts.licence.url,
         "date-released": facts.day,
-        "keywords": ["smart home", "IoT", "network traffic", "labelled activities"],
+        "keywords": list(facts.keywords),
     }
     return yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=88)
 
