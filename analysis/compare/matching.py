@@ -54,5 +54,5 @@ def _require(name: str, names: Sequence[str], side: str) -> None:
     if name in names:
         return
     near = get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}" if near else f"it has {', '.join(names)}"
+    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(names)}"
     raise DatasetError(f"--as: {side} has no device {name!r}; {hint}")

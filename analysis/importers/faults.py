@@ -13,6 +13,8 @@ from pathlib import Path
 SHOWN = 5  # rows with a fault in one column
 FILES = 10
 
+_NAMELESS = "one without a name"
+
 # 'FILE: line 12: time: is empty' -> 'time'
 _COLUMN = re.compile(r": line \d+: (\w+):")
 
@@ -53,7 +55,7 @@ def lacking(
     """Return that a file lacks columns, what helps, and what it has instead."""
     near = [_near(name, header) for name in names]
     has = [column for column in header if column.isprintable()][:12]
-    told = f"it has {', '.join(has)}"
+    told = f"it has {', '.join(each.strip() or _NAMELESS for each in has) or 'none'}"
     if all(near):
         told = f"did you mean {', '.join(repr(each[0]) for each in near)}?"
     what = f"column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"

@@ -59,10 +59,12 @@ def told(learnt: "LearntTwin", limits: "Limits", out: Path, name: str) -> list[s
 
 
 def _of_activity(each: "Known") -> str:
-    of = "" if each.n_learnt == each.n_recorded else f" of {each.n_recorded}"
+    trials = counted(each.n_recorded, "trial")
+    if each.n_learnt != each.n_recorded:
+        trials = f"{each.n_learnt} of {trials}"
     sessions = counted(each.n_sessions, "session")
     ways = f"; one mixture of {', '.join(each.ways)}" if each.ways else ""
-    return f"  {each.activity}: {each.n_learnt}{of} trials, {sessions}{ways}"
+    return f"  {each.activity}: {trials}, {sessions}{ways}"
 
 
 def _not_learnt(limits: "Limits") -> list[str]:

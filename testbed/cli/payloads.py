@@ -16,6 +16,7 @@ from testbed.cli.options import (
     rules_of,
 )
 from testbed.cli.packets import make_current
+from testbed.cli.reading import counted
 from testbed.cli.starting import load_kernels
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ def _print(row: dict[str, Any]) -> None:
     if not row["windows"]:
         print(f"{name}: {_SILENT}")
         return
-    print(f"{name}: {row['windows']} windows say something in plain text")
+    n = row["windows"]
+    say = "say" if n != 1 else "says"
+    print(f"{name}: {counted(n, 'window')} {say} something in plain text")
     for score in row["scores"]:
         matcher, grams = score["matcher"], score["three_grams"]
         between = ""
@@ -134,10 +137,13 @@ def _print(row: dict[str, Any]) -> None:
             between = f" [{low:.2f}, {high:.2f}]"
         print(
             f"  {_WORDS[score['new']]}: {matcher['accuracy']:.3f}{between} of "
-            f"{sum(score['tested'].values())} in {score['sessions']} sessions, "
+            f"{sum(score['tested'].values())} in "
+            f"{counted(score['sessions'], 'session')}, "
             f"shuffled labels {matcher['null']:.2f}, 3-grams {grams['accuracy']:.3f}"
         )
         if score["conflicts"]:
-            print(f"    {score['conflicts']} texts are said under several activities")
+            n = score["conflicts"]
+            are = "are" if n != 1 else "is"
+            print(f"    {counted(n, 'text')} {are} said under several activities")
     for new, reason in row["refused"].items():
         print(f"  {_WORDS[new]}: none: {printable(reason)}")

@@ -58,7 +58,8 @@ def of_variables(
     searched = {each.source.removeprefix("variable ") for each in found}
     if of_virtual:
         names = ", ".join(sorted(of_virtual))
-        told.append(f"not set here, and the virtual lab's own: {names}")
+        nothing = "the virtual lab's own, so nothing is to be done"
+        told.append(f"not set here, as usual: {names}: {nothing}")
     told += _too_short(known - searched - set(declared), environment)
     return tuple(sorted(found)), list(dict.fromkeys(told))
 

@@ -238,7 +238,8 @@ def test_what_a_virtual_lab_sets_for_itself_is_told_and_no_more(monkeypatch):
     lab = {"virtual": {}, "phone": [{"a": "${TESTBED_LAB_STATE}/x ${USER}"}]}
     _, told = of_variables([lab, lab], [])
     own = [each for each in told if "STATE" in each]
-    assert own == ["not set here, and the virtual lab's own: TESTBED_LAB_STATE"]
+    nothing = "the virtual lab's own, so nothing is to be done"
+    assert own == [f"not set here, as usual: TESTBED_LAB_STATE: {nothing}"]
     with pytest.raises(ConfigError, match="TESTBED_LAB_STATE"):
         of_variables([{"phone": lab["phone"]}], [])
 

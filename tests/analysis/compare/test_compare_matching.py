@@ -28,7 +28,8 @@ def test_a_twin_gives_way_to_the_device_itself():
 
 
 def test_what_is_asked_for_must_be_there_and_once():
-    with pytest.raises(DatasetError, match="A has no device 'lmp'; did you mean lamp"):
+    told = r"A has no device 'lmp'; did you mean lamp\?"
+    with pytest.raises(DatasetError, match=told):
         matched(["lamp"], ["bulb"], [("lmp", "bulb")])
     with pytest.raises(DatasetError, match="B has no device 'x'; it has bulb"):
         matched(["lamp"], ["bulb"], [("lamp", "x")])

@@ -89,6 +89,16 @@ def test_a_column_that_lacks_is_told_with_those_that_there_are(faults_of_traces)
     assert fault.endswith("name theirs with --column; did you mean 'directions'?")
 
 
+def test_a_column_without_a_name_is_told_as_such(faults_of_traces):
+    header = "activity,session,,bytes,direction\n"
+    (fault,) = faults_of_traces({"a.csv": header + "a,s,0,60,1\n"})
+    assert fault.endswith(
+        "it has activity, session, one without a name, bytes, direction"
+    )
+    (fault,) = faults_of_traces({"a.csv": "\n"})
+    assert "it has ," not in fault
+
+
 def test_several_columns_that_lack_are_one_sentence(faults_of_traces):
     told = faults_of_traces({"a.csv": "activity,session,t,b\na,s,0,60\n"})
     (fault,) = told
