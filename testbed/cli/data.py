@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from testbed.cli.folders import refuse_inside
 from testbed.cli.manifest import manifest_kept_true
 from testbed.cli.options import AsJson, CampaignFolder, OverlapPolicy, overlap_of
 from testbed.cli.packets import tabulate
@@ -103,6 +104,7 @@ def _export(folder: Path, kind: str, out: Path | None, *, force: bool) -> None:
         raise ConfigError(f"give --as {', '.join(_KINDS)} and --out FOLDER")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out: {out} is no folder; name one, or one to be made")
+    refuse_inside(out, "--out")
     there = [out / name for name in _KINDS[kind] if (out / name).exists()]
     if there and not force:
         raise ConfigError(f"{there[0]} is there already; --force replaces it")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from testbed.cli.data import print_labels
+from testbed.cli.folders import refuse_inside
 from testbed.cli.options import OverlapPolicy, overlap_of
 from testbed.cli.packets import DEVICES, Profiles, device_of
 from testbed.errors import ConfigError
@@ -299,6 +300,7 @@ def import_netflowlabeler(
 @contextmanager
 def _room_for(target: Path) -> Iterator[None]:
     """Make the folders that `target` lies in; those still empty after it go again."""
+    refuse_inside(target.parent, "--out")
     folders = (target.parent, *target.parent.parents)
     new = [folder for folder in folders if not folder.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from testbed.cli.bar import shown_progress
+from testbed.cli.folders import refuse_unwritable
 from testbed.errors import ConfigError
 from testbed.model.load import load_profiles
 
@@ -61,6 +62,7 @@ def homes(
         attacks=tuple(read_attack(text) for text in attack or ()),
     )
 
+    refuse_unwritable(out, "--out")
     with shown_progress() as told:
         total = simulate(task, known[device], out, told=told)
     print(f"{out}: homes: {number}, days: {days}, flow records: {total}, simulated")

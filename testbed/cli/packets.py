@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analysis.errors import named
+from testbed.cli.folders import refuse_inside
 from testbed.cli.manifest import manifest_kept_true
 from testbed.cli.options import AsJson
 from testbed.cli.reading import Reading
@@ -198,6 +199,7 @@ def _refuse_others(out: Path) -> None:
     if (out.resolve().parent / "campaign.yaml").exists():
         reason = "lies in a campaign, whose files are its own; name another folder"
         raise ConfigError(f"--out: {out}: {reason}")
+    refuse_inside(out, "--out")
     ours = (out / "packets.json").exists()
     for name in ("packets", "flows"):
         if not ours and (out / name).exists():

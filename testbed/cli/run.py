@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from testbed.cli.data import label_whole
+from testbed.cli.folders import refuse_inside
 from testbed.cli.inside import go_inside, is_inside
 from testbed.cli.options import Fast, ScenarioSeed
 from testbed.cli.places import OutFolder, Place
@@ -225,6 +226,7 @@ def _run_inside(
     place: Place,
 ) -> None:
     """Go on inside the virtual lab, where this lab is one and we are not in it yet."""
+    refuse_inside(place.captures)
     if form != "fast":
         if lab.virtual is not None and lab.virtual.twins:
             raise LabError("a twin plays in the fast form alone; add --fast")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from testbed.cli.bar import shown_progress
+from testbed.cli.folders import refuse_unwritable
 from testbed.cli.options import (
     CampaignFolder,
     CleaningRules,
@@ -93,6 +94,7 @@ def train(
         _refuse_own_windows(plan)
         _refuse_made_up_times(folder)
     refuse_present(out)
+    refuse_unwritable(out, "--out")
     make_current(folder)
     with shown_progress() as told:
         n_jobs = jobs or os.cpu_count() or 1
