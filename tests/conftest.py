@@ -1,5 +1,6 @@
 """The rules of suite.py, applied; and one look whether labs can run here."""
 
+import fcntl
 import os
 import signal
 
@@ -50,6 +51,30 @@ def pytest_runtest_makereport(item, call):
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid}: skipped, but must not be: {reason}"
     return report
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory, request):
+    """Return what makes a folder once for all processes that test side by side.
+
+    It is made by `make(out)`, which lets it appear when it is whole; nobody may write
+    into it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        base = base.parent
+
+    def _made_once(name, make):
+        place = base / name
+        place.mkdir(exist_ok=True)
+        out = place / "set"
+        with (place / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not out.is_dir():
+                make(out)
+        return out
+
+    return _made_once
 
 
 @pytest.fixture(scope="session")

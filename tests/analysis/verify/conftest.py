@@ -1,6 +1,5 @@
 """The example campaign, published once; copies that are tampered with."""
 
-import fcntl
 import shutil
 from pathlib import Path
 
@@ -38,22 +37,9 @@ class Results:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory, request):
-    """Return the bag of the example campaign; nobody may write into it.
-
-    Processes that test side by side share it.
-    """
-    place = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
-        place = place.parent
-    place /= "verified"
-    place.mkdir(exist_ok=True)
-    out = place / "set"
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not out.is_dir():
-            _publish(out)
-    return out
+def published(made_once):
+    """Return the bag of the example campaign; nobody may write into it."""
+    return made_once("verified", _publish)
 
 
 def _publish(out):

@@ -51,14 +51,16 @@ def request_for():
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory):
+def published(made_once):
     """Return the bag of the example campaign; nobody may write into it."""
-    out = tmp_path_factory.mktemp("published") / "set"
+    return made_once("published", _publish)
+
+
+def _publish(out):
     request = Request(
         campaigns=(EXAMPLE,), out=out, key=KEY, about=ABOUT, part_b=1 << 20
     )
     publish(request, Silent())
-    return out
 
 
 @pytest.fixture
