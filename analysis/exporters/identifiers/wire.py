@@ -29,6 +29,8 @@ from analysis.pcap.dns import (
 
 _BROWSER = b"\\MAILSLOT\\BROWSE\0"
 _NETBIOS_NAME_B = 32
+# options of EDNS: the client's subnet, and what dnsmasq and others add of its MAC
+_EDNS, _SUBNET, _CLIENTS = 41, 8, (5, 65001, 65073)
 _STATUS = b"\0\x21\0\1"  # type and class of such an answer
 _ANYBODYS = ("*", "WORKGROUP", "MSBROWSE", "\1\2__MSBROWSE__\2")
 # keys of DNS-SD that mean something else elsewhere: of Cast, HomeKit and Thread
@@ -61,10 +63,25 @@ def _record(payload: bytes, record: Record) -> Iterator[Candidate]:
         yield from _name(payload, begin)
     elif kind == SRV:
         yield from _name(payload, begin + 6)
+    elif kind == _EDNS:
+        yield from _asking(data)
     elif kind == TXT:
         while data:
             yield from _of_text(data[1 : 1 + data[0]])
             data = data[1 + data[0] :]
+
+
+def _asking(data: bytes) -> Iterator[Candidate]:
+    """Yield for whom a resolver asks: the address of a home, the MAC of a machine."""
+    at = 0
+    while at + 4 <= len(data):
+        code, size = struct.unpack_from(">HH", data, at)
+        value = data[at + 4 : at + 4 + size]
+        if code == _SUBNET and len(value) in (8, 20):
+            yield "own", str(ipaddress.ip_address(value[4:]))
+        elif code in _CLIENTS and len(value) == 6:
+            yield "mac", value.hex()
+        at += 4 + size
 
 
 def _of_text(text: bytes) -> Iterator[Candidate]:
