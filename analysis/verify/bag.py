@@ -15,10 +15,14 @@ _OXUM = "Payload-Oxum"
 
 
 def check_bag(bag: Path, found: Findings, digests: Digests) -> None:
-    """Compare a bag with its manifests, both ways."""
+    """Compare a bag with its manifests, both ways; first what holds the manifest."""
     data = bag / PAYLOAD
     payload = dict.fromkeys(digests.below(data))
     tags = [path for path in digests.files if path not in payload]
+    sums = load_sums(bag / TAG_MANIFEST, found, escaped=True)
+    if sums is not None:
+        named = [path for path in tags if path != bag / TAG_MANIFEST]
+        compare(found, digests, bag / TAG_MANIFEST, sums, named)
     with found.guarded(bag / DECLARATION):
         if (bag / DECLARATION).read_text(encoding="utf-8") != _DECLARED:
             found.fault(bag / DECLARATION, "does not declare BagIt 1.0 in UTF-8")
@@ -28,10 +32,6 @@ def check_bag(bag: Path, found: Findings, digests: Digests) -> None:
             found.fault(bag / MANIFEST, f"names {name}, which is not of the payload")
             del sums[name]
         compare(found, digests, bag / MANIFEST, sums, payload)
-    sums = load_sums(bag / TAG_MANIFEST, found, escaped=True)
-    if sums is not None:
-        named = [path for path in tags if path != bag / TAG_MANIFEST]
-        compare(found, digests, bag / TAG_MANIFEST, sums, named)
     size_b = sum(digests.files[path] for path in payload)
     _check_info(bag / INFO, found, f"{size_b}.{len(payload)}")
 

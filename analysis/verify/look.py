@@ -61,7 +61,7 @@ def verify(
     digests = Digests(path, found)
     if not quick:
         _refuse_without_room(path, kind, digests)
-    with checks.told("bytes", digests.size_b):
+    with checks.told("reading", digests.size_b):
         digests.read_all(watcher.read)
     _check_digest(path / _TOPS[kind], found, digests, digest)
     if kind == "dataset":
@@ -147,7 +147,7 @@ class _Checks:
 def _campaign(
     folder: Path, found: Findings, digests: Digests, checks: _Checks, *, quick: bool
 ) -> None:
-    with checks.told("manifest"):
+    with checks.told("bytes and names"):
         check_manifest(folder, found, digests)
     with checks.told("log, receipt and journal"):
         looked = check_papers(folder, found, digests)
@@ -166,7 +166,7 @@ def _dataset(
     path: Path, found: Findings, digests: Digests, checks: _Checks, *, quick: bool
 ) -> None:
     data = path / bag.PAYLOAD
-    with checks.told("bag"):
+    with checks.told("bytes and names"):
         bag.check_bag(path, found, digests)
     looked: list[Looked] = []
     for folder in _campaigns(data, found):

@@ -112,6 +112,11 @@ class Findings:
         except ValueError:  # lies beside it
             return path.relative_to(self.root.parent).as_posix()
 
+    def has_fault(self, path: Path) -> bool:
+        """Say whether anything is wrong with a file, as far as it was looked at."""
+        name = self.name(path)
+        return any(each.file == name for each in self._faults.values())
+
     def fault(self, path: Path, what: str, place: str = "") -> None:
         """Enter a fault; one that is told in the same words is not entered again."""
         made = Fault(file=self.name(path), place=place, what=what)

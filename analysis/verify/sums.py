@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.verify.model import Findings
@@ -10,6 +11,28 @@ from analysis.verify.model import Findings
 _LINE = re.compile(r"([0-9a-f]{64})  (\S(?:.*\S)?)")
 _PIECE_B = 1 << 20
 _CODES = (("%0A", "\n"), ("%0D", "\r"), ("%25", "%"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What is said of files that are not as a manifest tells; {} is another file."""
+
+    renamed: str
+    changed: str
+    added: str
+
+
+_OF_WHOLE = _Said(
+    renamed=": it was renamed to {}",
+    changed=": it was changed or is damaged",
+    added=": it was added since",
+)
+_ITSELF = "which has a fault itself, as told above"
+_OF_FAULTY = _Said(
+    renamed=f", {_ITSELF}; {{}} has the SHA-256 that it should have",
+    changed=f", {_ITSELF}",
+    added=f", {_ITSELF}",
+)
 
 
 class Digests:
@@ -115,8 +138,11 @@ def compare(
 
     sums   path within the folder of the manifest -> SHA-256
     there  files that it must name, and no others
+
+    Nobody is said to have changed files where the manifest itself has a fault.
     """
     folder, told = manifest.parent, found.name(manifest)
+    said = _OF_FAULTY if found.has_fault(manifest) else _OF_WHOLE
     named = {folder / name for name in sums}
     unnamed = [path for path in there if path not in named]
     by_sum: dict[str, list[Path]] = {}
@@ -127,18 +153,14 @@ def compare(
         path = folder / name
         actual = digests.sum(path)
         if path not in digests.files:
-            twins = by_sum.get(wanted) or []
-            if twins:
+            what = f"is not there, but {told} names it"
+            if twins := by_sum.get(wanted):
                 twin = twins.pop(0)
                 renamed.add(twin)
-                now = found.name(twin)
-                found.fault(
-                    path, f"is not there, but {told} names it: it was renamed to {now}"
-                )
-            else:
-                found.fault(path, f"is not there, but {told} names it")
+                what += said.renamed.format(found.name(twin))
+            found.fault(path, what)
         elif actual is not None and actual != wanted:
-            found.fault(path, f"differs from {told}: it was changed or is damaged")
+            found.fault(path, f"differs from {told}{said.changed}")
     for path in unnamed:
         if path not in renamed:
-            found.fault(path, f"is not named by {told}: it was added since")
+            found.fault(path, f"is not named by {told}{said.added}")

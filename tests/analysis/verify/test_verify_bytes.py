@@ -121,3 +121,40 @@ def test_what_is_no_dataset_is_refused_with_a_hint(published, tmp_path):
         verify(tmp_path / "nowhere", None)
     with pytest.raises(RequestError, match=f"did you mean {published}"):
         verify(published / "data", None)
+
+
+@pytest.mark.parametrize("what", ["a digest", "a name", "no digest at all"])
+def test_a_manifest_that_was_changed_is_told_first_and_no_file_is_blamed(dataset, what):
+    path = dataset.path / "manifest-sha256.txt"
+    text = path.read_text()
+    (line,) = [each for each in text.splitlines() if each.endswith("data/README.md")]
+    changed = {
+        "a digest": ("0" if line[0] != "0" else "1") + line[1:],
+        "a name": line.replace("README", "REBDME"),
+        "no digest at all": f"g{line[1:]}",
+    }
+    path.write_text(text.replace(line, changed[what]))
+    first, *others = bag_faults(dataset.path)
+    assert first == (
+        "manifest-sha256.txt: differs from tagmanifest-sha256.txt: it was changed or "
+        "is damaged"
+    )
+    assert any("README.md" in each for each in others)
+    for each in others:
+        assert "renamed" not in each
+        assert "was changed or is damaged" not in each
+        assert "was added" not in each
+    told = "which has a fault itself, as told above"
+    assert any(told in each for each in others)
+    if what == "a name":
+        assert others[0].endswith("data/README.md has the SHA-256 that it should have")
+
+
+def test_names_of_checks_say_which_of_them_compares(dataset, watcher):
+    notes = {}
+    watcher.end = notes.__setitem__
+    dataset.raw.write_bytes(dataset.raw.read_bytes()[:-1])
+    verify(dataset.path, watcher, quick=True)
+    assert list(notes)[:2] == ["reading", "bytes and names"]
+    assert notes["reading"] == "no fault"
+    assert notes["bytes and names"] != "no fault"
