@@ -15,17 +15,21 @@ _TWIN = "_twin"
 
 
 def matched(
-    a: Sequence[str], b: Sequence[str], asked: Sequence[Match] = ()
+    a: Sequence[str],
+    b: Sequence[str],
+    asked: Sequence[Match] = (),
+    sides: tuple[str, str] = ("A", "B"),
 ) -> tuple[Match, ...]:
     """Return (name in A, name in B), in A's order.
 
     asked  pairs that names do not tell, before all others
+    sides  what the two are called in sentences
 
     Raises DatasetError for a name that is not there, or twice.
     """
     for one, two in asked:
-        _require(one, a, "A")
-        _require(two, b, "B")
+        _require(one, a, sides[0])
+        _require(two, b, sides[1])
     held = dict(asked)
     if len(held) < len(asked) or len(set(held.values())) < len(held):
         raise DatasetError("--as: a device can be compared with one other only")

@@ -1,6 +1,6 @@
 """Score everything that can be scored on a campaign, device by device."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from analysis.evaluate.patterns.payloads import (
 )
 from analysis.evaluate.records import record_of
 from analysis.evaluate.samples import (
+    Cut,
     Recorded,
     Samples,
     cut_of,
@@ -116,21 +117,25 @@ def studies_between(
     devices: Sequence[str],
     plan: StudyPlan,
     told: Told = nobody_told,
+    *,
+    called: Mapping[str, str] | None = None,
 ) -> Iterator[DeviceStudy]:
     """Learn devices from one campaign and test them on another.
 
-    devices  names that both campaigns have; the splits of the plan play no part. The
-             payload matcher is scored on those that may speak in plain text in both
+    devices  names in the first; the splits of the plan play no part. The payload
+             matcher is scored on those that may speak in plain text in both
+    called   what a device is called in the second, where that is another name
     """
     opened = open_recorded(train), open_recorded(test)
-    plain = _plain_in_both(opened, devices) if plan.with_payload else ()
+    pairs = [(name, (called or {}).get(name, name)) for name in devices]
+    plain = _plain_in_both(opened, pairs) if plan.with_payload else ()
     captures = [open_captures(folder) if plain else "" for folder in (train, test)]
     names = opened[0].campaign.name, opened[1].campaign.name
-    for device in devices:
-        both = opened
+    for pair in pairs:
+        both, device = opened, pair[0]
         if plan.window_s is not None:
-            both = alike_both(opened, device, plan.window_s)
-        samples = joined(*_of_both(both, device, plan), names)
+            both = alike_both(opened, pair, plan.window_s)
+        samples = joined(*_of_both(both, pair, plan), names)
         splits: tuple[Split, ...] = ()
         refusals: tuple[Refusal, ...] = ()
         try:
@@ -139,50 +144,70 @@ def studies_between(
             refusals = (Refusal(device=device, split=TRANSFER, reason=str(exc)),)
         extra: tuple[tuple[Result, ...], tuple[Refusal, ...]] = (), ()
         if device in plain:
-            cuts = (cut_of(each, device, **_cutting(plan)) for each in both)
-            sources = list(zip(captures, cuts, strict=True))
+            sources = _sources(captures, both, pair, plan)
             extra = payloads_over(sources, samples, (splits, refusals), plan.seed)
         made = study_device(
             samples,
             (splits, refusals),
             plan,
-            packets_of([each.index for each in both], device, plan.rules),
+            packets_of(zip((e.index for e in both), pair, strict=True), plan.rules),
             extra=extra,
             told=told,
         )
-        yield _with_window(made, both, plan)
+        yield _with_window(made, zip(both, pair, strict=True), plan)
 
 
-def _plain_in_both(both: Sequence[Recorded], devices: Sequence[str]) -> tuple[str, ...]:
-    first, second = (plain_devices(each.campaign, devices) for each in both)
-    return tuple(name for name in first if name in second)
+def _plain_in_both(
+    both: tuple[Recorded, Recorded], pairs: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
+    """Return which devices, as the first campaign calls them, speak plain in both."""
+    first = plain_devices(both[0].campaign, [one for one, _ in pairs])
+    second = plain_devices(both[1].campaign, [two for _, two in pairs])
+    return tuple(one for one, two in pairs if one in first and two in second)
+
+
+def _sources(
+    captures: Sequence[Captures | str],
+    both: tuple[Recorded, Recorded],
+    pair: tuple[str, str],
+    plan: StudyPlan,
+) -> list[tuple[Captures | str, Cut]]:
+    """Return captures of two campaigns, and the windows of a device in each."""
+    cuts = (cut_of(*each, **_cutting(plan)) for each in zip(both, pair, strict=True))
+    return list(zip(captures, cuts, strict=True))
 
 
 def _of_both(
-    both: tuple[Recorded, Recorded], device: str, plan: StudyPlan
+    both: tuple[Recorded, Recorded], pair: tuple[str, str], plan: StudyPlan
 ) -> tuple[Samples, Samples]:
-    """Return samples of two campaigns whose features mean the same.
+    """Return samples of two campaigns, of one name, whose features mean the same.
 
     A packet that does not come is as late as the longest window is long: that of those
     that are learnt from, on both sides.
     """
     how = {"by": plan.by, **_cutting(plan)}
-    train = samples_of(both[0], device, **how)
+    train = samples_of(both[0], pair[0], **how)
     longest_s = int(train.length_ns.max(initial=0)) / 1e9
-    return train, samples_of(both[1], device, longest_s=longest_s, **how)
+    test = samples_of(both[1], pair[1], longest_s=longest_s, **how)
+    return train, replace(test, device=pair[0])
 
 
 def _with_window(
-    made: DeviceStudy, recorded: Sequence[Recorded], plan: StudyPlan
+    made: DeviceStudy, recorded: Iterable[tuple[Recorded, str]], plan: StudyPlan
 ) -> DeviceStudy:
-    """Add how long all windows were made, and what had to be left out for it."""
+    """Add how long all windows were made, and what had to be left out for it.
+
+    recorded  campaigns, and what the device is called in each
+    """
     if plan.window_s is None:
         return made
-    rows = recorded[0].log.of_device(made.device).frame["delta_ns"].drop_nulls()
+    held = list(recorded)
+    (first, name), *_ = held
+    rows = first.log.of_device(name).frame["delta_ns"].drop_nulls()
     return replace(
         made,
         window_s=rows[0] / 1e9 if len(rows) else None,
-        n_too_close=sum(n_too_close(each, made.device) for each in recorded),
+        n_too_close=sum(n_too_close(*each) for each in held),
     )
 
 
@@ -217,9 +242,9 @@ def _study(
         samples,
         parted(samples, plan.splits, plan.seed),
         plan,
-        packets_of([recorded.index], device, plan.rules),
+        packets_of([(recorded.index, device)], plan.rules),
         extra=extra,
         made=made,
         told=told,
     )
-    return _with_window(scored, [recorded], plan)
+    return _with_window(scored, [(recorded, device)], plan)

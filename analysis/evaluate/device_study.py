@@ -1,6 +1,6 @@
 """Everything that is scored on the trials of one device."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -106,11 +106,12 @@ class DeviceStudy:
         return self.packets.removed
 
 
-def packets_of(indices: Sequence[Index], device: str, rules: Sequence[str]) -> Packets:
-    """Count the packets of a device in one campaign or several."""
-    parts = [removed_in(index, device, rules) for index in indices]
+def packets_of(held: Iterable[tuple[Index, str]], rules: Sequence[str]) -> Packets:
+    """Count the packets of a device in one campaign or several, by its name in each."""
+    found = list(held)
+    parts = [removed_in(index, device, rules) for index, device in found]
     return Packets(
-        n=sum(index.n_packets(device) for index in indices),
+        n=sum(index.n_packets(device) for index, device in found),
         removed={rule: sum(part[rule] for part in parts) for rule in parts[0]},
     )
 

@@ -13,7 +13,7 @@ from analysis.pcap.errors import CaptureError
 from testbed.cli.datasets import find_campaign
 from testbed.cli.folders import refuse_unwritable, refuse_without_tables
 from testbed.cli.interrupting import says_when_interrupted
-from testbed.cli.options import AsJson, Seed
+from testbed.cli.options import AsJson, Seed, pairs_of
 from testbed.cli.reading import CLEARED, Pace, counted
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.clock import SystemClock
@@ -98,7 +98,7 @@ def compare(
         raise ConfigError(f"--alpha: must be between 0 and 1, got {alpha:g}")
     if out is not None:
         refuse_unwritable(out, "--out")
-    aliases = _renamed(renamed or [])
+    aliases = pairs_of(renamed or (), "of A and what it is called in B")
     wanted = classifier or ["rf"]
     names = () if wanted == ["none"] else tuple(wanted)
     with says_when_interrupted(lambda: "nothing is kept; call it again"):
@@ -120,18 +120,6 @@ def compare(
             print(out / "index.html")
     if _CODES[found.outcome]:
         raise typer.Exit(_CODES[found.outcome])
-
-
-def _renamed(given: list[str]) -> tuple[tuple[str, str], ...]:
-    """Read `--as`. Raises ConfigError."""
-    made = []
-    for text in given:
-        one, equals, two = text.partition("=")
-        if not (one and equals and two):
-            reason = "must be NAME=NAME, a device of A and what it is called in B"
-            raise ConfigError(f"--as {text}: {reason}")
-        made.append((one.strip(), two.strip()))
-    return tuple(made)
 
 
 def _compared(folders: tuple[Path, Path], asked: "Asked") -> "Comparison":

@@ -21,6 +21,7 @@ from testbed.cli.options import (
     Seed,
     Window,
     label_options,
+    pairs_of,
     window_of,
 )
 from testbed.cli.packets import make_current
@@ -59,6 +60,15 @@ OtherCampaign = Annotated[
         "--test",
         help="Learn from FOLDER and be tested on this campaign; activities that are "
         "not in both are left out.",
+    ),
+]
+Renamed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--as",
+        metavar="NAME=NAME",
+        help="With --test: a device of FOLDER, and what the other campaign calls it; "
+        "may be repeated. A twin is known by itself.",
     ),
 ]
 Groups = Annotated[
@@ -117,6 +127,7 @@ def features(
 def evaluate(
     folder: CampaignFolder,
     test: OtherCampaign = None,
+    renamed: Renamed = None,
     device: DeviceNames = None,
     split: SplitNames = None,
     classifier: ClassifierNames = None,
@@ -135,7 +146,7 @@ def evaluate(
     """Score classifiers on a campaign, as Table 1 of the paper, split by split."""
     # what can be wrong is looked at first: the rest takes seconds to load
     splits = _splits(split or (), test)
-    devices, left_out = _devices(folder, test, device or ())
+    devices, left_out, called = _devices(folder, test, device or (), renamed or ())
     from analysis.evaluate.campaign import plan_of
 
     plan = plan_of(
@@ -150,8 +161,8 @@ def evaluate(
         jobs=jobs or os.cpu_count() or 1,
         **label_options(by, overlap, clean),
     )
-    found, about = _studied(folder, test, devices, plan)
-    about |= {"left_out": left_out} if test is not None else {}
+    found, about = _studied(folder, test, devices, plan, called)
+    about |= {"left_out": left_out, "called": called} if test is not None else {}
     about |= {"seed": seed, "by": by, "overlap": overlap, "idle": idle}
     about |= {"window": window or None, "splits": [] if test else list(splits)}
     _tell(found, plan, about, as_json=as_json)
@@ -182,24 +193,37 @@ def _splits(asked: Sequence[str], test: Path | None) -> tuple[str, ...]:
 
 
 def _devices(
-    folder: Path, test: Path | None, device: Sequence[str]
-) -> tuple[tuple[str, ...], list[str]]:
-    """Return the devices to score, and a sentence for each that is left out.
+    folder: Path, test: Path | None, device: Sequence[str], renamed: Sequence[str]
+) -> tuple[tuple[str, ...], list[str], dict[str, str]]:
+    """Return the devices to score, a sentence for each left out, and other names.
 
-    Those that both campaigns have, where there are two. Raises DatasetError for one
-    that is asked for and is not there, ConfigError where no device is left.
+    Those that both campaigns have, where there are two, or twins of them; the names are
+    those that `test` has for devices of `folder`, where they differ. Raises
+    DatasetError for one that is asked for and is not there, ConfigError where no device
+    is left.
     """
     from analysis.dataset import devices_of
 
     devices = devices_of(folder, device)
     if test is None:
-        return devices, []
-    others = devices_of(test, device)
-    both = tuple(name for name in devices if name in others)
-    if not both:
-        raise ConfigError(f"--test: {test}: has no device that {folder} has")
-    alone = [name for name in dict.fromkeys((*devices, *others)) if name not in both]
-    return both, [_LEFT_OUT.format(name) for name in alone]
+        if renamed:
+            raise ConfigError("--as: goes with --test, which is not given")
+        return devices, [], {}
+    from analysis.compare.matching import matched
+
+    others = devices_of(test)
+    asked = pairs_of(renamed, "of FOLDER and what it is called in --test")
+    pairs = dict(matched(devices, others, asked, (str(folder), str(test))))
+    alone = [name for name in devices if name not in pairs]
+    if device and alone:
+        devices_of(test, alone)  # refuses those that are not there
+    if not pairs:
+        how = "name two that are one by --as NAME=NAME"
+        raise ConfigError(f"--test: {test}: has no device that {folder} has; {how}")
+    if not device:
+        alone += [each for each in others if each not in pairs.values()]
+    called = {one: two for one, two in pairs.items() if one != two}
+    return tuple(pairs), [_LEFT_OUT.format(name) for name in alone], called
 
 
 def _refuse_nothing(found: "Sequence[DeviceStudy]") -> None:
@@ -230,7 +254,11 @@ def _reasons(refused: "Sequence[Refusal]") -> Iterator[str]:
 
 
 def _studied(
-    folder: Path, test: Path | None, devices: Sequence[str], plan: "StudyPlan"
+    folder: Path,
+    test: Path | None,
+    devices: Sequence[str],
+    plan: "StudyPlan",
+    called: dict[str, str],
 ) -> "tuple[list[DeviceStudy], dict[str, Any]]":
     """Score one campaign, or learn from it and be tested on another."""
     from analysis.dataset import load_campaign
@@ -244,7 +272,8 @@ def _studied(
     make_current(test)
     about |= {"test": _about(load_campaign(test))}
     with shown_progress() as told:
-        return list(studies_between(folder, test, devices, plan, told)), about
+        made = studies_between(folder, test, devices, plan, told, called=called)
+        return list(made), about
 
 
 def _about(campaign: "Campaign") -> dict[str, Any]:

@@ -110,6 +110,20 @@ def label_options(by: str, overlap: str, clean: list[str] | None) -> dict[str, A
     return {"by": label, "overlap": overlap_of(overlap), "rules": rules_of(clean)}
 
 
+def pairs_of(given: Sequence[str], what: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs that `--as` names. Raises ConfigError.
+
+    what  the two of a pair are, behind 'a device'
+    """
+    made = []
+    for text in given:
+        one, equals, two = text.partition("=")
+        if not (one.strip() and equals and two.strip()):
+            raise ConfigError(f"--as {text}: must be NAME=NAME, a device {what}")
+        made.append((one.strip(), two.strip()))
+    return tuple(made)
+
+
 def window_of(text: str) -> float | None:
     """Return the length that --window names in seconds, 0 for the longest."""
     if not text:

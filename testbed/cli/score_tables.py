@@ -30,6 +30,8 @@ def print_origin(about: Mapping[str, Any]) -> None:
     print(f"campaign {_origin(about)}; seed {about['seed']}")
     if "test" in about:
         print(f"tested on {_origin(about['test'])}")
+    for one, two in about.get("called", {}).items():
+        print(f"{one}: tested on {two}")
     for line in about.get("left_out", ()):
         print(line)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import struct
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from analysis.dataset import COLUMNS
+from analysis.errors import DatasetError
 from analysis.evaluate.campaign import plan_of, studies_between
 from analysis.evaluate.delta.alike import alike, alike_both, n_too_close
 from analysis.evaluate.samples import open_recorded, samples_of
@@ -19,6 +21,7 @@ from analysis.evaluate.splits.transfer import joined
 from analysis.models import load
 from analysis.pcap.writer import open_capture
 from testbed.cli import build
+from testbed.errors import ConfigError
 
 S = 10**9
 START_NS = 1_780_000_000 * S
@@ -26,12 +29,12 @@ MAC = "020000000011"
 KINDS = ("stream", "snapshot", "settings")
 
 
-def make(folder, deltas_s, gaps_s=()):
+def make(folder, deltas_s, gaps_s=(), seed=3):
     """Make a campaign of two sessions of a camera, whose acts differ in δ.
 
     gaps_s  number of an act -> seconds until the next instead of 30
     """
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     (folder / "raw").mkdir(parents=True)
     rows, packets, at_s = [], [], 0.0
     for number in range(24):
@@ -90,7 +93,7 @@ def two(tmp_path_factory):
 def test_windows_of_two_campaigns_are_alike_where_that_is_asked(two):
     one, other = (open_recorded(each) for each in two)
     for window_s, length_s in ((0.0, 9), (6.0, 6)):
-        for each in alike_both((one, other), "camera", window_s):
+        for each in alike_both((one, other), ("camera", "camera"), window_s):
             assert set(samples_of(each, "camera").length_ns) == {length_s * S}
 
 
@@ -114,6 +117,57 @@ def joined_samples(monkeypatch):
 
     monkeypatch.setattr("analysis.evaluate.campaign.joined", look)
     return seen
+
+
+def under_the_name_of(device, folder, target):
+    """Copy a campaign whose camera is called otherwise."""
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("packets*", "flows"))
+    for name in ("campaign.yaml", "activities.csv"):
+        text = (target / name).read_text()
+        (target / name).write_text(text.replace("camera", device))
+    return target
+
+
+def test_a_twin_is_scored_as_what_it_was_learnt_from(two, tmp_path):
+    other = make(tmp_path / "other", (5, 8, 9), seed=7)
+    twin = under_the_name_of("camera_twin", other, tmp_path / "twin")
+    door = under_the_name_of("door", other, tmp_path / "door")
+    scores = []
+    for test, more in ((other, ()), (twin, ()), (door, ("--as", "camera=door"))):
+        asked = ("--classifier", "nb", "--window", "longest", *more)
+        done = command("evaluate", two[0], "--test", test, *asked, "--json")
+        found = json.loads(done.stdout)
+        (device,) = found["devices"]
+        assert device["device"] == "camera"
+        (result,) = found["results"]
+        figures = [result[each] for each in ("accuracy", "confusion", "n_trials")]
+        scores.append((found["called"], figures, device))
+    called, figures, devices = zip(*scores, strict=True)
+    assert called == ({}, {"camera": "camera_twin"}, {"camera": "door"})
+    assert figures[0] == figures[1] == figures[2]
+    assert devices[0] == devices[1] == devices[2]
+    said = command("evaluate", two[0], "--test", twin, "--classifier", "nb").stdout
+    assert "\ncamera: tested on camera_twin\n" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ((), "has no device that .* has; name two that are one by --as NAME=NAME"),
+        (("--device", "camera"), "has no device 'camera'; it has door"),
+        (("--as", "camera=doo"), "/door has no device 'doo'; did you mean door"),
+        (("--as", "camera"), "--as camera: must be NAME=NAME"),
+    ],
+)
+def test_a_device_that_the_other_campaign_lacks_is_told(two, tmp_path, more, reason):
+    door = under_the_name_of("door", two[1], tmp_path / "door")
+    with pytest.raises((ConfigError, DatasetError), match=reason):
+        raise command("evaluate", two[0], "--test", door, *more).exception
+
+
+def test_other_names_go_with_another_campaign(two):
+    with pytest.raises(ConfigError, match="--as: goes with --test"):
+        raise command("evaluate", two[0], "--as", "camera=door").exception
 
 
 def test_a_packet_that_does_not_come_is_as_late_in_both_campaigns(two, monkeypatch):

@@ -182,7 +182,7 @@ def _less_told(folder: Path, part: Part, plan: Any) -> Any:
         samples,
         parted(samples, plan.splits, plan.seed),
         plan,
-        packets_of([recorded.index], part.device, plan.rules),
+        packets_of([(recorded.index, part.device)], plan.rules),
     )
 
 

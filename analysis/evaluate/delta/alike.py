@@ -35,15 +35,20 @@ def alike(recorded: Recorded, device: str, window_s: float) -> Recorded:
 
 
 def alike_both(
-    both: tuple[Recorded, Recorded], device: str, window_s: float
+    both: tuple[Recorded, Recorded], names: tuple[str, str], window_s: float
 ) -> tuple[Recorded, Recorded]:
-    """Return two campaigns in which all windows of a device are equally long."""
+    """Return two campaigns in which all windows of a device are equally long.
+
+    names  of the device, in each of them
+    """
+    held = list(zip(both, names, strict=True))
     if window_s:
-        one, other = (alike(each, device, window_s) for each in both)
+        one, other = (alike(each, device, window_s) for each, device in held)
         return one, other
-    longest_ns = min(_spacing(each, device).longest_ns for each in both)
+    longest_ns = min(_spacing(each, device).longest_ns for each, device in held)
     one, other = (
-        _cut_to(_apart(each, device, longest_ns), device, longest_ns) for each in both
+        _cut_to(_apart(each, device, longest_ns), device, longest_ns)
+        for each, device in held
     )
     return one, other
 
