@@ -11,7 +11,11 @@ import typer
 from analysis.errors import AnalysisError
 from analysis.pcap.errors import CaptureError
 from testbed.cli.datasets import find_campaign
-from testbed.cli.folders import refuse_unwritable, refuse_without_tables
+from testbed.cli.folders import (
+    refuse_replacing,
+    refuse_unwritable,
+    refuse_without_tables,
+)
 from testbed.cli.interrupting import says_when_interrupted
 from testbed.cli.options import AsJson, Seed, pairs_of
 from testbed.cli.reading import CLEARED, Pace, counted
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from analysis.compare import Asked, Comparison
     from analysis.compare.model import Share, Tested, Transfer
 
+_MARK = "drift.json"
+_WRITTEN = ("index.html", "tests.csv", "hosts.csv", "transfer.csv", "facts.csv")
 _MOST_SHOWN = 20
 _CODES = {"no drift found": 0, "drift": 1, "cannot be told": 5}
 
@@ -98,6 +104,7 @@ def compare(
         raise ConfigError(f"--alpha: must be between 0 and 1, got {alpha:g}")
     if out is not None:
         refuse_unwritable(out, "--out")
+        refuse_replacing(out, _WRITTEN, _MARK, "--out")
     aliases = pairs_of(renamed or (), "of A and what it is called in B")
     wanted = classifier or ["rf"]
     names = () if wanted == ["none"] else tuple(wanted)

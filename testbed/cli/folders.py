@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from testbed.errors import ConfigError
@@ -48,6 +49,19 @@ def refuse_unwritable(folder: Path, option: str = "") -> None:
 def refuse_inside(folder: Path, option: str = "") -> None:
     """Raise ConfigError where a folder is, or lies in, what would be damaged by it."""
     _refuse_inside(folder, f"{option}: " if option else "")
+
+
+def refuse_replacing(
+    folder: Path, names: Iterable[str], mark: str, option: str
+) -> None:
+    """Raise ConfigError where files of somebody else would be written over.
+
+    mark  a file that only what wrote `names` leaves there: it may write them again
+    """
+    taken = [name for name in names if (folder / name).exists()]
+    if taken and not (folder / mark).is_file():
+        reason = f"holds {taken[0]} of something else; name another folder"
+        raise ConfigError(f"{option}: {folder}: {reason}")
 
 
 def _nearest(folder: Path) -> Path:

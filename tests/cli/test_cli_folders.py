@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from testbed.cli import build
 from testbed.cli import publish as publishing
-from testbed.cli.folders import refuse_inside, refuse_unwritable
+from testbed.cli.folders import refuse_inside, refuse_replacing, refuse_unwritable
 from testbed.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -116,3 +116,14 @@ def test_where_folders_can_be_looked_at_but_not_made_is_told_at_once(
 def test_a_name_that_no_file_system_takes_is_told(tmp_path):
     with pytest.raises(ConfigError, match="cannot be made there: file name too long"):
         refuse_unwritable(tmp_path / ("x" * 300))
+
+
+def test_a_comparison_does_not_write_over_what_is_not_its_own(tmp_path):
+    page = tmp_path / "index.html"
+    page.write_text("mine")
+    told = call("compare", EXAMPLE, EXAMPLE, "--out", tmp_path)
+    assert str(told).endswith("holds index.html of something else; name another folder")
+    assert page.read_text() == "mine"
+    refuse_replacing(tmp_path, ("tests.csv",), "drift.json", "--out")
+    (tmp_path / "drift.json").touch()  # of an earlier one, which it does again
+    refuse_replacing(tmp_path, ("index.html",), "drift.json", "--out")
