@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from testbed.cli.folders import refuse_inside
 from testbed.cli.manifest import manifest_kept_true
 from testbed.cli.options import AsJson, CampaignFolder, OverlapPolicy, overlap_of
 from testbed.cli.packets import tabulate
-from testbed.cli.reading import Reading
+from testbed.cli.reading import Reading, counted
 from testbed.cli.starting import load_kernels
 from testbed.clock import SystemClock
 from testbed.errors import ConfigError
@@ -100,7 +101,11 @@ def _label(folder: Path, overlap: str, *, widen: bool, as_json: bool) -> None:
 
 def _export(folder: Path, kind: str, out: Path | None, *, force: bool) -> None:
     """Write labels in the format of another tool. Raises ConfigError."""
-    if kind not in _KINDS or out is None:
+    if kind and kind not in _KINDS:
+        near = get_close_matches(kind, _KINDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"use {', '.join(_KINDS)}"
+        raise ConfigError(f"--as: {kind!r} is no format of labels; {hint}")
+    if not kind or out is None:
         raise ConfigError(f"give --as {', '.join(_KINDS)} and --out FOLDER")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out: {out} is no folder; name one, or one to be made")
@@ -113,7 +118,7 @@ def _export(folder: Path, kind: str, out: Path | None, *, force: bool) -> None:
     if kind == "pcapml":
         path = out / "labels.csv"
         n = labels.write_pcapml_rules(folder, path)
-        print(f"{n} rules: {path}")
+        print(f"{counted(n, 'rule')}: {path}")
         return
     with Reading(SystemClock()) as reading:
         raw = (folder / "raw").glob("*")
@@ -129,18 +134,19 @@ def _export(folder: Path, kind: str, out: Path | None, *, force: bool) -> None:
                 folder, out / "labels.config", path, progress=reading.read
             )
     what = "with a label" if kind == "zeek" else f"by the rules {out / 'labels.config'}"
-    print(f"{n} flow records, {n_labelled} {what}: {path}")
+    print(f"{counted(n, 'flow record')}, {n_labelled} {what}: {path}")
 
 
 def print_labels(report: "LabelReport") -> None:
     """Print what labelling found, a line per device."""
     for each in report.devices:
         line = (
-            f"{each.device}: {each.windows} windows, {each.n_labelled} of "
-            f"{each.n_packets} packets labelled"
+            f"{each.device}: {counted(each.windows, 'window')}, {each.n_labelled} of "
+            f"{counted(each.n_packets, 'packet')} labelled"
         )
         if each.n_cut or each.n_dropped:
-            line += f", {each.n_cut} windows cut, {each.n_dropped} dropped"
+            cut = counted(each.n_cut, "window")
+            line += f", {cut} cut, {each.n_dropped} dropped"
         if each.n_uncovered:
             line += f", {each.n_uncovered} outside every capture left out"
         if each.empty:

@@ -19,6 +19,7 @@ from testbed.cli.options import (
     rules_of,
 )
 from testbed.cli.packets import make_current
+from testbed.cli.reading import counted
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -247,7 +248,8 @@ def _print_scores(found: "Sequence[DeltaStudy]") -> None:
     print("length only: the accuracy of knowing nothing but how long a window is")
     for study in found:
         if study.n_cut:
-            print(f"{study.device}: {study.n_cut} trials left out, cut by the next act")
+            trials = counted(study.n_cut, "trial")
+            print(f"{study.device}: {trials} left out, cut by the next act")
 
 
 def _score_cells(score: "DeltaScore") -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from testbed.cli.data import print_labels
 from testbed.cli.folders import refuse_inside
 from testbed.cli.options import OverlapPolicy, overlap_of
 from testbed.cli.packets import DEVICES, Profiles, device_of
+from testbed.cli.reading import counted
 from testbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -182,7 +183,8 @@ def import_traces(
     print_labels(done.labels)
     if done.unlabelled:
         some = ", ".join(path.name for path in done.unlabelled[:4])
-        print(f"without a label, left out: {len(done.unlabelled)} files: {some}")
+        n = counted(len(done.unlabelled), "file")
+        print(f"without a label, left out: {n}: {some}")
     print(f"sessions: {done.n_sessions}, packets: {done.n_packets}")
     _print_wrote(done.folder, (device,))
 
@@ -293,7 +295,7 @@ def import_netflowlabeler(
         raise ConfigError(f"--out: {target} is taken; name another file")
     counts = label_conn_log(conn_log, load_netflow_rules(rules), target)
     for name, n in sorted(counts.items()):
-        print(f"{name or 'without a label'}: {n} records")
+        print(f"{name or 'without a label'}: {counted(n, 'record')}")
     print(f"wrote {target}")
 
 

@@ -25,6 +25,7 @@ from testbed.cli.options import (
     window_of,
 )
 from testbed.cli.packets import make_current
+from testbed.cli.reading import counted
 from testbed.cli.score_tables import print_origin, print_scores
 from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
@@ -121,7 +122,7 @@ def features(
     make_current(folder)
     tables = feature_tables(folder, devices, **options, n_idle=idle, seed=seed)
     height, width = write_features(tables, out)
-    print(f"{out}: {height} windows, {width} columns")
+    print(f"{out}: {counted(height, 'window')}, {width} columns")
 
 
 def evaluate(

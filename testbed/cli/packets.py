@@ -15,7 +15,7 @@ from analysis.errors import named
 from testbed.cli.folders import refuse_inside
 from testbed.cli.manifest import manifest_kept_true
 from testbed.cli.options import AsJson
-from testbed.cli.reading import Reading
+from testbed.cli.reading import Reading, counted
 from testbed.cli.starting import keep_little, load_kernels
 from testbed.clock import SystemClock
 from testbed.errors import ConfigError
@@ -340,8 +340,9 @@ def _print(task: _Task, index: "Index", n_made: int) -> None:
     for device in index.devices:
         row = _row(index, device)
         print(
-            f"{device}: {row['packets']} packets, {row['flows']} flows; cleaning would "
-            f"remove {_counted(row['removed'])}"
+            f"{device}: {counted(row['packets'], 'packet')}, "
+            f"{counted(row['flows'], 'flow')}; cleaning would remove "
+            f"{_counted(row['removed'])}"
         )
         if any(row["retransmissions"].values()):
             print(f"{device}: segments: {_counted(row['retransmissions'])}")
@@ -349,7 +350,7 @@ def _print(task: _Task, index: "Index", n_made: int) -> None:
         for sentence in _oddities(each):
             print(f"{each.name}: {sentence}")
     n_kept = len(index.captures) - n_made
-    captures = "1 capture" if n_made == 1 else f"{n_made} captures"
+    captures = counted(n_made, "capture")
     kept = f", {n_kept} were kept" if n_kept else ""
     done = f"made of {captures}{kept}" if n_made else "current, no capture was read"
     print(f"tables in {task.folder}: {done}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from testbed.cli.reading import counted
 from testbed.cli.score_extras import (
     print_better,
     print_curves,
@@ -258,8 +259,8 @@ def _print_notes(found: "Sequence[DeviceStudy]", plan: "StudyPlan") -> None:
             )
         if study.n_uncovered:
             print(
-                f"{study.device}: {study.n_uncovered} windows outside every capture "
-                "left out"
+                f"{study.device}: {counted(study.n_uncovered, 'window')} outside every "
+                "capture left out"
             )
     print(f"cleaning: {_cleaning(found, plan.rules)}")
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from testbed.cli.options import AsJson
 from testbed.cli.places import OutFolder, Place, journal_of, latest_campaign
 from testbed.cli.plan import LAB, LabFile
-from testbed.cli.reading import duration
+from testbed.cli.reading import counted, duration
 from testbed.cli.timing import controller_clock, wall_clock
 from testbed.errors import ConfigError
 from testbed.model.load import load_lab
@@ -145,7 +145,8 @@ def _show_log(folder: Path, *, as_json: bool) -> None:
         why = "was imported, nothing was run"
     else:
         why = "was run elsewhere, no journal here knows it"
-    print(f"{found.campaign}: {why}; {folder / ACTIVITIES} holds {found.n_done} trials")
+    done = counted(found.n_done, "trial")
+    print(f"{found.campaign}: {why}; {folder / ACTIVITIES} holds {done}")
     if found.cells:
         _console().print(_table(found))
 
@@ -183,7 +184,8 @@ def _print(found: Status, look: Look) -> None:
 
 
 def _lines(found: Status, look: Look) -> list[str]:
-    said = f"{found.campaign}: {found.state}, {found.n_done} of {found.n_trials} trials"
+    trials = counted(found.n_trials, "trial")
+    said = f"{found.campaign}: {found.state}, {found.n_done} of {trials}"
     if found.n_void:
         said += f", {found.n_void} voided and done again"
     lines = [said]

@@ -23,6 +23,7 @@ from testbed.cli.options import (
     window_of,
 )
 from testbed.cli.packets import make_current
+from testbed.cli.reading import counted
 from testbed.cli.starting import load_kernels
 from testbed.errors import ConfigError
 
@@ -106,7 +107,8 @@ def train(
         for line in _left_out(made):
             print(f"{name}: {line}")
     kind = "simulated" if model.origin.simulated else "captured"
-    print(f"{out}: {len(model.devices)} devices, {size_b} bytes, {kind}; see CARD.md")
+    n = counted(len(model.devices), "device")
+    print(f"{out}: {n}, {size_b} bytes, {kind}; see CARD.md")
 
 
 def _refuse_own_windows(plan: "TrainPlan") -> None:
@@ -167,11 +169,12 @@ def _left_out(made: "DeviceModel") -> Iterator[str]:
     learnt = made.facts.learnt
     if learnt.n_too_close:
         yield (
-            f"all windows are {made.longest_s:g} s; {learnt.n_too_close} acts left "
-            "out, another follows too soon"
+            f"all windows are {made.longest_s:g} s; "
+            f"{counted(learnt.n_too_close, 'act')} left out, another follows too soon"
         )
     if learnt.n_uncovered:
-        yield f"{learnt.n_uncovered} windows outside every capture left out"
+        n = counted(learnt.n_uncovered, "window")
+        yield f"{n} outside every capture left out"
 
 
 def _scores(made: "DeviceModel") -> str:
@@ -185,5 +188,7 @@ def _scores(made: "DeviceModel") -> str:
             between = f" {score.interval[0]:.2f}–{score.interval[1]:.2f}"
         known = " of known activities only" if score.split == _OPEN else ""
         said.append(f"{score.split} {score.accuracy:.3f}{between}{known}")
-    n_rows, n_sessions = made.facts.learnt.n_rows, len(made.facts.learnt.sessions)
-    return f"{n_rows} windows of {n_sessions} sessions; accuracy {', '.join(said)}"
+    learnt = made.facts.learnt
+    windows = counted(learnt.n_rows, "window")
+    sessions = counted(len(learnt.sessions), "session")
+    return f"{windows} of {sessions}; accuracy {', '.join(said)}"

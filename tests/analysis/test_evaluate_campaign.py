@@ -214,7 +214,7 @@ def test_windows_outside_every_capture_are_left_out_and_told(tmp_path):
     made = make(tmp_path / "week", 2, 5)
     move(made, 1, -DAY_S * S)
     shown = command("evaluate", made, "--classifier", "nb", "--split", "s1")
-    assert "camera: 1 windows outside every capture left out" in shown.output
+    assert "camera: 1 window outside every capture left out" in shown.output
     found = command("evaluate", made, "--classifier", "nb", "--split", "s1", "--json")
     devices = json.loads(found.stdout)["devices"]
     assert [d["uncovered_windows"] for d in devices] == [1, 0]

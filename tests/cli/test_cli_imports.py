@@ -42,8 +42,8 @@ def test_traces_are_taken_over_and_what_was_left_out_is_told(run, tmp_path):
     words += ["--constant", "session=one", "--size-of", "ip", "--device", "plug"]
     done = run(*words)
     assert done.exit_code == 0, done.output
-    assert "plug: 1 windows, 2 of 2 packets labelled" in done.output
-    assert "without a label, left out: 1 files: b.csv" in done.output
+    assert "plug: 1 window, 2 of 2 packets labelled" in done.output
+    assert "without a label, left out: 1 file: b.csv" in done.output
     assert "sessions: 1, packets: 2" in done.output
     last = done.stdout.splitlines()[-1]
     assert last == f"wrote {tmp_path / 'out' / 'plug'}, device plug"
@@ -63,7 +63,7 @@ def test_a_device_of_moniotr_is_found_in_the_list_of_macs(run, tmp_path):
     words = ["moniotr", tmp_path / "us", "--out", tmp_path / "done", "--macs", macs]
     done = run(*words, "--device", "plug")
     assert done.exit_code == 0, done.output
-    assert "plug: 1 windows, 2 of 2 packets labelled" in done.output
+    assert "plug: 1 window, 2 of 2 packets labelled" in done.output
     other = run(*words, "--device", "lamp")
     assert "must be NAME=MAC, got 'lamp'; the list has plug" in str(other.exception)
 
@@ -77,7 +77,7 @@ def test_a_device_of_pingpong_is_taken_over_in_the_zone_that_is_given(run, tmp_p
     words += ["--device", f"plug={MAC}", "--delta", "6 s"]
     done = run(*words, "--timezone", "UTC")
     assert done.exit_code == 0, done.output
-    assert "plug: 1 windows, 1 of 2 packets labelled" in done.output
+    assert "plug: 1 window, 1 of 2 packets labelled" in done.output
     other = run(*words, "--timezone", "Mars/Olympus")
     assert "no time zone is called 'Mars/Olympus'" in str(other.exception)
 

@@ -40,3 +40,16 @@ def test_nothing_is_replaced_unless_it_is_asked_for(kind, tmp_path):
 
 def test_force_without_a_tool_is_refused():
     assert "belongs to --as" in str(label("--force").exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--as", "zeke"), "--as: 'zeke' is no format of labels; did you mean 'zeek'?"),
+        (("--as", "x"), "--as: 'x' is no format of labels; use pcapml, zeek, netflow"),
+        (("--as", "zeek"), "give --as pcapml, zeek, netflowlabeler and --out FOLDER"),
+        (("--out", "x"), "give --as pcapml, zeek, netflowlabeler and --out FOLDER"),
+    ],
+)
+def test_a_format_that_is_none_is_told_with_those_that_there_are(words, reason):
+    assert str(label(*words).exception).startswith(reason)

@@ -25,7 +25,7 @@ def test_what_is_left_out_and_who_is_missing_is_said_in_lines(label, campaign, c
     devices = (("lamp", craft.lamp), ("plug", "02:00:00:00:00:99"))
     folder = campaign([packets], [(3, {}), (50, {}), (60, {})], devices)
     assert label(folder).output.splitlines() == [
-        "lamp: 1 windows, 5 of 20 packets labelled, 2 outside every capture left out",
+        "lamp: 1 window, 5 of 20 packets labelled, 2 outside every capture left out",
         "plug: 0 windows, 0 of 0 packets labelled",
         "device plug: no capture holds a packet of 02:00:00:00:00:99; "
         "the most seen are 02:00:00:00:00:11 (20)",
@@ -49,7 +49,7 @@ def test_windows_that_overlap_are_refused_cut_or_dropped(label, campaign, craft)
     with pytest.raises(LabelError, match="overlap by 1 s"):
         label(folder)
     cut = label(folder, "--overlap", "cut").output
-    assert "2 windows, 9 of 20 packets labelled, 1 windows cut" in cut
+    assert "2 windows, 9 of 20 packets labelled, 1 window cut" in cut
     drop = label(folder, "--overlap", "drop").output
     assert "0 windows, 0 of 20 packets labelled, 0 windows cut, 2 dropped" in drop
 

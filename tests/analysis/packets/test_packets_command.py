@@ -133,7 +133,7 @@ def test_captures_without_macs_go_by_the_address(run, craft, tmp_path):
     with open_capture(path, interfaces=(Interface(link=101),)) as capture:
         capture.packet(craft.start_ns, craft.udp4(b"x")[14:])
     words = (path, "--out", tmp_path / "out", "--device")
-    assert run(*words, f"lamp={craft.lamp},10.77.0.11")[1].startswith("lamp: 1 packets")
+    assert run(*words, f"lamp={craft.lamp},10.77.0.11")[1].startswith("lamp: 1 packet,")
     code, _output, errors = run(*words, f"lamp={craft.lamp}")
     assert code == 2
     assert errors.endswith("hold no MAC addresses; the device's ip is needed\n")

@@ -31,7 +31,7 @@ def test_label_asks_what_to_do_about_an_overlap(call, folder):
     with pytest.raises(LabelError, match="overlap by 2 s"):
         call("label", folder)
     done = call("label", folder, "--overlap", "cut")
-    assert "lamp: 2 windows, 8 of 20 packets labelled, 1 windows cut" in done.output
+    assert "lamp: 2 windows, 8 of 20 packets labelled, 1 window cut" in done.output
     with pytest.raises(ConfigError, match="must be refuse, cut or drop, got 'guess'"):
         call("label", folder, "--overlap", "guess")
 
@@ -47,7 +47,7 @@ def test_import_pcap_makes_a_campaign(call, tmp_path, craft, write):
         *("--delta", "4 s", "--out", tmp_path / "captures", "--campaign", "mine"),
     )
     assert done.exit_code == 0
-    assert "lamp: 1 windows, 4 of 20 packets labelled" in done.output
+    assert "lamp: 1 window, 4 of 20 packets labelled" in done.output
     assert "columns not taken: who" in done.output
     assert (tmp_path / "captures/mine/MANIFEST.sha256").exists()
 
