@@ -3,6 +3,7 @@
 reproduce(request, watcher)
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -80,7 +81,7 @@ def reproduce(request: Request, watcher: Watcher) -> Reproduced:
         watcher.tell(sentence)
     with alone_in(request.out):
         inputs = dataset.inputs()
-        digest = digest_of(inputs, request.makers.code)
+        digest = digest_of(inputs, made_by(request))
         made, places = request.out / MADE, _compared(dataset)
         with room_told(request.out, _ELSEWHERE):
             work = _Work(dataset, request, watcher, Ledger(request.out, digest))
@@ -127,6 +128,16 @@ def _refuse_inside(out: Path, dataset: Path) -> None:
     place, inside = dataset.resolve(), out.resolve()
     if place in (inside, *inside.parents):
         raise RequestError(f"{out}: lies in the dataset, which is only read")
+
+
+def made_by(request: Request) -> str:
+    """Return what decides what comes out, besides the dataset.
+
+    Where a library was upgraded since an interrupted call, what that call made is of
+    the older one: it would be compared as if it were of this.
+    """
+    here = json.dumps(request.makers.surroundings(), sort_keys=True)
+    return f"{request.makers.code} {here}"
 
 
 def _rule(dataset: _Dataset, request: Request) -> tuple[tuple[str, ...], Rule]:

@@ -13,7 +13,7 @@ import pytest
 from numba.core.caching import UserProvidedCacheLocator
 
 from analysis.errors import DatasetError, RequestError
-from analysis.reproduce import Request, reproduce
+from analysis.reproduce import Request, pipeline, reproduce
 from testbed.cli.results import Remaker
 
 ROOT = Path(__file__).parents[3]
@@ -240,6 +240,19 @@ class Elsewhere(Remaker):
         return {**here, "versions": {**here["versions"], "numpy": "1.99"}}
 
 
+@pytest.fixture
+def made_here(dataset, out, monkeypatch):
+    """Take what was made once as made by whatever is installed."""
+    same = pipeline.made_by(request_for(dataset, out))
+    monkeypatch.setattr(pipeline, "made_by", lambda _request: same)
+
+
+def test_what_another_version_of_a_library_made_is_made_again(dataset, out):
+    here, there = request_for(dataset, out), request_for(dataset, out, Elsewhere(1))
+    assert pipeline.made_by(here) != pipeline.made_by(there)
+
+
+@pytest.mark.usefixtures("made_here")
 def test_other_versions_are_told_first_and_numbers_compared_nearly(dataset, out, told):
     path = one_of(dataset, "data/*/accuracy.csv")
     row = path.read_bytes().splitlines()[2]
