@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from testbed.cli.folders import refuse_inside
+from testbed.cli.folders import refuse_changing, refuse_inside
 from testbed.cli.manifest import manifest_kept_true
 from testbed.cli.options import AsJson, CampaignFolder, OverlapPolicy, overlap_of
 from testbed.cli.packets import tabulate
@@ -85,6 +85,7 @@ def _label(folder: Path, overlap: str, *, widen: bool, as_json: bool) -> None:
     from analysis.labelling import label_campaign
 
     policy = overlap_of(overlap)
+    refuse_changing(folder, "copy the campaign, and name the copy")
     raw_b = sum(p.stat().st_size for p in (folder / "raw").glob("*") if p.is_file())
     kept_true = manifest_kept_true(folder, "labelled")
     with kept_true, Reading(SystemClock()) as reading:

@@ -9,8 +9,9 @@ from testbed.errors import ConfigError
 
 _TABLES = "packets.json"
 _DRAFT, _LEDGER = ".draft", "ledger.json"
+_DATASET = "a dataset"
 _CLOSED = {
-    "a dataset": ("bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"),
+    _DATASET: ("bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"),
     "the archive of a dataset": ("parts.sha256",),
     "a campaign": ("campaign.yaml", "MANIFEST.sha256"),
 }
@@ -49,6 +50,14 @@ def refuse_unwritable(folder: Path, option: str = "") -> None:
 def refuse_inside(folder: Path, option: str = "") -> None:
     """Raise ConfigError where a folder is, or lies in, what would be damaged by it."""
     _refuse_inside(folder, f"{option}: " if option else "")
+
+
+def refuse_changing(campaign: Path, remedy: str) -> None:
+    """Raise ConfigError where a campaign is of a dataset, which more files damage."""
+    for each in campaign.resolve().parents:
+        if _closed(each) == _DATASET:
+            reason = f"is of the dataset {each}, which more files would damage"
+            raise ConfigError(f"{campaign}: {reason}; {remedy}")
 
 
 def refuse_replacing(

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from testbed.cli.bar import shown_progress
+from testbed.cli.folders import refuse_changing
 from testbed.cli.manifest import keep_manifest_true
 from testbed.cli.options import Jobs
 
@@ -48,6 +49,8 @@ def report(
     """Write a page with everything that the campaigns hold and teach."""
     from analysis.report import write_report
 
+    if out is None:
+        refuse_changing(campaigns[0], "name a folder elsewhere with --out")
     target = out or campaigns[0] / "report"
     with shown_progress() as told:
         path = write_report(

@@ -1,6 +1,7 @@
 """Folders that commands are to make: where they would damage, or cannot be, is told."""
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,21 @@ def test_a_comparison_does_not_write_over_what_is_not_its_own(tmp_path):
     refuse_replacing(tmp_path, ("tests.csv",), "drift.json", "--out")
     (tmp_path / "drift.json").touch()  # of an earlier one, which it does again
     refuse_replacing(tmp_path, ("index.html",), "drift.json", "--out")
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        ("report", "name a folder elsewhere with --out"),
+        ("label", "copy the campaign, and name the copy"),
+    ],
+)
+def test_a_campaign_of_a_dataset_gets_no_more_files(dataset, command, remedy):
+    folder = dataset / "data" / "campaigns" / "example"
+    shutil.copytree(EXAMPLE, folder)
+    before = sorted(dataset.rglob("*"))
+    refused = call(command, folder)
+    assert isinstance(refused, ConfigError)
+    assert str(refused).startswith(f"{folder}: is of the dataset {dataset}, which")
+    assert str(refused).endswith(remedy)
+    assert sorted(dataset.rglob("*")) == before
