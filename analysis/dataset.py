@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from analysis.errors import DatasetError
+from analysis.safe_yaml import load_yaml
 
 if TYPE_CHECKING:
     import polars as pl  # slow to load, and packet tables do without
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 LABELLED = ("confirmed", "unchecked")
 OUTCOMES = (*LABELLED, "no_effect", "failed", "aborted")
 # the one in C where the library has it: frozen inputs are some hundred lines
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_NAMED = 8
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -309,7 +309,7 @@ def load_campaign(folder: Path) -> Campaign:
     path = folder / "campaign.yaml"
     try:
         text = path.read_text(encoding="utf-8")
-        data = yaml.load(text, Loader=_LOADER)  # noqa: S506
+        data = load_yaml(text)
     except OSError as exc:
         _refuse_others(folder, exc)
         hint = "is this a campaign folder?"

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from analysis.compare.model import Fact
 from analysis.dataset import Campaign
+from analysis.safe_yaml import load_yaml
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN = ("form", "depth", "seed")
 _OF_LAB = ("lab", "home")
 _OF_DEVICE = ("unit", "firmware", "app_version", "category")
@@ -17,7 +15,7 @@ _OF_DEVICE = ("unit", "firmware", "app_version", "category")
 def inputs_of(campaign: Campaign) -> Mapping[str, Any]:
     """Return `campaign.yaml` as it stands; it was read as one before."""
     text = (campaign.folder / "campaign.yaml").read_text(encoding="utf-8")
-    loaded: Mapping[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506
+    loaded: Mapping[str, Any] = load_yaml(text)
     return loaded
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from analysis.dataset import ActivityLog, Campaign, load_activities, load_campaign
 from analysis.errors import DatasetError, LabelError
@@ -23,6 +22,7 @@ from analysis.packets import (
     read_tables,
 )
 from analysis.packets.cleaning import CLEANING_RULES, offload_of
+from analysis.safe_yaml import load_yaml
 from analysis.windows import cut, rows_between
 
 
@@ -81,7 +81,7 @@ def origin_of(campaign: Campaign) -> str:
 def read_about(folder: Path) -> Mapping[str, Any]:
     """Return campaign.yaml as it stands; `load_campaign` has checked that it is one."""
     text = (folder / "campaign.yaml").read_text(encoding="utf-8")
-    about = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - the safe one in C
+    about = load_yaml(text)
     return about if isinstance(about, dict) else {}
 
 

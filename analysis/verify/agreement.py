@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analysis.packets import find_index
+from analysis.safe_yaml import load_yaml
 from analysis.verify.campaign import Looked
 from analysis.verify.metadata import CRATE, CROISSANT
 from analysis.verify.model import Findings
@@ -22,7 +21,6 @@ CITATION, LICENCE, README = "CITATION.cff", "LICENSE.txt", "README.md"
 SHEET = "datasheet.md"
 ANONYMISATION = "anonymisation.json"
 _LATE = (ANONYMISATION, CRATE, CROISSANT)  # are looked at by themselves
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SPDX = "SPDX-License-Identifier: "
 Told = dict[str, str]
 
@@ -94,7 +92,7 @@ def _of_devices(
 
 
 def _of_citation(text: str) -> Told:
-    about = yaml.load(text, Loader=_LOADER)  # noqa: S506
+    about = load_yaml(text)
     return {
         "title": about["title"],
         "authors": "; ".join(each["name"] for each in about["authors"]),

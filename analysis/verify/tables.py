@@ -8,16 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from analysis.dataset import HOST_SOURCES, TABLES
 from analysis.packets import load_index
+from analysis.safe_yaml import load_yaml
 from analysis.verify.campaign import Looked
 from analysis.verify.model import MOST_OF_A_KIND as _MOST
 from analysis.verify.model import Findings
 
 FOLDER = "tables"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KINDS = {str: "text", int: "int64", bool: "bool"}
 _KEYS = {"activities": ("trial", "attempt"), "devices": ("device",)}
 _BATCH = 16_384
@@ -161,7 +160,7 @@ def _devices_of(looked: Looked) -> Iterator[Values]:
     if campaign is None:
         return
     text = (looked.folder / "campaign.yaml").read_text(encoding="utf-8")
-    profiles = yaml.load(text, Loader=_LOADER).get("profiles") or {}  # noqa: S506
+    profiles = load_yaml(text).get("profiles") or {}
     index = load_index(looked.folder)
     for device in campaign.devices:
         profile = profiles.get(device.name) or {}

@@ -21,8 +21,8 @@ from analysis.exporters.anonymise.words import Words, unpacked
 from analysis.exporters.identifiers.harvest import scalars
 from analysis.exporters.identifiers.model import Identifier
 from analysis.pcap.errors import cannot_write
+from analysis.safe_yaml import load_yaml
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # what the grammar or the plan says: words of the testbed, not of a household. Known
 # identifiers go from them too; a version in them is no address
 _KEPT = frozenset(
@@ -253,7 +253,7 @@ class _Folder:
 
 def _yaml(path: Path) -> Mapping[str, Any]:
     try:
-        found = yaml.load(_read(path), Loader=_LOADER)  # noqa: S506 -- a safe one
+        found = load_yaml(_read(path))
     except yaml.YAMLError as exc:
         raise DatasetError(f"{path}: is damaged: it is not YAML") from exc
     if not isinstance(found, Mapping):

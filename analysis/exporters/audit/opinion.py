@@ -30,8 +30,8 @@ from analysis.exporters.audit.tshark import TsharkError, fault_of_tshark
 from analysis.exporters.audit.units import Kept
 from analysis.pcap.errors import CaptureError
 from analysis.pcap.stream import open_capture_stream
+from analysis.safe_yaml import load_yaml
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORTH_IT_B = 1 << 26  # a process takes seconds to begin
 _OF_PRODUCT = ("device", "vendor", "model", "category", "firmware", "app_version")
 _S = 10**9
@@ -206,7 +206,7 @@ def _campaigns(folder: Path, originals: Mapping[str, Path]) -> Iterator[_Capture
 
 def _about(path: Path) -> Mapping[str, Any]:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
+        data = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return {}  # all that is lost is what products are called
     return data if isinstance(data, Mapping) else {}

@@ -8,18 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analysis.dataset import Times, load_activities, load_campaign
 from analysis.exporters.bundle.licences import Licence, licence_of
 from analysis.exporters.bundle.model import UNSAID
 from analysis.exporters.bundle.work import Source, Work, counted
 from analysis.labelling import labelled_as
 from analysis.packets import load_index
+from analysis.safe_yaml import load_yaml
 
 SOFTWARE = "smarthome-testbed"
 _KEYWORDS = ("smart home", "IoT", "network traffic", "labelled activities")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NS = 1_000_000_000
 Texts = tuple[str, ...]
 
@@ -235,7 +233,7 @@ def _in_one_line(text: str) -> str:
 
 def _about(folder: Path) -> dict[str, Any]:
     text = (folder / "campaign.yaml").read_text(encoding="utf-8")
-    about = yaml.load(text, Loader=_LOADER)  # noqa: S506
+    about = load_yaml(text)
     return about if isinstance(about, dict) else {}
 
 

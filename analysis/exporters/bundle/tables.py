@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from analysis.dataset import (
     COLUMNS,
@@ -18,8 +17,7 @@ from analysis.exporters.bundle.work import Made, Source, Work
 from analysis.exporters.identifiers import Identifier
 from analysis.hosts import find_hosts
 from analysis.packets import find_raw, load_index
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from analysis.safe_yaml import load_yaml
 
 
 def write_tables(
@@ -96,7 +94,7 @@ def _devices_of(folder: Path) -> list[tuple[Any, ...]]:
     campaign, index = load_campaign(folder), load_index(folder)
     log = load_activities(folder).labelled().frame
     text = (folder / "campaign.yaml").read_text(encoding="utf-8")
-    profiles = yaml.load(text, Loader=_LOADER).get("profiles") or {}  # noqa: S506
+    profiles = load_yaml(text).get("profiles") or {}
     rows = []
     for device in campaign.devices:
         profile = profiles.get(device.name) or {}

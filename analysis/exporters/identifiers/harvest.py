@@ -16,9 +16,9 @@ from analysis.exporters.identifiers.naming import parts_of
 from analysis.exporters.identifiers.public import Products
 from analysis.exporters.identifiers.texts import Candidate, looks, of_field
 from analysis.packets import find_raw
+from analysis.safe_yaml import load_yaml
 
 NAMES = ("keep-public", "pseudonym")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?")
 _HOSTS = ("host", "hostname")
 _PLANS = ("plan_json", "versions")  # names of what is ours: no identifier in them
@@ -72,7 +72,7 @@ def _alone(told: Iterable[Identifier]) -> Iterator[Identifier]:
 def _about(campaign: Path) -> Mapping[str, Any]:
     path = campaign / "campaign.yaml"
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
+        data = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as exc:
         raise DatasetError(f"{path}: cannot be read: {exc}") from exc
     if not isinstance(data, Mapping):
