@@ -75,6 +75,15 @@ def test_killed_while_it_is_put_in_place_it_is_put_there_by_the_next_call(
     assert not request.draft.exists()
 
 
+@pytest.fixture
+def _killed_before_the_move(monkeypatch):
+    def finish(request):
+        raise KilledError
+
+    monkeypatch.setattr(pipeline, "_finish", finish)
+
+
+@pytest.mark.usefixtures("_killed_before_the_move")
 @pytest.mark.parametrize("other", ["secrets", "results", "campaign", "code", "key"])
 def test_killed_before_it_is_put_in_place_it_is_made_again_when_asked_otherwise(
     campaign, tmp_path, request_for, watcher, monkeypatch, other
@@ -87,10 +96,6 @@ def test_killed_before_it_is_put_in_place_it_is_made_again_when_asked_otherwise(
             _stand_in(request)
         return ()
 
-    def finish(request):
-        raise KilledError
-
-    monkeypatch.setattr(pipeline, "_finish", finish)
     monkeypatch.setattr(pipeline, "_make", make)
     for _ in range(2):
         with pytest.raises(KilledError):
@@ -113,6 +118,7 @@ def test_killed_before_it_is_put_in_place_it_is_made_again_when_asked_otherwise(
     assert len(made) == 2
 
 
+@pytest.mark.usefixtures("_killed_before_the_move")
 def test_what_was_whole_before_another_call_began_is_looked_at_again(
     tmp_path, request_for, watcher, monkeypatch
 ):
@@ -126,10 +132,6 @@ def test_what_was_whole_before_another_call_began_is_looked_at_again(
             _stand_in(request)
         return ()
 
-    def finish(request):
-        raise KilledError
-
-    monkeypatch.setattr(pipeline, "_finish", finish)
     monkeypatch.setattr(pipeline, "_make", make)
     told = Identifier(kind="person", value="Mona Lindqvist")
     for asked in (request, replace(request, extra=(told,)), request):
