@@ -63,6 +63,7 @@ _FEW = 3
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}:?){4,}")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:\-][0-9a-fA-F]{2}){5}")
 Key = tuple[str, str]  # field's sort, value
+_InField = tuple[str, Key]  # field, where it is told apart
 _Cell = tuple[int, bytes]  # column, what it holds
 
 
@@ -170,25 +171,26 @@ def compared(task: Task, step: Step) -> Compared:
 
 def _compared(task: Task, progress: Progress) -> Compared:
     asked, judge = _Asked.of(task.known), task.campaign.judge()
-    published: dict[Key, _Kept] = {}
+    published: dict[_InField, _Kept] = {}
     captures = [(file, path) for file, _, path in task.pairs]
     for name, value, frame, n in _values(captures, asked, progress.within(0, 0.5)):
         for key in keys(name, value, judge):
             if len(published) >= _MOST:
                 why = f"holds more than {_MOST} values of identity"
                 return Compared(unread=[(frame[0], why)])
-            published.setdefault(key, _Kept(name, frame)).n += n
+            published.setdefault(_in_field(name, key), _Kept(name, frame)).n += n
+    values = {key for _, key in published}
     originals: set[Key] = set()
     captures = [(file, path) for file, path, _ in task.pairs]
     for name, value, _, _ in _values(captures, asked, progress.within(0.5, 1)):
-        originals.update(key for key in keys(name, value, judge) if key in published)
+        originals.update(key for key in keys(name, value, judge) if key in values)
     return Compared(
         same=[
             Same(*key, kept.field, *kept.frame, kept.n)
-            for key, kept in published.items()
+            for (_, key), kept in published.items()
             if key in originals
         ],
-        identities=len(published),
+        identities=len(values),
         opaque=sorted(asked.opaque),
         unknown=sorted(asked.told.items()),
         unread=asked.unread,
@@ -197,9 +199,9 @@ def _compared(task: Task, progress: Progress) -> Compared:
 
 def findings_of(all_compared: Iterable[Compared]) -> Iterator[Finding]:
     """Yield a finding for each field of captures that roll on, where it is first."""
-    first: dict[Key, Same] = {}
+    first: dict[_InField, Same] = {}
     for each in (same for one in all_compared for same in one.same):
-        key = (each.sort, each.value)
+        key = _in_field(each.field, (each.sort, each.value))
         before = first.get(key)
         first[key] = before._replace(n=before.n + each.n) if before else each
     of_field: dict[tuple[str, str], list[Same]] = {}
@@ -207,6 +209,14 @@ def findings_of(all_compared: Iterable[Compared]) -> Iterator[Finding]:
         of_field.setdefault((each.file, each.field), []).append(each)
     for found in of_field.values():
         yield _finding(found)
+
+
+def _in_field(name: str, key: Key) -> _InField:
+    """Return a value and its field, for who lets a field pass lets no other one pass.
+
+    An address is the same in whatever field.
+    """
+    return "" if key[0] == ADDRESS else name, key
 
 
 def _finding(found: Sequence[Same]) -> Finding:

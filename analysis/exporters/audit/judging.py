@@ -11,7 +11,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from analysis.exporters.audit.keys import FIXED, without_keys
-from analysis.exporters.audit.numbers import DIALLED, is_dialled, is_long_number
+from analysis.exporters.audit.numbers import (
+    DIALLED,
+    METERED,
+    is_dialled,
+    is_long_number,
+)
 from analysis.exporters.audit.vocabulary import WORDS
 from analysis.exporters.identifiers.public import is_known_group
 from analysis.exporters.identifiers.zones import dynamic_zone
@@ -29,6 +34,7 @@ _HEX_KEY = re.compile(r"(?i)(?=.*\d)[0-9a-f]{16,}")
 _LEAST_KEY, _OF_PIECE, _MOST_OF_KEY = 16, 3, 4
 _OF_METER, _NEAR = 6, 1e-4  # 3305.466667, as meters of energy count by the minute
 _PART = 4  # of words that are written together
+_LEAST_DULL, _MOST_DULL = 20, 2  # ooooo...: noise that was unpacked by chance
 _MOST_KEPT = 1 << 18
 _DATE = re.compile(
     r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ?)?"
@@ -120,7 +126,7 @@ class Judge:
             return
         pieces = _PIECE.findall(word)
         unknown = [piece for piece in pieces if not self._is_known(piece)]
-        if _PATTERN.fullmatch(word) and len(set(word.lower())) <= _MOST_ALIKE:
+        if _is_pattern(word):
             return
         if self._is_mixture(word, pieces) or len(unknown) > 1:
             yield word
@@ -150,6 +156,14 @@ class Judge:
         if sum(map(len, words)) * 2 < len(word):
             return True
         return n_digits > _MOST_SMALL_DIGITS
+
+
+def _is_pattern(word: str) -> bool:
+    """Say whether a word is made of too few letters to say anything."""
+    n_different = len(set(word.lower()))
+    if len(word) >= _LEAST_DULL and n_different <= _MOST_DULL:
+        return True
+    return bool(_PATTERN.fullmatch(word)) and n_different <= _MOST_ALIKE
 
 
 def _is_of_key(piece: str, word: str, n_pieces: int) -> bool:
@@ -254,7 +268,12 @@ def _name(text: str) -> bool:
     return not is_public_name(text)
 
 
+def _never(_: str) -> bool:
+    return False
+
+
 _FORMS = (
+    (METERED, _never),
     (_EMAIL, _email),
     (_PLATE, bool),
     (_MAC, _mac),

@@ -27,6 +27,13 @@ DIALLED = re.compile(
     r")(?![\w]|[.:,\-/]\w)"
 )
 
+# what an Insight plug tells of itself: state, since when (s UTC), four times (s),
+# signal, mW, mW minutes of the day and of all days, threshold. A day of 50 W has eight
+# digits on the meter.
+METERED = re.compile(
+    r"(?<![\w|])\d\|1\d{9}(?:\|\d{1,9}){7}\|\d{1,12}\.\d{6}(?:\|\d{1,6})?(?![\w|])"
+)
+
 
 def is_dialled(text: str) -> bool | None:
     """Say whether parted digits are a telephone number; None to judge them one by one.

@@ -3,11 +3,13 @@
 Memory is bounded: a stretch is handed out when it is long, and when all together are
 too many; the end of each begins the next one, so that nothing is cut in two. Of a TLS
 connection only the beginning is put together: what follows is noise to all readers.
+Captures that roll on begin within records: such a connection is known by a chain of
+them, and what stands before the first is handed out like anything else.
 """
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +28,11 @@ _CLOSING = 1 | 4  # FIN, RST
 _RECORD_B, _MOST_RECORD_B = 5, (1 << 14) + 2048
 _RECORDS = (b"", b"\x14", b"\x15", b"\x16", b"\x17")  # how the next record begins
 _APPLICATION = 23
+_SEALED = b"\x17\x03\x03"  # how records of applications begin, in all versions in use
+_LEAST_CHAIN = 3  # records in a row: two of them never stand in noise by chance
 _HEAD_B, _LEAST_TEXT_B = 64, 8
 _TEXT = bytes({*range(32, 127), 9, 10, 13})
+_HIGH, _HIGH_SHARE = bytes(range(128, 256)), 0.25
 _TURN = 1 << 32
 
 
@@ -187,14 +192,22 @@ class Streams:
 
     def _released(self, side: _Side) -> Iterator[Stretch]:
         if len(side.kept) > side.old_b:
-            yield Stretch(
+            data = bytes(side.kept)
+            records_at = None if side.sealed else _chain(data)
+            whole = Stretch(
                 frame=side.frame,
-                data=bytes(side.kept),
+                data=data[:records_at],
                 old_b=side.old_b,
                 flow=side.flow,
                 ports=side.ports,
                 tls=side.sealed,
             )
+            if len(whole.data) > side.old_b:
+                yield whole
+            if records_at is not None:
+                side.sealed = True
+                head = data[records_at : records_at + _HELLO_B]
+                yield replace(whole, data=head, old_b=0, tls=True)
         before = len(side.kept)
         del side.kept[: max(0, len(side.kept) - self._overlap_b)]
         side.old_b = len(side.kept)
@@ -261,6 +274,37 @@ def _is_tls(data: bytes) -> bool:
             return False  # certificates go on in the next record, and are readable
         at += _RECORD_B + size_b
     return at > 0 and data[at : at + 1] in _RECORDS
+
+
+def _chain(data: bytes) -> int | None:
+    """Return where records of TLS begin that go on to the end; None for nowhere.
+
+    Their bodies have to look encrypted: what a protocol of somebody's own says in
+    frames of the same look is no TLS.
+    """
+    at = data.find(_SEALED)
+    while at >= 0:
+        if _is_chain(data, at):
+            return at
+        at = data.find(_SEALED, at + 1)
+    return None
+
+
+def _is_chain(data: bytes, at: int) -> bool:
+    n_records = high_b = body_b = 0
+    while at + _RECORD_B <= len(data):
+        size_b = int.from_bytes(data[at + 3 : at + _RECORD_B])
+        body = data[at + _RECORD_B : at + _RECORD_B + size_b]
+        if data[at : at + 3] != _SEALED or not 0 < size_b <= _MOST_RECORD_B:
+            return False
+        if _is_readable(body):
+            return False
+        high_b += len(body) - len(body.translate(None, _HIGH))
+        body_b += len(body)
+        n_records += 1
+        at += _RECORD_B + size_b
+    cut = _SEALED.startswith(data[at : at + len(_SEALED)])
+    return n_records >= _LEAST_CHAIN and cut and high_b > _HIGH_SHARE * body_b
 
 
 def _is_readable(body: bytes) -> bool:

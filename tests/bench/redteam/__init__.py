@@ -7,6 +7,7 @@ from tests.bench.redteam.frames import (
     ipv4,
     labels,
     prefixed,
+    request,
     tcp,
     udp,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "labels",
     "plants",
     "prefixed",
+    "request",
     "summary",
     "tcp",
     "udp",

@@ -21,6 +21,7 @@ from tests.bench.redteam.disguise import in_any_script, in_disguise, in_pieces
 from tests.bench.redteam.frames import START_NS
 from tests.bench.redteam.home import Home, Plant, Plants
 from tests.bench.redteam.networks import (
+    beside_tls,
     in_addresses,
     in_gateways,
     in_management,
@@ -41,6 +42,7 @@ SOURCES: tuple[Callable[[Home], Plants], ...] = (
     in_addresses,
     in_gateways,
     in_tls,
+    beside_tls,
     in_databases,
     in_unknown,
     in_disguise,

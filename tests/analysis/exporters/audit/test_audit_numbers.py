@@ -44,6 +44,24 @@ def test_times_near_the_recording_and_lists_of_small_numbers_tell_nobody(text):
     assert list(Judge(at_s=AT_S).telling(text)) == []
 
 
+METER = "1|1767611029|83576|83576|83576|1209600|80|50273|70026937|70026937.466667"
+
+
+@pytest.mark.parametrize("end", ["", "|8000"])
+def test_what_a_plug_measures_is_nobodys_number(end):
+    judge = Judge(at_s=AT_S)
+    assert not list(judge.telling(f"<InsightParams>{METER}{end}</InsightParams>"))
+    assert list(judge.telling(f"<phone>{METER.split('|')[8]}</phone>"))
+    for more in ("|70026938", "|Bergstrand", "70026938"):
+        assert list(judge.telling(f"<InsightParams>{METER}|8000{more}</InsightParams>"))
+
+
+def test_letters_of_one_sort_or_two_in_a_long_row_say_nothing():
+    judge = Judge(at_s=AT_S)
+    assert not list(judge.telling(f"{'o' * 30} {'xK' * 20} {'A' * 20}"))
+    assert list(judge.telling("ooooooooooo oooooooooxoooooooooyooooo"))
+
+
 def test_few_numbers_of_ten_digits_that_begin_like_times_pass():
     draw, judge = random.Random(5), Judge(at_s=AT_S)
     numbers = [f"17{draw.randrange(10**8):08}" for _ in range(2_000)]

@@ -21,6 +21,7 @@ from tests.bench.redteam import (
     labels,
     plants,
     prefixed,
+    request,
     summary,
     tcp,
     udp,
@@ -157,6 +158,16 @@ def test_an_address_as_recorded_is_found_whoever_overlooked_it(looked):
     found = {f.encoding: f for f in looked(said, said, None) if f.kind == SAME}
     assert set(found) == {"eth.src", "eth.dst", "ip.src", "ip.dst"}
     assert found["ip.src"].accept == ("same:ip.src",)
+
+
+def test_to_accept_a_value_in_one_field_accepts_it_in_no_other(looked):
+    line = "GET /x HTTP/1.1"
+    said = tcp(80, request(line, "Cookie: Vintrelka", "Referer: Vintrelka"))
+    found = [f for f in looked(said, said, None) if "Vintrelka" in f.words]
+    told = {f.encoding for f in found if f.kind == SAME}
+    assert told == {"http.cookie", "http.referer"}
+    refused, _ = parted(found, ["same:http.cookie", "plain"])
+    assert [f.encoding for f in refused] == ["http.referer"]
 
 
 def test_addresses_that_bridges_and_routers_tell_each_other_are_fields(looked):

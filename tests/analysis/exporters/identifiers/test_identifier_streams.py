@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from analysis.exporters.identifiers import Streams
 from analysis.pcap.decode import decode_batch
@@ -65,6 +66,50 @@ def test_of_tls_only_the_beginning_is_put_together(tmp_path):
     record = b"\x17\x03\x03\x03\xe3" + bytes(995)
     frames = [segment(k * 1000, record, port=443) for k in range(200)]
     assert sum(len(s.data) - s.old_b for s in said(tmp_path, frames)) < 20_000
+
+
+def records(rng, *sizes_b):
+    heads = [b"\x17\x03\x03" + size_b.to_bytes(2) for size_b in sizes_b]
+    return b"".join(h + rng.bytes(n) for h, n in zip(heads, sizes_b, strict=True))
+
+
+def test_a_capture_that_begins_within_a_record_of_tls_reads_the_rest_of_it_alone(
+    tmp_path,
+):
+    rng = np.random.default_rng(5)
+    rest = rng.bytes(5000)
+    text = rest + records(rng, *[16_401] * 40)
+    text = text[:-700]  # and ends within one
+    frames = [segment(k, text[k : k + 1400]) for k in range(0, len(text), 1400)]
+    stretches = said(tmp_path, frames)
+    assert [s.data for s in stretches if not s.tls] == [rest]
+    assert sum(len(s.data) for s in stretches) < 50_000
+
+
+@pytest.mark.parametrize("body", [b"Maja's letter, ", b"\0\0\0\1Maja\0\0\0\2lamp"])
+def test_frames_that_look_like_records_but_are_not_encrypted_are_put_together(
+    tmp_path, body
+):
+    rng = np.random.default_rng(6)
+    size_b = len(body) * 40
+    text = rng.bytes(300) + (b"\x17\x03\x03" + size_b.to_bytes(2) + body * 40) * 9
+    frames = [segment(k, text[k : k + 1400]) for k in range(0, len(text), 1400)]
+    (stretch,) = said(tmp_path, frames)
+    assert stretch.data == text
+    assert not stretch.tls
+
+
+def test_what_stands_behind_records_of_tls_makes_them_none(tmp_path):
+    rng = np.random.default_rng(7)
+    text = rng.bytes(300) + records(rng, 900, 900, 900, 900) + b"Maja is at home"
+    frames = [segment(k, text[k : k + 1400]) for k in range(0, len(text), 1400)]
+    assert [s.data for s in said(tmp_path, frames)] == [text]
+
+
+def test_two_records_of_tls_in_a_row_are_no_chain(tmp_path):
+    rng = np.random.default_rng(8)
+    text = rng.bytes(300) + records(rng, 900, 900)
+    assert [s.data for s in said(tmp_path, [segment(0, text)])] == [text]
 
 
 def test_what_only_begins_like_tls_is_put_together(tmp_path):
