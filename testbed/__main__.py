@@ -1,6 +1,17 @@
-"""`python -m testbed` is the command `testbed`."""
+"""The command `testbed`, also as `python -m testbed`."""
 
-from testbed.cli import main
+import sys
+
+
+def main() -> None:
+    """Load the command line, which takes a second, and run it."""
+    try:
+        from testbed.cli import main as command
+    except KeyboardInterrupt:
+        sys.stderr.write("testbed: interrupted\n")
+        sys.exit(130)
+    command()
+
 
 if __name__ == "__main__":
     main()

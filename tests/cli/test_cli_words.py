@@ -1,12 +1,15 @@
 """What commands say when they are interrupted, or asked for what is not there."""
 
+import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from typer.core import TyperGroup
 
 import testbed.cli.data
+from testbed.__main__ import main as command_of_module
 from testbed.cli import main
 
 EXAMPLE = Path(__file__).parents[2] / "captures" / "example"
@@ -35,6 +38,29 @@ def test_ctrl_c_is_answered_with_a_word(run, monkeypatch):
     code, said = run("label", "anywhere")
     assert code == 130
     assert said.startswith("testbed: interrupted")
+
+
+@pytest.mark.parametrize("module", ["testbed.cli", "typer"])
+def test_ctrl_c_while_the_command_line_is_loaded_is_answered_as_well(module):
+    code = (
+        "import sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from testbed.__main__ import main\n"
+        "main()\n"
+    )
+    left = subprocess.run(
+        (sys.executable, "-c", code), capture_output=True, text=True, check=False
+    )
+    assert (left.returncode, left.stderr) == (130, "testbed: interrupted\n")
+
+
+def test_the_command_is_the_one_that_answers_ctrl_c_while_it_loads():
+    (command,) = metadata.entry_points(group="console_scripts", name="testbed")
+    assert command.load() is command_of_module
 
 
 def test_ctrl_c_while_words_are_read_is_answered_as_well(run, monkeypatch):

@@ -108,8 +108,7 @@ _OF = {
         dhcp.option.value.string dhcp.option.vendor.value.string lldp.tlv.system.desc
         lldp.port.desc cdp.software_version cdp.platform cdp.portid x509sat.uTF8String
         x509sat.printableString x509sat.teletexString x509sat.IA5String
-        x509ce.rfc822Name syslog.msg irc.request.command_parameter
-        irc.response.command_parameter tftp.source_file tftp.destination_file smb.path
+        x509ce.rfc822Name syslog.msg tftp.source_file tftp.destination_file smb.path
         smb2.tree smb2.filename coap.opt.uri_path coap.opt.uri_query browser.comment
         websocket.payload.text pgsql.parameter_value gsm_sms.sms_text wps.model_name
         wps.model_number

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from analysis.exporters.audit.keys import FIXED, without_keys
 from analysis.exporters.audit.numbers import (
     DIALLED,
-    METERED,
     is_dialled,
     is_long_number,
+    is_sum_of_sixtieths,
+    without_meters,
 )
 from analysis.exporters.audit.vocabulary import WORDS
 from analysis.exporters.identifiers.public import is_known_group
@@ -32,9 +33,8 @@ _PATTERN = re.compile(r"(?i)(?=.*\d)[0-9a-f]{6,}")  # of few letters: ff0000ff
 _MOST_ALIKE = 3
 _HEX_KEY = re.compile(r"(?i)(?=.*\d)[0-9a-f]{16,}")
 _LEAST_KEY, _OF_PIECE, _MOST_OF_KEY = 16, 3, 4
-_OF_METER, _NEAR = 6, 1e-4  # 3305.466667, as meters of energy count by the minute
 _PART = 4  # of words that are written together
-_LEAST_DULL, _MOST_DULL = 20, 2  # ooooo...: noise that was unpacked by chance
+_LEAST_DULL = 20  # ooooo...: noise that could be inflated by chance
 _MOST_KEPT = 1 << 18
 _DATE = re.compile(
     r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ?)?"
@@ -90,7 +90,7 @@ class Judge:
         """Yield the pieces of a text that could tell of somebody."""
         if "&#" in text:
             text = html.unescape(text)
-        text = _DATE.sub(" ", without_keys(text))
+        text = without_meters(_DATE.sub(" ", without_keys(text)), self._at_s)
         for pattern, tells in _FORMS:
             rest, at = [], 0
             for found in pattern.finditer(text):
@@ -159,11 +159,10 @@ class Judge:
 
 
 def _is_pattern(word: str) -> bool:
-    """Say whether a word is made of too few letters to say anything."""
-    n_different = len(set(word.lower()))
-    if len(word) >= _LEAST_DULL and n_different <= _MOST_DULL:
+    """Say whether a word is made of too few characters to say anything."""
+    if len(word) >= _LEAST_DULL and len(set(word)) == 1:
         return True
-    return bool(_PATTERN.fullmatch(word)) and n_different <= _MOST_ALIKE
+    return bool(_PATTERN.fullmatch(word)) and len(set(word.lower())) <= _MOST_ALIKE
 
 
 def _is_of_key(piece: str, word: str, n_pieces: int) -> bool:
@@ -259,21 +258,14 @@ def _ipv4(text: str) -> bool | None:
 def _place(text: str) -> bool:
     """Say whether it may be a coordinate: no zero, and no sum of minutes or seconds."""
     decimals = text.partition(".")[2]
-    sixtieths = float(text) * 60
-    counted = len(decimals) == _OF_METER and abs(sixtieths - round(sixtieths)) < _NEAR
-    return len(set(decimals)) > 2 and not counted
+    return len(set(decimals)) > 2 and not is_sum_of_sixtieths(text)
 
 
 def _name(text: str) -> bool:
     return not is_public_name(text)
 
 
-def _never(_: str) -> bool:
-    return False
-
-
 _FORMS = (
-    (METERED, _never),
     (_EMAIL, _email),
     (_PLATE, bool),
     (_MAC, _mac),

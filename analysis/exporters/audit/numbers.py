@@ -27,12 +27,37 @@ DIALLED = re.compile(
     r")(?![\w]|[.:,\-/]\w)"
 )
 
+_OF_METER, _NEAR = 6, 1e-4  # 3305.466667, as meters of energy count by the minute
 # what an Insight plug tells of itself: state, since when (s UTC), four times (s),
 # signal, mW, mW minutes of the day and of all days, threshold. A day of 50 W has eight
 # digits on the meter.
-METERED = re.compile(
-    r"(?<![\w|])\d\|1\d{9}(?:\|\d{1,9}){7}\|\d{1,12}\.\d{6}(?:\|\d{1,6})?(?![\w|])"
+_METERED = re.compile(
+    r"(?<![\w|.,:@+\-])\d\|(?P<since>\d{10})(?:\|\d{1,7}){6}"
+    r"\|\d{1,10}\|(?P<meter>\d{1,10}\.\d{6})(?:\|\d{1,6})?(?![\w|.,:@+\-])"
 )
+
+
+def without_meters(text: str, at_s: int) -> str:
+    """Return a text without what plugs measure, when they were switched lately.
+
+    at_s  time of the recording, s UTC; 0 where it is not known
+    """
+    if not at_s or "|" not in text:
+        return text
+
+    def cleared(found: re.Match[str]) -> str:
+        lately = abs(int(found["since"]) - at_s) < _EPOCH_DAYS * _DAY_S
+        counted = is_sum_of_sixtieths(found["meter"])
+        return " " if lately and counted else found.group()
+
+    return _METERED.sub(cleared, text)
+
+
+def is_sum_of_sixtieths(text: str) -> bool:
+    """Say whether a decimal number is one as meters count by the minute."""
+    sixtieths = float(text) * 60
+    counted = len(text.partition(".")[2]) == _OF_METER
+    return counted and abs(sixtieths - round(sixtieths)) < _NEAR
 
 
 def is_dialled(text: str) -> bool | None:

@@ -4,7 +4,8 @@ for said in plain_words(path, judge): ...
 
 Streams are put together, packed bodies are opened. Of what is text all words are
 judged, of what is binary runs of letters among bytes that do not look random. What TLS
-hides is passed over, and so are protocols that the second reader takes apart.
+hides is passed over, and so are protocols that the second reader takes apart; where its
+beginning was not captured, short words that it says once are there by chance.
 """
 
 import ipaddress
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from analysis.exporters.audit.judging import Judge
 from analysis.exporters.audit.letters import is_text, runs
+from analysis.exporters.audit.records import Records
 from analysis.exporters.audit.slack import is_of_names, slack
 from analysis.exporters.identifiers.layers import dechunked, unpacked
 from analysis.exporters.identifiers.sealed import said_to_all
@@ -63,7 +65,7 @@ _HIGH = bytes(range(128, 256))
 # of noise, 28 MB hold some five words by chance, and short datagrams of it more
 _SHORT_B, _LONG_B, _LEAST_NOISE_B = 48, 64, 1 << 12
 _NOISE_SHARE, _HIGH_SHARE = 0.9, 0.25
-_NO_CHANCE = 20  # letters of a word that noise does not hold
+_NO_CHANCE = 20  # letters of a word, or bytes of a run, that noise does not hold
 _MAPPED = 0xFFFF
 _SYN, _ACK = 2, 16
 _DIGEST_B, _MOST_SILENT = 16, 1 << 19  # 60 MB at most
@@ -161,7 +163,7 @@ def plain_words(
     silent  messages that were read before, of another capture
     step    is told bytes of packets as they are read
     """
-    streams, flows = Streams(_OVERLAP_B), _Flows()
+    streams, flows, records = Streams(_OVERLAP_B), _Flows(), Records()
     reader = _Reader(judge, opaque, silent or Silent())
     with open_capture_stream(path) as capture:
         for batch in capture:
@@ -176,19 +178,22 @@ def plain_words(
                 end = flows.of(int(number[row])) or _end_of(decoded, row)
                 yield from reader.message(end, (int(number[row]), frame), data)
             for stretch in streams.add(batch, decoded):
-                yield from _of_stretch(reader, flows, stretch)
+                yield from _of_stretch(reader, flows.of(stretch.flow), stretch, records)
             if step:
                 step(int(batch.captured_b.sum()))
         for stretch in streams.finish():
-            yield from _of_stretch(reader, flows, stretch)
+            yield from _of_stretch(reader, flows.of(stretch.flow), stretch, records)
         yield from reader.late()
 
 
-def _of_stretch(reader: "_Reader", flows: "_Flows", stretch: Stretch) -> Iterator[Said]:
-    end = flows.of(stretch.flow)
+def _of_stretch(
+    reader: "_Reader", end: End | None, stretch: Stretch, records: Records
+) -> Iterator[Said]:
     if end is None or stretch.tls:
         return
-    yield from reader.said(end, (stretch.flow, stretch.frame), stretch.data)
+    for data, encrypted in records.parts(stretch):
+        read = reader.encrypted if encrypted else reader.said
+        yield from read(end, (stretch.flow, stretch.frame), data)
     for _, body in dechunked(stretch.data):
         yield from reader.said(end, (stretch.flow, stretch.frame), body)
 
@@ -281,6 +286,8 @@ class _Reader:
         self._again: set[int] = set()
         self._noise: dict[int, list[int]] = {}
         self._late: list[tuple[Said, int]] = []
+        self._encrypted: list[tuple[Said, int]] = []
+        self._sure: set[int] = set()  # runs of a message that are in no noise by chance
 
     def message(self, end: End, where: tuple[int, int], data: bytes) -> Iterator[Said]:
         """Yield what a datagram says; what noise may hold is judged at the end."""
@@ -295,12 +302,28 @@ class _Reader:
             else:
                 yield said
 
+    def encrypted(
+        self, end: End, where: tuple[int, int], data: bytes
+    ) -> Iterator[Said]:
+        """Yield what stands in records of TLS and is no chance; the rest at the end.
+
+        No chance are long runs, those of other scripts, and what is packed in there.
+        """
+        for said, run in self._said(end, where, data):
+            if run in self._sure:
+                yield said
+            else:
+                self._encrypted.append((said, run))
+
     def late(self) -> Iterator[Said]:
         """Yield what datagrams said that were short, or noise, and is no chance.
 
         That is what they say twice, long words, and all in a conversation that is not
-        noise as a whole.
+        noise as a whole. Of records of TLS it is what they say twice.
         """
+        for said, run in self._encrypted:
+            if run in self._again:
+                yield said
         for said, run in self._late:
             other_b, noise_b = self._noise.get(said.flow, (0, 0))
             least = max(_LEAST_NOISE_B, _NOISE_SHARE * (other_b + noise_b))
@@ -317,6 +340,7 @@ class _Reader:
     ) -> Iterator[tuple[Said, int]]:
         """Yield what could tell of somebody, and the number of the run it is in."""
         found: dict[str, int] = {}
+        self._sure.clear()
         for text, run in self._audible(data, end):
             for word in self._judge.telling(text):
                 found.setdefault(word, run)
@@ -343,6 +367,8 @@ class _Reader:
         for run in runs(data):
             self._n_runs += 1
             number = hash((end.name, end.macs, run))
+            if depth < _DEPTH or len(run) >= _NO_CHANCE or not run.isascii():
+                self._sure.add(number)
             if self._is_new(number):
                 yield run.decode(errors="replace"), number
             else:

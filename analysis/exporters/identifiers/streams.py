@@ -3,13 +3,11 @@
 Memory is bounded: a stretch is handed out when it is long, and when all together are
 too many; the end of each begins the next one, so that nothing is cut in two. Of a TLS
 connection only the beginning is put together: what follows is noise to all readers.
-Captures that roll on begin within records: such a connection is known by a chain of
-them, and what stands before the first is handed out like anything else.
 """
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +26,8 @@ _CLOSING = 1 | 4  # FIN, RST
 _RECORD_B, _MOST_RECORD_B = 5, (1 << 14) + 2048
 _RECORDS = (b"", b"\x14", b"\x15", b"\x16", b"\x17")  # how the next record begins
 _APPLICATION = 23
-_SEALED = b"\x17\x03\x03"  # how records of applications begin, in all versions in use
-_LEAST_CHAIN = 3  # records in a row: two of them never stand in noise by chance
 _HEAD_B, _LEAST_TEXT_B = 64, 8
 _TEXT = bytes({*range(32, 127), 9, 10, 13})
-_HIGH, _HIGH_SHARE = bytes(range(128, 256)), 0.25
 _TURN = 1 << 32
 
 
@@ -138,7 +133,7 @@ class Streams:
     def _take(self, key: int, seq: int, frame: int, data: bytes) -> Iterator[Stretch]:
         side = self._sides[key]
         ahead = (seq - side.following + _TURN // 2) % _TURN - _TURN // 2
-        if ahead < 0 and not side.sealed:
+        if ahead < 0 and not side.sealed and not self._put_before(side, ahead, data):
             yield from _said_otherwise(side, ahead, (frame, data))
         if ahead > 0:
             yield from self._later(side, seq, ahead, (frame, data))
@@ -150,6 +145,19 @@ class Streams:
             self._sealed[key] = True
         elif len(side.kept) - side.old_b >= _STRETCH_B:
             yield from self._released(side)
+
+    def _put_before(self, side: _Side, ahead: int, data: bytes) -> bool:
+        """Put a segment before what was said so far, if it ends where that begins.
+
+        The first segment of a side may be lost behind the capture, and come again late.
+        """
+        begins = side.kept and not side.old_b
+        if not begins or -ahead != len(side.kept) + len(data):
+            return False
+        side.kept[:0] = data
+        side.sealed = _is_tls(bytes(side.kept))
+        self._held_b += len(data)
+        return True
 
     def _append(self, side: _Side, frame: int, data: bytes) -> None:
         if len(side.kept) == side.old_b:
@@ -192,22 +200,14 @@ class Streams:
 
     def _released(self, side: _Side) -> Iterator[Stretch]:
         if len(side.kept) > side.old_b:
-            data = bytes(side.kept)
-            records_at = None if side.sealed else _chain(data)
-            whole = Stretch(
+            yield Stretch(
                 frame=side.frame,
-                data=data[:records_at],
+                data=bytes(side.kept),
                 old_b=side.old_b,
                 flow=side.flow,
                 ports=side.ports,
                 tls=side.sealed,
             )
-            if len(whole.data) > side.old_b:
-                yield whole
-            if records_at is not None:
-                side.sealed = True
-                head = data[records_at : records_at + _HELLO_B]
-                yield replace(whole, data=head, old_b=0, tls=True)
         before = len(side.kept)
         del side.kept[: max(0, len(side.kept) - self._overlap_b)]
         side.old_b = len(side.kept)
@@ -243,7 +243,9 @@ def _said_otherwise(
     at = len(side.kept) + ahead
     data = segment[1]
     probes = len(data) == 1 and ahead == -1  # whether somebody is there: any byte
-    if not probes and (at < 0 or _differ(bytes(side.kept[at:]), data)):
+    if not probes and at < 0:
+        yield _alone(side, segment, tls=_is_tls(data))
+    elif not probes and _differ(bytes(side.kept[at:]), data):
         yield _alone(side, segment)
 
 
@@ -253,10 +255,12 @@ def _differ(first: bytes, second: bytes) -> bool:
     return first[:size_b] != second[:size_b]
 
 
-def _alone(side: _Side, segment: tuple[int, bytes]) -> Stretch:
+def _alone(side: _Side, segment: tuple[int, bytes], *, tls: bool = False) -> Stretch:
     """Return a segment as a stretch of its own."""
     frame, data = segment
-    return Stretch(frame=frame, data=data, old_b=0, flow=side.flow, ports=side.ports)
+    return Stretch(
+        frame=frame, data=data, old_b=0, flow=side.flow, ports=side.ports, tls=tls
+    )
 
 
 def _is_tls(data: bytes) -> bool:
@@ -274,37 +278,6 @@ def _is_tls(data: bytes) -> bool:
             return False  # certificates go on in the next record, and are readable
         at += _RECORD_B + size_b
     return at > 0 and data[at : at + 1] in _RECORDS
-
-
-def _chain(data: bytes) -> int | None:
-    """Return where records of TLS begin that go on to the end; None for nowhere.
-
-    Their bodies have to look encrypted: what a protocol of somebody's own says in
-    frames of the same look is no TLS.
-    """
-    at = data.find(_SEALED)
-    while at >= 0:
-        if _is_chain(data, at):
-            return at
-        at = data.find(_SEALED, at + 1)
-    return None
-
-
-def _is_chain(data: bytes, at: int) -> bool:
-    n_records = high_b = body_b = 0
-    while at + _RECORD_B <= len(data):
-        size_b = int.from_bytes(data[at + 3 : at + _RECORD_B])
-        body = data[at + _RECORD_B : at + _RECORD_B + size_b]
-        if data[at : at + 3] != _SEALED or not 0 < size_b <= _MOST_RECORD_B:
-            return False
-        if _is_readable(body):
-            return False
-        high_b += len(body) - len(body.translate(None, _HIGH))
-        body_b += len(body)
-        n_records += 1
-        at += _RECORD_B + size_b
-    cut = _SEALED.startswith(data[at : at + len(_SEALED)])
-    return n_records >= _LEAST_CHAIN and cut and high_b > _HIGH_SHARE * body_b
 
 
 def _is_readable(body: bytes) -> bool:

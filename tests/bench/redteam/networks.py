@@ -1,7 +1,7 @@
 """Secrets in what runs a network: names, addresses, gateways, TLS."""
 
-import hashlib
 import struct
+import zlib
 from ipaddress import ip_address
 
 from tests.bench.redteam.frames import (
@@ -165,22 +165,42 @@ def in_tls(home: Home) -> Plants:
 
 def beside_tls(home: Home) -> Plants:
     """Names beside records of a connection whose beginning nobody captured."""
+    drawn = home.random.randbytes
+    rest, sealed = drawn(77), b"".join(_record(drawn(300)) for _ in range(5))
+    for kind, before, behind in (
+        ("before records", b"", rest + sealed),
+        ("behind records", rest + sealed, b""),
+        ("between records", rest + sealed, sealed),
+    ):
+        who = home.name()
+        said = f"owner={who}; room=kitchen; state=on".encode()
+        yield kind, who, who.encode(), tcp(8883, before + said + behind)
+    who = home.name()
+    own = b"\0\x01\x0a" + prefixed(who, ">B") + b"\x10\0\0\x01\x12\x02on"
+    frames = tcp(8883, rest + _record(own) * 5)
+    yield "in frames like records", who, who.encode(), frames
+    who = home.name()
+    own = bytes(90) + own[:4] + prefixed(who, ">B") + bytes(200)
+    frames = tcp(8883, rest + sealed + _record(own) + sealed)
+    yield "in one such frame of many", who, who.encode(), frames
+    who = home.name()
+    said = drawn(200) + f"here lives {who}, behind the mill".encode() + drawn(200)
+    frames = tcp(8883, rest + sealed + _record(said) + sealed)
+    yield "sentence in a record", who, who.encode(), frames
+    who = home.name()
+    frames = tcp(8883, rest, sealed, f"owner={who}; room=kitchen; on=1".encode())
+    yield "behind a gap in records", who, who.encode(), [*frames[:2], frames[3]]
+    who = home.name()
+    packed = zlib.compress(f'{{"owner":"{who}","room":"kitchen"}}'.encode())
+    yield "deflated in such frames", who, packed, tcp(8883, rest + _record(packed) * 5)
+    who = "".join(home.random.choices("абвгдежиклмнопрсту", k=9))
+    said = f'{{"owner":"{who}","room":"кухня у окна"}}'.encode() * 6
+    frames = tcp(8883, rest + _record(said) * 5)
+    yield "cyrillic in such frames", who, who.encode(), frames
 
-    def record(body: bytes) -> bytes:
-        return b"\x17\x03\x03" + prefixed(body)
 
-    drawn = b"".join(hashlib.sha256(home.token(9).encode()).digest() for _ in range(9))
-    rest, sealed = drawn[:77], record(drawn) * 5
-    who = home.name()
-    said = f"owner={who}; room=kitchen; state=on".encode()
-    yield "before records", who, who.encode(), tcp(8883, said + rest + sealed)
-    who = home.name()
-    said = f"owner={who}; room=kitchen; state=on".encode()
-    yield "behind records", who, who.encode(), tcp(8883, rest + sealed + said)
-    who = home.name()
-    said = b"\0\x01\x0a" + prefixed(who, ">B") + b"\x10\0\0\x01\x12\x02on"
-    own = rest + record(said) * 5
-    yield "in frames like records", who, who.encode(), tcp(8883, own)
+def _record(body: bytes) -> bytes:
+    return b"\x17\x03\x03" + prefixed(body)
 
 
 def in_the_air(home: Home) -> list[Plant]:

@@ -11,7 +11,7 @@ from analysis.exporters.audit.plain import plain_words
 from analysis.exporters.identifiers import Identifier
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
-from tests.bench.redteam import EXAMPLE, START_NS, tcp, udp
+from tests.bench.redteam import EXAMPLE, START_NS, udp
 
 TOLD = (Identifier(kind="secret", value="Vinterljus-Bergstrand-77"),)
 
@@ -79,27 +79,3 @@ def test_letters_are_chance_where_all_else_is_noise_but_not_twice(
     whole = [udp(7360, each, source=41000)[0] for each in (b"MCF", *others)]
     path = capture(tmp_path / "a.pcapng", whole)
     assert {each.word for each in plain_words(path, Judge())} == said
-
-
-def records(n):
-    draw = random.Random(4).randbytes
-    return b"".join(b"\x17\x03\x03\x40\x11" + draw(16_401) for _ in range(n))
-
-
-@pytest.mark.parametrize("word", [b"PQAHHCXY", b"umstpopq", b"DWCh31CE8e3oP"])
-def test_letters_by_chance_are_none_in_tls_of_which_the_beginning_is_not_captured(
-    tmp_path, word
-):
-    sealed = bytearray(records(20))
-    sealed[200_000 : 200_002 + len(word)] = b"\0" + word + b"\0"
-    path = capture(tmp_path / "a.pcapng", _mid_connection(sealed[9_000:-4_000]))
-    assert not list(plain_words(path, Judge()))
-    unframed = bytes(sealed[9_000:-4_000]).replace(b"\x17\x03\x03", b"\x16\x02\x02")
-    path = capture(tmp_path / "b.pcapng", _mid_connection(unframed))
-    assert {each.word for each in plain_words(path, Judge())} >= {word.decode()}
-
-
-def _mid_connection(said):
-    """Return a capture's frames of a connection that had begun before it did."""
-    parts = [bytes(said[at : at + 1400]) for at in range(0, len(said), 1400)]
-    return tcp(443, *parts)[1:]

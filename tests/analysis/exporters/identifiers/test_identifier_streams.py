@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from analysis.exporters.identifiers import Streams
 from analysis.pcap.decode import decode_batch
@@ -68,50 +67,6 @@ def test_of_tls_only_the_beginning_is_put_together(tmp_path):
     assert sum(len(s.data) - s.old_b for s in said(tmp_path, frames)) < 20_000
 
 
-def records(rng, *sizes_b):
-    heads = [b"\x17\x03\x03" + size_b.to_bytes(2) for size_b in sizes_b]
-    return b"".join(h + rng.bytes(n) for h, n in zip(heads, sizes_b, strict=True))
-
-
-def test_a_capture_that_begins_within_a_record_of_tls_reads_the_rest_of_it_alone(
-    tmp_path,
-):
-    rng = np.random.default_rng(5)
-    rest = rng.bytes(5000)
-    text = rest + records(rng, *[16_401] * 40)
-    text = text[:-700]  # and ends within one
-    frames = [segment(k, text[k : k + 1400]) for k in range(0, len(text), 1400)]
-    stretches = said(tmp_path, frames)
-    assert [s.data for s in stretches if not s.tls] == [rest]
-    assert sum(len(s.data) for s in stretches) < 50_000
-
-
-@pytest.mark.parametrize("body", [b"Maja's letter, ", b"\0\0\0\1Maja\0\0\0\2lamp"])
-def test_frames_that_look_like_records_but_are_not_encrypted_are_put_together(
-    tmp_path, body
-):
-    rng = np.random.default_rng(6)
-    size_b = len(body) * 40
-    text = rng.bytes(300) + (b"\x17\x03\x03" + size_b.to_bytes(2) + body * 40) * 9
-    frames = [segment(k, text[k : k + 1400]) for k in range(0, len(text), 1400)]
-    (stretch,) = said(tmp_path, frames)
-    assert stretch.data == text
-    assert not stretch.tls
-
-
-def test_what_stands_behind_records_of_tls_makes_them_none(tmp_path):
-    rng = np.random.default_rng(7)
-    text = rng.bytes(300) + records(rng, 900, 900, 900, 900) + b"Maja is at home"
-    frames = [segment(k, text[k : k + 1400]) for k in range(0, len(text), 1400)]
-    assert [s.data for s in said(tmp_path, frames)] == [text]
-
-
-def test_two_records_of_tls_in_a_row_are_no_chain(tmp_path):
-    rng = np.random.default_rng(8)
-    text = rng.bytes(300) + records(rng, 900, 900)
-    assert [s.data for s in said(tmp_path, [segment(0, text)])] == [text]
-
-
 def test_what_only_begins_like_tls_is_put_together(tmp_path):
     said_b = 200_000
     text = b"\x17\x03\x03\x00\x02no" + b"tls at all " * (said_b // 11)
@@ -122,3 +77,32 @@ def test_what_only_begins_like_tls_is_put_together(tmp_path):
 def test_a_copy_that_says_otherwise_is_a_stretch_of_its_own(tmp_path):
     frames = [segment(0, b"first said"), segment(0, b"first"), segment(6, b"lied")]
     assert [s.data for s in said(tmp_path, frames)] == [b"lied", b"first said"]
+
+
+def test_a_first_segment_that_was_lost_and_comes_again_is_put_before_the_others(
+    tmp_path,
+):
+    spans = [(5, 10), (10, 20), (0, 5), (20, 26)]
+    text = b"the quick brown fox jumped"
+    frames = [segment(100 + a, text[a:b]) for a, b in spans]
+    (stretch,) = said(tmp_path, frames)
+    assert (stretch.data, stretch.tls) == (text, False)
+
+
+def test_of_tls_whose_first_segment_comes_late_the_beginning_alone_is_told(tmp_path):
+    text = (b"\x16\x03\x03\x03\xe3" + bytes(range(128, 248)) * 8 + bytes(35)) * 200
+    frames = [segment(k, text[k : k + 1000], port=443) for k in range(0, 200_000, 1000)]
+    frames[:3] = [frames[1], frames[2], frames[0]]
+    stretches = said(tmp_path, frames)
+    assert {s.tls for s in stretches} == {True}
+    assert 3_000 < sum(len(s.data) for s in stretches) < 20_000
+    assert stretches[0].data == text[: len(stretches[0].data)]
+
+
+def test_segments_from_before_the_first_that_leave_a_gap_are_told_by_themselves(
+    tmp_path,
+):
+    record = b"\x17\x03\x03\x00\x20" + bytes(range(128, 160))
+    frames = [segment(5000, b"later"), segment(0, record), segment(900, b"plain")]
+    told = {s.data: s.tls for s in said(tmp_path, frames)}
+    assert told == {b"later": False, record: True, b"plain": False}

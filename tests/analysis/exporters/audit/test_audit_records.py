@@ -1,0 +1,162 @@
+"""In records of TLS whose beginning nobody captured, letters may stand by chance."""
+
+import gzip
+import random
+
+import pytest
+
+from analysis.exporters.audit.judging import Judge
+from analysis.exporters.audit.plain import plain_words
+from analysis.exporters.audit.records import Part, Records, looks_encrypted
+from analysis.exporters.identifiers import Stretch
+from analysis.pcap.blocks import Interface
+from analysis.pcap.writer import open_capture
+from tests.bench.redteam import START_NS, tcp
+
+NAME = b"Bergstrand"
+
+
+def drawn(n, seed=4):
+    return random.Random(seed).randbytes(n)
+
+
+def record(body, head=b"\x17\x03\x03"):
+    return head + len(body).to_bytes(2) + body
+
+
+def parts(data, old_b=0, records=None):
+    stretch = Stretch(frame=1, data=data, old_b=old_b, flow=3, ports=(4000, 443))
+    return list((records or Records()).parts(stretch))
+
+
+def test_bodies_of_records_in_a_row_are_told_apart_from_what_is_around():
+    bodies = [drawn(n, n) for n in (16_401, 300, 5_000)]
+    data = b"rest" + b"".join(map(record, bodies))
+    assert parts(data) == [
+        Part(b"rest\x17\x03\x03\x40\x11", False),
+        Part(bodies[0], True),
+        Part(b"\x17\x03\x03\x01\x2c", False),
+        Part(bodies[1], True),
+        Part(b"\x17\x03\x03\x13\x88", False),
+        Part(bodies[2], True),
+    ]
+
+
+@pytest.mark.parametrize("head", [b"\x17\x03\x01", b"\x17\x03\x02", b"\x17\x03\x04"])
+def test_other_versions_are_records_and_so_is_what_else_tls_says(head):
+    body, ticket = drawn(400), drawn(300, 5)
+    said = record(body, head) + record(ticket, b"\x16" + head[1:])
+    said += record(body, head) + record(b"\x01\x00", b"\x15" + head[1:])
+    assert [len(each.data) for each in parts(said) if each.encrypted] == [400, 400]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        drawn(9_000),
+        drawn(300) + record(drawn(900)),
+        b"\x17\x03\x03\x00\x05" * 900,
+        record(b"") * 900,
+        record(drawn(255)) * 9,
+        b"".join(record(drawn(900, n), b"\x17\x04\x03") for n in range(9)),
+        b"".join(record(drawn(900, n), b"\x18\x03\x03") for n in range(9)),
+        b"\x17\x03\x03\x48\x01" + drawn(0x4801) + record(drawn(900)),
+    ],
+)
+def test_what_is_no_row_of_records_stays_together(data):
+    assert parts(data) == [Part(data, False)]
+
+
+def test_a_record_that_goes_on_in_the_next_stretch_is_one():
+    first, last, then = drawn(2_000, 1), drawn(9_000, 2), drawn(700, 3)
+    whole = record(first) + record(last) + record(then) + b"plain"
+    records, cut = Records(), 5_000
+    assert [each.encrypted for each in parts(whole[:cut], 0, records)][-1]
+    old_b = 2_048
+    found = parts(whole[cut - old_b :], old_b, records)
+    end = len(record(first)) + 5 + len(last)
+    assert found == [
+        Part(whole[cut - 64 : end], True),
+        Part(b"\x17\x03\x03\x02\xbc", False),
+        Part(then, True),
+        Part(b"plain", False),
+    ]
+
+
+def test_behind_a_gap_nothing_goes_on():
+    records = Records()
+    data = record(drawn(2_000)) + record(drawn(9_000, 2))
+    parts(data[:5_000], 0, records)
+    assert parts(drawn(900), 0, records) == [Part(drawn(900), False)]
+
+
+def test_what_the_stretch_before_told_as_encrypted_is_not_told_again():
+    bodies = [drawn(400, n) for n in range(30)]
+    data = b"".join(map(record, bodies))
+    told = [each.data for each in parts(data, 405 * 20 + 100) if each.encrypted]
+    assert told == [bodies[20][95 - 64 :], *bodies[21:]]
+
+
+@pytest.mark.parametrize("n", [256, 257, 1_000, 16_401])
+def test_random_bytes_look_encrypted(n):
+    looks = [looks_encrypted(drawn(n, seed)) for seed in range(300)]
+    assert sum(looks) >= 299
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        drawn(255),
+        "Петрова Людмила, кухня у окна ".encode() * 40,
+        "王芳王小明张伟李娜刘洋陈静杨丽".encode() * 40,
+        bytes(range(256)) * 9,
+        drawn(600) + bytes(64) + drawn(600),
+        drawn(600) + "кухня у окна, лампа на столе, дом".encode() + drawn(600),
+        drawn(600) + b"here lives somebody, who has a lamp at the window" * 2,
+        drawn(600) + b"\0M\0a\0j\0a" + drawn(600),
+        bytes(random.Random(3).choices(range(70, 190), k=4_000)),
+        drawn(40) * 100,
+    ],
+)
+def test_what_has_an_order_does_not(body):
+    assert not looks_encrypted(body)
+
+
+def heard(path, *said):
+    """Return the words of a connection whose opening was not captured."""
+    with open_capture(path, interfaces=(Interface(link=1),)) as out:
+        for number, frame in enumerate(tcp(443, *said)[1:]):
+            out.packet(START_NS + number, frame, interface=0)
+    return [each.word for each in plain_words(path, Judge())]
+
+
+def among(*middle):
+    """Return segments of ten records, with what is given in the middle of one each."""
+    bodies = [drawn(8_000, n) for n in range(10)]
+    for number, each in enumerate(middle, start=4):
+        bodies[number] = bodies[number][:4_000] + each + bodies[number][4_000:]
+    said = drawn(500, 77) + b"".join(map(record, bodies))
+    return [said[at : at + 1400] for at in range(0, len(said), 1400)]
+
+
+@pytest.mark.parametrize("word", [b"PQAHHCXY", b"umstpopq", b"DWCh31CE8e3oP", NAME])
+def test_short_letters_that_records_hold_once_are_there_by_chance(tmp_path, word):
+    said = among(b"\0" + word + b"\0")
+    assert heard(tmp_path / "a.pcapng", *said) == []
+    unlike = [each.replace(b"\x17\x03\x03", b"\x18\x03\x03") for each in said]
+    assert heard(tmp_path / "b.pcapng", *unlike) == [word.decode()]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (among(b"\0Bergstrand\0", b"\0Bergstrand\0"), ["Bergstrand"]),
+        (among(b"\0lamp of Bergstrand's\0"), ["Bergstrand"]),
+        (among("\0Петрова Людмила\0".encode()), ["Петрова", "Людмила"]),
+        (among(b"B\0e\0r\0g\0s\0t\0r\0a\0n\0d\0"), ["Bergstrand"]),
+        (among(gzip.compress(b'{"owner":"Bergstrand"}', mtime=0)), ["Bergstrand"]),
+        ([*among(), b"owner=Bergstrand; state=on; level=20"], ["Bergstrand"]),
+    ],
+)
+def test_what_is_no_chance_is_heard_in_records_and_behind_them(tmp_path, said, words):
+    assert heard(tmp_path / "a.pcapng", *said) == words
