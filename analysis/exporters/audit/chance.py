@@ -1,4 +1,4 @@
-"""Four bytes between packets and fields that are an address by chance.
+"""Four bytes that are an address by chance: between packets, in fields, in tables.
 
 An IPv4 address in bytes counts among bytes that do not look random, and headers do not.
 Their addresses are compared as such by another reader: so what is found in fields that
@@ -29,7 +29,7 @@ class Headers:
         self._suspects: dict[Key, Variant] = {
             key: spelling
             for key in places
-            if key[2] in _ENCODINGS and looker.identifiers[key[1]].kind == "ipv4"
+            if _is_address(looker, key)
             for spelling in variants(looker.identifiers[key[1]])
             if spelling.encoding == key[2]
         }
@@ -56,6 +56,20 @@ class Headers:
         """Take back what was found in headers alone."""
         for key in self._suspects:
             self._looker.take_back(key)
+
+
+def take_back_packed(looker: Looker, file: str) -> None:
+    """Take back addresses in the bytes of a table, whose columns are packed.
+
+    Their texts and bytes are searched once more, as they are read.
+    """
+    for key in looker.bytes_of(file):
+        if _is_address(looker, key):
+            looker.take_back(key)
+
+
+def _is_address(looker: Looker, key: Key) -> bool:
+    return key[2] in _ENCODINGS and looker.identifiers[key[1]].kind == "ipv4"
 
 
 def _row(batch: Batch, at: int) -> int:

@@ -16,6 +16,7 @@ from analysis.exporters.audit.captures import (
     look_at_capture,
     place_in_capture,
 )
+from analysis.exporters.audit.chance import take_back_packed
 from analysis.exporters.audit.looking import BYTE, Looker, View, fixed
 from analysis.exporters.audit.second import SecondReader
 from analysis.exporters.audit.tables import (
@@ -69,6 +70,7 @@ def look_at_path(
         with path.open("rb") as opened:
             _look_within(looker, file, cast(BinaryIO, opened), _DEPTH, told)
     if path.suffix in TABLES:
+        take_back_packed(looker, file)
         look_at_table(looker, file, path)
     elif path.suffix in DOCUMENTS:
         look_at_document(looker, file, path)

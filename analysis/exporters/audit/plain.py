@@ -62,6 +62,7 @@ _HEAD_B = 64
 _CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _READABLE = bytes({*range(32, 127), 9, 10, 13})
 _HIGH = bytes(range(128, 256))
+_MARKS = slice(33, 127)  # what is printed, but for blanks
 # of noise, 28 MB hold some five words by chance, and short datagrams of it more
 _SHORT_B, _LONG_B, _LEAST_NOISE_B = 48, 64, 1 << 12
 _NOISE_SHARE, _HIGH_SHARE = 0.9, 0.25
@@ -380,7 +381,7 @@ class _Reader:
             least_b = least_b or _least_inner_b(data)
             text = len(inner) >= least_b and is_text(inner)
             long = len(inner) >= _LEAST_INNER_B and not name.startswith("base64")
-            if text or long:
+            if (text or long) and not _is_dull(inner):
                 yield from self._texts(inner, end, depth - 1)
 
     def _is_new(self, number: int) -> bool:
@@ -389,6 +390,12 @@ class _Reader:
         if len(self._seen) < _MOST_SEEN:
             self._seen.add(number)
         return True
+
+
+def _is_dull(inner: bytes) -> bool:
+    """Say whether one letter is most of what was unpacked: noise inflates to such."""
+    counts = np.bincount(np.frombuffer(inner, dtype=np.uint8), minlength=256)
+    return int(counts[_MARKS].max()) * 2 > len(inner)
 
 
 def _least_inner_b(data: bytes) -> int:

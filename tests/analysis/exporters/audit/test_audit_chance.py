@@ -2,6 +2,8 @@
 
 import struct
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from analysis.exporters.audit import audit
@@ -122,3 +124,17 @@ def test_in_a_plain_packet_it_is_one_though_headers_hold_it_by_chance(found):
     ends = bytes((10, 9, 8, 7, 10, 9, 8, 9))
     told = found(frame(), macs + b"\x08\x00" + head + ends + asked)
     assert ("bytes", "binary in a plain packet") in told
+
+
+def test_four_bytes_of_a_table_are_an_address_in_its_values_alone(tmp_path):
+    number = int.from_bytes(RAW, "big")
+    columns = {"size_b": pa.array([number, number >> 8], type=pa.uint32())}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet", compression="none")
+    result = audit(tmp_path, TOLD)
+    assert result.findings == ()
+    assert result.looked_at.chance > 0
+    columns["payload"] = pa.array([bytes(20) + RAW + bytes(20), b""])
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet", compression="none")
+    assert {each.reader for each in audit(tmp_path, TOLD).findings} == {"table"}
+    (tmp_path / "a.parquet").write_bytes(b"PAR1" + bytes(20) + RAW + bytes(20))
+    assert {each.kind for each in audit(tmp_path, TOLD).findings} == {"unread"}

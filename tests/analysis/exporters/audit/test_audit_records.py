@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import zlib
 
 import pytest
 
@@ -11,7 +12,7 @@ from analysis.exporters.audit.records import Part, Records, looks_encrypted
 from analysis.exporters.identifiers import Stretch
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
-from tests.bench.redteam import START_NS, tcp
+from tests.bench.redteam import START_NS, tcp, udp
 
 NAME = b"Bergstrand"
 
@@ -160,3 +161,18 @@ def test_short_letters_that_records_hold_once_are_there_by_chance(tmp_path, word
 )
 def test_what_is_no_chance_is_heard_in_records_and_behind_them(tmp_path, said, words):
     assert heard(tmp_path / "a.pcapng", *said) == words
+
+
+def test_what_noise_inflates_to_says_nothing_and_what_somebody_packed_does(tmp_path):
+    noise = drawn(300, 5), drawn(300, 6)
+    for inner, words in (
+        (b"1JJJJJJJJJJJJJJJJJ" * 40, []),
+        (b'{"owner":"Bergstrand"}' + bytes(400), ["Bergstrand"]),
+        (b"Bergstrand" + b" " * 90, ["Bergstrand"]),
+    ):
+        said = noise[0] + zlib.compress(inner) + noise[1]
+        path = tmp_path / "a.pcapng"
+        with open_capture(path, interfaces=(Interface(link=1),)) as out:
+            for number in range(2):
+                out.packet(START_NS + number, udp(7360, said)[0], interface=0)
+        assert [each.word for each in plain_words(path, Judge())] == words
