@@ -34,7 +34,7 @@ _MOST_ALIKE = 3
 _HEX_KEY = re.compile(r"(?i)(?=.*\d)[0-9a-f]{16,}")
 _LEAST_KEY, _OF_PIECE, _MOST_OF_KEY = 16, 3, 4
 _PART = 4  # of words that are written together
-_LEAST_DULL = 20  # ooooo...: noise that could be inflated by chance
+_DULL = re.compile(r"(\w)\1{11,}")  # ooooo...: noise that could be inflated by chance
 _MOST_KEPT = 1 << 18
 _DATE = re.compile(
     r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ?)?"
@@ -103,7 +103,7 @@ class Judge:
                 at = found.end()
             if at:
                 text = "".join((*rest, text[at:]))
-        for word in _WORD.findall(text):
+        for word in _WORD.findall(_DULL.sub(" ", text)):
             yield from self._of_word(word)
 
     def _of_word(self, word: str) -> tuple[str, ...]:
@@ -159,9 +159,7 @@ class Judge:
 
 
 def _is_pattern(word: str) -> bool:
-    """Say whether a word is made of too few characters to say anything."""
-    if len(word) >= _LEAST_DULL and len(set(word)) == 1:
-        return True
+    """Say whether a word is hex of too few characters to say anything."""
     return bool(_PATTERN.fullmatch(word)) and len(set(word.lower())) <= _MOST_ALIKE
 
 

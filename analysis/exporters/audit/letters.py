@@ -80,6 +80,7 @@ _FORMED = re.compile(  # JSON, XML, HTTP: noise hardly begins and ends so
     rb"|(?:[A-Z]{3,9} /|HTTP/1).*)"
 )
 _SUM = re.compile(rb"(?:(?<=\})|(?<=\}\]))[^ \"'{}\[\]]{1,4}\Z")
+_SUM_OF_FRAME = re.compile(rb"(?s)(?<=\}).{4}(?=\x00\x00\xaa\x55)")  # of Tuya's
 _OLD = re.compile(rb"[0-9A-Za-z\x80-\xff]*[\x80-\xff][0-9A-Za-z\x80-\xff]*")
 _MARK = re.compile(rb"(?<![\x80-\xff])[\xa0-\xbf\xd7\xf7](?![\x80-\xff])")
 _AROUND_OLD_B = 64
@@ -153,6 +154,7 @@ def runs(data: bytes) -> Iterable[bytes]:
     In random bytes a run of six letters with small bytes around it comes once in
     forty million.
     """
+    data = _SUM_OF_FRAME.sub(bytes(4), data)
     if is_text(data):
         whole = data.isascii() or _utf8_b(data) == len(data)
         for found in _RUN.finditer(data):

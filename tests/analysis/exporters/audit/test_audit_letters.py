@@ -39,7 +39,9 @@ def test_a_name_of_any_script_is_found_behind_its_length_among_bytes(name):
     assert name in words(bytes(8) + field * 3 + bytes(12))
 
 
-@pytest.mark.parametrize("checksum", [b"bY\xdf\xaa", b"MCFq", b"Ada7"])
+@pytest.mark.parametrize(
+    "checksum", [b"bY\xdf\xaa", b"MCFq", b"Ada7", b'"Vkp', b"}Ada"]
+)
 def test_a_checksum_behind_json_is_no_name(checksum):
     frame = b'\0\0U\xaa\0\0{"devId":"%b","on":true}%b\0\0\xaaU'
     assert words(frame % (b"Petra", checksum)) == ["Petra"]
