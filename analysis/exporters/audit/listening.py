@@ -1,13 +1,15 @@
 """Compare the readable words of a capture as recorded and as published."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from analysis.exporters.audit.model import PLAIN, Finding, shown
 from analysis.exporters.audit.pairs import Progress, Step, Task
-from analysis.exporters.audit.plain import End, Said, Silent, plain_words
+from analysis.exporters.audit.plain import plain_words
+from analysis.exporters.audit.saying import End, Said, Silent
 from analysis.pcap.errors import CaptureError
 
 _MOST_WORDS = 1 << 20  # different ones of a capture
@@ -32,11 +34,13 @@ class Told(NamedTuple):
 class Heard:
     """What came of the words of a capture, or of a share of it.
 
+    held    what may stand where it does by chance, unless other captures say it, too
     words   number of those that nobody knows, as published
     unread  why it was not looked at; '' when it was
     """
 
     told: Sequence[Told] = ()
+    held: Sequence[Told] = ()
     words: int = 0
     unread: str = ""
 
@@ -47,8 +51,9 @@ class Heard:
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> "Heard":
         """Return what `as_json` made of it."""
-        told = tuple(Told(*each) for each in value["told"])
-        return cls(told=told, words=value["words"], unread=value["unread"])
+        told, held = (tuple(Told(*one) for one in value[k]) for k in ("told", "held"))
+        words, unread = value["words"], value["unread"]
+        return cls(told=told, held=held, words=words, unread=unread)
 
 
 @dataclass(slots=True)
@@ -66,6 +71,7 @@ def listened(task: Task, step: Step) -> Heard:
     progress = Progress(task.size_b, step)
     found: set[str] = set()
     told: dict[_Where, _Conversation] = {}
+    held: dict[_Where, _Conversation] = {}
     read = progress.part(0, 0.5, published.stat().st_size)
     words = partial(
         plain_words,
@@ -79,24 +85,52 @@ def listened(task: Task, step: Step) -> Heard:
             if len(found) >= _MOST_WORDS:
                 progress.at(1)
                 return Heard(unread=f"says more than {_MOST_WORDS} different words")
-            _take(said, _where(said.end, task.campaign.devices), found, told)
+            where = _where(said.end, task.campaign.devices)
+            _take(said, where, found, held if said.doubtful else told)
         kept: set[str] = set()
+        surely: set[str] = set()
         if found:  # else there is nothing to be found again
             read = progress.part(0.5, 1, source.stat().st_size)
             again = words(source, step=read)
-            kept.update(said.word for said in again if said.word in found)
+            for said in again:
+                if said.word in found:
+                    (kept if said.doubtful else surely).add(said.word)
     except CaptureError as exc:
         return Heard(unread=f"cannot be read as a capture: {exc.reason}")
     finally:
         progress.at(1)
-    return Heard(told=_kept(told, kept), words=len(found))
+    return Heard(
+        told=(*_kept(told, kept | surely), *_kept(held, surely)),
+        held=_kept(held, kept - surely),
+        words=len(found),
+    )
 
 
-def _kept(
-    told: Mapping[_Where, _Conversation], kept: Iterable[str]
-) -> tuple[Told, ...]:
+def convinced(heard: Sequence[Heard]) -> list[Heard]:
+    """Return what captures say, with what was held back of one and is in others, too.
+
+    Nothing that noise holds by chance is there twice.
+    """
+    said = Counter(
+        word
+        for each in heard
+        for word in {word for one in (*each.told, *each.held) for word in one.words}
+    )
+    return [
+        replace(each, told=(*each.told, *_twice(each.held, said)), held=())
+        for each in heard
+    ]
+
+
+def _twice(held: Iterable[Told], said: Mapping[str, int]) -> Iterator[Told]:
+    for each in held:
+        words = [word for word in each.words if said[word] > 1]
+        if words:
+            yield each._replace(words=words)
+
+
+def _kept(told: Mapping[_Where, _Conversation], all_kept: Set[str]) -> tuple[Told, ...]:
     """Return what of conversations is as it was recorded."""
-    all_kept = frozenset(kept)
     return tuple(
         Told(*where, conversation.frame, len(conversation.flows), words)
         for where, conversation in sorted(told.items())

@@ -33,14 +33,15 @@ _OF_METER, _NEAR = 6, 1e-4  # 3305.466667, as meters of energy count by the minu
 # digits on the meter.
 _METERED = re.compile(
     r"(?<![\w|.,:@+\-])\d\|(?P<since>\d{10})(?:\|\d{1,7}){6}"
-    r"\|\d{1,10}\|(?P<meter>\d{1,10}\.\d{6})(?:\|\d{1,6})?(?![\w|.,:@+\-])"
+    r"\|(?P<today>0|[1-9]\d{0,9})\|(?P<meter>(?:0|[1-9]\d{0,9})\.\d{6})"
+    r"(?:\|\d{1,6})?(?![\w|.,:@+\-])"
 )
 
 
 def without_meters(text: str, at_s: int) -> str:
     """Return a text without what plugs measure, when they were switched lately.
 
-    at_s  time of the recording, s UTC; 0 where it is not known
+    at_s  when the campaign began, s UTC; 0 where it is not known
     """
     if not at_s or "|" not in text:
         return text
@@ -48,6 +49,7 @@ def without_meters(text: str, at_s: int) -> str:
     def cleared(found: re.Match[str]) -> str:
         lately = abs(int(found["since"]) - at_s) < _EPOCH_DAYS * _DAY_S
         counted = is_sum_of_sixtieths(found["meter"])
+        counted = counted and int(found["today"]) <= float(found["meter"]) + 1
         return " " if lately and counted else found.group()
 
     return _METERED.sub(cleared, text)

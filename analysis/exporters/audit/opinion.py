@@ -14,7 +14,7 @@ import yaml
 
 from analysis.exporters.audit.identity import Compared, askable, compared
 from analysis.exporters.audit.identity import findings_of as same_findings
-from analysis.exporters.audit.listening import Heard, listened
+from analysis.exporters.audit.listening import Heard, convinced, listened
 from analysis.exporters.audit.listening import findings_of as plain_findings
 from analysis.exporters.audit.looking import Looker
 from analysis.exporters.audit.pairs import (
@@ -166,9 +166,8 @@ def _compare_words(
         for task in words_tasks(*each, ports)
     ]
     of_file: dict[str, list[Heard]] = {}
-    for task, heard in zip(
-        tasks, doing.done(listened, Heard.of_json, tasks), strict=True
-    ):
+    all_heard = convinced(doing.done(listened, Heard.of_json, tasks))
+    for task, heard in zip(tasks, all_heard, strict=True):
         file = task.pairs[0][0]
         of_file.setdefault(file, []).append(heard)
         looker.looked_at.words += heard.words

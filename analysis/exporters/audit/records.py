@@ -23,7 +23,7 @@ _WINDOW_B = 64
 _LEAST_HIGH, _MOST_HIGH = 12, 52  # of a window: random in all but one of three million
 _CHI_SQUARE = 255 + 8 * 22.6  # of 256 values: mean, and eight deviations
 _WIDE = re.compile(rb"\x00[ -~]\x00[ -~]\x00")  # letters of UTF-16
-_OVERLAP_B = 64  # read again behind the end of a stretch, so that no text is cut
+_OVERLAP_B = 2048  # read again behind the end of a stretch, so that no text is cut
 
 Bytes = NDArray[np.uint8]
 _Key = tuple[int, tuple[int, int]]  # conversation, ports
@@ -48,8 +48,9 @@ class Records:
         What the stretch before has told as encrypted is in no part.
         """
         key, data, old_b = (stretch.flow, stretch.ports), stretch.data, stretch.old_b
-        bodies, left_b = _bodies(data, old_b, self._left.pop(key, 0))
-        if left_b:
+        left_b = 0 if stretch.alone else self._left.pop(key, 0)
+        bodies, left_b = _bodies(data, old_b, left_b)
+        if left_b and not stretch.alone:
             self._left[key] = left_b
         done = 0
         for at, end in bodies:

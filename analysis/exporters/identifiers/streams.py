@@ -40,6 +40,7 @@ class Stretch:
     flow   number of the conversation in the capture, as `Conversations` counts them
     ports  from which to which
     tls    it is of a connection under TLS
+    alone  a copy of a segment, or one from before the first: nothing goes on behind it
     """
 
     frame: int
@@ -48,6 +49,7 @@ class Stretch:
     flow: int = -1
     ports: tuple[int, int] = (0, 0)
     tls: bool = False
+    alone: bool = False
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class _Side:
     old_b: int = 0
     pending: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     sealed: bool = False
+    may_precede: int = 64  # segments that may still be put before what is kept
 
 
 class Streams:
@@ -151,11 +154,12 @@ class Streams:
 
         The first segment of a side may be lost behind the capture, and come again late.
         """
-        begins = side.kept and not side.old_b
-        if not begins or -ahead != len(side.kept) + len(data):
+        if not side.may_precede or -ahead != len(side.kept) + len(data):
             return False
+        side.may_precede -= 1
+        may_be = _opens_tls(data) and not _is_readable(bytes(side.kept))
         side.kept[:0] = data
-        side.sealed = _is_tls(bytes(side.kept))
+        side.sealed = may_be and _is_tls(bytes(side.kept))
         self._held_b += len(data)
         return True
 
@@ -209,12 +213,14 @@ class Streams:
                 tls=side.sealed,
             )
         before = len(side.kept)
+        side.may_precede = 0
         del side.kept[: max(0, len(side.kept) - self._overlap_b)]
         side.old_b = len(side.kept)
         self._held_b -= before - len(side.kept)
 
     def _forget(self, side: _Side) -> None:
         """Let go of the end of what was said: a gap follows."""
+        side.may_precede = 0
         self._held_b -= len(side.kept)
         side.kept.clear()
         side.old_b = 0
@@ -244,7 +250,7 @@ def _said_otherwise(
     data = segment[1]
     probes = len(data) == 1 and ahead == -1  # whether somebody is there: any byte
     if not probes and at < 0:
-        yield _alone(side, segment, tls=_is_tls(data))
+        yield _alone(side, segment, tls=_opens_tls(data) and _is_tls(data))
     elif not probes and _differ(bytes(side.kept[at:]), data):
         yield _alone(side, segment)
 
@@ -259,8 +265,19 @@ def _alone(side: _Side, segment: tuple[int, bytes], *, tls: bool = False) -> Str
     """Return a segment as a stretch of its own."""
     frame, data = segment
     return Stretch(
-        frame=frame, data=data, old_b=0, flow=side.flow, ports=side.ports, tls=tls
+        frame=frame,
+        data=data,
+        old_b=0,
+        flow=side.flow,
+        ports=side.ports,
+        tls=tls,
+        alone=True,
     )
+
+
+def _opens_tls(data: bytes) -> bool:
+    """Say whether a segment that came late begins with a handshake, as TLS does."""
+    return data[:1] == b"\x16"
 
 
 def _is_tls(data: bytes) -> bool:

@@ -187,6 +187,15 @@ def beside_tls(home: Home) -> Plants:
     said = drawn(200) + f"here lives {who}, behind the mill".encode() + drawn(200)
     frames = tcp(8883, rest + sealed + _record(said) + sealed)
     yield "sentence in a record", who, who.encode(), frames
+    who = home.name(4)  # of fewer letters noise holds too many
+    said = (drawn(400) + b"\0%d:%s\0" % (k, who.encode()) + drawn(400) for k in (1, 2))
+    frames = tcp(8883, rest + sealed + b"".join(map(_record, said)) + sealed)
+    yield "twice in records", who, who.encode(), frames
+    who = home.name()
+    own = _record(b"\0\x01\x0a" + prefixed(who, ">B") + bytes(range(40, 200)))
+    frames = tcp(8883, b"HELLO lamp\r\n", _record(bytes(range(90, 240))), *[own] * 80)
+    frames.insert(75, frames.pop(2))
+    yield "in frames, one of them late", who, who.encode(), frames
     who = home.name()
     frames = tcp(8883, rest, sealed, f"owner={who}; room=kitchen; on=1".encode())
     yield "behind a gap in records", who, who.encode(), [*frames[:2], frames[3]]

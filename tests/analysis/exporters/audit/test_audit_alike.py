@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from analysis.exporters.audit import alike, audit, listening, pairs, second
-from analysis.exporters.audit.plain import Silent
+from analysis.exporters.audit.saying import Silent
 from analysis.exporters.identifiers import Identifier
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture

@@ -11,7 +11,7 @@ from analysis.exporters.audit.judging import Judge, is_public_name
 from analysis.exporters.audit.letters import runs
 from analysis.exporters.audit.looking import Looker
 from analysis.exporters.audit.model import parted
-from analysis.exporters.audit.plain import opaque_runs
+from analysis.exporters.audit.saying import opaque_runs
 from analysis.exporters.audit.tshark import known_fields
 from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture

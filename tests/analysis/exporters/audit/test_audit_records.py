@@ -1,12 +1,16 @@
 """In records of TLS whose beginning nobody captured, letters may stand by chance."""
 
 import gzip
+import json
 import random
 import zlib
+from dataclasses import replace
 
 import pytest
 
 from analysis.exporters.audit.judging import Judge
+from analysis.exporters.audit.listening import Heard, Told, convinced, listened
+from analysis.exporters.audit.pairs import Campaign, Task
 from analysis.exporters.audit.plain import plain_words
 from analysis.exporters.audit.records import Part, Records, looks_encrypted
 from analysis.exporters.identifiers import Stretch
@@ -77,7 +81,7 @@ def test_a_record_that_goes_on_in_the_next_stretch_is_one():
     found = parts(whole[cut - old_b :], old_b, records)
     end = len(record(first)) + 5 + len(last)
     assert found == [
-        Part(whole[cut - 64 : end], True),
+        Part(whole[cut - old_b : end], True),
         Part(b"\x17\x03\x03\x02\xbc", False),
         Part(then, True),
         Part(b"plain", False),
@@ -95,7 +99,17 @@ def test_what_the_stretch_before_told_as_encrypted_is_not_told_again():
     bodies = [drawn(400, n) for n in range(30)]
     data = b"".join(map(record, bodies))
     told = [each.data for each in parts(data, 405 * 20 + 100) if each.encrypted]
-    assert told == [bodies[20][95 - 64 :], *bodies[21:]]
+    assert told == bodies[20:]
+
+
+def test_a_copy_of_a_segment_neither_begins_nor_ends_a_record():
+    records = Records()
+    data = record(drawn(2_000)) + record(drawn(9_000, 2))
+    parts(data[:5_000], 0, records)
+    copy = Stretch(frame=1, data=data[:4_000], old_b=0, flow=3, ports=(4000, 443))
+    assert len(list(records.parts(replace(copy, alone=True)))) == 4
+    found = parts(data[5_000 - 2_048 :], 2_048, records)
+    assert [each.encrypted for each in found] == [True]
 
 
 @pytest.mark.parametrize("n", [256, 257, 1_000, 16_401])
@@ -123,12 +137,17 @@ def test_what_has_an_order_does_not(body):
     assert not looks_encrypted(body)
 
 
+def capture(path, frames):
+    with open_capture(path, interfaces=(Interface(link=1),)) as out:
+        for number, frame in enumerate(frames):
+            out.packet(START_NS + number, frame, interface=0)
+    return path
+
+
 def heard(path, *said):
     """Return the words of a connection whose opening was not captured."""
-    with open_capture(path, interfaces=(Interface(link=1),)) as out:
-        for number, frame in enumerate(tcp(443, *said)[1:]):
-            out.packet(START_NS + number, frame, interface=0)
-    return [each.word for each in plain_words(path, Judge())]
+    found = plain_words(capture(path, tcp(443, *said)[1:]), Judge())
+    return [each.word for each in found if not each.doubtful]
 
 
 def among(*middle):
@@ -152,10 +171,12 @@ def test_short_letters_that_records_hold_once_are_there_by_chance(tmp_path, word
     ("said", "words"),
     [
         (among(b"\0Bergstrand\0", b"\0Bergstrand\0"), ["Bergstrand"]),
+        (among(b"\0Bergstrand1\0", b"\0:Bergstrand\0"), ["Bergstrand"]),
         (among(b"\0lamp of Bergstrand's\0"), ["Bergstrand"]),
-        (among("\0Петрова Людмила\0".encode()), ["Петрова", "Людмила"]),
+        (among(b"\0Bergstrand\0" + bytes(9) + b"lamp of Bergstrand's"), ["Bergstrand"]),
+        (among("\0Петрова\0".encode()), ["Петрова"]),
         (among(b"B\0e\0r\0g\0s\0t\0r\0a\0n\0d\0"), ["Bergstrand"]),
-        (among(gzip.compress(b'{"owner":"Bergstrand"}', mtime=0)), ["Bergstrand"]),
+        (among(gzip.compress(b"on Bergstrand=on", mtime=0)), ["Bergstrand"]),
         ([*among(), b"owner=Bergstrand; state=on; level=20"], ["Bergstrand"]),
     ],
 )
@@ -163,10 +184,61 @@ def test_what_is_no_chance_is_heard_in_records_and_behind_them(tmp_path, said, w
     assert heard(tmp_path / "a.pcapng", *said) == words
 
 
+def test_what_two_conversations_say_in_records_is_no_chance(tmp_path):
+    first, second = among(b"\0Bergstrand\0"), among(b"\2Bergstrand\0")
+    frames = tcp(443, *first)[1:]
+    assert [each.word for each in plain_words(capture(tmp_path / "a", frames), Judge())]
+    frames += tcp(443, *second, back=True)[2:]
+    found = list(plain_words(capture(tmp_path / "b", frames), Judge()))
+    assert {each.word for each in found if not each.doubtful} == {"Bergstrand"}
+
+
+def told(name, *, at=1):
+    return Told("arlo_q", "a neighbour", "tcp/443", at, 1, [name])
+
+
+def test_what_one_capture_holds_back_is_told_when_another_says_it_too():
+    heard = [Heard(held=(told("PQAHHC"), told("Bergstrand", at=2)), words=2)]
+    assert [each.told for each in convinced(heard)] == [()]
+    for other in (Heard(held=(told("Bergstrand"),)), Heard(told=(told("Bergstrand"),))):
+        both = convinced([*heard, other])
+        first, second = (list(each.told) for each in both)
+        assert (first, second) == ([told("Bergstrand", at=2)], [told("Bergstrand")])
+        assert [each.held for each in both] == [(), ()]
+        assert Heard.of_json(json.loads(json.dumps(other.as_json()))) == other
+
+
+@pytest.mark.parametrize(
+    ("published", "recorded", "found"),
+    [
+        (among(b"\0Bergstrand\0"), among(b"\0Bergstrand\0"), "held"),
+        (among(b"\0Bergstrand\0"), [b"owner=Bergstrand; lamp"], "told"),
+        ([b"owner=Bergstrand; lamp"], among(b"\0Bergstrand\0"), "told"),
+        ([b"owner=Bergstrand; lamp"], among(), ""),
+        (among(b"\0Bergstrand\0"), among(), ""),
+    ],
+)
+def test_who_doubts_in_one_of_two_readings_alone_is_sure(
+    tmp_path, published, recorded, found
+):
+    paths = [
+        capture(tmp_path / name, tcp(443, *said)[1:])
+        for name, said in (("recorded", recorded), ("published", published))
+    ]
+    campaign = Campaign(about=tmp_path, words=(), devices={}, at_s=0)
+    task = Task(name="t", campaign=campaign, pairs=(("a", *paths),), size_b=1)
+    heard = listened(task, lambda _: None)
+    said = {"told": heard.told, "held": heard.held}
+    assert [name for name, each in said.items() if each] == [found] * bool(found)
+
+
 def test_what_noise_inflates_to_says_nothing_and_what_somebody_packed_does(tmp_path):
     noise = drawn(300, 5), drawn(300, 6)
     for inner, words in (
         (b"1JJJJJJJJJJJJJJJJJ" * 40, []),
+        (b"Bergstrand\xee\x80" + b",r" * 60 + b"J" * 11, []),
+        (b'{"list":"' + b"120, " * 60 + b'","on":"Bergstrand"}', ["Bergstrand"]),
+        (b"Dortete and Dortete", ["Dortete"]),
         (b'{"owner":"Bergstrand"}' + bytes(400), ["Bergstrand"]),
         (b"Bergstrand" + b" " * 90, ["Bergstrand"]),
     ):

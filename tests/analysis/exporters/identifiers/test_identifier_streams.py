@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from analysis.exporters.identifiers import Streams
 from analysis.pcap.decode import decode_batch
@@ -89,20 +90,50 @@ def test_a_first_segment_that_was_lost_and_comes_again_is_put_before_the_others(
     assert (stretch.data, stretch.tls) == (text, False)
 
 
-def test_of_tls_whose_first_segment_comes_late_the_beginning_alone_is_told(tmp_path):
-    text = (b"\x16\x03\x03\x03\xe3" + bytes(range(128, 248)) * 8 + bytes(35)) * 200
-    frames = [segment(k, text[k : k + 1000], port=443) for k in range(0, 200_000, 1000)]
+def test_of_tls_whose_handshake_comes_late_the_beginning_alone_is_told(tmp_path):
+    rng = np.random.default_rng(5)
+    text = b"\x16\x03\x01\x02\x00" + rng.bytes(512)
+    for _ in range(60):
+        text += b"\x17\x03\x03\x0d\x05" + rng.bytes(3333)
+    frames = [segment(k, text[k : k + 1000]) for k in range(0, len(text), 1000)]
     frames[:3] = [frames[1], frames[2], frames[0]]
     stretches = said(tmp_path, frames)
     assert {s.tls for s in stretches} == {True}
-    assert 3_000 < sum(len(s.data) for s in stretches) < 20_000
     assert stretches[0].data == text[: len(stretches[0].data)]
+    assert 16_000 < sum(len(s.data) for s in stretches) < 20_000
 
 
-def test_segments_from_before_the_first_that_leave_a_gap_are_told_by_themselves(
-    tmp_path,
-):
-    record = b"\x17\x03\x03\x00\x20" + bytes(range(128, 160))
-    frames = [segment(5000, b"later"), segment(0, record), segment(900, b"plain")]
-    told = {s.data: s.tls for s in said(tmp_path, frames)}
-    assert told == {b"later": False, record: True, b"plain": False}
+@pytest.mark.parametrize("head", [b"\x17\x03\x03\x3f\xff", b"\x16\x03\x03\x3f\xff"])
+def test_no_late_segment_makes_tls_of_what_was_plain(tmp_path, head):
+    late = head + bytes(range(128, 256))
+    frames = [segment(5000, b"owners"), segment(5006, b"plain" * 200)]
+    frames.append(segment(5000 - len(late), late))
+    frames += [segment(6006 + 1000 * k, b"plain" * 200) for k in range(40)]
+    text = b"".join(s.data[s.old_b :] for s in said(tmp_path, frames))
+    assert text == late + b"owners" + b"plain" * 8200
+
+
+def test_behind_a_gap_no_late_segment_is_put_before(tmp_path):
+    frames = [segment(0, b"before"), segment(5000, b"after")]
+    frames += [segment(5005 + 9 * k, b"and after") for k in range(70)]
+    frames.append(segment(4000, b"\x16" * 1000))
+    assert [len(s.data) for s in said(tmp_path, frames)] == [6, 1000, 5 + 9 * 70]
+
+
+def test_segments_from_before_the_first_are_told_by_themselves(tmp_path):
+    hello = b"\x16\x03\x01\x00\x20" + bytes(range(128, 160))
+    record = b"\x17" + hello[1:]
+    late = [segment(0, hello), segment(400, record), segment(900, b"plain")]
+    found = said(tmp_path, [segment(5000, b"later"), *late])
+    assert {s.data: (s.tls, s.alone) for s in found} == {
+        b"later": (False, False),
+        hello: (True, True),
+        record: (False, True),
+        b"plain": (False, True),
+    }
+
+
+def test_a_side_takes_so_many_segments_before_its_first(tmp_path):
+    frames = [segment(5000 - k, b"x") for k in range(100)]
+    sizes = sorted(len(s.data) for s in said(tmp_path, frames))
+    assert sizes == [1] * 35 + [65]
