@@ -84,11 +84,17 @@ def _nearest(folder: Path) -> Path:
 def _refuse_inside(folder: Path, named: str) -> None:
     place = folder.resolve()
     for each in (place, *place.parents):
-        what = _closed(each)
+        what = _closed(each) or (each != place and _coming(each))
         if what:
             where = "is" if each == place else f"lies in {each},"
             reason = f"{where} {what}, which more files would damage"
             raise ConfigError(f"{named}{folder}: {reason}; name a folder elsewhere")
+
+
+def _coming(folder: Path) -> str:
+    """Return what will be made there, by a publication that has a draft beside it."""
+    draft = folder.with_name(f"{folder.name}{_DRAFT}") if folder.name else folder
+    return "the place of an unfinished publication" * (draft / _LEDGER).is_file()
 
 
 def _closed(folder: Path) -> str:

@@ -93,6 +93,15 @@ def test_what_more_files_would_damage_is_known_by_its_papers(tmp_path, names, wh
         refuse_inside(link / "x")
 
 
+def test_nothing_is_made_where_an_unfinished_publication_will_be(tmp_path):
+    (tmp_path / "a.draft").mkdir()
+    refuse_inside(tmp_path / "a" / "x")
+    (tmp_path / "a.draft" / "ledger.json").touch()
+    with pytest.raises(ConfigError, match="the place of an unfinished publication, "):
+        refuse_inside(tmp_path / "a" / "x")
+    refuse_inside(tmp_path / "a")  # whose publication may go on
+
+
 def test_a_dataset_that_waits_for_its_draft_to_go_is_no_hindrance(dataset):
     with pytest.raises(ConfigError, match="is already there"):
         publishing._folders([EXAMPLE, dataset])

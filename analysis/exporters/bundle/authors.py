@@ -46,6 +46,8 @@ def _wrong_with(text: str) -> str:
         return "is no name; write it as 'Ada Byron', or 'Ada Byron (ORCID)'"
     if "@" in name or "<" in name:
         return "a mail address would be published as a part of the name; leave it out"
+    if not orcid and _WRITTEN.search(name):
+        return "write an ORCID in parentheses, as in 'Ada Byron (0000-0002-1825-0097)'"
     if orcid and not _is_orcid(orcid):
         why = f"{orcid} is no ORCID: four groups of four digits, the last one checks"
         return f"{why}; look it up, or leave it out"

@@ -236,9 +236,14 @@ def _identifiers(work: Work, sources: Sequence[Source]) -> list[tuple[Identifier
 
 
 def _finish(request: Request) -> None:
-    """Put everything where it belongs; the dataset last."""
+    """Put everything where it belongs; the dataset last. Raises RequestError."""
     draft = request.draft
-    for made, place in ((draft / PARTS, request.parts), (draft / BAG, request.out)):
+    moves = ((draft / PARTS, request.parts), (draft / BAG, request.out))
+    for made, place in moves:
+        if made.exists() and place.exists():  # since it was looked for at the beginning
+            remedy = f"move it away and call this again: all is kept in {draft}"
+            raise RequestError(f"{place}: has come to be there meanwhile; {remedy}")
+    for made, place in moves:
         if made.exists():
             made.rename(place)
     finish_draft(draft)

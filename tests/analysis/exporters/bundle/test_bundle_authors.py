@@ -48,6 +48,7 @@ def test_what_would_be_published_wrongly_is_refused_all_at_once():
         (f"({RIGHT})", "what stands in parentheses must be an ORCID"),
         (f"Ada (Leeds) ({RIGHT})", "what stands in parentheses must be an ORCID"),
         ("123", "--author: 123: is no name; write it as 'Ada Byron'"),
+        (f"Ada Byron {RIGHT}", "write an ORCID in parentheses, as in 'Ada Byron ("),
         (RIGHT, "is no name; write it as 'Ada Byron', or 'Ada Byron (ORCID)'"),
     ],
 )

@@ -129,6 +129,30 @@ def test_a_draft_of_somebody_else_is_refused_and_stays(
         assert (request.draft / name).read_text() == text
 
 
+@pytest.mark.parametrize("name", ["out", "parts"])
+def test_who_is_in_the_way_in_the_end_is_told_and_nothing_is_lost(
+    tmp_path, request_for, watcher, monkeypatch, name
+):
+    request = request_for(tmp_path / "set")
+    place = getattr(request, name)
+    finish = pipeline._finish
+
+    def meanwhile(request):
+        put(place, "mine.txt", "hi")
+        finish(request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_finish", meanwhile)
+        with pytest.raises(RequestError, match="has come to be there meanwhile; move"):
+            publish(request, watcher)
+    assert [path.name for path in place.iterdir()] == ["mine.txt"]
+    with pytest.raises(RequestError, match="has come to be there meanwhile; move"):
+        publish(request, watcher)
+    place.rename(tmp_path / "away")
+    assert publish(request, watcher).n_files > 30
+    assert not request.draft.exists()
+
+
 def test_a_file_or_a_link_in_the_place_of_a_draft_is_refused(tmp_path):
     put(tmp_path, "set.draft", "hi")
     (tmp_path / "two.draft").symlink_to(tmp_path / "elsewhere")
