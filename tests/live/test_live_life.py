@@ -79,6 +79,23 @@ def members(first: int) -> dict[int, str]:
     return found
 
 
+def settled(first: int) -> dict[int, str]:
+    """Return the processes when none came or went for ten looks in a row.
+
+    What is about to become another program has the name of its parent for an instant.
+    """
+    seen, same = members(first), 0
+
+    def steady() -> bool:
+        nonlocal seen, same
+        before, seen = seen, members(first)
+        same = same + 1 if seen == before else 0
+        return same >= 10
+
+    assert wait_until(steady, clock=SystemClock(), deadline_s=60.0)
+    return seen
+
+
 def parent_of(pid: int) -> int:
     text = Path(f"/proc/{pid}/stat").read_text()
     return int(text.rpartition(")")[2].split()[1])
@@ -99,7 +116,7 @@ def test_nothing_is_left_when_any_of_its_processes_is_killed(
     start_owner, shipped_lab, victim
 ):
     owner, first = start_owner(f"kill_{victim}", "import time; time.sleep(60)")
-    inside = members(first)
+    inside = settled(first)
     parent = parent_of(first)
     before = {pid: ProcessId.of(pid) for pid in (*inside, parent)}
     named = {"owner": owner.pid, "unshare": parent, "first": first}
