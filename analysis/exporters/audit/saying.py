@@ -117,6 +117,7 @@ class Reader:
         self._noise: dict[int, list[int]] = {}
         self._late: list[tuple[Said, int]] = []
         self._held: dict[str, tuple[Said, int]] = {}
+        self._inflated: set[int] = set()  # runs within, which noise repeats at once
         self._sure: set[int] = set()  # runs of a message that are in no noise by chance
 
     def message(self, end: End, where: tuple[int, int], data: bytes) -> Iterator[Said]:
@@ -183,6 +184,7 @@ class Reader:
         """Yield words, and the number of the run each is in: of a sure one, if any."""
         found: dict[str, int] = {}
         self._sure.clear()
+        self._inflated.clear()
         for text, run in self._audible(data, end):
             for word in self._judge.telling(text):
                 if word not in found or run in self._sure:
@@ -220,8 +222,10 @@ class Reader:
             if depth < _DEPTH or len(run) >= _NO_CHANCE or not run.isascii():
                 self._sure.add(number)
             if self._is_new(number):
+                if depth < _DEPTH:
+                    self._inflated.add(number)
                 yield run.decode(errors="replace"), number
-            else:
+            elif number not in self._inflated:
                 self._again.add(number)
         if not depth:
             return

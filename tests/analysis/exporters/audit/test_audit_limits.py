@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import zlib
 
 import pytest
 
@@ -13,6 +14,7 @@ from analysis.pcap.blocks import Interface
 from analysis.pcap.writer import open_capture
 from tests.bench.redteam import EXAMPLE, START_NS, udp
 
+PACKED = zlib.compress(b"\1Bergstrand\xee" * 20)
 TOLD = (Identifier(kind="secret", value="Vinterljus-Bergstrand-77"),)
 
 
@@ -70,6 +72,8 @@ def noise(n, extra=b""):
         ([*noise(60), b"MCF"], {"MCF"}),
         ([*noise(60), *noise(1, b"Bergstrand")], set()),
         ([*noise(60), *noise(2, b"\1Bergstrand\1")], {"Bergstrand"}),
+        ([*noise(60), *noise(1, PACKED)], set()),  # as noise is that inflates
+        ([*noise(60), *noise(2, PACKED)], {"Bergstrand"}),
         ([*noise(60), b"state=off;level=20;" * 3 + b"Bergstrand"], {"Bergstrand"}),
     ],
 )
