@@ -92,9 +92,11 @@ def _refuse_inside(folder: Path, named: str) -> None:
 
 
 def _coming(folder: Path) -> str:
-    """Return what will be made there, by a publication that has a draft beside it."""
-    draft = folder.with_name(f"{folder.name}{_DRAFT}") if folder.name else folder
-    return "the place of an unfinished publication" * (draft / _LEDGER).is_file()
+    """Return what a folder will be, whose draft lies beside it; '' for any other."""
+    draft = folder.parent / f"{folder.name}{_DRAFT}"
+    if (draft / _LEDGER).is_file():
+        return "the place of an unfinished publication"
+    return ""
 
 
 def _closed(folder: Path) -> str:

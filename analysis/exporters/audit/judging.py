@@ -126,7 +126,7 @@ class Judge:
             return
         pieces = _PIECE.findall(word)
         unknown = [piece for piece in pieces if not self._is_known(piece)]
-        if _is_pattern(word):
+        if _PATTERN.fullmatch(word) and len(set(word.lower())) <= _MOST_ALIKE:
             return
         if self._is_mixture(word, pieces) or len(unknown) > 1:
             yield word
@@ -156,11 +156,6 @@ class Judge:
         if sum(map(len, words)) * 2 < len(word):
             return True
         return n_digits > _MOST_SMALL_DIGITS
-
-
-def _is_pattern(word: str) -> bool:
-    """Say whether a word is hex of too few characters to say anything."""
-    return bool(_PATTERN.fullmatch(word)) and len(set(word.lower())) <= _MOST_ALIKE
 
 
 def _is_of_key(piece: str, word: str, n_pieces: int) -> bool:

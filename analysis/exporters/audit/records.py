@@ -13,19 +13,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.exporters.identifiers.streams import Stretch
+from analysis.exporters.identifiers.streams import (
+    MOST_RECORD_B,
+    RECORD_HEAD_B,
+    Stretch,
+)
 
-_HEAD_B, _MOST_B = 5, (1 << 14) + 2048
 _HEAD = re.compile(rb"(?s)(?=([\x14-\x17])\x03[\x00-\x04](..))")
 _APPLICATION = b"\x17"
-_LEAST_B = 256  # fewer bytes hold too little chance to be told apart for
+_LEAST_B = 256  # of fewer bytes nobody can say whether they are random
 _WINDOW_B = 64
 _LEAST_HIGH, _MOST_HIGH = 12, 52  # of a window: random in all but one of three million
 _CHI_SQUARE = 255 + 8 * 22.6  # of 256 values: mean, and eight deviations
 _WIDE = re.compile(rb"\x00[ -~]\x00[ -~]\x00")  # letters of UTF-16
-_OVERLAP_B = 2048  # read again behind the end of a stretch, so that no text is cut
 
-Bytes = NDArray[np.uint8]
 _Key = tuple[int, tuple[int, int]]  # conversation, ports
 
 
@@ -45,7 +46,7 @@ class Records:
     def parts(self, stretch: Stretch) -> Iterator[Part]:
         """Yield the parts of a stretch, in order.
 
-        What the stretch before has told as encrypted is in no part.
+        A body that ended in the stretch before is in no part.
         """
         key, data, old_b = (stretch.flow, stretch.ports), stretch.data, stretch.old_b
         left_b = 0 if stretch.alone else self._left.pop(key, 0)
@@ -59,7 +60,7 @@ class Records:
             if at > done:
                 yield Part(data[done:at], encrypted=False)
             if end > old_b:
-                yield Part(data[max(at, old_b - _OVERLAP_B) : end], encrypted=True)
+                yield Part(data[at:end], encrypted=True)
             done = end
         if done < len(data):
             yield Part(data[done:], encrypted=False)
@@ -74,8 +75,8 @@ def _bodies(data: bytes, old_b: int, left_b: int) -> tuple[list[tuple[int, int]]
     ends: dict[int, int] = {}
     for found in _HEAD.finditer(data):
         size_b = int.from_bytes(found[2])
-        if 0 < size_b <= _MOST_B:
-            ends[found.start()] = found.start() + _HEAD_B + size_b
+        if 0 < size_b <= MOST_RECORD_B:
+            ends[found.start()] = found.start() + RECORD_HEAD_B + size_b
     bodies, follows = [], -1
     if old_b and left_b:
         follows = old_b + left_b
@@ -84,7 +85,7 @@ def _bodies(data: bytes, old_b: int, left_b: int) -> tuple[list[tuple[int, int]]
         if at == follows or (at > follows and end in ends):
             follows = end
             if data[at : at + 1] == _APPLICATION:
-                bodies.append((at + _HEAD_B, min(end, len(data))))
+                bodies.append((at + RECORD_HEAD_B, min(end, len(data))))
     return bodies, max(0, follows - len(data))
 
 
@@ -96,7 +97,7 @@ def looks_encrypted(data: bytes) -> bool:
     """
     if len(data) < _LEAST_B or _WIDE.search(data):
         return False
-    values: Bytes = np.frombuffer(data, dtype=np.uint8)
+    values: NDArray[np.uint8] = np.frombuffer(data, dtype=np.uint8)
     whole = len(data) // _WINDOW_B * _WINDOW_B
     for windows in (values[:whole], values[-whole:]):
         high = (windows >= 128).reshape(-1, _WINDOW_B).sum(axis=1)

@@ -23,7 +23,7 @@ _MOST_PENDING = 64
 _WAY_AHEAD_B = 1 << 22
 _HELLO_B = 1 << 14
 _CLOSING = 1 | 4  # FIN, RST
-_RECORD_B, _MOST_RECORD_B = 5, (1 << 14) + 2048
+RECORD_HEAD_B, MOST_RECORD_B = 5, (1 << 14) + 2048
 _RECORDS = (b"", b"\x14", b"\x15", b"\x16", b"\x17")  # how the next record begins
 _APPLICATION = 23
 _HEAD_B, _LEAST_TEXT_B = 64, 8
@@ -282,18 +282,18 @@ def _opens_tls(data: bytes) -> bool:
 
 def _is_tls(data: bytes) -> bool:
     """Say whether a stream begins with records of TLS, as far as it is there."""
-    if len(data) < _RECORD_B:
+    if len(data) < RECORD_HEAD_B:
         return len(data) > 2 and 20 <= data[0] <= 23 and data[1] == 3 and data[2] <= 4
     at = 0
-    while at + _RECORD_B <= len(data):
+    while at + RECORD_HEAD_B <= len(data):
         kind, major, minor, size_b = struct.unpack_from(">BBBH", data, at)
         known = 20 <= kind <= 23 and major == 3 and minor <= 4
-        body = data[at + _RECORD_B : at + _RECORD_B + size_b]
-        if not known or size_b > _MOST_RECORD_B:
+        body = data[at + RECORD_HEAD_B : at + RECORD_HEAD_B + size_b]
+        if not known or size_b > MOST_RECORD_B:
             return False
         if (not at or kind == _APPLICATION) and _is_readable(body):
             return False  # certificates go on in the next record, and are readable
-        at += _RECORD_B + size_b
+        at += RECORD_HEAD_B + size_b
     return at > 0 and data[at : at + 1] in _RECORDS
 
 
